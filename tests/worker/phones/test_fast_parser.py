@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable, Iterator
+from re import _parser as _re_parser  # the tree of a pattern
+from typing import Any
+
 import phonenumbers
 import pytest
 from hypothesis import example, given, settings
@@ -136,3 +141,68 @@ def test_countries_that_share_a_code_are_told_apart(code: int, national: str) ->
 )
 def test_what_is_not_typed_plainly_is_left_to_the_library(text: str) -> None:
     assert fast_parser.parse(text, "US") is None
+
+
+PER_REGION = 100  # with 245 regions, 24,000 numbers and more
+
+
+def _drawn_from(pattern: str, rng: random.Random) -> str:
+    """A string that a pattern of the metadata matches, drawn at random."""
+    return "".join(_pieces(_re_parser.parse(pattern), rng))
+
+
+def _pieces(tree: Iterable[tuple[Any, Any]], rng: random.Random) -> Iterator[str]:
+    for op, value in tree:
+        name = str(op)
+        if name == "LITERAL":
+            yield chr(value)
+        elif name == "IN":
+            yield rng.choice([ch for ch in "0123456789" if _holds(value, ch)])
+        elif name in ("MAX_REPEAT", "MIN_REPEAT"):
+            least, most, inner = value
+            for _ in range(rng.randint(least, min(most, least + 10))):
+                yield from _pieces(inner, rng)
+        elif name == "BRANCH":
+            yield from _pieces(rng.choice(value[1]), rng)
+        elif name == "SUBPATTERN":
+            yield from _pieces(value[3], rng)
+        else:
+            raise AssertionError(f"{name} in a pattern of the metadata")
+
+
+def _holds(items: Iterable[tuple[Any, Any]], ch: str) -> bool:
+    for op, value in items:
+        name = str(op)
+        if name == "LITERAL" and value == ord(ch):
+            return True
+        if name == "RANGE" and value[0] <= ord(ch) <= value[1]:
+            return True
+        if name == "CATEGORY":  # \d
+            return True
+    return False
+
+
+@pytest.mark.slow
+def test_24_000_numbers_of_all_regions_are_read_and_judged_as_by_the_library() -> None:
+    """Drawn from the patterns of the release that is installed, and every third a digit off."""
+    rng, tried = random.Random(9), 0
+    for region in REGIONS:
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+        assert metadata is not None
+        kinds = (metadata.fixed_line, metadata.mobile, metadata.general_desc, metadata.toll_free)
+        patterns = [kind.national_number_pattern for kind in kinds if kind is not None]
+        patterns = [pattern for pattern in patterns if pattern and pattern != "NA"]
+        code = metadata.country_code or 0
+        for place in range(PER_REGION):
+            national = _drawn_from(patterns[place % len(patterns)], rng)
+            if place % 3 == 2:
+                cut = rng.randrange(len(national))
+                digit = rng.choice([*"0123456789", ""])
+                national = national[:cut] + digit + national[cut + 1 :]
+            if len(national) < 2:
+                continue
+            same_reading(f"+{code} {national}", None)
+            same_reading(f"{metadata.national_prefix or ''}{national}", region)
+            same_facts(code, national)
+            tried += 1
+    assert tried > 24_000

@@ -63,7 +63,7 @@ def old_numbers(draw: st.DrawFn) -> tuple[PlanChange, str]:
 
 class TestRenumbered:
     @given(old_numbers())
-    @settings(max_examples=2000, deadline=None)
+    @settings(max_examples=400, deadline=None)
     def test_only_what_no_plan_knows_becomes_what_one_knows(
         self, case: tuple[PlanChange, str]
     ) -> None:
@@ -74,7 +74,7 @@ class TestRenumbered:
             assert is_valid(*today)
 
     @given(old_numbers())
-    @settings(max_examples=2000, deadline=None)
+    @settings(max_examples=400, deadline=None)
     def test_no_two_rules_disagree(self, case: tuple[PlanChange, str]) -> None:
         """What one rule makes a number of today, no other makes another number."""
         change, national = case
@@ -101,7 +101,7 @@ class TestRenumbered:
 
 class TestEqualForms:
     @given(old_numbers())
-    @settings(max_examples=2000, deadline=None)
+    @settings(max_examples=400, deadline=None)
     def test_old_and_new_are_found_from_each_other(self, case: tuple[PlanChange, str]) -> None:
         change, national = case
         today = renumbered(change.code, national)

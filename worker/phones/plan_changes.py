@@ -158,6 +158,18 @@ def renumbered(code: int, national: str) -> tuple[int, str] | None:
     return today.pop() if len(today) == 1 else None
 
 
+def lacks_a_digit(code: int, national: str) -> bool:
+    """Return whether a digit more at the end would make it a number that exists today.
+
+    An old form that is also a number of today cut short may be a slip of the finger: what
+    `renumbered` makes of it rests on less evidence.
+
+    >>> lacks_a_digit(974, "3152145"), lacks_a_digit(57, "12281260")
+    (True, False)
+    """
+    return any(_is_valid(code, national + digit) for digit in "0123456789")
+
+
 @lru_cache(maxsize=_CACHE_SIZE)
 def equal_forms(e164: str) -> tuple[str, ...]:
     """Return all E.164 forms that a change of plan makes equal to this one, today's first.

@@ -47,6 +47,21 @@ def use_current_names(raw: dict[str, Any]) -> list[str]:
     return problems
 
 
+def find_former_names(raw: dict[str, Any]) -> list[str]:
+    """Return a line for each setting of a TOML document that is given under a former name.
+
+    >>> find_former_names({"http": {"first_wait": 1.0}})
+    ['http.first_wait is deprecated: use backoff_initial']
+    """
+    lines = []
+    for path, current in FORMER_NAMES.items():
+        *parents, former = path.split(".")
+        for where, table in _tables(raw, parents, ""):
+            if former in table:
+                lines.append(f"{where}{former} is deprecated: use {current}")
+    return lines
+
+
 def _tables(node: Any, path: list[str], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the tables at a path, each with its place as an error message names it."""
     if not path:

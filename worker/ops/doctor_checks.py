@@ -7,6 +7,7 @@ Each function checks one of them and yields a line that says what to do, or noth
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import redis
 import sqlalchemy as sa
 
+from config.former_names import find_former_names
 from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker.context import Context
@@ -36,6 +38,7 @@ COMMON_SECRETS = ("admin", "password", "changeme", "change-me", "secret", "hygie
 
 def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iterator[Check]:
     """Check what can be seen from settings and files alone."""
+    yield from _former_names(settings)
     yield from _secrets(settings)
     yield from _addresses(settings)
     yield from _files(settings)
@@ -67,6 +70,13 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
     if settings.sync.full_every and settings.sync.every > timedelta(hours=6):
         text = f"changes are read only every {settings.sync.every}: a STOP typed into the CRM waits"
         yield warning("sync.every", text)
+
+
+def _former_names(settings: Settings) -> Iterator[Check]:
+    path = settings.toml_path
+    if path is not None and path.is_file():
+        for line in find_former_names(tomllib.loads(path.read_text(encoding="utf-8-sig"))):
+            yield warning("settings", line)
 
 
 def _secrets(settings: Settings) -> Iterator[Check]:

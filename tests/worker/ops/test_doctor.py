@@ -45,6 +45,7 @@ SETTINGS: list[tuple[dict[str, str], str, str]] = [
     ({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": GOOD_KEY},
      '[verification.budget]\nday = "none"\nmonth = "none"', "can cost any amount"),
     ({}, "[log]\nlevel = 'debug'", "log.level is debug"),
+    ({}, "[http]\nfirst_wait = 1.0", "http.first_wait is deprecated: use backoff_initial"),
     ({}, "[retention]\nwrites='0d'\nlookups='0d'\nruns='0d'\nreplies='0d'", "ever deleted"),
     ({}, "", "nobody gets alerts"),
     ({}, "[sync]\nevery = '12h'", "a STOP typed into the CRM waits"),

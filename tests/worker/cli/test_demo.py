@@ -42,4 +42,4 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    assert "running already" in done.stderr
+    assert "already running" in done.stderr

@@ -255,7 +255,7 @@ class TestTheChainFromTheSettings:
             ('[[verification.steps]]\nprovider = "twilio"\ncheck_level = "live"\n'
              '[[verification.steps]]\nprovider = "numverify"\ncheck_level = "live"\n',
              r"steps\[1\].check_level: numverify does not check live, only line_type"),
-            ('[verification.budget]\ncurrency = "EUR"\n', r"cost: say what twilio costs in EUR"),
+            ('[verification.budget]\ncurrency = "EUR"\n', r"cost: set the price of twilio in EUR"),
             ("[verification.providers.nosuch]\nper_second = 1\n", r"providers.nosuch: there is no"),
         ],
     )  # fmt: skip

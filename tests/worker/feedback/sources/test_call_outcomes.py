@@ -285,7 +285,7 @@ class TestAnOutcomeWithoutAMeaning:
         assert poll(ctx, crm.name) == 1
         with ctx.store.read() as connection:
             assert len(call_outcomes.load(connection)) == 3
-        assert "have yet other outcomes" in caplog.text
+        assert "have outcomes beyond" in caplog.text
 
     def test_is_not_shown_of_a_crm_that_is_turned_off(
         self, ctx: Context, make_context: MakeContext, crm: Crm, agent: Agent, contact_id: str

@@ -17,6 +17,7 @@ from worker.web.app import make_app
 DEPLOY = ROOT / "deploy"
 RUNBOOK = (ROOT / "docs/runbook.md").read_text(encoding="utf-8")
 ALERTS = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+DEPRECATED = {"hygiene_pulse_age_seconds"}  # former names, exposed beside the present ones
 _METRIC = re.compile(r"hygiene_[a-z_]+")
 
 
@@ -35,7 +36,7 @@ def test_alerts_and_dashboard_ask_for_metrics_that_there_are(metric_names: set[s
     asked += " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
     assert set(_METRIC.findall(asked)) <= metric_names
     shown = " ".join(t["expr"] for panel in dashboard["panels"] for t in panel["targets"])
-    assert metric_names <= set(_METRIC.findall(shown)), "each is on the dashboard"
+    assert metric_names - DEPRECATED <= set(_METRIC.findall(shown)), "each is on the dashboard"
 
 
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: str(rule["alert"]))

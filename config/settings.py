@@ -63,6 +63,8 @@ class Sync(Section):
     max_removals: float = Field(0.05, ge=0, le=1)  # share of the object's contacts
     max_removals_floor: int = Field(50, ge=0)  # contacts that may always be removed
     reread_after: Duration = timedelta(minutes=2)
+    # Contacts that are rewritten on a day because their fields are read differently now.
+    reading_changes_per_day: int = Field(2000, ge=1)
     schema_ttl: Duration = timedelta(hours=12)
 
 

@@ -127,6 +127,8 @@ class Verification(Section):
     steps: tuple[Step, ...] = ()
     ttl_jitter: float = Field(0.2, ge=0, le=0.5)
     audit: tuple[Annotated[str, Field(pattern=r"^(source|campaign|country)=.+$")], ...] = ()
+    # Whether a paid step is asked about a number that only a changed reading of a field brought.
+    pay_for_changed_readings: bool = False
     retry_after: Duration = timedelta(hours=1)
     breaker_failures: int = Field(5, ge=1)
     breaker_cooldown: Duration = timedelta(seconds=30)

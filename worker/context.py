@@ -17,6 +17,8 @@ from connectors.http.rate_limits import Quota
 from connectors.protocol import Connector
 from connectors.records import CrmField, Purpose, Schema, SchemaProblem
 from worker.leases import is_alive, new_owner
+from worker.phones import parse_field
+from worker.phones.contact_fields import FieldParser
 from worker.store import Store, lost_fields, open_store
 from worker.store.bulk import upsert
 from worker.store.lost_fields import History
@@ -36,7 +38,10 @@ _RECHECK_AFTER = timedelta(minutes=1)  # where a field is missing, ask the CRM a
 
 @dataclass
 class Context:
-    """What one thread works with. `owner` is its name on leases (`worker.leases`)."""
+    """What one thread works with. `owner` is its name on leases (`worker.leases`).
+
+    `parse_field` reads a phone field: the text and its country's code.
+    """
 
     settings: Settings
     store: Store
@@ -45,6 +50,7 @@ class Context:
     owner: str = field(default_factory=new_owner)
     pace: Pace | None = None
     quotas: dict[str, Quota] = field(default_factory=dict)
+    parse_field: FieldParser = parse_field
 
     def __post_init__(self) -> None:
         self._open: dict[str, Connector] = {}
@@ -73,6 +79,7 @@ class Context:
             return Context(
                 self.settings, self.store, self.providers, lambda: self.now(),
                 pace=self.pace, quotas=self.quotas,
+                parse_field=lambda text, region: self.parse_field(text, region),
             )  # fmt: skip
 
     def give_back(self, borrowed: Context) -> None:

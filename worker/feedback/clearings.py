@@ -130,8 +130,9 @@ def _possibly_unseen_stops(
         connection, clearings[0].contact.partition("/")[0], [row.id for row in rows]
     )
     return [
-        _Stop(report_log.report_from_row(row), names.get(row.number, row.number), shown.get(row.id))
+        _Stop(report_log.report_from_row(row), number, shown.get(row.id))
         for row in rows
+        for number in names.get(row.number, (row.number,))
     ]
 
 

@@ -23,6 +23,10 @@ LIFT_KEY_PREFIX = (
 MERGED_KEY_PREFIX = (
     "merged:"  # begins the key of what was said of a record that lives on in another one
 )
+READING_KEY_PREFIX = (
+    "reading:"  # begins the key of what was said of a number that a field was read as before
+)
+_CARRIED_KEY_PREFIXES = (MERGED_KEY_PREFIX, READING_KEY_PREFIX)
 _STOPS = ("opt_out", "complaint", "erasure")
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
 # not that they want to be contacted: it lifts no opt-out.
@@ -398,9 +402,10 @@ def sort_key(report: Feedback) -> tuple[datetime, bool, int]:
     stops contact comes last, to be safe.
 
     What was said about a merged record counts for the surviving one from when we learned of the
-    merge: an opt-in before that was about the surviving record alone.
+    merge: an opt-in before that was about the surviving record alone. The same holds of a number
+    that a field is not read as any more.
     """
     at, received = report.at, report.received_at
-    if received is not None and report.key.startswith(MERGED_KEY_PREFIX):
+    if received is not None and report.key.startswith(_CARRIED_KEY_PREFIXES):
         at = max(at, received)
     return at, report.kind in _STOPS, report.id

@@ -24,6 +24,7 @@ from worker.decisions.model import Channel
 from worker.feedback.consent_state import (
     MERGED_KEY_PREFIX,
     NO_HOLDERS,
+    READING_KEY_PREFIX,
     Holders,
     Rules,
     apply_lifts,
@@ -33,6 +34,7 @@ from worker.feedback.consent_state import (
     sort_key,
 )
 from worker.feedback.models import ContactIdentity, Feedback
+from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, merged_records
@@ -194,7 +196,8 @@ def carry_over(
                 if channels:
                     yield from _carry_over_stop(report, channels, old, new, new_numbers)
             elif report.contact == old.key and report.kind in _NUMBER_KINDS:
-                yield from (_copy(report, old.key, new, one) for one in new_numbers & {number})
+                same = new_numbers & {*equal_forms(number)}
+                yield from (_copy(report, old.key, new, one) for one in sorted(same))
 
 
 def _said_by_somebody_else(
@@ -223,6 +226,17 @@ def _carry_over_stop(
             yield _copy(stop, old.key, new, number)
 
 
+def is_extended_to_all_numbers(report: Feedback, who: ContactIdentity) -> bool:
+    """Whether a report is a stop of this very record, which holds for all numbers that it gets. One
+    of another record of that person is weighed by `ReportSet.evaluate_contact`."""
+    return (
+        report.kind in STOPS
+        and report.scope != "number"
+        and report.contact == who.key
+        and report.key.startswith(_RECORD_KEY_PREFIXES)
+    )
+
+
 def extend_to_numbers(
     own_reports: Sequence[Feedback],
     reports: Mapping[str, Sequence[Feedback]],
@@ -234,14 +248,8 @@ def extend_to_numbers(
     not have then: the person has refused. `reports`: about the former numbers."""
     for report in own_reports:
         others = [number for number in numbers if number != report.number]
-        if (
-            report.kind not in STOPS
-            or not others
-            or not report.key.startswith(_RECORD_KEY_PREFIXES)
-        ):
+        if not others or not is_extended_to_all_numbers(report, who):
             continue
-        if report.contact != who.key:
-            continue  # of another record of that person: `ReportSet.evaluate_contact` weighs it
         still_closed, _ = apply_lifts(
             report, [*reports.get(report.number, ()), *own_reports], rules
         )
@@ -268,7 +276,7 @@ def _copy(report: Feedback, old_key: str, new: ContactIdentity, number: str) -> 
     return replace(
         report,
         kind="opt_out" if report.kind == "erasure" else report.kind,
-        key=f"{MERGED_KEY_PREFIX}{new.key}/{number}:{_report_hash(report)}",
+        key=f"{MERGED_KEY_PREFIX}{new.key}/{number}:{report_hash(report)}",
         source="list" if report.key.startswith("list:") else report.source,
         number=number,
         contact=new.key,
@@ -281,11 +289,12 @@ def _copy(report: Feedback, old_key: str, new: ContactIdentity, number: str) -> 
     )
 
 
-def _report_hash(report: Feedback) -> str:
+def report_hash(report: Feedback) -> str:
     """Hash what tells the first report from others, however long its key is, and without the number
     that may be in the key. Of a copy, return the hash that it has."""
     head, _, suffix = report.key.rpartition(":")
-    if head.startswith(MERGED_KEY_PREFIX) and _REPORT_HASH.fullmatch(suffix):
+    copied = head.startswith((MERGED_KEY_PREFIX, READING_KEY_PREFIX))
+    if copied and _REPORT_HASH.fullmatch(suffix):
         return suffix
     text = report.key.replace(report.number, "")
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -30,6 +30,7 @@ from worker.feedback.models import (
     Severity,
     contact_key,
 )
+from worker.phones.plan_changes import equal_forms
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -195,7 +196,9 @@ def record_delivery(connection: Connection, number: str, at: datetime, now: date
         return
     upsert(connection, last_delivered, [{"number": number, "at": at}])
     failed = sa.select(feedback.c.id).where(
-        feedback.c.number == number, feedback.c.kind == "undeliverable", feedback.c.at <= at
+        feedback.c.number.in_(equal_forms(number)),
+        feedback.c.kind == "undeliverable",
+        feedback.c.at <= at,
     )
     if recorded is not None:
         failed = failed.where(feedback.c.at > recorded)
@@ -210,11 +213,13 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSe
     by_number: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
     for row in connection.execute(sa.select(feedback).where(any_of(feedback.c.number, names))):
-        by_number.setdefault(names[row.number], []).append(report_from_row(row))
         ids.add(("feedback", row.id))
+        for number in names[row.number]:
+            by_number.setdefault(number, []).append(report_from_row(row))
     for row in connection.execute(_list_entries(names)):
-        by_number.setdefault(names[row.number], []).append(_report_from_list_entry(row))
         ids.add(("list", row.id))
+        for number in names[row.number]:
+            by_number.setdefault(number, []).append(_report_from_list_entry(row))
     doubted = [
         n for n, reports in by_number.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
     ]
@@ -321,7 +326,7 @@ def find_unseen(
     for kind, query in (("feedback", reported), ("list", _list_entries(names))):
         for row in connection.execute(query):
             if (kind, row.id) not in known.row_ids:
-                news.add(names[row.number])
+                news.update(names[row.number])
     return sorted(news)
 
 
@@ -355,10 +360,16 @@ def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Ho
 
 
 def _last_delivered(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
+    forms = {number: equal_forms(number) for number in numbers}
     query = sa.select(last_delivered.c.number, last_delivered.c.at).where(
-        any_of(last_delivered.c.number, numbers)
+        any_of(last_delivered.c.number, sorted({one for of in forms.values() for one in of}))
     )
-    return {row.number: row.at for row in connection.execute(query)}
+    at = {row.number: row.at for row in connection.execute(query)}
+    return {
+        number: max(at[one] for one in of if one in at)
+        for number, of in forms.items()
+        if not at.keys().isdisjoint(of)
+    }
 
 
 def _list_entries(numbers: Iterable[str]) -> sa.Select[Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from worker.context import Context
 from worker.feedback.report_log import has_erasures
 from worker.phones import facts
+from worker.phones.plan_changes import equal_forms
 from worker.store.pseudonyms import number_aliases
 from worker.store.tables import contact_numbers, contacts, feedback, writes
 from worker.verification import spend_report
@@ -119,7 +120,7 @@ def _contacts(connection: Connection, number: str) -> list[dict[str, Any]]:
     query = (
         sa.select(held.field, held.extension, contacts)
         .join(contacts, same_record)
-        .where(held.number == number)
+        .where(held.number.in_(equal_forms(number)))
         .order_by(held.connector, held.object, held.record_id)
         .limit(LIMIT)
     )
@@ -143,7 +144,7 @@ def _writes(connection: Connection, number: str) -> list[dict[str, Any]]:
     held = contact_numbers.c
     records = (
         sa.select(held.connector, held.object, held.record_id)
-        .where(held.number == number)
+        .where(held.number.in_(equal_forms(number)))
         .distinct()
         .limit(LIMIT)
         .subquery()

@@ -40,6 +40,39 @@ def record(
     )
 
 
+def schedule(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    ids: Sequence[str],
+    at: datetime,
+    run_id: str,
+) -> None:
+    """Have records looked at from a later time on. One that waits already stays as it is, but for
+    one that this run has taken."""
+    c = changed_records.c
+    rows = [
+        {
+            "connector": connector,
+            "object": object_name,
+            "record_id": record_id,
+            "at": at,
+            "attempts": 0,
+            "retry_at": at,
+            "run_id": None,
+        }
+        for record_id in ids
+    ]
+    upsert(connection, changed_records, rows, ignore=True)
+    for some in chunks(ids):
+        connection.execute(
+            sa.update(changed_records)
+            .where(c.connector == connector, c.object == object_name, c.record_id.in_(some))
+            .where(c.run_id == run_id)
+            .values(at=at, retry_at=at, attempts=0, run_id=None)
+        )
+
+
 def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
     """Return records that no run has claimed and that are due: (object, id) -> id."""
     c = changed_records.c

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.phones.plan_changes import equal_forms
 from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts
 
 
 def invalidate(connection: Connection, numbers: Iterable[str]) -> None:
     """Have all contacts that hold one of these numbers processed again by the next run that reads
-    them."""
+    them, whatever form a change of its numbering plan gave a number."""
     held, c = contact_numbers.c, contacts.c
-    for some in chunks(sorted(set(numbers))):
+    for some in chunks(sorted({form for number in numbers for form in equal_forms(number)})):
         holders = sa.select(held.connector, held.object, held.record_id).where(
             held.number.in_(some)
         )

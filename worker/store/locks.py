@@ -6,6 +6,7 @@
 | `BOOKING_LOOKUPS` | reading the caps and reserving money for lookups (promises 4 and 5) |
 | `APPLYING_REPORTS` | weighing the reports about a number, from a second worker that sees half |
 | `COUNTING_SEGMENTS` | replacing the counts of segments |
+| `PLANNING_REWRITES` | giving contacts whose reading has changed their days |
 
 Before these names, one number, 7226454, protected the last three. During a rolling deployment an
 old worker that takes it exclusively runs beside new ones, and each of the three must still exclude
@@ -37,6 +38,7 @@ class Lock(IntEnum):
     BOOKING_LOOKUPS = 7226455
     APPLYING_REPORTS = 7226456
     COUNTING_SEGMENTS = 7226457
+    PLANNING_REWRITES = 7226458
 
 
 def acquire(connection: Connection, lock: Lock) -> None:
@@ -44,7 +46,7 @@ def acquire(connection: Connection, lock: Lock) -> None:
     if connection.dialect.name != "postgresql":
         return
     own = sa.func.pg_advisory_xact_lock(int(lock))
-    if lock is Lock.MIGRATING:
+    if lock in (Lock.MIGRATING, Lock.PLANNING_REWRITES):
         connection.execute(sa.select(own))
         return
     shared = sa.func.pg_advisory_xact_lock_shared(_BEFORE_NAMED_LOCKS)

@@ -8,6 +8,7 @@ requeued when it has to reach the CRM once more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.phones.plan_changes import equal_forms
+from worker.store.array_param import any_of
 from worker.store.bulk import chunks, upsert
 from worker.store.tables import UtcDateTime, contact_numbers, deliveries, failures
 
@@ -44,11 +47,11 @@ class OutboxItem:
 
 def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) -> None:
     """Keep what is to be delivered; a CRM without a record that holds the number has confirmed."""
-    held = _held_numbers(connection, {one.number for one in items})
+    held = _holding_connectors(connection, {one.number for one in items})
     rows = []
     for one in items:
         for connector in one.connectors:
-            there = (connector, one.number) in held
+            there = connector in held.get(one.number, ())
             rows.append(
                 {
                     "cause": one.source_key,
@@ -73,7 +76,7 @@ def requeue(
     have written over it, or it has come to mean something else."""
     c = deliveries.c
     where = [c.connector == connector] if connector else []
-    for some in chunks(numbers):
+    for some in chunks(_all_forms(numbers)):
         connection.execute(
             sa.update(deliveries)
             .where(*where, c.number.in_(some))
@@ -89,14 +92,23 @@ def requeue_missed(connection: Connection, connector: str, now: datetime) -> int
     """
     c, held = deliveries.c, contact_numbers.c
     held_now = sa.exists().where(held.connector == c.connector, held.number == c.number)
+    missed = sa.and_(
+        c.connector == connector,
+        c.state == DeliveryState.DONE,
+        c.retry_at >= now - MISSED_WINDOW,
+        c.holders == 0,
+    )
+    # The database does not know which numbers a change of a numbering plan has made equal.
+    numbers = connection.scalars(sa.select(c.number).where(missed, ~held_now).distinct())
+    renumbered = [number for number in numbers if len(equal_forms(number)) > 1]
+    held_otherwise = [
+        number
+        for number, connectors in _holding_connectors(connection, renumbered).items()
+        if connector in connectors
+    ]
     found = connection.execute(
         sa.update(deliveries)
-        .where(
-            c.connector == connector,
-            c.state == DeliveryState.DONE,
-            c.retry_at >= now - MISSED_WINDOW,
-        )
-        .where(c.holders == 0, held_now)
+        .where(missed, sa.or_(held_now, any_of(c.number, held_otherwise)))
         .values(state=DeliveryState.PENDING, retry_at=now, run_id=None, confirmed_at=None)
     )
     return found.rowcount
@@ -188,14 +200,35 @@ def complete(connection: Connection, connector: str, run_id: str, now: datetime)
     return confirmed
 
 
-def _held_numbers(connection: Connection, numbers: Iterable[str]) -> set[tuple[str, str]]:
-    held = contact_numbers.c
+def held_by_anybody(connection: Connection, numbers: Sequence[str]) -> list[str]:
+    """Return those of these numbers that some record holds, in whatever form."""
+    held = _holding_connectors(connection, set(numbers))
+    return [number for number in numbers if number in held]
+
+
+def _holding_connectors(connection: Connection, numbers: Iterable[str]) -> dict[str, set[str]]:
+    """Return the connectors whose records hold each of these numbers, in whatever form."""
+    held, asked = contact_numbers.c, _by_form(numbers)
     query = sa.select(held.connector, held.number).distinct()
-    return {
-        (row.connector, row.number)
-        for some in chunks(sorted(numbers))
-        for row in connection.execute(query.where(held.number.in_(some)))
-    }
+    found: dict[str, set[str]] = {}
+    for some in chunks(sorted(asked)):
+        for row in connection.execute(query.where(held.number.in_(some))):
+            for number in asked[row.number]:
+                found.setdefault(number, set()).add(row.connector)
+    return found
+
+
+def _by_form(numbers: Iterable[str]) -> dict[str, list[str]]:
+    """Map each form of these numbers to those of them that it is equal to."""
+    found: dict[str, list[str]] = {}
+    for number in numbers:
+        for form in equal_forms(number):
+            found.setdefault(form, []).append(number)
+    return found
+
+
+def _all_forms(numbers: Iterable[str]) -> list[str]:
+    return sorted(_by_form(numbers))
 
 
 def _holders_and_failures(
@@ -219,12 +252,13 @@ def _holders_and_failures(
         .where(held.connector == connector)
         .group_by(held.number)
     )
-    rows = [
-        row
-        for some in chunks(sorted(numbers))
-        for row in connection.execute(query.where(held.number.in_(some)))
-    ]
-    return (
-        {row.number: row.holders for row in rows},
-        {row.number: row.why for row in rows if row.why is not None},
-    )
+    asked = _by_form(numbers)
+    counts: Counter[str] = Counter()
+    refusals: dict[str, str] = {}
+    for some in chunks(sorted(asked)):
+        for row in connection.execute(query.where(held.number.in_(some))):
+            for number in asked[row.number]:
+                counts[number] += row.holders
+                if row.why is not None:
+                    refusals[number] = row.why
+    return counts, refusals

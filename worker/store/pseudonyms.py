@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.settings import Settings
+from worker.phones.plan_changes import equal_forms
 from worker.store import Store
 from worker.store.bulk import upsert
 from worker.store.errors import StoreError
@@ -182,11 +183,20 @@ def _key_in_file(path: Path, make: bool) -> str:
     return text
 
 
-def number_aliases(keys: Keys, numbers: Iterable[str], has_erasures: bool) -> dict[str, str]:
-    """Return what may stand in our tables for these numbers -> the number itself."""
-    if not has_erasures:
-        return {number: number for number in numbers}
-    return {name: number for number in numbers for name in keys.aliases(number)}
+def number_aliases(
+    keys: Keys, numbers: Iterable[str], has_erasures: bool
+) -> dict[str, tuple[str, ...]]:
+    """Return what may stand in our tables for these numbers -> which of them are meant.
+
+    That is the number itself, all forms that a change of its numbering plan makes equal to it, and
+    what is kept of these once they are erased.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for number in numbers:
+        for form in equal_forms(number):
+            for name in keys.aliases(form) if has_erasures else (form,):
+                found[name] = (*found[name], number) if name in found else (number,)
+    return found
 
 
 # What stands in place of an erased number, or contact, begins with it.

@@ -212,6 +212,9 @@ contacts = sa.Table(
     sa.Column("answers", sa.JSON),  # {provider: answers that it was decided from}
     # A number of it got no answer when it was last looked at.
     sa.Column("waiting", sa.Boolean, nullable=False, default=False),
+    # Text and numbers of each phone field when the row was written, as hashes, and what has to wait
+    # (worker.sync.reading_state); "" by a version that did not keep it.
+    sa.Column("readings", sa.Text, nullable=False, server_default=""),
     sa.Column("checked_at", UtcDateTime, nullable=False),
     sa.Index("ix_contacts_connector_source", "connector", "source"),
     sa.Index("ix_contacts_connector_checked_at", "connector", "checked_at"),
@@ -239,6 +242,27 @@ contact_numbers = sa.Table(
     sa.Column("place", sa.Integer, primary_key=True),
     sa.Column("number", sa.String(20), nullable=False, index=True),
     sa.Column("extension", sa.String(20), nullable=False, default=""),
+)
+
+# Numbers that a phone field was read as, though its text was what it is now: it is read differently
+# since. What is said of such a number holds for the field's numbers too.
+former_readings = sa.Table(
+    "former_readings",
+    metadata,
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("object", sa.String(80), primary_key=True),
+    sa.Column("record_id", sa.String(80), primary_key=True),
+    sa.Column("field", sa.String(80), primary_key=True),
+    sa.Column("number", sa.String(20), primary_key=True, index=True),
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+
+# How many contacts are rewritten on a day because their fields are read differently now.
+reading_rewrites = sa.Table(
+    "reading_rewrites",
+    metadata,
+    sa.Column("day", sa.String(10), primary_key=True),  # ISO date, UTC
+    sa.Column("contacts", sa.Integer, nullable=False),
 )
 
 # The latest answer to each question: number, provider, package, and the date asked about.

@@ -29,7 +29,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback.consent_state import rules_from_settings
+from worker.feedback import former_numbers, report_log
+from worker.feedback.consent_state import Rules, rules_from_settings
 from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback
 from worker.feedback.report_log import report_from_row
@@ -57,9 +58,23 @@ def apply_pending(ctx: Context) -> None:
                 return
             reports, now = [report_from_row(row) for row in rows], ctx.now()
             suppressions.recompute(connection, reports, rules, ctx.keys)
+            _follow_to_present_numbers(ctx, connection, reports, rules)
             _requeue_contacts(connection, reports, now)
             outbox.enqueue(connection, _outbox_items(ctx, reports), now)
             _mark_applied(connection, reports, ctx.now())
+
+
+def _follow_to_present_numbers(
+    ctx: Context, connection: Connection, reports: Sequence[Feedback], rules: Rules
+) -> None:
+    """Store what was said of a number that a field was read as before, of the field's number now.
+
+    These reports are applied next.
+    """
+    now = ctx.now()
+    copies = former_numbers.copies_of_late_reports(connection, reports, now, rules, ctx.keys)
+    if copies:
+        report_log.store(connection, copies, now, ctx.keys)
 
 
 def has_pending(ctx: Context) -> bool:

@@ -20,6 +20,7 @@ from worker.context import Context
 from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, contact_key
+from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.changed_records import record as note_touched
@@ -32,6 +33,7 @@ from worker.store.tables import (
     deliveries,
     failures,
     feedback,
+    former_readings,
     last_delivered,
     list_members,
     lookup_claims,
@@ -71,14 +73,18 @@ class ErasureCounts:
 
 
 def erase_number(ctx: Context, number: str, by: str) -> ErasureCounts:
-    """Erase a number and the contacts that hold it. It stays suppressed for all channels."""
+    """Erase a number and the contacts that hold it. It stays suppressed for all channels.
+
+    What a change of its numbering plan makes equal to it is erased with it.
+    """
     done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
         report_log.store(connection, [_erasure_report(keys, number, by, now)], now, keys)
         for holder in _holders(connection, number):
             _erase_contact(ctx, connection, holder, done)
-        _erase_number(ctx, connection, number, done)
+        for form in equal_forms(number):
+            _erase_number(ctx, connection, form, done)
     return done
 
 
@@ -98,7 +104,8 @@ def erase_contact(
             if _holders(connection, number):
                 continue
             report_log.store(connection, [_erasure_report(keys, number, by, now)], now, keys)
-            _erase_number(ctx, connection, number, done)
+            for form in equal_forms(number):
+                _erase_number(ctx, connection, form, done)
     return done
 
 
@@ -119,7 +126,7 @@ Holder = tuple[str, str, str]  # connector, object, record id
 
 def _holders(connection: Connection, number: str) -> list[Holder]:
     n = contact_numbers.c
-    query = sa.select(n.connector, n.object, n.record_id).where(n.number == number)
+    query = sa.select(n.connector, n.object, n.record_id).where(n.number.in_(equal_forms(number)))
     return [(row[0], row[1], row[2]) for row in connection.execute(query.distinct())]
 
 
@@ -143,7 +150,9 @@ def _erase_contact(
     names = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
     for connector, object_name, record_id in (name.split("/", 2) for name in names):
         one = (connector, object_name, record_id)
-        for table in (contact_numbers, failures, changed_records, rechecks, list_members):
+        for table in (
+            contact_numbers, former_readings, failures, changed_records, rechecks, list_members,
+        ):  # fmt: skip
             connection.execute(sa.delete(table).where(_is_record(table, one)))
         done.writes += connection.execute(sa.delete(writes).where(_is_record(writes, one))).rowcount
         done.pages += _erase_payloads(connection, record_id)
@@ -249,7 +258,10 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         else:
             changed = connection.execute(sa.delete(table).where(table.c.number == number))
         setattr(done, name, getattr(done, name) + changed.rowcount)
-    for table in (lookup_retries, lookup_claims, contact_numbers, last_delivered, shared_numbers):
+    for table in (
+        lookup_retries, lookup_claims, contact_numbers, former_readings, last_delivered,
+        shared_numbers,
+    ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
     # Its key alone stays: the same message sent again makes no new question.
     done.reviews += connection.execute(
@@ -289,8 +301,8 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
 
 
 def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) -> None:
-    """Erase the number from writes to records that held it or had it proposed, and from scopes of
-    runs."""
+    """Erase the number from writes to records that held it or had it proposed, from scopes of runs,
+    and from evidence about the number that its field is read as now."""
 
     def holds(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
         return sa.cast(column, sa.Text).contains(number, autoescape=True)
@@ -309,6 +321,12 @@ def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) ->
         others = [one for one in row.numbers if one != number]
         connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=others))
     _erase_scopes(connection, number)
+    for table in (feedback, suppressions):
+        connection.execute(
+            sa.update(table)
+            .where(table.c.evidence.contains(number, autoescape=True))
+            .values(evidence=_ERASED)
+        )
 
 
 def _erase_scopes(connection: Connection, number: str) -> None:

@@ -106,7 +106,8 @@ def recompute_numbers(
     for chunk in chunks(sorted(names)):
         query = sa.select(feedback).where(feedback.c.number.in_(chunk))
         for row in connection.execute(query):
-            by_number.setdefault(names[row.number], []).append(report_log.report_from_row(row))
+            for number in names[row.number]:
+                by_number.setdefault(number, []).append(report_log.report_from_row(row))
     for reports in by_number.values():
         _store_rows(connection, reports, rules)
     _apply_opt_ins_to_lists(connection, by_number, names, rules)
@@ -170,7 +171,7 @@ def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[st
 def _apply_opt_ins_to_lists(
     connection: Connection,
     by_number: Mapping[str, Sequence[Feedback]],
-    names: Mapping[str, str],
+    names: Mapping[str, Sequence[str]],
     rules: Rules,
 ) -> None:
     """Take numbers off the lists that they were on before an opt-in for the number as a whole, for
@@ -181,7 +182,7 @@ def _apply_opt_ins_to_lists(
         if not opt_ins:
             continue
         listed = sa.select(suppressions).where(
-            c.number.in_([name for name, of in names.items() if of == number]),
+            c.number.in_([name for name, of in names.items() if number in of]),
             c.reason == "list",
             c.lifted_at.is_(None),
         )
@@ -331,7 +332,7 @@ def _find_held_number(ctx: Context, connection: Connection, kept_as: str) -> str
         return kept_as
     query = sa.select(contact_numbers.c.number).distinct()
     indexed = connection.execution_options(yield_per=10_000).scalars(query)
-    return next((number for number in indexed if kept_as in ctx.keys.aliases(number)), kept_as)
+    return next((n for n in indexed if kept_as in number_aliases(ctx.keys, [n], True)), kept_as)
 
 
 def list_suppressions(
@@ -396,7 +397,7 @@ def import_list(
             known: set[str] = set()
             for chunk in chunks(list(listed_as)):
                 listed = sa.select(suppressions.c.key).where(suppressions.c.key.in_(chunk))
-                known.update(listed_as[key] for key in connection.scalars(listed))
+                known.update(*(listed_as[key] for key in connection.scalars(listed)))
             new = [number for number in batch if number not in known]
             rows = [
                 {
@@ -415,7 +416,7 @@ def import_list(
                 for number in new
             ]
             insert(connection, suppressions, rows)
-            in_index = _held_numbers(connection, new)
+            in_index = outbox.held_by_anybody(connection, new)
             invalidate(connection, in_index)
             crms = _crms(ctx)
             orders = [OutboxItem(_list_key(name, number), number, crms, now) for number in in_index]
@@ -436,18 +437,6 @@ def _mask_numbers(name: str) -> str:
 
 def _list_key(name: str, number: str) -> str:
     return f"list:{name}:{number}"
-
-
-def _held_numbers(connection: Connection, numbers: Sequence[str]) -> list[str]:
-    return [
-        number
-        for chunk in chunks(numbers)
-        for number in connection.scalars(
-            sa.select(contact_numbers.c.number)
-            .where(contact_numbers.c.number.in_(chunk))
-            .distinct()
-        )
-    ]
 
 
 def export_csv(ctx: Context, channel: str | None = None) -> Iterator[str]:

@@ -7,7 +7,7 @@ flag from our own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,8 @@ from worker.phones import ParsedField
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
-from worker.store.tables import contact_numbers, contacts
+from worker.store.tables import contact_numbers, contacts, former_readings
+from worker.sync import reading_state
 
 _PROPOSED = "proposed_phone"  # kept among the flags
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +41,7 @@ class IndexedContact:
     content_hash: str = ""  # see `worker.sync.read.change_detection`
     fresh_until: datetime | None = None
     proposed: str = ""  # the last number that we proposed
+    readings: str = ""  # how its phone fields were read (`worker.sync.reading_state`)
 
 
 class IndexEntry(Struct, frozen=True):
@@ -54,6 +56,7 @@ class IndexEntry(Struct, frozen=True):
     fresh_until: datetime | None
     answers: Mapping[str, int]
     person: str = ""
+    readings_state: str = ""  # see `worker.sync.reading_state`
 
 
 def load(
@@ -63,12 +66,15 @@ def load(
     found = {}
     c = contacts.c
     query = sa.select(
-        c.record_id, c.fingerprint, c.last_seen_flags, c.content_hash, c.fresh_until
+        c.record_id, c.fingerprint, c.last_seen_flags, c.content_hash, c.fresh_until, c.readings
     ).where(*_among(contacts, connector, object_name, ids))
     with store.read() as connection:
-        for record_id, fingerprint, flags, content_hash, until in connection.execute(query):
+        for record_id, fingerprint, flags, content_hash, until, stored in connection.execute(query):
             proposed = flags.pop(_PROPOSED, "")
-            found[record_id] = IndexedContact(fingerprint, flags, content_hash, until, proposed)
+            readings = reading_state.untie(fingerprint, stored)
+            found[record_id] = IndexedContact(
+                fingerprint, flags, content_hash, until, proposed, readings
+            )
     return found
 
 
@@ -100,11 +106,14 @@ def record(
             entry = replace(entry, fresh_until=None)
         fingerprint = _fingerprint(entry, flags)
         says_the_same = (
-            before is not None and before.fingerprint == fingerprint and record_id not in others
+            before is not None
+            and before.fingerprint == fingerprint
+            and before.readings == entry.readings_state
+            and record_id not in others
         )
         if before is not None and says_the_same and not entry.written:
             if (before.content_hash, before.fresh_until) != (entry.content_hash, entry.fresh_until):
-                refreshed.append({"b_id": record_id, **_freshness(entry)})
+                refreshed.append({"b_id": record_id, **_freshness(entry, fingerprint)})
             continue
         key = {"connector": connector, "object": object_name, "record_id": record_id}
         proposed = entry.written.get(_PROPOSED) or (before.proposed if before else "")
@@ -154,13 +163,14 @@ def _contact_row(
         "person": entry.person,
         "value": contact.contact_value,
         "waiting": decision.waiting,
-        **_freshness(entry),
+        **_freshness(entry, fingerprint),
         "checked_at": now,
     }
 
 
-def _freshness(entry: IndexEntry) -> dict[str, Any]:
+def _freshness(entry: IndexEntry, fingerprint: str) -> dict[str, Any]:
     return {
+        "readings": reading_state.tie(fingerprint, entry.readings_state),
         "content_hash": entry.content_hash,
         "fresh_until": entry.fresh_until,
         "answers": dict(entry.answers),
@@ -211,6 +221,7 @@ def _flags_of_others(
 def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> int:
     """Remove contacts that are gone from the CRM; return how many were known."""
     delete(connection, contact_numbers, connector, object_name, ids)
+    delete(connection, former_readings, connector, object_name, ids)
     return delete(connection, contacts, connector, object_name, ids)
 
 
@@ -260,6 +271,7 @@ def remember_flags(
         "content_hash": "",
         "fresh_until": None,
         "answers": {},
+        "readings": "",
         "checked_at": _NEVER,
     }
     insert(connection, contacts, [row])
@@ -285,17 +297,45 @@ def _among(
 def _fingerprint(entry: IndexEntry, flags: Mapping[str, bool]) -> str:
     """Hash all that the index says of a contact: the same hash means the same rows."""
     contact, decision = entry.contact, entry.decision
-    content = (
-        contact.phones,
-        entry.region,
-        contact.source,
-        contact.campaign,
-        contact.month,
-        contact.contact_value,
-        entry.person,
-        flags,
-        decision.reason,
-        decision.waiting,
-        [(field.name, field.status) for field in decision.fields],
+    return _hash(
+        (
+            contact.phones,
+            entry.region,
+            contact.source,
+            contact.campaign,
+            contact.month,
+            contact.contact_value,
+            entry.person,
+            flags,
+            decision.reason,
+            decision.waiting,
+            [(field.name, field.status) for field in decision.fields],
+        )
     )
+
+
+def had_phones(row: Any, phones: Mapping[str, str], fields: Iterable[str]) -> bool:
+    """Tell whether a contact had these texts in its phone fields when its row was written.
+
+    The row keeps all that its fingerprint was made from, but the texts. False also where the row
+    had been cut to the length of a column. `row`: of `contacts`; `fields`: all phone fields.
+    """
+    flags = {name: value for name, value in row.last_seen_flags.items() if name != _PROPOSED}
+    content = (
+        phones,
+        row.country or None,
+        row.source,
+        row.campaign,
+        row.month,
+        row.value,
+        row.person,
+        flags,
+        row.reason,
+        row.waiting,
+        [(name, row.statuses.get(name)) for name in fields],
+    )
+    return bool(row.fingerprint == _hash(content))
+
+
+def _hash(content: tuple[Any, ...]) -> str:
     return hashlib.blake2b(orjson.dumps(content), digest_size=16).hexdigest()

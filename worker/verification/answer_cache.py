@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
+from worker.phones.plan_changes import equal_forms
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -103,6 +105,9 @@ def load_answers(
 ) -> list[Verification]:
     """Return verifications of these numbers that count: all, or those of one step.
 
+    What was paid for of a number that a change of its plan makes equal to one of these counts for
+    that one.
+
     `fresh_since`: only those given since then, but for a step that is asked `at_most_every` so
     often, whose answers count for that long at least.
     """
@@ -115,7 +120,27 @@ def load_answers(
     query = sa.select(*_COLUMNS).where(counting)
     if step is not None:
         query = query.where(c.provider == step.name, c.package == step.package)
-    return [*map(_verification_of, connection.execute(query.where(any_of(c.number, numbers))))]
+    meant: dict[str, list[str]] = {}
+    for number in dict.fromkeys(numbers):
+        for form in equal_forms(number):
+            meant.setdefault(form, []).append(number)
+    found: list[Verification] = []
+    others: list[Verification] = []
+    for row in connection.execute(query.where(any_of(c.number, list(meant)))):
+        answer = _verification_of(row)
+        for number in meant[answer.number]:
+            if number == answer.number:
+                found.append(answer)
+            elif answer.check_level != "format":  # which numbers exist tells the plan of today
+                others.append(replace(answer, number=number))
+    if others:  # what was answered about the number itself goes first
+        answered = {(one.number, one.provider, one.package, one.since) for one in found}
+        found += [
+            one
+            for one in others
+            if (one.number, one.provider, one.package, one.since) not in answered
+        ]
+    return found
 
 
 def put_answers(connection: Connection, answers: Sequence[Verification]) -> None:

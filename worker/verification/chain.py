@@ -19,6 +19,12 @@ from worker.verification.protocol import ChainStep
 from worker.verification.reservation import LookupRequest
 from worker.verification.results import Results, Verified, verification_of
 
+# Why a number got no answer that only a changed reading of its field brought.
+UNPAID = (
+    "its field is read differently now, and no new lookup is paid for that "
+    "(verification.pay_for_changed_readings)"
+)
+
 
 class Chain:
     """The chain of steps, and what they need. With a forecast's cache, it is a dry run."""
@@ -89,6 +95,7 @@ class _ChainRun:
         # turn comes.
         self._cached: dict[tuple[str, str], dict[str, list[Verification]]] = {}
         self._forecast = chain.cache if isinstance(chain.cache, ForecastAnswerCache) else None
+        self._unpaid = {subject.number for subject in subjects if subject.unpaid}
 
     @property
     def _numbers(self) -> list[str]:
@@ -191,6 +198,10 @@ class _ChainRun:
     # -- asking --------------------------------------------------------------------------
 
     def _ask(self, step: ChainStep, questions: list[Question]) -> None:
+        if not step.provider.local and self._unpaid:
+            questions = self._without_unpaid(step, questions)
+        if not questions:
+            return
         if step.provider.local:
             self._ask_local(step, questions)
         elif self._forecast is not None:
@@ -198,6 +209,11 @@ class _ChainRun:
         else:
             chain = self._chain
             PaidStep(self._call, step, chain.pool(step), chain.at_once(step)).run(questions)
+
+    def _without_unpaid(self, step: ChainStep, questions: list[Question]) -> list[Question]:
+        unpaid = [question for question in questions if question.number in self._unpaid]
+        self._results.record_failure(step, unpaid, UNPAID, by_cap=True)
+        return [question for question in questions if question.number not in self._unpaid]
 
     def _ask_local(self, step: ChainStep, questions: list[Question]) -> None:
         """Ask a provider in this process, for nothing: no claim and no reservation."""

@@ -18,13 +18,15 @@ class Subject(Struct, frozen=True):
 
     `dates`: for each of them when the number was last surely theirs (contact, consent), without
     duplicates. `value`: what the most valuable of them is worth. `audited`: one of them is in a
-    segment under audit.
+    segment under audit. `unpaid`: nothing is paid for it, since only a changed reading of their
+    fields brought it (`verification.pay_for_changed_readings`).
     """
 
     number: str
     dates: tuple[date, ...] = ()
     value: float | None = None
     audited: bool = False
+    unpaid: bool = False
 
 
 def wants(

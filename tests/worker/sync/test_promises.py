@@ -16,6 +16,7 @@ from fixture_types import Sync
 from limits import lower_limits
 
 from worker.context import Context
+from worker.phones import parse_field
 from worker.store.tables import failures, feedback, verifications, watermarks, writes
 from worker.sync.pages import runner
 from worker.sync.runs import lifecycle
@@ -107,25 +108,22 @@ class TestNothingIsLost:
         assert _watermarks(ctx, crm) != before
 
     def test_a_page_that_cannot_be_done_is_set_aside_and_tried_by_the_next_run(
-        self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
+        self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
-        from worker.sync.pages import fields
-
         poison = crm.ids()[2]
-        reading = fields.parse_field
 
         def broken(raw: str, region: str | None) -> Any:
             if raw == "poison":
                 raise RuntimeError("a fault of ours")
-            return reading(raw, region)
+            return parse_field(raw, region)
 
         crm.edit(poison, {f"phone/{crm.phone}": "poison"})
-        monkeypatch.setattr(fields, "parse_field", broken)
+        ctx.parse_field = broken
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
         assert result["pages"]["parked"] == 1
         assert result["contacts"]["failed"] >= 1
-        monkeypatch.setattr(fields, "parse_field", reading)
+        ctx.parse_field = parse_field
         again = sync(ctx, crm.name)
         assert again["contacts"]["failed"] == 0
         assert crm.get(poison, crm.status) == "invalid"

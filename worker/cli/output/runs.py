@@ -30,6 +30,7 @@ def show_result(result: Mapping[str, Any]) -> None:
         out.print(Text(f"  no longer visible to our user: {names}", style="red"))
     _show_would_write(result)
     _show_statuses(result["fields"])
+    _show_readings(result)
     calls = result["api_calls"]
     out.print(f"  API calls: {calls['read']} read, {calls['write']} write, {calls['other']} other")
     _show_lookups(result)
@@ -75,6 +76,20 @@ def _show_statuses(fields: Mapping[str, int]) -> None:
     for place, (status, count) in enumerate(sorted(fields.items(), key=lambda entry: -entry[1])):
         line.append(", " if place else "")
         line.append(f"{count:,} ").append_text(styled(status))
+    out.print(line)
+
+
+def _show_readings(result: Mapping[str, Any]) -> None:
+    """Show how much is read differently than before though nobody changed it."""
+    readings = result["readings"]
+    if not readings["fields"] and not readings["waiting"]:
+        return
+    line = (
+        f"  read differently than before: {readings['fields']:,} phone fields of "
+        f"{readings['contacts']:,} contacts ({readings['numbers']:,} numbers)"
+    )
+    if readings["waiting"]:
+        line += f"; {readings['waiting']:,} contacts are rewritten on a later day"
     out.print(line)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config.tracing import span
 from connectors.records import Contact, Update
-from worker.sync.pages import evaluator
+from worker.sync.pages import evaluator, rewrites
 from worker.sync.pages.steps import EvaluatedPage, PageCounts, VerifiedPage
 
 
@@ -12,7 +12,11 @@ def evaluate(page: VerifiedPage) -> EvaluatedPage:
     """Decide each contact, and make an update of what differs from what the CRM holds."""
     with span("decide"):
         evaluations = evaluator.evaluate_all(page)
+        planned = rewrites.plan(page, evaluations)
+        if planned.waiting:
+            evaluations = rewrites.without(planned.waiting, evaluations, page.prepared.contacts)
     counts = PageCounts()
+    counts.add_readings(page.prepared.changed_readings, len(planned.waiting))
     updates: list[Update] = []
     updated: list[Contact] = []
     for one, (decision, changes) in zip(page.prepared.contacts, evaluations, strict=True):
@@ -22,5 +26,13 @@ def evaluate(page: VerifiedPage) -> EvaluatedPage:
             updated.append(one.contact)
     decisions = [evaluation.decision for evaluation in evaluations]
     return EvaluatedPage(
-        page.work, page.prepared, page.verified, page.missing, decisions, updates, updated, counts
+        page.work,
+        page.prepared,
+        page.verified,
+        page.missing,
+        decisions,
+        updates,
+        updated,
+        planned,
+        counts,
     )

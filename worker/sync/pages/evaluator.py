@@ -37,6 +37,7 @@ from worker.sync.pages.fields import Prepared, Remembered, reader
 from worker.sync.pages.reports import last_confirmed_date
 from worker.sync.pages.steps import VerifiedPage
 from worker.sync.runs.model import Run
+from worker.verification.chain import UNPAID
 from worker.verification.models import Verification
 from worker.verification.results import Lookups, Verified
 
@@ -66,7 +67,12 @@ def evaluate_all(page: VerifiedPage) -> list[Evaluation]:
     # A dry run says what the other setting would write, too.
     if page.work.connector.incremental and prepared.contacts and (evaluator.quiet or run.dry_run):
         evaluator.existing = existing_contacts.find(
-            ctx, run.connector, page.work.page.object, prepared.contacts, known.keys()
+            ctx,
+            run.connector,
+            page.work.page.object,
+            prepared.contacts,
+            known.keys(),
+            {record_id for record_id, _ in prepared.changed_readings.new_readings},
         )
     return [evaluator.evaluate(one, known.get(one.contact.id)) for one in prepared.contacts]
 
@@ -137,6 +143,8 @@ class Evaluator:
             one = self._with_phones(one, replaced)
             corrections = {}
         decision, fields = self.decide(one, self._proposal(one, corrections, before))
+        if decision.waiting and self._waits_for_nobody(one):
+            decision = replace(decision, waiting=False)
         contact = one.contact
         more = {**replaced, **self._confirm_link(one, decision, writable)}
         if "isolated" in writable and bool(contact.current.get("isolated")) != one.isolated:
@@ -166,6 +174,11 @@ class Evaluator:
         reason = _text(one.contact.current.get("reason"))
         facts = ContactFacts(fields, reason, proposed, stops.suppressed, stops.suppressed_reason)
         return decide(facts), fields
+
+    def _waits_for_nobody(self, one: Prepared) -> bool:
+        """Whether all that is missing is what nobody is to pay for."""
+        reasons = {self._verified.unanswered.get(number, UNPAID) for number in one.numbers}
+        return reasons == {UNPAID}
 
     # -- corrections -----------------------------------------------------------------------
 

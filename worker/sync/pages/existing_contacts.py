@@ -27,8 +27,13 @@ def find(
     object_name: str,
     contacts: Sequence[Prepared],
     indexed: Collection[str],
+    read_differently: Collection[str] = (),
 ) -> frozenset[str]:
-    """Return the ids of these contacts that were there before us. `indexed`: ids in our index."""
+    """Return the ids of these contacts that were there before us.
+
+    `indexed`: ids in our index. `read_differently`: ids of those whose numbers are others than the
+    index has, though nobody changed them.
+    """
     new = [one.contact.id for one in contacts if one.contact.id not in indexed]
     old = {one.contact.id: _numbers(one) for one in contacts if one.contact.id in indexed}
     with ctx.store.read() as connection:
@@ -39,7 +44,11 @@ def find(
             existing |= {
                 record_id
                 for record_id, numbers in old.items()
-                if indexed_numbers.get(record_id, set()) == numbers and record_id not in refused
+                if record_id not in refused
+                and (
+                    record_id in read_differently
+                    or indexed_numbers.get(record_id, set()) == numbers
+                )
             }
     return frozenset(existing)
 

@@ -10,16 +10,15 @@ from connectors.records import Contact
 from worker.context import Context
 from worker.feedback.models import ContactIdentity, contact_key
 from worker.phones import ParsedField
-from worker.phones.contact_fields import ContactLocation, parse_contact
+from worker.phones.contact_fields import ContactLocation, FieldParser, parse_contact
 from worker.phones.countries import region_of
-from worker.phones.field_parser import parse_field
 from worker.segments.membership import IsolatedSegments
 from worker.store import lost_fields
 from worker.store.lost_fields import Numbers
+from worker.sync import reading_state
 
 NO_ISOLATION = IsolatedSegments(frozenset(), {})
 
-ParseField = Callable[[str, str | None], ParsedField]  # a phone field's text and its region
 NOTHING_UNREAD: Mapping[str, str] = {}
 
 
@@ -34,6 +33,7 @@ class Prepared(Struct, frozen=True):
     isolated: bool = False  # it belongs to a segment that is isolated
     # Phone fields that could not be read: their numbers are those that our index remembers.
     unread: Mapping[str, str] = NOTHING_UNREAD
+    signature: str = ""  # of its phone fields (`worker.sync.reading_state`)
 
     @property
     def numbers_read(self) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def reader(
     def parse(text: str, region: str | None) -> ParsedField:
         reading = cache.get((text, region))
         if reading is None:
-            reading = cache[text, region] = parse_field(text, region)
+            reading = cache[text, region] = ctx.parse_field(text, region)
         return reading
 
     def read(contact: Contact) -> Prepared:
@@ -121,6 +121,7 @@ def reader(
             _identity(ctx, connector, contact, remembered.persons),
             isolation.includes(contact, region),
             unread,
+            reading_state.signature(region, contact.phones, readings),
         )
 
     return read
@@ -135,7 +136,7 @@ def _identity(
 
 
 def _prefer_known_number(
-    read: ParsedField, text: str, known: str, without_country: bool, parse: ParseField
+    read: ParsedField, text: str, known: str, without_country: bool, parse: FieldParser
 ) -> ParsedField:
     """Read a phone field of a contact whose country, or what else tells it, is hidden from us.
 

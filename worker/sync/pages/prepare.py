@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.segments import membership
-from worker.sync.pages import fields, flag_reports, merges, reports
+from worker.sync.pages import changed_readings, fields, flag_reports, merges, reports
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.steps import AttributedPage, PreparedPage
 
@@ -15,8 +15,9 @@ from worker.sync.pages.steps import AttributedPage, PreparedPage
 def read_fields(attributed: AttributedPage) -> PreparedPage:
     """Read the phone fields, and store what is reported by flags and by merged records.
 
-    What stood against records that were merged into these contacts, and what people reported by our
-    flags, is stored before anything is decided from it.
+    What stood against records that were merged into these contacts, or against numbers that their
+    fields were read as before, and what people reported by our flags, is stored before anything is
+    decided from it.
     """
     work = attributed.work
     ctx, run, page = work.ctx, work.run, work.page
@@ -26,18 +27,33 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
     contacts = [*map(fields.reader(ctx, run.connector, isolation, remembered), attributed.contacts)]
     if not run.dry_run:
         _rename_persons(ctx, contacts)
+    changed = changed_readings.find(ctx, run.connector, page.object, contacts, attributed.known)
+    if changed.reports and not run.dry_run:
+        with ctx.store.write() as connection:
+            changed_readings.store(ctx, connection, changed)
     taken_over = merges.take_over(
-        ctx, work.connector, page.object, contacts, attributed.known, attributed.revived
+        ctx, work.connector, page.object, contacts, changed.known, attributed.revived
     )
     if (taken_over.keys or taken_over.reports or taken_over.revived) and not run.dry_run:
         with ctx.store.write() as connection:
             merges.store(connection, taken_over, ctx.now(), ctx.keys)
     by_flags = flag_reports.store(ctx, run, contacts, taken_over, attributed.as_of, remembered)
     loaded = reports.load_reports(
-        ctx, run, contacts, taken_over.reports_about, [*taken_over.reports, *by_flags]
+        ctx,
+        run,
+        contacts,
+        taken_over.reports_about,
+        [*changed.reports, *taken_over.reports, *by_flags],
     )
     return PreparedPage(
-        work, contacts, attributed.as_of, attributed.deferred, remembered, taken_over, loaded
+        work,
+        contacts,
+        attributed.as_of,
+        attributed.deferred,
+        remembered,
+        changed,
+        taken_over,
+        loaded,
     )
 
 

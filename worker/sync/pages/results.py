@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,10 +21,11 @@ from worker.store.tables import pages, writes
 from worker.suppression import confirm_links
 from worker.sync import contact_index, merge_log
 from worker.sync.contact_index import IndexEntry
-from worker.sync.pages import failures, late_writes, merges
+from worker.sync.pages import changed_readings, failures, late_writes, merges
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.missing import NOT_VISIBLE
+from worker.sync.pages.rewrites import start_of
 from worker.sync.pages.steps import EvaluatedPage, MissingRecords, PageWork, WrittenPage
 from worker.sync.read import change_detection
 from worker.sync.write.crm_writes import RETRY_KINDS, Outcome
@@ -67,7 +68,11 @@ def commit(written: WrittenPage) -> None:
         contact_index.forget(connection, connector, object_name, list(removed))
         merged_ids = {merge.id for merge in missing.merged}
         deleted = {contact_key(connector, object_name, one) for one in removed - merged_ids}
+        changed_readings.finish(
+            work.ctx, connection, connector, object_name, prepared.changed_readings
+        )
         merges.finish(connection, prepared.taken_over, deleted)
+        _requeue_rewrites(connection, work, written.evaluated.rewrites.waiting)
         _requeue_new_reports(connection, written, present)
         recovered = {entry.contact.id for entry in present} - failed.keys() | removed
         contact_index.delete(connection, tables.failures, connector, object_name, list(recovered))
@@ -125,6 +130,7 @@ def _mark_done(
                 "api": calls,
                 "sources": {name: dict(numbers) for name, numbers in counts.sources.items()},
                 "spared": counts.spared,
+                "readings": dict(counts.readings),
             },
             error=None,
             read=totals.read,
@@ -234,7 +240,9 @@ def _entry(
     written = outcome.written if outcome is not None else {}
     until = None
     answers = [said for number in one.numbers for said in verifications.get(number, ())]
-    if not decision.waiting and (outcome is None or outcome.ok):
+    rewrites = page.evaluated.rewrites
+    waits = one.contact.id in rewrites.waiting
+    if not decision.waiting and not waits and (outcome is None or outcome.ok):
         checked_at = written.get("checked_at", one.contact.current.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh
         link = written.get("confirm_link", one.contact.current.get("confirm_link"))
@@ -243,6 +251,7 @@ def _entry(
             confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None
         )
         until = change_detection.fresh_until(answers, checked_at, refresh, as_of, renewed_at)
+    state = rewrites.states.get(one.contact.id)
     return IndexEntry(
         one.contact,
         decision,
@@ -253,7 +262,19 @@ def _entry(
         until,
         Counter(said.provider for said in answers),
         one.identity.person,
+        one.signature if state is None else state.encode(),
     )
+
+
+def _requeue_rewrites(connection: Connection, work: PageWork, waiting: Mapping[str, date]) -> None:
+    """Have contacts whose rewrite waits looked at on their day; a list by its next run."""
+    if work.run.connector == "csv":
+        return
+    for day in sorted(set(waiting.values())):
+        ids = [record_id for record_id, on in waiting.items() if on == day]
+        changed_records.schedule(
+            connection, work.run.connector, work.page.object, ids, start_of(day), work.run.id
+        )
 
 
 # -- reports that came meanwhile -------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from connectors.protocol import Connector
 from connectors.records import Contact, Merge, Purpose, Update
@@ -17,11 +17,26 @@ from worker.context import Context
 from worker.decisions import Decision
 from worker.feedback.report_log import ReportSet
 from worker.sync.contact_index import IndexedContact
+from worker.sync.pages.changed_readings import ChangedReadings
 from worker.sync.pages.fields import Prepared, Remembered
 from worker.sync.pages.merges import TakenOver
+from worker.sync.reading_state import ReadingState
 from worker.sync.runs.model import Run
 from worker.sync.write.crm_writes import Outcome, Written
 from worker.verification.results import Verified
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrites:
+    """Updates that have to wait, since fields are read differently now and a day has a limit.
+
+    `waiting`: record id -> the day of its update. `states`: record id -> what is recorded of how
+    its fields are read, where that is not the signature alone.
+    """
+
+    waiting: Mapping[str, date] = field(default_factory=dict)
+    states: Mapping[str, ReadingState] = field(default_factory=dict)
+
 
 # How the updates of a page are written: by themselves, or with those of other pages.
 Write = Callable[[Connector, Sequence[Update], Callable[[], None]], Written]
@@ -88,6 +103,7 @@ class PreparedPage:
     as_of: datetime
     deferred: Set[str]
     remembered: Remembered
+    changed_readings: ChangedReadings
     taken_over: TakenOver
     reports: ReportSet
 
@@ -125,6 +141,8 @@ class PageCounts:
     """What the contacts of a page add to the counts of its run."""
 
     spared: int = 0  # contacts that a quiet first sync leaves alone
+    # What is read differently: contacts, fields, numbers; contacts whose rewrite waits.
+    readings: Counter[str] = field(default_factory=Counter)
     fields: Counter[str] = field(default_factory=Counter)  # by status
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -137,12 +155,22 @@ class PageCounts:
         source["numbers"] += len(statuses)
         source["bad"] += sum(status in BAD_STATUSES for status in statuses)
 
+    def add_readings(self, changed: ChangedReadings, waiting: int) -> None:
+        """Count what is read differently, and the contacts whose rewrite waits."""
+        if changed.new_readings or waiting:
+            self.readings.update(
+                contacts=len({record_id for record_id, _ in changed.new_readings}),
+                fields=len(changed.new_readings),
+                numbers=sum(changed.new_readings.values()),
+                waiting=waiting,
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluatedPage:
     """What was decided: a decision for each contact, and an update for each that must change.
 
-    `updated`: the contact of each update, as it was read.
+    `updated`: the contact of each update, as it was read. `rewrites`: updates that wait.
     """
 
     work: PageWork
@@ -152,6 +180,7 @@ class EvaluatedPage:
     decisions: Sequence[Decision]
     updates: Sequence[Update]
     updated: Sequence[Contact]
+    rewrites: Rewrites
     counts: PageCounts
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
+
+import msgspec
 
 from config import stopping
 from config.tracing import span
@@ -41,6 +43,8 @@ def verify(prepared: PreparedPage) -> VerifiedPage:
         requested = _requested_rechecks(ctx, run)
         rechecked = {n for one in prepared.contacts for n in _to_recheck(one, requested)}
         subjects = _subjects(ctx, prepared.contacts, prepared.reports)
+        if not run.force and prepared.changed_readings.states:
+            subjects = _mark_unpaid(subjects, prepared, rechecked)
         heartbeat = lease.throttled_renew(work)
         answers: dict[str, tuple[Verification, ...]] = {}
         unanswered: dict[str, str] = {}
@@ -105,6 +109,29 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
             if report.new_number:  # what is proposed to a CRM is verified first
                 found.setdefault(report.new_number, Subject(report.new_number))
     return list(found.values())
+
+
+def _mark_unpaid(
+    subjects: Sequence[Subject], prepared: PreparedPage, rechecked: Collection[str]
+) -> list[Subject]:
+    """Mark the numbers that only a changed reading brought, and that nobody asked for.
+
+    A number that another contact of the page holds by itself is paid for like any other.
+    """
+    states = prepared.changed_readings.states
+    unpaid: set[str] = set()
+    paid = set(rechecked)
+    for one in prepared.contacts:
+        state = states.get(one.contact.id)
+        for name, reading in one.readings.items():
+            places = state.fields[name].unpaid if state and name in state.fields else ""
+            for place, number in enumerate(reading.numbers):
+                (unpaid if str(place) in places else paid).add(number.e164)
+    unpaid -= paid
+    return [
+        msgspec.structs.replace(one, unpaid=True) if one.number in unpaid else one
+        for one in subjects
+    ]
 
 
 def _with_contact(

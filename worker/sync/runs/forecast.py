@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.phones.plan_changes import equal_forms
 from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, list_members
 from worker.sync.runs.scope import Scope
@@ -54,7 +55,8 @@ def _records(ctx: Context, connector: str, scope: Scope) -> list[Any] | None:
         return [base.where(c.record_id.in_(some)) for some in chunks(scope.values)]
     if scope.kind == "numbers":
         columns = sa.select(held.object, held.record_id).where(held.connector == connector)
-        return [columns.where(held.number.in_(some)).distinct() for some in chunks(scope.values)]
+        forms = sorted({form for number in scope.values for form in equal_forms(number)})
+        return [columns.where(held.number.in_(some)).distinct() for some in chunks(forms)]
     if scope.kind == "older_than":
         return [base.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))]
     columns_by = {

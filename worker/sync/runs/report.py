@@ -153,7 +153,7 @@ def _undone(ctx: Context, run_id: str) -> Totals:
 
 def add_up(ctx: Context, run: Run) -> dict[str, Any]:
     """The counts that pages keep as JSON, summed: statuses, lookups, API calls, sources, records
-    that a quiet first sync spares."""
+    that a quiet first sync spares, fields that are read differently."""
     fields: Counter[str] = Counter()
     api: Counter[str] = Counter(run.reader_calls)
     lookups: dict[str, dict[str, Any]] = {
@@ -162,6 +162,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
     }
     sources: dict[str, Counter[str]] = {}
     spared = 0
+    readings: Counter[str] = Counter()
     query = sa.select(pages.c.counts).where(pages.c.run_id == run.id, pages.c.counts.is_not(None))
     with ctx.store.read() as connection:
         for counts in connection.scalars(query):
@@ -169,6 +170,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
                 continue
             fields.update(counts["fields"])
             spared += counts.get("spared", 0)
+            readings.update(counts.get("readings", {}))
             api.update(counts["api"])
             for name, numbers in counts["lookups"].items():
                 held = lookups.setdefault(
@@ -187,6 +189,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
         "api_calls": {kind: api[kind] for kind in ("read", "write", "other")},
         "sources": {name: dict(numbers) for name, numbers in sources.items()},
         "spared": spared,
+        "readings": {key: readings[key] for key in ("contacts", "fields", "numbers", "waiting")},
     }
 
 

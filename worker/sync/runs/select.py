@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.errors import InvalidRequestError
 from worker.context import Context
+from worker.phones.plan_changes import equal_forms
 from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, lookup_retries, verifications
 from worker.sync.runs.scope import Scope
@@ -24,7 +25,8 @@ def select(connection: Connection, ctx: Context, connector: str, scope: Scope) -
     """Yield the records of a scope that is not read through, and that our index knows."""
     if scope.kind == "numbers":
         n = contact_numbers.c
-        for numbers in chunks(scope.values):
+        forms = {form for number in scope.values for form in equal_forms(number)}
+        for numbers in chunks(sorted(forms)):
             query = sa.select(n.object, n.record_id).where(
                 n.connector == connector, n.number.in_(numbers)
             )

@@ -106,6 +106,17 @@ class CostForecast(TypedDict):
     short: list[str]
 
 
+class ReadingCounts(TypedDict):
+    """Phone fields that are read differently than before though nobody changed their text, their
+    contacts, and how many numbers came or went. `waiting`: contacts that are rewritten on a later
+    day (`sync.reading_changes_per_day`)."""
+
+    contacts: int
+    fields: int
+    numbers: int
+    waiting: int
+
+
 class RunResult(TypedDict):
     """What a run has done so far. `would_write` and `forecast`: of dry runs only."""
 
@@ -122,6 +133,7 @@ class RunResult(TypedDict):
     fields: dict[str, int]
     lookups: dict[str, LookupCounts]
     api_calls: ApiCalls
+    readings: ReadingCounts
     would_write: NotRequired[WouldWrite]
     forecast: NotRequired[CostForecast]
     sources: dict[str, dict[str, int]]

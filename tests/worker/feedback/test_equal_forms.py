@@ -1,0 +1,144 @@
+"""A number of an old numbering plan and today's form of it are one line: what is said of either
+holds for both, and what was paid for is not paid for again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import sqlalchemy as sa
+from crms import Crm
+from fixture_types import Sync
+from merging import set_only_number, status
+from readings import release
+from reports import deliver_reports, store_report, stored_reports
+
+from sandbox.run import Sandbox
+from worker.context import Context
+from worker.phones.plan_changes import equal_forms
+from worker.queries.number import number_details
+from worker.store.pseudonyms import number_aliases
+from worker.suppression import suppressions
+from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_number
+from worker.verification.answer_cache import load_answers, put_answers
+from worker.verification.models import Verification
+
+# Côte d'Ivoire, 31 January 2021: mobiles of Orange got the digits 07 in front.
+OLD, TODAY = "+22507123456", "+2250707123456"
+
+
+@pytest.fixture
+def ctx(make_context: Callable[..., Context], either_database_url: str) -> Context:
+    return make_context(DATABASE_URL=either_database_url)
+
+
+@pytest.fixture
+def crm(sandbox: Sandbox) -> Crm:
+    return Crm.all(sandbox)["hubspot"]
+
+
+@pytest.fixture
+def contact_id(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact whose number a former release read as one of the old plan."""
+    release(ctx, {TODAY: (OLD,)})
+    record_id = crm.ids()[0]
+    set_only_number(crm, record_id, TODAY)
+    sync(ctx, crm.name)
+    return record_id
+
+
+@pytest.mark.parametrize("said_of", [OLD, TODAY])
+@pytest.mark.parametrize("first", ["report", "upgrade"])
+def test_whoever_said_no_with_either_is_not_called(
+    ctx: Context, crm: Crm, sync: Sync, contact_id: str, said_of: str, first: str
+) -> None:
+    if first == "report":
+        store_report(ctx, "opt_out", said_of)
+        deliver_reports(ctx, crm.name)
+        assert status(crm, contact_id) == "do_not_contact"
+    release(ctx, {})
+    sync(ctx, crm.name, "everything")
+    if first == "upgrade":
+        store_report(ctx, "opt_out", said_of)
+        deliver_reports(ctx, crm.name)
+    assert status(crm, contact_id) == "do_not_contact"
+    assert len(stored_reports(ctx)) == 1
+    for number in (OLD, TODAY):
+        [one] = suppressions.list_suppressions(ctx, number)
+        details = number_details(ctx, number)
+        assert [report["kind"] for report in details["feedback"]] == ["opt_out"]
+        assert [contact["id"] for contact in details["contacts"]] == [contact_id]
+    suppressions.lift(ctx, one.id, "an admin", "they said so")
+    deliver_reports(ctx, crm.name)
+    assert status(crm, contact_id) != "do_not_contact"
+
+
+def test_whoever_was_erased_with_the_old_one_is_not_called(
+    ctx: Context, crm: Crm, sync: Sync, contact_id: str
+) -> None:
+    erase_number(ctx, OLD, "an admin")
+    release(ctx, {})
+    sync(ctx, crm.name, "everything")
+    assert status(crm, contact_id) == "do_not_contact"
+    assert suppressions.list_suppressions(ctx, TODAY)
+
+
+def test_what_a_list_holds_of_the_old_one_counts(
+    ctx: Context, crm: Crm, sync: Sync, contact_id: str
+) -> None:
+    release(ctx, {})
+    sync(ctx, crm.name, "everything")
+    suppressions.import_list(ctx, [OLD], "do not call")
+    deliver_reports(ctx, crm.name)
+    assert status(crm, contact_id) == "do_not_contact"
+    apply_pending(ctx)
+    assert suppressions.import_list(ctx, [TODAY], "do not call").added == 0
+
+
+def test_an_answer_that_was_paid_for_serves_both(ctx: Context) -> None:
+    now = ctx.now()
+    answer = Verification(
+        number=OLD, provider="twilio", package="line_type", check_level="line_type",
+        verdict="valid", line_type="mobile", at=now, expires_at=now + timedelta(days=1),
+        cost=Decimal("0.01"),
+    )  # fmt: skip
+    offline = Verification(
+        number=OLD, provider="offline", package="", check_level="format", verdict="invalid",
+        line_type="unknown", at=now, expires_at=now + timedelta(days=1), cost=Decimal(0),
+    )  # fmt: skip
+    with ctx.store.write() as connection:
+        put_answers(connection, [answer, offline])
+        [found] = load_answers(connection, [TODAY], now)
+        assert (found.number, found.provider) == (TODAY, "twilio")
+        both = load_answers(connection, [TODAY, OLD], now)
+    assert {(one.number, one.provider) for one in both} == {
+        (OLD, "offline"), (OLD, "twilio"), (TODAY, "twilio"),
+    }  # fmt: skip
+
+
+def test_no_look_up_takes_more_statements_for_it(ctx: Context) -> None:
+    plain, renumbered = ["+14155552671"], [TODAY]
+    assert len(equal_forms(plain[0])) == 1 < len(equal_forms(renumbered[0]))
+    assert _statements(ctx, plain) == _statements(ctx, renumbered)
+    assert list(number_aliases(ctx.keys, plain, False)) == plain
+
+
+def _statements(ctx: Context, numbers: list[str]) -> int:
+    from worker.feedback import report_log
+
+    count = 0
+
+    def counted(*_: object) -> None:
+        nonlocal count
+        count += 1
+
+    with ctx.store.read() as connection:
+        sa.event.listen(connection, "before_cursor_execute", counted)
+        report_log.load(connection, numbers, ctx.keys)
+        report_log.find_unseen(connection, numbers, ctx.keys, report_log.ReportSet())
+        load_answers(connection, numbers, ctx.now())
+        sa.event.remove(connection, "before_cursor_execute", counted)
+    return count

@@ -1,0 +1,154 @@
+"""Keep which numbers phone fields were read as before, and carry over what is said of these.
+
+`worker.feedback.changed_readings` holds the rules. What stands when a reading changes is carried
+over by the page that finds it out (`worker.sync.pages.changed_readings`), and what is said of the
+former number later by whoever applies the report (`copies_of_late_reports`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.feedback import report_log
+from worker.feedback.changed_readings import ChangedField, carry_over
+from worker.feedback.consent_state import READING_KEY_PREFIX, Rules
+from worker.feedback.merged_records import report_hash
+from worker.feedback.models import ContactIdentity, Feedback, contact_key
+from worker.feedback.report_log import ReportSet
+from worker.store.array_param import any_of
+from worker.store.bulk import upsert
+from worker.store.pseudonyms import ERASED_PREFIX, Keys
+from worker.store.tables import contact_numbers, contacts, former_readings
+
+
+def record(connection: Connection, fields: Iterable[ChangedField]) -> None:
+    """Keep the former numbers of these fields."""
+    rows = []
+    for one in fields:
+        connector, object_name, record_id = one.who.key.split("/", 2)
+        rows += [
+            {
+                "connector": connector,
+                "object": object_name,
+                "record_id": record_id,
+                "field": one.field,
+                "number": number,
+                "until": one.until,
+            }
+            for number in one.former
+        ]
+    upsert(connection, former_readings, rows)
+
+
+def load(
+    connection: Connection, connector: str, object_name: str, ids: Collection[str]
+) -> dict[tuple[str, str], list[str]]:
+    """Return the former numbers of contacts, by record id and field."""
+    f = former_readings.c
+    query = sa.select(f.record_id, f.field, f.number).where(
+        f.connector == connector, f.object == object_name, any_of(f.record_id, sorted(ids))
+    )
+    found: dict[tuple[str, str], list[str]] = {}
+    for record_id, field, number in connection.execute(query):
+        found.setdefault((record_id, field), []).append(number)
+    return found
+
+
+def forget(
+    connection: Connection, connector: str, object_name: str, fields: Collection[tuple[str, str]]
+) -> None:
+    """Forget the former numbers of fields (record id, name) whose text a person has replaced."""
+    f = former_readings.c
+    for record_id, name in fields:
+        connection.execute(
+            sa.delete(former_readings).where(
+                f.connector == connector, f.object == object_name,
+                f.record_id == record_id, f.field == name,
+            )
+        )  # fmt: skip
+
+
+def load_reports(connection: Connection, fields: Iterable[ChangedField], keys: Keys) -> ReportSet:
+    """Return all that was reported about the former numbers of these fields."""
+    numbers = sorted({number for one in fields for number in one.former})
+    return report_log.load(connection, numbers, keys) if numbers else ReportSet()
+
+
+def copies(
+    fields: Iterable[ChangedField], reports: ReportSet, now: datetime, rules: Rules
+) -> list[Feedback]:
+    """Return what stands against the former numbers of fields, said of their present ones."""
+    found = {
+        copy.key: copy
+        for one in fields
+        for copy in carry_over(
+            one, reports.reports, now, rules, reports.holders, reports.last_delivered
+        )
+    }
+    return list(found.values())
+
+
+def conceal_erased(found: Iterable[Feedback], reports: ReportSet, keys: Keys) -> list[Feedback]:
+    """Return copies as they are to be stored.
+
+    Of what was said before an erasure, only a keyed hash of the number is kept.
+    """
+    erased = {
+        report_hash(one)
+        for about in reports.reports.values()
+        for one in about
+        if one.number.startswith(ERASED_PREFIX)
+    }
+    return [_conceal(one, keys) if report_hash(one) in erased else one for one in found]
+
+
+def _conceal(copy: Feedback, keys: Keys) -> Feedback:
+    name = keys.erased_number(copy.number)
+    return replace(copy, number=name, key=f"{READING_KEY_PREFIX}/{name}:{report_hash(copy)}")
+
+
+def copies_of_late_reports(
+    connection: Connection, reports: Sequence[Feedback], now: datetime, rules: Rules, keys: Keys
+) -> list[Feedback]:
+    """Return reports about numbers that fields were read as before, said of their present numbers.
+
+    Those that are stored already are among them: storing them once more changes nothing.
+    """
+    fields = _read_before_as(connection, {report.number for report in reports if report.number})
+    if not fields:
+        return []
+    about = load_reports(connection, fields, keys)
+    return conceal_erased(copies(fields, about, now, rules), about, keys)
+
+
+def _read_before_as(connection: Connection, numbers: Collection[str]) -> list[ChangedField]:
+    """Return fields that were read as one of these numbers, with those that they hold now."""
+    f, held, c = former_readings.c, contact_numbers.c, contacts.c
+    same_contact = sa.and_(
+        c.connector == f.connector, c.object == f.object, c.record_id == f.record_id
+    )
+    same_field = sa.and_(
+        held.connector == f.connector,
+        held.object == f.object,
+        held.record_id == f.record_id,
+        held.field == f.field,
+    )
+    query = (
+        sa.select(former_readings, c.person, held.number.label("now"))
+        .join(contacts, same_contact)
+        .join(contact_numbers, same_field)
+        .where(any_of(f.number, sorted(numbers)))
+    )
+    found: dict[tuple[str, str, str], ChangedField] = {}
+    for row in connection.execute(query):
+        who = ContactIdentity(contact_key(row.connector, row.object, row.record_id), row.person)
+        key = (who.key, row.field, row.number)
+        before = found[key].numbers if key in found else ()
+        found[key] = ChangedField(who, row.field, (row.number,), (*before, row.now), row.until)
+    # One that is read as that number again has the report by itself.
+    return [one for one in found.values() if not set(one.former) & set(one.numbers)]

@@ -1,0 +1,302 @@
+"""Find phone fields that are read as other numbers than before, though nobody has changed them.
+
+A new release, a change of a numbering plan, or another country of the contact may do that. What
+stands against the former numbers is then said of the new ones, before anything is decided
+(`worker.feedback.changed_readings`), so that nobody who said no becomes callable. A number that a
+person replaced in its field is another matter (promise 8).
+
+Whether a person did is told by the text of the field: our index keeps a hash of it
+(`worker.sync.reading_state`). Where it differs, the field still counts as read differently if the
+digits of the former number stand in the new text: somebody has only spelt it in another way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.context import Context
+from worker.feedback import former_numbers
+from worker.feedback import report_log as feedback_log
+from worker.feedback.changed_readings import ChangedField
+from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.models import Feedback
+from worker.phones import folded_digits
+from worker.store import locks
+from worker.store.array_param import any_of
+from worker.store.locks import Lock
+from worker.store.tables import contact_numbers, contacts
+from worker.sync import contact_index, reading_state
+from worker.sync.contact_index import IndexedContact
+from worker.sync.pages.fields import Prepared
+from worker.sync.reading_state import FieldState, ReadingState
+
+# Of a contact that a version without states recorded: so many last digits of the former number are
+# looked for in the text. With such a contact one edit may hide that the reading changed, too.
+_LAST_DIGITS = 7
+_NON_DIGITS = re.compile(r"[^0-9]+")
+
+
+@dataclass(frozen=True)
+class ChangedReadings:
+    """What of a page's contacts is read differently than our index has it.
+
+    `known`: what is known of the page's contacts; of those that were recorded without a state and
+    are read as they were, with one. `states`: record id -> the state to be recorded, where that is
+    not the signature alone. `fields`: read as other numbers. `reports`: what is said of these
+    numbers now. `replaced`: fields (record id, name) whose number a person has replaced.
+    `new_readings`: fields whose text nobody touched -> how many numbers came or went.
+    """
+
+    known: Mapping[str, IndexedContact]
+    states: Mapping[str, ReadingState] = field(default_factory=dict)
+    fields: Sequence[ChangedField] = ()
+    reports: Sequence[Feedback] = ()
+    replaced: Sequence[tuple[str, str]] = ()
+    new_readings: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """What our index has of a contact. `row`: of `contacts`, where it has no state."""
+
+    state: ReadingState
+    numbers: Mapping[str, Sequence[tuple[str, str]]]  # field -> number and extension, in order
+    row: Any = None
+
+
+def find(
+    ctx: Context,
+    connector: str,
+    object_name: str,
+    prepared: Sequence[Prepared],
+    known: Mapping[str, IndexedContact],
+) -> ChangedReadings:
+    """Compare the fields of a page's contacts with our index. Nothing is stored.
+
+    Asks the database only about contacts whose signature is not as it was recorded.
+    """
+    differing = [
+        one
+        for one in prepared
+        if (before := known.get(one.contact.id)) is not None and before.readings != one.signature
+    ]
+    if not differing:
+        return ChangedReadings(known)
+    ids = [one.contact.id for one in differing]
+    with ctx.store.read() as connection:
+        recorded = _load(connection, connector, object_name, ids, known)
+        former = former_numbers.load(connection, connector, object_name, ids)
+    pays = ctx.settings.verification.pay_for_changed_readings
+    found = _Comparison(ctx.now(), dict(known), former, pays)
+    for one in differing:
+        found.compare(one, recorded[one.contact.id])
+    reports: list[Feedback] = []
+    if found.fields:
+        with ctx.store.read() as connection:
+            about = former_numbers.load_reports(connection, found.fields, ctx.keys)
+        reports = former_numbers.copies(
+            found.fields, about, ctx.now(), rules_from_settings(ctx.settings)
+        )
+    return ChangedReadings(
+        found.known, found.states, found.fields, reports, found.replaced, found.new_readings
+    )
+
+
+def store(ctx: Context, connection: Connection, changed: ChangedReadings) -> None:
+    """Store what is said of the new numbers, before anything is decided from it."""
+    if changed.reports:
+        about = former_numbers.load_reports(connection, changed.fields, ctx.keys)
+        concealed = former_numbers.conceal_erased(changed.reports, about, ctx.keys)
+        feedback_log.store(connection, concealed, ctx.now(), ctx.keys)
+
+
+def finish(
+    ctx: Context, connection: Connection, connector: str, object_name: str, changed: ChangedReadings
+) -> None:
+    """Keep the former numbers, with the page's results; carry over what was said meanwhile.
+
+    A report about a former number that is applied after this finds the field by itself. One that
+    was applied before is found here: nobody applies any as long as we have the lock.
+    """
+    if changed.replaced:
+        former_numbers.forget(connection, connector, object_name, changed.replaced)
+    if not changed.fields:
+        return
+    locks.acquire(connection, Lock.APPLYING_REPORTS)
+    former_numbers.record(connection, changed.fields)
+    about = former_numbers.load_reports(connection, changed.fields, ctx.keys)
+    rules = rules_from_settings(ctx.settings)
+    copies = former_numbers.copies(changed.fields, about, ctx.now(), rules)
+    if copies:
+        concealed = former_numbers.conceal_erased(copies, about, ctx.keys)
+        feedback_log.store(connection, concealed, ctx.now(), ctx.keys)
+
+
+def _load(
+    connection: Connection,
+    connector: str,
+    object_name: str,
+    ids: Sequence[str],
+    known: Mapping[str, IndexedContact],
+) -> dict[str, _Recorded]:
+    held, c = contact_numbers.c, contacts.c
+    query = (
+        sa.select(held.record_id, held.field, held.number, held.extension)
+        .where(held.connector == connector, held.object == object_name, any_of(held.record_id, ids))
+        .order_by(held.record_id, held.field, held.place)
+    )
+    numbers: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for record_id, name, number, extension in connection.execute(query):
+        numbers.setdefault(record_id, {}).setdefault(name, []).append((number, extension))
+    stateless = [record_id for record_id in ids if not known[record_id].readings]
+    rows: dict[str, Any] = {}
+    if stateless:
+        of_them = sa.select(contacts).where(
+            c.connector == connector, c.object == object_name, any_of(c.record_id, stateless)
+        )
+        rows = {row.record_id: row for row in connection.execute(of_them)}
+    return {
+        record_id: _Recorded(
+            reading_state.decode(known[record_id].readings),
+            numbers.get(record_id, {}),
+            rows.get(record_id),
+        )
+        for record_id in ids
+    }
+
+
+class _Comparison:
+    """Compares contacts with what the index has of them, one after the other."""
+
+    def __init__(
+        self,
+        now: datetime,
+        known: dict[str, IndexedContact],
+        former: Mapping[tuple[str, str], Sequence[str]],
+        pays: bool,
+    ) -> None:
+        self.known = known
+        self.states: dict[str, ReadingState] = {}
+        self.fields: list[ChangedField] = []
+        self.replaced: list[tuple[str, str]] = []
+        self.new_readings: dict[tuple[str, str], int] = {}
+        self._now = now
+        self._former = former
+        self._pays = pays
+
+    def compare(self, one: Prepared, before: _Recorded) -> None:
+        """Compare each field of a contact, and note the state that is to be recorded."""
+        record_id = one.contact.id
+        now = reading_state.decode(one.signature)
+        untouched = self._untouched_texts(one, before)
+        if self._numbers_of(one) == before.numbers and before.row is not None:
+            # Recorded by a version without states, and read as it was.
+            self.known[record_id] = replace(self.known[record_id], readings=one.signature)
+            return
+        same_country = now.region == (
+            before.state.region if before.row is None else before.row.country
+        )
+        fields = {name: state for name, state in before.state.fields.items() if name in one.unread}
+        for name, state in now.fields.items():
+            was = before.state.fields.get(name)
+            if was is not None and (was.text, was.numbers) == (state.text, state.numbers):
+                fields[name] = replace(was, unpaid="") if self._pays else was
+                continue
+            compared = self._compare_field(one, name, state, before, name in untouched)
+            fields[name] = compared if same_country else state
+        emptied = before.state.fields.keys() - fields.keys()
+        self.replaced += [(record_id, name) for name in emptied if name in one.contact.phones]
+        rewrite_on = before.state.rewrite_on if any(f.waits for f in fields.values()) else None
+        self.states[record_id] = ReadingState(now.region, fields, rewrite_on)
+
+    def _compare_field(
+        self, one: Prepared, name: str, state: FieldState, before: _Recorded, untouched: bool
+    ) -> FieldState:
+        """Compare a field whose text or numbers differ; return what is to be recorded of it.
+
+        Where nobody touched the text, its new numbers are not paid for, and the CRM is told on the
+        day that the limit leaves for it.
+        """
+        numbers = [number.e164 for number in one.readings[name].numbers]
+        then = [number for number, _ in before.numbers.get(name, ())]
+        former = self._former.get((one.contact.id, name), ())
+        gone = [number for number in dict.fromkeys((*then, *former)) if number not in numbers]
+        if not untouched:
+            text, last = one.contact.phones[name], _LAST_DIGITS if before.row is not None else None
+            spelt = [number for number in gone if _stands_in(text, number, last)]
+            if gone and not spelt:
+                self.replaced.append((one.contact.id, name))
+            gone = spelt
+        new = [number for number in numbers if number not in then]
+        if gone:
+            self.fields.append(
+                ChangedField(
+                    one.identity,
+                    name,
+                    tuple(gone),
+                    tuple(new or numbers),
+                    self._now,
+                    replaced=bool(new),
+                )
+            )
+        if not untouched or not (new or gone):
+            return state
+        self.new_readings[one.contact.id, name] = len({*new, *gone})
+        was = before.state.fields.get(name)
+        still = {then[int(place)] for place in was.unpaid} if was is not None else set()
+        places = [place for place, number in enumerate(numbers) if number in {*new, *still}]
+        unpaid = "".join(str(place) for place in places if place < 10 and not self._pays)
+        return replace(state, unpaid=unpaid, waits=True)
+
+    def _untouched_texts(self, one: Prepared, before: _Recorded) -> frozenset[str]:
+        """Return the fields whose text is surely what it was."""
+        phones = one.contact.phones
+        if before.row is None:
+            now = reading_state.decode(one.signature)
+            return frozenset(
+                name
+                for name, state in now.fields.items()
+                if (was := before.state.fields.get(name)) is not None and was.text == state.text
+            )
+        # Noted since without a fingerprint: nothing speaks for a person's edit.
+        same = not before.row.fingerprint or contact_index.had_phones(
+            before.row, phones, one.readings
+        )
+        return frozenset(phones) if same else frozenset()
+
+    @staticmethod
+    def _numbers_of(one: Prepared) -> dict[str, list[tuple[str, str]]]:
+        return {
+            name: [(number.e164, number.extension) for number in reading.numbers]
+            for name, reading in one.readings.items()
+            if reading.numbers
+        }
+
+
+def _stands_in(text: str, number: str, last: int | None) -> bool:
+    """Tell whether the digits of a number without its country code stand in a text, in order.
+
+    `last`: so many of them, from the end; None = all.
+    """
+    wanted = _national(number)
+    digits = _as_iterator(_NON_DIGITS.sub("", folded_digits(text)))
+    return all(digit in digits for digit in (wanted[-last:] if last else wanted))
+
+
+def _as_iterator(text: str) -> Iterator[str]:
+    return iter(text)
+
+
+def _national(number: str) -> str:
+    try:
+        return str(phonenumbers.parse(number).national_number)
+    except phonenumbers.NumberParseException:
+        return number.removeprefix("+")

@@ -3,6 +3,10 @@
 The table is `data/plan_changes.csv`, one change a line; `data/sources.csv` says where each was
 documented. A rule applies only to a number that today's plan does not know, and only if its outcome
 is one that the plan knows: a number that exists is never replaced by another.
+
+A few old forms are over, but libphonenumber still calls them valid (Gabon, Korea's 011 to 019).
+Their rules only `link`: they never replace a number, but both forms are equal where somebody looks
+for what was said about it.
 """
 
 from __future__ import annotations
@@ -28,7 +32,8 @@ class PlanChange:
 
     `old` is a pattern of the whole national number, made of digits and groups alone; `new` is what
     replaces it, made of digits and each group once (`\\1`): so a rule can be read backwards.
-    `kind`: `mobile`, `fixed` or `all`. `effective`: when the new form was required (ISO date; the
+    `kind`: `mobile`, `fixed` or `all`. `applies`: to what is `unknown` today, or as a `link`.
+    `effective`: when the new form was required (ISO date; the
     first of the month or year where the source tells no more). `source`: keys of `sources.csv`.
     `old_example`, `new_example`: national numbers.
     """
@@ -38,6 +43,7 @@ class PlanChange:
     new_code: int
     new: str
     kind: str
+    applies: str
     effective: str
     source: str
     old_example: str
@@ -84,6 +90,7 @@ def plan_changes() -> tuple[PlanChange, ...]:
             new_code=int(row["new_code"] or row["code"]),
             new=row["new"],
             kind=row["kind"],
+            applies=row["applies"],
             effective=row["effective"],
             source=row["source"],
             old_example=row["old_example"],
@@ -114,11 +121,12 @@ class _Rules:
 
 
 @cache
-def _forward() -> dict[int, _Rules]:
+def _forward(applies: str) -> dict[int, _Rules]:
     rules: dict[int, list[tuple[re.Pattern[str], int, str]]] = {}
     for change in plan_changes():
-        pattern, template = change.forward()
-        rules.setdefault(change.code, []).append((pattern, change.new_code, template))
+        if change.applies == applies:
+            pattern, template = change.forward()
+            rules.setdefault(change.code, []).append((pattern, change.new_code, template))
     return {code: _Rules(found) for code, found in rules.items()}
 
 
@@ -145,10 +153,14 @@ def renumbered(code: int, national: str) -> tuple[int, str] | None:
     >>> renumbered(52, "15512345678"), renumbered(225, "07123456"), renumbered(52, "5512345678")
     ((52, '5512345678'), (225, '0707123456'), None)
     """
-    rules = _forward().get(code)
+    today = _only_outcome("unknown", code, national)
+    return None if today is None or _is_valid(code, national) else today
+
+
+def _only_outcome(applies: str, code: int, national: str) -> tuple[int, str] | None:
+    """Return the one number that exists by rules of a sort; None if there is none, or several."""
+    rules = _forward(applies).get(code)
     if rules is None or not (outcomes := rules.outcomes(national)):
-        return None
-    if _is_valid(code, national):
         return None
     today = {
         (new_code, new)
@@ -182,12 +194,17 @@ def equal_forms(e164: str) -> tuple[str, ...]:
     parts = fast_parser.split(e164[1:]) if e164[:1] == "+" and e164[1:].isdecimal() else None
     if parts is None or not e164.isascii():
         return (e164,)
-    today = renumbered(*parts) or parts
+    today = _today(*parts) or parts
     rules = _backward().get(today[0])
     forms = dict.fromkeys((f"+{today[0]}{today[1]}", e164))
     for code, national in rules.outcomes(today[1]) if rules else ():
         old = f"+{code}{national}"
         # An old form counts only if it is read as this number, and not as one that exists.
-        if len(old) <= _MAX_DIGITS + 1 and renumbered(code, national) == today:
+        if len(old) <= _MAX_DIGITS + 1 and _today(code, national) == today:
             forms[old] = None
     return tuple(forms)
+
+
+def _today(code: int, national: str) -> tuple[int, str] | None:
+    """Return today's form of a number, also where it only is a link."""
+    return renumbered(code, national) or _only_outcome("link", code, national)

@@ -37,6 +37,7 @@ class TestTable:
     @pytest.mark.parametrize("change", CHANGES, ids=named)
     def test_each_change_has_a_kind_and_a_date(self, change: PlanChange) -> None:
         assert change.kind in ("mobile", "fixed", "all")
+        assert change.applies in ("unknown", "link")
         assert date(1980, 1, 1) < date.fromisoformat(change.effective) <= date.today()
 
     @pytest.mark.parametrize("change", CHANGES, ids=named)
@@ -50,9 +51,16 @@ class TestTable:
 
     @pytest.mark.parametrize("change", CHANGES, ids=named)
     def test_the_examples_are_true(self, change: PlanChange) -> None:
-        assert not is_valid(change.code, change.old_example)
         assert is_valid(change.new_code, change.new_example)
-        assert renumbered(change.code, change.old_example) == (change.new_code, change.new_example)
+        old = f"+{change.code}{change.old_example}"
+        assert equal_forms(old)[0] == f"+{change.new_code}{change.new_example}"
+        today = renumbered(change.code, change.old_example)
+        if change.applies == "link":
+            assert is_valid(change.code, change.old_example), "then a plain rule would do"
+            assert today is None
+        else:
+            assert not is_valid(change.code, change.old_example)
+            assert today == (change.new_code, change.new_example)
 
 
 @st.composite
@@ -111,6 +119,11 @@ class TestEqualForms:
         new = f"+{today[0]}{today[1]}"
         assert equal_forms(old)[0] == equal_forms(new)[0] == new
         assert set(equal_forms(old)) == set(equal_forms(new)) >= {old, new}
+
+    def test_an_old_form_that_is_still_called_valid_is_linked(self) -> None:
+        assert equal_forms("+24106031234") == ("+24166031234", "+24106031234", "+2416031234")
+        assert set(equal_forms("+24166031234")) == set(equal_forms("+24106031234"))
+        assert equal_forms("+82112001234") == ("+821052001234", "+82112001234")
 
     @pytest.mark.parametrize(
         "text", ["+14155552671", "", "+", "12", "+abc", "+１４１５５５５２６７１"]

@@ -398,7 +398,8 @@ class TestASyncBesideIt:
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         _, page = self._page(ctx, crm)
         with monkeypatch.context() as at_once:
-            at_once.setattr(results, "_requeue_new_reports", lambda *_args: None)
+            for search in ("find_unseen", "find_contacts_with_unseen"):
+                at_once.setattr(feedback_log, search, lambda *_args: [])
             written = page_work.write_all
 
             def late(*args: Any) -> Any:

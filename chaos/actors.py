@@ -223,6 +223,21 @@ class Actors:
                 sent.append(write.values)
         return False
 
+    def stop_came_late(self, key: Key) -> bool:
+        """Return whether a stop stands because a write of ours that sets it reached the CRM once
+        more after a later write of ours had cleared it: a call was late. In doubt the stop stays
+        (docs/feedback.md)."""
+        flag, sent, cleared, is_late = _STOP[key.crm], [], False, False
+        for write in self.writes:
+            if write.key != key or flag not in write.values:
+                continue
+            if not _true(write.values[flag]):
+                cleared, is_late = write.ours, False
+            elif write.ours:
+                is_late = is_late or (cleared and write.values in sent)
+                sent.append(write.values)
+        return is_late
+
     def current_values(self, key: Key) -> dict[str, Any]:
         """Return the values of a record in its CRM. Call it within `sandbox.call`."""
         record = self._record(key)
@@ -400,11 +415,9 @@ class Actors:
                 if number is None or number[-4] != "7" or number in self._unacknowledged:
                     continue  # of a reply that is on its way nobody can tell which word is last
                 kinds = [statement.kind for statement in self.truth.statements.get(number, ())]
-                if (
-                    kinds
-                    and "confirmed" not in kinds
-                    and _true(self.current_values(key).get(_FLAG[key.crm]))
-                ):
+                # A second reply that has not reached this CRM yet counts as later than the clearing
+                # (docs/feedback.md), and from outside nobody can tell whether it has.
+                if kinds == ["wrong"] and _true(self.current_values(key).get(_FLAG[key.crm])):
                     self._act(key, {"set": {_FLAG[key.crm]: _bool(key.crm, False)}})
                     self.truth.record(number, "confirmed", time.time())
                     self.flagged.add(("/".join(key), "confirmed"))
@@ -556,6 +569,7 @@ class Actors:
 
 
 _FLAG = {"salesforce": "Wrong_Number__c", "hubspot": "hygiene_wrong_number"}
+_STOP = {"salesforce": "Phone_Do_Not_Contact__c", "hubspot": "hygiene_do_not_contact"}
 
 
 def _bool(crm: str, value: bool) -> Any:

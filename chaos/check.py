@@ -65,7 +65,7 @@ class Checker:
         def look() -> list[str]:
             found = []
             for key in list(truth.typed):
-                if key in truth.deleted:
+                if key in truth.deleted or self.actors.stop_came_late(key):
                     continue
                 wanted = model.expected(truth, key, self.in_service, self._lookup_affordable)
                 found += [

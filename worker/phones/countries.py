@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from babel import Locale, localedata
 from babel.core import get_global
-from phonenumbers import SUPPORTED_REGIONS
+from phonenumbers import SUPPORTED_REGIONS, region_code_for_country_code
 
 _LANGUAGES = (
     "en de fr es it pt nl pl uk ru sv da nb fi cs sk hu ro el tr ja ko zh ar he hi bg hr sr lt lv "
@@ -53,6 +53,45 @@ _COMMON = {
     "hongkong": "HK",
     "prc": "CN",
     "brd": "DE",
+    "rsa": "ZA",
+    "drc": "CD",
+    "korea north": "KP",
+    "korea south": "KR",
+    "lao pdr": "LA",
+    "dr congo": "CD",
+    "bosnia": "BA",
+    "palestine": "PS",
+    "macao": "MO",
+    "macau": "MO",
+    "holy see": "VA",
+    "hong kong china": "HK",
+    "chinese taipei": "TW",
+    "republic of china": "TW",
+    "people s republic of china": "CN",
+    "pr china": "CN",
+    "p r china": "CN",
+    "estados unidos mexicanos": "MX",
+    "kyrgyz republic": "KG",
+    "slovak republic": "SK",
+    "ireland northern": "GB",
+    "china taiwan": "TW",
+    "democratic republic of the congo": "CD",
+    "democratic people s republic of korea": "KP",
+    # Short names of ISO 3166-1, as CRMs list them, which Babel writes otherwise.
+    "bonaire sint eustatius and saba": "BQ",
+    "congo the democratic republic of the": "CD",
+    "congo democratic republic of the": "CD",
+    "holy see vatican city state": "VA",
+    "korea democratic people s republic of": "KP",
+    "lao people s democratic republic": "LA",
+    "libyan arab jamahiriya": "LY",
+    "palestine state of": "PS",
+    "palestinian territory occupied": "PS",
+    "russian federation": "RU",
+    "syrian arab republic": "SY",
+    "united kingdom of great britain and northern ireland": "GB",
+    "virgin islands british": "VG",
+    "virgin islands u s": "VI",
 }
 
 
@@ -96,10 +135,38 @@ def region_of(country: str) -> str | None:
     found = _names().get(folded) or _names().get(folded.removeprefix("the "))
     if found is None and (main := _fold(re.split(r"[,(/]", text)[0])) != folded:
         found = _names().get(main)  # "Korea, Republic of", "USA (East)"
-    return found or _misspelt(folded)
+    return found or _by_code(text) or _without_qualifier(folded) or _misspelt(folded)
 
 
-_WITH_CODE = re.compile(r"(.*\S)\s*\(([A-Za-z]{2})\)\s*")
+# A country code as it is dialled: "+49", "0049", "(+49)".
+_DIALLED = re.compile(r"\(?(?:\+|00)\s*(\d{1,3})\)?")
+
+
+def _by_code(text: str) -> str | None:
+    """The country of a country code; None where several share it, but for its main one's."""
+    match = _DIALLED.fullmatch(text)
+    region = region_code_for_country_code(int(match.group(1))) if match else ""
+    return region if region in SUPPORTED_REGIONS else None
+
+
+# Words beside a country's name that do not make it another country.
+_QUALIFIERS = frozenset(
+    "metropolitaine metropolitan metropole continental continentale mainland federal federation "
+    "republic republik republique republica repubblica kingdom state states of the de la du del "
+    "federale democratic people peoples".split()
+)
+
+
+def _without_qualifier(folded: str) -> str | None:
+    words = [word for word in folded.split() if word not in _QUALIFIERS]
+    bare = " ".join(words)
+    return _names().get(bare) if bare and bare != folded else None
+
+
+_WITH_CODE = re.compile(
+    r"(?P<name>.*\S)\s*(?:\((?P<code>[A-Za-z]{2,3}|\+\d{1,3})\)|\s[-–/:|]\s*(?P<last>[A-Z]{2,3}))\s*"
+    r"|(?P<first>[A-Z]{2,3}|\+\d{1,3})\s*[-–/:|]\s*(?P<other>.*\S)\s*"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -111,8 +178,9 @@ def regions_of(country: str) -> tuple[str, ...]:
     (('DE',), ('DE', 'US'), ('US',))
     """
     both = _WITH_CODE.fullmatch(country)
-    texts = both.groups() if both else (country,)
-    return tuple(dict.fromkeys(code for text in texts if (code := region_of(text))))
+    texts = [text for text in both.groups() if text] if both else [country]
+    named = tuple(dict.fromkeys(code for text in texts if (code := region_of(text))))
+    return named or tuple(filter(None, [region_of(country)]))
 
 
 def _misspelt(folded: str) -> str | None:

@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 9  # digits; libphonenumber allows 20 behind an unmistakable word, and 9 behind a mark
+
 # Words before an extension, by language; a full stop or colon may follow.
 _WORDS = (
-    "extension|extensão|extensión|extn|ext|xtn|x|option|opt|"  # English, Portuguese, Spanish
+    "extension|extensão|extensión|extn|ext|ex|xtn|x|option|opt|"  # English, Portuguese, Spanish
     "durchwahl|dw|apparat|app|nebenstelle|nst|klappe|kl|"  # German, Austrian
     "poste|pst|wewnętrzny|wewn|wew|w|linka|klapka|"  # French, Polish, Czech, Slovak
-    "anexo|ramal|interno|int|centralita|"  # Spanish, Portuguese, Italian
+    "anexo|ramal|interno|intern|int|centralita|"  # Spanish, Portuguese, Italian, Nordic
     "добавочный|доб|внутренний|внутр|вн|д|"  # Russian, Ukrainian, Bulgarian
     "toestel|tst|anknytning|ankn|lokal|lok|alanumero|dahili|"  # Dutch, Nordic, Finnish, Turkish
-    "p|内線|分機|分机|转"
+    "mellék|m[áa]y l[ẻe]|interior|εσωτερικό|εσωτ|εσ|"  # Hungarian, Vietnamese, Romanian, Greek
+    "שלוחה|تحويلة|داخلی|داخلي|"  # Hebrew, Arabic, Persian
+    "вътрешен|вътр|дод|samb|sambungan|linje|loc|r|vid|ներքին|एक्स|press|"  # and more
+    "内線|내선|ต่อ|分機|分机|转|轉"  # Japanese, Korean, Thai, Chinese
 )
+_NUMBER_WORD = r"(?:\s*(?:number|номер|nummer|numéro|número|no|nr|n[º°])\b\.?)?"
 _SIGN = (
-    rf"(?:(?<![^\W\d_])(?:{_WORDS})(?![^\W\d_])\s*[.:]?\s*#?"
-    r"|\#|,{1,3}(?=\d+\#)|,,+|;(?=\d{1,6}$))"
+    rf"(?:(?<![^\W\d_])(?:{_WORDS})(?![^\W\d_]){_NUMBER_WORD}\s*[.:]?\s*\#?"
+    rf"|(?<![^\W\d_])local\s?(?=\d{{1,6}}(?!\s?\d))|(?:\#|(?<![^\W\d_])p)\s?(?=\d{{1,9}}(?!\s?[\d(]))|,{{1,3}}(?=\d+\#)|,,+)"
 )
 _AFTER = re.compile(
-    rf"(?<=[\d)\]])[\s,;(\[/-]*{_SIGN}\s*(\d{{1,7}})(?:\s*[)\]\#])*(?![\d.-]*\d)", re.IGNORECASE
+    rf"(?<=[\d)\]])[\s,;(\[/-]*{_SIGN}\s*(\d{{1,{LONGEST}}})"
+    r"(?:-\d{1,5}(?!\d))?(?:\s*[)\]\#])*(?![\d.-]*\d)",
+    re.IGNORECASE,
 )
-_HINT = re.compile(r"[^\W\d_]|[#,;]")
-_BEFORE = re.compile(r"^\s*(?:extension|extn|ext|x)[.:]?\s*(\d{1,6})[\s,:;-]+(?=[+(\d])(.*)$", re.I)
-_CANONICAL = re.compile(r";ext=(\d{1,7})")
+# The word behind the digits, as in Hungarian and Turkish: "351-0060/112 mellék".
+_WORD_BEHIND = re.compile(
+    r"(?<=[\d)])\s*[/,;]\s*(\d{1,6})\.?(?:-?[aeoö]s)?\s*(?:nolu\s*)?(?:mellék|dahili)(?![^\W_])"
+    r"\.?(?!\s*\d)",
+    re.IGNORECASE,
+)
+_HINT = re.compile(r"[^\W\d_]|[#,]")
+_BEFORE = re.compile(
+    rf"^\s*(?:extension|extn|ext|x)[.:]?\s*(\d{{1,{LONGEST}}})[\s,:;-]+(?=[+(\d])(.*)$",
+    re.IGNORECASE,
+)
+CANONICAL = re.compile(rf";ext=(\d{{1,{LONGEST}}})")
 
 
 def canonicalize_extensions(text: str) -> str:
     """Write every extension of a field as `;ext=` behind its number."""
     if _HINT.search(text) is None:
         return text  # nothing that could stand before one
-    if found := _BEFORE.match(text):
-        text = f"{found.group(2)};ext={found.group(1)}"
-    return _AFTER.sub(r";ext=\1 ", text)
-
-
-def split_extension(piece: str) -> tuple[str, str]:
-    """Split a piece of canonical text into the rest and its extension ("" if none)."""
-    found = _CANONICAL.search(piece)
-    if found is None:
-        return piece, ""
-    return f"{piece[: found.start()]} {piece[found.end() :]}".strip(), found.group(1)
+    if match := _BEFORE.match(text):
+        text = f"{match.group(2)};ext={match.group(1)}"
+    return _AFTER.sub(r";ext=\1 ", _WORD_BEHIND.sub(r";ext=\1 ", text))

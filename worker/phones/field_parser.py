@@ -1,25 +1,41 @@
 """Parse the text of a phone field into its numbers.
 
-The order matters: junk is told first, then extensions are brought to one form, then the field is
-cut where people put several numbers, then each piece loses its label and note, and only what is
-left is read as a number. Where that finds nothing valid, libphonenumber's matcher looks for numbers
-among the words, and digits without any mark between them are tried as two numbers.
+The order matters:
+
+1. Junk is told by its looks (`text`), and a tel: URI is read as one number.
+2. A number that is spelt as words is read (`vanity`).
+3. Extensions are brought to one form (`extensions`), and the text is cut into chunks of digits
+   (`chunks`).
+4. Each chunk is read as a number (`number_parser`); or as a short form of the number before it
+   (`short_forms`); or, where it is too long for one, as several with a space between them.
+5. What stands between the numbers becomes their labels and the note.
+
+Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, and letters
+are no digits: a number that looks right and is not what was typed would be somebody else's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, zip_longest
 
-import phonenumbers
 from msgspec.structs import replace
-from phonenumbers import Leniency, PhoneNumberFormat, PhoneNumberMatcher
 
-from worker.phones.extensions import canonicalize_extensions, split_extension
-from worker.phones.metadata import country_name, facts, short_code
+from worker.phones import short_forms, vanity
+from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
+from worker.phones.extensions import CANONICAL, canonicalize_extensions
+from worker.phones.metadata import country_name, is_possible, short_code
 from worker.phones.model import Number, ParsedField
-from worker.phones.number_parser import LONGEST, NO_COUNTRY, parse_literal, parse_number
+from worker.phones.number_parser import (
+    LONGEST,
+    NO_COUNTRY,
+    is_international,
+    mended,
+    parse_literal,
+    parse_number,
+)
 from worker.phones.text import (
     MAX_LENGTH,
     clean,
@@ -32,54 +48,59 @@ from worker.phones.text import (
 
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
-_OR = "or|oder|ou|und|and|et|y|o|e|i|lub|или|и|або|oraz|eller|of|og|och"
-# Times and dates beside a number, whose digits are none of its own.
-_ASIDE = re.compile(
-    r"(?<!\S)\d{1,2}(?::\d\d)?\s?(?:am|pm|h|uhr)(?:\s?[-–]\s?\d{1,2}(?::\d\d)?\s?(?:am|pm|h|uhr))?\b"
-    r"|(?<!\S)\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?!\S)",
-    re.IGNORECASE,
-)
-_LABELS = "tel|ph|phone|fax|mob|mobile|cell|office|home|work|[tmfpchw]"
-_SEPARATORS = re.compile(
-    r"\s*[;|\n\r]+\s*(?!ext=)|\s*(?<!,),(?!,)\s*|\s*[&/]\s*"
-    rf"|(?<=[\d)])\s+(?:{_OR})\s+(?=[+(\d])"
-    r"|(?<=[\d)])\s+(?=[^\W\d_]{1,12}\s*[.:]\s*[+(\d])"
-    rf"|(?<=\d)\s+(?=(?:{_LABELS})\.?\s*[+(\d])"
-    r"|(?<=\d)\s+\+\s*(?=0)|(?<=\d)\s*(?=\+\s*\(?\d)",
-    re.IGNORECASE,
-)
-_LABEL = re.compile(
-    r"^\s*\(?([^\W\d_][^\d:]{0,24}?)\)?\s*[:.]\s*(?=[+(\[\d])|"
-    r"^\s*\(?(" + _LABELS + r")\)?\.?\s*(?=[+(\[\d])",
-    re.IGNORECASE,
-)
-_NOTE_BEFORE = re.compile(r"^(?=.*[^\W\d_]{2})[^\d+(\[]+(?=[+(\[]*\d[\d\s().-]{5})")
-_NOTE_BEHIND = re.compile(
-    r"(?<=[\d)])\s+(?=[^\W\d_(]|\()|\s+(?=\([^\d)]+\))|\s*(?=\((?!0\))[^\d)]+\))"
-)
 _DIGITS = re.compile(r"\D")
-_SHORTEST = 7  # characters of an E.164 that is worth keeping though it is not valid
+_TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
+_PLUS_BEHIND = re.compile(r"\A(\d{1,3})\s*\+\s*(?=\d)")
+_PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
+_SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
+_SHORTEST = 7  # digits of a number that stands beside others
+_WITHIN = ("/", "\n", "-")  # may stand within a number
+_LAST_PART = 4  # digits of the last part of a number with such a mark, at least
+_PAUSED = 5  # digits of an extension behind a single comma, at the most
+_MOST_PARTS = 6  # numbers with nothing but spaces between them
 _UNREADABLE = "holds characters that cannot be read"
-_PLUS_BEHIND = re.compile(r"^(\d{1,3})\s*\+\s*(?=\d)")
-_ODD = re.compile(r"[_·•*{}\[\]~]")
+_SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
+_EXTENSION = "the digits behind it count as its extension"
+_RANGE = "it is the first one of a range"
+_JOINED = "no mark stands between it and the next one"
+_MASKED = "holds letters or marks in the place of digits"
+_WORDS = "holds words, not a number"
+_SEPARATORS = " ,;|&/\n\r\t"
+_AND_AT_END = re.compile(rf"(?:(?<![^\W\d_])(?:{AND})|[{_SEPARATORS}])+\Z", re.IGNORECASE)
+_AND_AT_START = re.compile(rf"\A(?:(?:{AND})(?![^\W\d_])|[{_SEPARATORS}])+", re.IGNORECASE)
+_LABEL = re.compile(
+    rf"(?:(?<![^\W\d_])[^\W\d_][^\d:;,|/()]{{0,24}}[.:-]|\(?(?<![^\W\d_])(?:{LABELS})\)?\.?)\s*\Z",
+    re.IGNORECASE,
+)
+_LABEL_AT_START = re.compile(rf"\A\s*(?:{LABELS})(?![^\W_])\s*[.:]?\s*", re.IGNORECASE)
 
 
 @dataclass
 class _FieldParse:
-    """What the pieces of a field have given so far."""
+    """What the chunks of a field have given so far. `spans`: places of the numbers in the text."""
 
-    numbers: dict[tuple[str, str], Number] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    numbers: list[Number] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
     doubtful: Number | None = None  # not valid, kept for what it can say
+    has_extension: bool = False  # the last number has one: short forms would be more of these
+    typed: str = ""  # the text of the last number that was no short form
 
-    def add(self, number: Number) -> None:
-        self.numbers.setdefault((number.e164, number.extension), number)
+    def add(self, number: Number, start: int, end: int, typed: str = "") -> None:
+        self.typed = typed or self.typed
+        if all((number.e164, number.extension) != (n.e164, n.extension) for n in self.numbers):
+            self.numbers.append(number)
+        self.spans.append((start, end))
+        self.has_extension = bool(number.extension)
+
+    def is_group(self, chunk: Chunk) -> bool:
+        """Whether a chunk is as long as the last groups of the number before, and not all of it."""
+        whole = len(_DIGITS.sub("", self.typed))
+        return len(chunk.digits) in short_forms.group_lengths(self.typed) - {whole}
 
     @property
-    def any_valid(self) -> bool:
-        return any(number.valid for number in self.numbers.values())
+    def last(self) -> Number | None:
+        return self.numbers[-1] if self.numbers else None
 
 
 def parse_field(raw: str, region: str | None = None) -> ParsedField:
@@ -92,8 +113,8 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
     if _PLAIN.fullmatch(raw) and not fictitious_reason(digits := _DIGITS.sub("", raw), raw):
         number, problem = parse_number(raw, region)
         if number is not None and number.valid:
-            return ParsedField("number", (number,), remark=_country_remark((number,), region))
-        if 2 < len(digits) < 13:
+            return ParsedField("number", (number,), remark=_remark((number,), region))
+        if 2 < len(digits) < 2 * _SHORTEST and not _may_be_a_range(raw, problem):
             return _without_valid_number(number, short_code(digits, region) or problem, "")
     text = clean(raw)
     if not text:
@@ -109,7 +130,18 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
         return _parse_uri(linked, region)
     if reason := not_a_number_reason(text):
         return ParsedField("invalid", reason=reason)
+    if (number := _spelt(text, region)) is not None:
+        return ParsedField("number", (number,), remark=_remark((number,), region))
     return _parse_text(text, region, len(raw) > MAX_LENGTH)
+
+
+def _may_be_a_range(text: str, problem: str) -> bool:
+    """Whether the last digits may be the end of a range, or an extension."""
+    if text.rfind("(") > _SHORTEST:
+        return True  # "415-555-2671 (2)"
+    return (
+        _TAIL.search(text) is not None and "too short" not in problem and "kept for" not in problem
+    )
 
 
 def _parse_uri(link: str, region: str | None) -> ParsedField:
@@ -117,171 +149,278 @@ def _parse_uri(link: str, region: str | None) -> ParsedField:
     number, problem = parse_literal(link, region)
     if number is None or not number.valid:
         return _without_valid_number(number, problem, "")
-    return ParsedField("number", (number,), remark=_country_remark((number,), region))
+    return ParsedField("number", (number,), remark=_remark((number,), region))
+
+
+def _spelt(text: str, region: str | None) -> Number | None:
+    """A number that is spelt as words; more letters than the plan has digits are not dialled."""
+    digits = vanity.spelt_number(_LABEL_AT_START.sub("", text))
+    for length in (len(digits), len(digits) - 1, len(digits) - 2) if digits else ():
+        number, _ = parse_number(digits[:length], region)
+        if number is not None and number.valid:
+            return number if number.kind in _SOLD_AS_WORDS else None
+    return None
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
-    found = _parse_pieces(text, region)
-    if not found.any_valid and (asides := [m.group().strip() for m in _ASIDE.finditer(text)]):
-        again = _parse_pieces(_ASIDE.sub(" ", text), region)
-        if again.any_valid:
-            found = again
-            found.notes += asides
-    if not found.any_valid:
-        _search_words(text, region, found)
-    numbers = tuple(found.numbers.values())
-    if found.any_valid:  # what stands beside a number and is none must not be lost
-        found.notes += found.unread
-    note = ", ".join(filter(None, found.notes))
+    text = _PLUS_AS_AND.sub(" & ", _PLUS_BEHIND.sub(r"+\1 ", text))
+    text = canonicalize_extensions(text)
+    found = _FieldParse()
+    chunks = chunks_of(text)
+    place = 0
+    while place < len(chunks):
+        place += _parse_chunk(text, chunks[place:], region, found)
+    labels, note = _words(text, found.spans) if found.spans else ([], "")
     if cut:
         note = f"{note} (the field is too long; only its start was read)".strip()
-    if numbers:
-        reason = "" if numbers[0].valid else facts(numbers[0].e164).problem
-        return ParsedField("number", numbers, note, reason, _country_remark(numbers, region))
-    problem = found.problems[0] if found.problems else "holds words, not a number"
+    if found.numbers:
+        numbers = tuple(
+            replace(number, label=label) if label else number
+            for number, label in zip_longest(found.numbers, labels[: len(found.numbers)])
+        )
+        return ParsedField("number", numbers, note, "", _remark(numbers, region))
+    problem = found.problems[0] if found.problems else _WORDS
+    if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
+        problem = short
     return _without_valid_number(found.doubtful, problem, note)
 
 
-def _parse_pieces(text: str, region: str | None) -> _FieldParse:
-    found = _FieldParse()
-    for separator, piece in _pieces(canonicalize_extensions(_PLUS_BEHIND.sub(r"+\1 ", text))):
-        _parse_piece(piece, separator, region, found)
-    return found
-
-
 def _without_valid_number(number: Number | None, problem: str, note: str) -> ParsedField:
-    if number is not None and number.possible and len(number.e164) > _SHORTEST:
+    if number is not None and number.possible and len(number.e164) > _SHORTEST_E164:
         return ParsedField("number", (number,), note, problem)
     if problem == NO_COUNTRY:
         return ParsedField("no_country", (), note, NO_COUNTRY)
     return ParsedField("invalid", (), note, problem)
 
 
-def _country_remark(numbers: tuple[Number, ...], region: str | None) -> str:
-    """A number whose own country is not the contact's is kept, and it is said."""
-    if region is None or len(numbers) != 1 or not numbers[0].valid:
-        return ""
-    own = numbers[0].region
-    if not own or own in (region, "001") or numbers[0].kind == "toll_free":
-        return ""
-    return f"is a number of {country_name(own)}, while the contact is in {country_name(region)}"
+def _remark(numbers: tuple[Number, ...], region: str | None) -> str:
+    """Say what the first number rests on, if it is not just as it was typed, and that its own
+    country is not the contact's."""
+    first = numbers[0]
+    basis = f"is read with {first.confidence} confidence: {first.basis}" if first.basis else ""
+    if region is None or len(numbers) != 1 or not first.valid:
+        return basis
+    own = first.region
+    if not own or own in (region, "001") or first.kind == "toll_free":
+        return basis
+    foreign = f"is a number of {country_name(own)}, while the contact is in {country_name(region)}"
+    return f"{foreign}; it {basis}" if basis else foreign
 
 
-# -- pieces --------------------------------------------------------------------------------
+# -- chunks --------------------------------------------------------------------------------
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
-    """(separator before it, piece). A slash within a number ("030/901820") separates nothing."""
-    start, before = 0, ""
-    held = ""
-    for found in _SEPARATORS.finditer(text):
-        left = held + text[start : found.start()]
-        mark = found.group().strip().lower()
-        digits = len(_DIGITS.sub("", left))
-        area = not before or left.strip()[:1] in ("0", "+", "(")
-        if mark == "/" and 0 < digits < 6 and area:
-            held, start = f"{left} ", found.end()
-            continue
-        if left.strip():
-            yield before, left
-            before = mark or " "
-        held, start = "", found.end()
-    if (last := held + text[start:]).strip():
-        yield before, last
-
-
-def _parse_piece(piece: str, separator: str, region: str | None, found: _FieldParse) -> None:
-    piece, extension = split_extension(piece)
-    label = ""
-    if match := _LABEL.match(piece):
-        label = (match.group(1) or match.group(2) or "").strip()
-        piece = piece[match.end() :]
-        found.notes.append(label)
-    if match := _NOTE_BEFORE.match(piece):
-        found.notes.append(match.group().strip(" -–:,("))
-        piece = piece[match.end() :]
-    words = _NOTE_BEHIND.split(piece, maxsplit=1)
-    if len(words) == 2 and len(_DIGITS.sub("", words[0])) >= 7:
-        found.notes.append(words[1].strip(" ()"))
-        piece = words[0]
-    piece = _ODD.sub(" ", piece).strip(" -")
-    digits = _DIGITS.sub("", piece)
-    if len(digits) < 3 and not (separator and digits):
-        found.notes.append(piece)
-        return
-    if separator and (mate := _expand_short_form(digits, piece, found)) is not None:
-        found.add(mate)
-        return
-    number, problem = parse_number(piece, region)
-    if number is None:
-        if len(digits) < 3:
-            found.notes.append(piece)
-        else:
-            found.problems.append(problem)
-            found.unread.append(piece)
-        return
-    number = replace(number, extension=extension or number.extension, label=label)
-    if number.valid:
-        found.add(number)
-        return
-    halves = _split_joined_numbers(digits, region) if len(digits) >= 14 else ()
-    for half in halves:
-        found.add(half)
-    if not halves:
+def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, found: _FieldParse) -> int:
+    """Read the first of these chunks, with those behind it where they belong to it; how many."""
+    chunk = chunks[0]
+    if chunk.spoilt:
+        if not _parse_without_outer_group(chunk, region, found):
+            found.problems.append(_MASKED)
+        return 1
+    digits = chunk.digits
+    if digits.startswith("0") and (taken := _parse_joined(chunks, region, found)):
+        return taken
+    if (len(digits) < _SHORTEST or found.is_group(chunk)) and _parse_short_form(text, chunk, found):
+        return 1
+    if len(digits) < 3 and (len(chunks) == 1 or chunks[1].joint not in _WITHIN):
+        return 1
+    number, problem = parse_number(chunk.text, region)
+    if number is not None and number.valid:
+        if found.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", found.typed))):
+            return 1  # beside a whole number, so few digits are hardly another one
+        if chunk.slip and is_possible(number.e164 + "0"):
+            found.problems.append(_MASKED)
+            return 1  # one digit may be missing
+        number = replace(number, extension=chunk.extension or number.extension)
+        found.add(number, chunk.start, chunk.end, chunk.text)
+        return 1
+    if taken := _parse_joined(chunks, region, found):
+        return taken
+    if (
+        _parse_short_form(text, chunk, found)
+        or _parse_without_outer_group(chunk, region, found)
+        or _parse_otherwise(chunk, region, found)
+    ):
+        return 1
+    if len(digits) >= 3:
         found.problems.append(problem)
-        found.unread.append(piece)
-        if number.possible and not found.numbers:
-            found.doubtful = found.doubtful or number
+    if number is not None and number.possible and found.doubtful is None:
+        found.doubtful = replace(number, extension=chunk.extension)
+    return 1
 
 
-def _expand_short_form(digits: str, piece: str, found: _FieldParse) -> Number | None:
-    """ "020 7946 0000/01": a few digits after a number stand for its last ones."""
-    if not found.numbers or not digits or len(digits) > 8 or not re.fullmatch(r"[\d\s-]+", piece):
-        return None
-    last = list(found.numbers.values())[-1]
-    if not last.valid or (len(digits) > 4 and digits.startswith("0")):
-        return None
-    mate, _ = parse_literal(last.e164[: -len(digits)] + digits, None)
-    if mate is None or not mate.valid or mate.region != last.region:
-        return None
-    return replace(mate, confidence="medium")
+def _parse_short_form(text: str, chunk: Chunk, found: _FieldParse) -> bool:
+    if found.last is None or found.has_extension or is_international(chunk.text):
+        return False
+    if re.search(r"\d", text[found.spans[-1][1] : chunk.start]):
+        return False  # other digits stand between the two
+    mate = short_forms.expand(chunk, found.last, found.typed)
+    if mate is not None:
+        found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+        return True
+    return _is_extension(text, chunk, found)
 
 
-# -- when the pieces gave nothing ------------------------------------------------------------
+def _parse_without_outer_group(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
+    """Read "415-555-2671 2nd floor" and "Room 214 415-555-2671": the group that touches a word is
+    no part of the number. Only where one of the two ways gives a number."""
+    if is_international(chunk.text) or " " not in chunk.text:
+        return False
+    before, behind = chunk.words
+    texts = [chunk.text.split(" ", 1)[1]] if before else []
+    texts += [chunk.text.rsplit(" ", 1)[0]] if behind or (chunk.spoilt and not before) else []
+    numbers = [(text, parse_number(text, region)[0]) for text in texts]
+    valid = [(text, number) for text, number in numbers if number is not None and number.valid]
+    if len(valid) != 1 or (chunk.spoilt and _is_masked(chunk)):
+        return False
+    text, number = valid[0]
+    found.add(replace(number, extension=chunk.extension), chunk.start, chunk.end, text)
+    return True
 
 
-def _search_words(text: str, region: str | None, found: _FieldParse) -> None:
-    """Numbers among words, by libphonenumber's matcher; then digits without any mark between."""
-    end = 0
-    notes: list[str] = []
-    for match in PhoneNumberMatcher(text, region, Leniency.VALID, max_tries=50):
-        e164 = phonenumbers.format_number(match.number, PhoneNumberFormat.E164)
-        number, _ = parse_literal(e164, None)
+def _is_masked(chunk: Chunk) -> bool:
+    """Whether what spoils a chunk is no word beside it."""
+    return not any(chunk.words)
+
+
+def _parse_joined(chunks: Sequence[Chunk], region: str | None, found: _FieldParse) -> int:
+    """One number with a slash or a line break in it: "030/901820". How many chunks it takes."""
+    text = chunks[0].text
+    for count, chunk in enumerate(chunks[1:4], 2):
+        if chunk.joint not in _WITHIN or chunks[count - 2].extension or chunk.spoilt:
+            return 0
+        text = f"{text} {chunk.text}"
+        if len(chunk.digits) < _LAST_PART:
+            continue  # as its last part it would be a short form of what stands before
+        number, _ = parse_number(text, region)
         if number is not None and number.valid:
-            found.add(replace(number, extension=match.number.extension or ""))
-            notes.append(text[end : match.start].strip(" ,;:-()"))
-            end = match.end
-    if found.any_valid:
-        found.notes = [note for note in (*notes, text[end:].strip(" ,;:-()")) if note]
-        found.unread.clear()
+            number = replace(number, extension=chunk.extension)
+            found.add(number, chunks[0].start, chunk.end, text)
+            return count
+    return 0
+
+
+def _is_extension(text: str, chunk: Chunk, found: _FieldParse) -> bool:
+    """Digits behind a comma without a space, or a semicolon, at the end: dialled after a pause."""
+    pause = chunk.joint == ";" or (chunk.joint == "," and chunk.glued)
+    if not pause or text[chunk.end :].strip() or not chunk.text.isdigit():
+        return False
+    if len(chunk.digits) > (_SHORTEST if chunk.joint == ";" else _PAUSED):
+        return False
+    if found.spans[-1][1] != len(text[: chunk.start].rstrip(" ,;")):
+        return False
+    found.numbers[-1] = replace(found.numbers[-1], extension=chunk.digits)
+    found.has_extension = True
+    return True
+
+
+def _parse_otherwise(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
+    """Read a chunk that is no number by itself: with an end of a range, or as several."""
+    for split, as_extension in (
+        (short_forms.without_range_end, False),
+        (short_forms.with_direct_dialling, True),
+    ):
+        first, last = split(chunk.text)
+        number = parse_number(first, region)[0] if first else None
+        if number is not None and number.valid:
+            extension = last if as_extension else chunk.extension
+            basis = (
+                "digits behind it count as its extension"
+                if as_extension
+                else "a range of them is given"
+            )
+            number = mended(replace(number, extension=extension), basis)
+            found.add(number, chunk.start, chunk.end, first)
+            return True
+    for number in _split_joined_numbers(chunk, region):
+        found.add(number, chunk.start, chunk.end, chunk.text)
+    return bool(found.spans) and found.spans[-1] == (chunk.start, chunk.end)
+
+
+# -- several numbers without a mark between them ---------------------------------------------
+
+
+def _split_joined_numbers(chunk: Chunk, region: str | None) -> tuple[Number, ...]:
+    """Several numbers with spaces between them, or two with nothing, if there is one way to cut."""
+    if is_international(chunk.text) or region is None:
+        return ()
+    texts = [part for part in re.split(r"\s+(?:-\s+)?", chunk.text) if part]
+    found = [way for way in _ways(texts, region) if len(way) > 1] if len(texts) > 1 else []
+    if found:
+        fewest = min(map(len, found))
+        found = [way for way in found if len(way) == fewest]
+    elif not found and "-" in chunk.text:
+        found = list(_dashed(chunk.text, region))
+    elif chunk.text.isdigit() and 14 <= len(chunk.text) <= 2 * LONGEST:
+        found = list(_halves(chunk.text, region))
+    if len({tuple(number.e164 for number in way) for way in found}) != 1:
+        return ()
+    numbers = [
+        mended(number, "nothing but its length tells it from the next") for number in found[0]
+    ]
+    return (*numbers[:-1], replace(numbers[-1], extension=chunk.extension))
+
+
+def _ways(texts: Sequence[str], region: str) -> Iterator[tuple[Number, ...]]:
+    """Yield each way to read groups of digits as numbers, every group being part of one."""
+    ends: dict[int, list[tuple[Number, ...]]] = {0: [()]}
+    for end in range(1, len(texts) + 1):
+        for start in range(max(0, end - 6), end):
+            if not ends.get(start) or len(ends[start][0]) >= _MOST_PARTS:
+                continue
+            part = " ".join(texts[start:end])
+            if len(_DIGITS.sub("", part)) < _SHORTEST:
+                continue
+            number, _ = parse_number(part, region)
+            if number is not None and number.valid:
+                ends.setdefault(end, []).extend((*way, number) for way in ends[start][:8])
+    yield from ends.get(len(texts), ())
+
+
+def _dashed(text: str, region: str) -> Iterator[tuple[Number, ...]]:
+    """Yield two whole numbers with a dash between them."""
+    for match in re.finditer("-", text):
+        pair = [
+            parse_number(p, region)[0] for p in (text[: match.start()], text[match.end() :]) if p
+        ]
+        valid = tuple(number for number in pair if number is not None and number.valid)
+        if len(valid) == 2:
+            yield valid
+
+
+def _halves(digits: str, region: str) -> Iterator[tuple[Number, ...]]:
+    """Yield two numbers of one length that begin alike, without anything between them."""
+    half = len(digits) // 2
+    if len(digits) % 2 or digits[0] != digits[half]:
         return
-    digits = _DIGITS.sub("", text)
-    if re.fullmatch(r"[\d\s().-]+", text):
-        for number in _split_joined_numbers(digits, region):
-            found.add(number)
+    pair = [parse_number(part, region)[0] for part in (digits[:half], digits[half:])]
+    valid = tuple(number for number in pair if number is not None and number.valid)
+    if len(valid) == 2:
+        yield valid
 
 
-def _split_joined_numbers(digits: str, region: str | None) -> tuple[Number, ...]:
-    """Two numbers without anything between them, where they can be cut in one way only."""
-    if region is None or not 14 <= len(digits) <= 2 * LONGEST:
-        return ()
-    cuts = []
-    for place in range(7, len(digits) - 6):
-        pair = [parse_number(part, region)[0] for part in (digits[:place], digits[place:])]
-        if all(number is not None and number.valid for number in pair):
-            cuts.append((place, pair))
-    even = [pair for place, pair in cuts if place * 2 == len(digits)]
-    chosen = even or [pair for _, pair in cuts]
-    if len(chosen) != 1:
-        return ()
-    return tuple(replace(number, confidence="medium") for number in chosen[0] if number)
+# -- what stands beside the numbers ----------------------------------------------------------
+
+
+def _words(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[str], str]:
+    """Return a label for each number ("" for none), and all other words as one note."""
+    labels: list[str] = []
+    notes: list[str] = []
+    edges = [0, *(edge for span in dict.fromkeys(spans) for edge in span), len(text)]
+    for start, end in list(pairwise(edges))[::2]:
+        words = _AND_AT_START.sub("", text[start:end])
+        is_before_a_number = end != len(text) or len(labels) < len(spans)
+        label = _LABEL.search(words) if is_before_a_number else None
+        if label is not None:
+            labels.append(_bare(label.group()))
+            words = words[: label.start()]
+        elif is_before_a_number:
+            labels.append("")
+        notes.append(_bare(_AND_AT_END.sub("", words)))
+        if label is not None:
+            notes.append(labels[-1])
+    return labels, ", ".join(filter(None, notes))
+
+
+def _bare(words: str) -> str:
+    return CANONICAL.sub(r" ext. \1", words).strip(" ()[]-–:.,;|&/\n\r\t")

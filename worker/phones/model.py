@@ -14,9 +14,9 @@ LineType = Literal[
 # number, and nothing tells its country. invalid: something else stands there.
 Outcome = Literal["empty", "number", "no_country", "invalid"]
 
-# high: as it was typed. medium: something had to be supplied or mended (a plus, a trunk zero, a
-# renumbering, an area code shared with the number before). low: the country is told by evidence
-# from elsewhere in the contact.
+# high: as it was typed. medium: something had to be supplied or mended, or the country is told by
+# the rest of the contact. low: it is a number of another country than the contact's, and only the
+# rest of the contact speaks for that one; its field is `unverified`.
 Confidence = Literal["high", "medium", "low"]
 
 
@@ -25,7 +25,8 @@ class Number(Struct, frozen=True):
 
     `valid`: the numbering plan knows such numbers; `possible`: at least its length is right.
     `region`: ISO 3166 code, "001" for numbers of no country, "" when unknown. `label`: what stood
-    before it ("Fax").
+    before it ("Fax"). `basis`: what it rests on where the confidence is not high, as a phrase:
+    "its plus was left out".
     """
 
     e164: str
@@ -36,6 +37,7 @@ class Number(Struct, frozen=True):
     possible: bool = False
     confidence: Confidence = "high"
     label: str = ""
+    basis: str = ""
 
 
 class ParsedField(Struct, frozen=True):

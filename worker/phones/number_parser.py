@@ -9,30 +9,62 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import phonenumbers
 from msgspec.structs import replace
 from phonenumbers import NumberParseException
+from phonenumbers.phonemetadata import PhoneMetadata
 
 from worker.phones import fast_parser
 from worker.phones.metadata import facts, split
-from worker.phones.model import Confidence, Number
+from worker.phones.model import Number
 from worker.phones.plan_changes import renumbered
 
 NO_COUNTRY = "is a local number, and nothing tells its country"
 LONGEST = 20  # digits; E.164 has 15, prefixes that are dialled before it come on top
 
 _DIGITS = re.compile(r"\D")
+_GROUPS = re.compile(r"\d+", re.ASCII)
 # "0+44", "(+44)", "+0044", "+011 44", "++44": a plus with something before or behind it.
-_PLUS = re.compile(r"^[\s(\[{0]*\+[\s(+]*(?:00|011(?=\s))?[\s(]*(?=\d)")
+_PLUS = re.compile(r"^[\s(\[{0]*\+[\s(\[+]*(?:011(?=\s)|0+)?[\s(]*(?=\d)")
 _TRUNK = re.compile(r"^(\+\s*\d{1,3}[\s.\-)\]]*)[(\[]\s*0\s*[-]?\s*[)\]]?[\s.-]*")
 # What is dialled before a country code, where the contact's own country says nothing better.
 _DIALLED = ("0011", "011", "00", "810")
+# What was dialled before a number within a country until its plan changed: Mexico's 01, 044 and
+# 045 until 2019 (IFT, "Plan Técnico Fundamental de Numeración"), the zero of Czechia and Poland,
+# and the 8 of the countries that shared the Soviet Union's plan.
+_OLD_TRUNKS = {
+    "MX": ("044", "045", "01"),
+    "CZ": ("0",),
+    "PL": ("0",),
+    **dict.fromkeys("AM AZ BY EE GE KG LT LV MD TJ UA UZ".split(), ("8",)),
+}
+_PLUS_ZERO = re.compile(r"[\s(]*\+\s*\(?0(?=[1-9])")
+_TWICE = re.compile(r"\+\s?(\d{1,3})[\s-]+(?=\1[\s(-])", re.ASCII)
+_SOVIET_TRUNK = re.compile(r"\+\s?8(?=[\s(-])")  # a plus before it: "+8 495 606 36 02"
+# A country code without its plus, in brackets with the area code or as a group of its own.
+_FIRST_GROUP = re.compile(r"[(\[]\s*([1-9][\d -]*?)\s*[)\]]|([1-9]\d{0,2})(?=[\s-])", re.ASCII)
+_PREFIXED = 10  # digits: a number behind a prefix has more
+_NANP_LENGTH = 10
+_CODE_TWICE = "its country code was typed twice"
+_NO_PLUS = "its plus was left out"
+_OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 
 
 def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
     text = text.strip()
+    sign = text[:1]
+    if sign == "+":
+        if text[1:3] == text[4:6] or text[1:4] == text[5:8] or text[1:2] == "8":
+            coded, text = _mended_code(text, region)
+            if coded is not None:
+                return coded, ""
+    elif sign != "0" and region is not None and (code := _code_beside_a_trunk_zero(region)):
+        has_code = text.lstrip(" ([").startswith(code)
+        if has_code and (coded := _with_its_code(text, code)) is not None:
+            return coded, ""
     plainly: tuple[Number | None, str] | None = None
     if (region is not None or text[:1] == "+") and "(0" not in text:
         plainly = parse_literal(text, region)  # nearly all: what is plainly typed is plainly read
@@ -42,8 +74,7 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     if len(digits) > LONGEST:
         return None, "holds too many digits for one number"
     first: tuple[Number | None, str] | None = None
-    local = plainly is not None and _looks_like_local(*plainly, digits)
-    for candidate, country, confidence in _candidates(text, digits, region, local):
+    for candidate, country, basis in _candidates(text, digits, region):
         if plainly is not None and candidate == text:
             number, problem = plainly
         else:
@@ -52,67 +83,198 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
             first = first or (None, problem)
             continue
         if not number.valid and (renewed := _after_plan_change(number.e164)) is not None:
-            return replace(renewed, confidence="medium"), ""
+            return _renumbered(text, renewed, number), ""
         if number.valid:
-            return replace(number, confidence=confidence), ""
+            return mended(number, basis) if basis else number, ""
         first = first if first and first[0] else (number, problem)
     if first is not None:
         return first
     return None, NO_COUNTRY if len(digits) >= 5 else "holds too few digits for a number"
 
 
-def _candidates(
-    text: str, digits: str, region: str | None, local: bool
-) -> Iterator[tuple[str, str | None, Confidence]]:
-    """Yield (text, region to parse it for, confidence), the most literal first.
+def _renumbered(text: str, number: Number, old: Number) -> Number:
+    """Return a number of a plan that has changed; with low confidence where a number of today that
+    has lost its last digit looks the same."""
+    changed = mended(number, "its plan has changed since")
+    groups = [len(group) for group in _GROUPS.findall(text)]
+    is_cut_short = len(groups) > 1 and groups[-1] in (1, 3) and set(groups) != {3}
+    is_doubled = len(number.e164) == len(old.e164) + 1 and any(
+        number.e164 == old.e164[:place] + old.e164[place] + old.e164[place:]
+        for place in range(2, len(old.e164))
+    )
+    return replace(changed, confidence="low") if is_cut_short and is_doubled else changed
 
-    `local`: it has the looks of a local number, if a wrong one: then it is no other country's.
+
+def _mended_code(text: str, region: str | None) -> tuple[Number | None, str]:
+    """Mend a country code that was typed twice, as a group of its own each time ("+62 62 21 ..."),
+    and a Soviet trunk prefix behind a plus ("+8 495 ..."): some plan knows such a number, too."""
+    if region in ("RU", "KZ"):
+        text = _SOVIET_TRUNK.sub("8", text)
+    if (twice := _TWICE.match(text)) is None:
+        return None, text
+    number, _ = parse_literal("+" + text[twice.end() :], None)
+    is_valid = number is not None and number.valid
+    return (mended(number, _CODE_TWICE) if number is not None and is_valid else None), text
+
+
+def _with_its_code(text: str, code: str) -> Number | None:
+    """Return the number of "(4930) 7262-8200" or "49 30 7262 8200" for a contact in Germany.
+
+    Where a number begins with a zero within the country, one that begins with the country's code
+    instead is written for callers from abroad; some plans know it as a local number as well.
     """
+    match = _FIRST_GROUP.match(text)
+    if match is None:
+        return None
+    first = _DIGITS.sub("", match.group(1) or match.group(2))
+    if not first.startswith(code) or (first != code and match.group(2)):
+        return None
+    number, _ = parse_literal("+" + _DIGITS.sub("", text), None)
+    return mended(number, _NO_PLUS) if number is not None and number.valid else None
+
+
+@cache
+def _code_beside_a_trunk_zero(region: str) -> str:
+    """A region's country code, if its local numbers begin with a zero; else ""."""
+    return _country_code(region) if _has_trunk_zero(region) else ""
+
+
+@cache
+def _has_trunk_zero(region: str) -> bool:
+    metadata = PhoneMetadata.metadata_for_region(region, None)
+    return metadata is not None and metadata.national_prefix == "0"
+
+
+def mended(number: Number, basis: str) -> Number:
+    """Return a number that is not just as it was typed. `basis`: what was supplied or mended."""
+    return replace(number, confidence="medium", basis=basis)
+
+
+def is_international(text: str) -> bool:
+    """Whether a piece begins with a plus, or with what is dialled before a country code."""
+    if text.lstrip(" ([{")[:1] == "+":
+        return True
+    digits = _DIGITS.sub("", text)
+    return len(digits) > _PREFIXED and digits.startswith(_DIALLED)
+
+
+def _candidates(
+    text: str, digits: str, region: str | None
+) -> Iterator[tuple[str, str | None, str]]:
+    """Yield (text, region to parse it for, basis), the most literal first. `basis`: see `Number`.
+
+    Digits are a number of another country only behind a plus or a prefix that is dialled. Where the
+    contact's country is known, a prefix of some other country leads to the contact's own alone:
+    local numbers begin with the same digits.
+    """
+    own = _country_code(region) if region is not None else ""
+    if (zero := _PLUS_ZERO.match(text)) is not None and not digits[1:].startswith(own or "0"):
+        if region is not None:
+            yield text[zero.end() - 1 :], region, "a plus was typed before it"
+        return
     international = _PLUS.sub("+", text, count=1)
     if international.startswith("+"):
-        yield from _international(international)
+        yield from _international(international, region)
         return
     if region is not None:
-        yield text, region, "high"
+        yield text, region, ""
     for prefix in _DIALLED:
-        if digits.startswith(prefix) and len(digits) > len(prefix) + 7:
-            yield from _international("+" + digits[len(prefix) :])
-    if region == "MX" and digits[:3] in ("044", "045"):
-        yield digits[3:], region, "medium"  # dialled before mobile numbers until 2019
-    if region is None and len(digits) < 11:
-        return  # too short to carry its own country code for sure
-    if len(digits) >= 10 and not digits.startswith("0") and not local:
-        yield f"+{digits}", None, "medium"  # people leave the plus out
+        rest = digits[len(prefix) :]
+        if not digits.startswith(prefix) or len(rest) <= 7:
+            continue
+        if region is None or prefix == "00" or rest.startswith(own) or _is_prefix(text, prefix):
+            yield from _international("+" + rest, region)
+    if region is not None:
+        for trunk in _OLD_TRUNKS.get(region, ()):
+            if digits.startswith(trunk):
+                yield digits[len(trunk) :], region, _OLD_PREFIX
+        if digits.startswith(own):
+            yield from _international(f"+{digits}", region, _NO_PLUS)
+        elif _is_typed_apart(text, f"0{own}"):
+            yield from _international(f"+{digits[1:]}", region, _NO_PLUS)  # "091 44 2433 4434"
+    elif len(digits) >= 11 and not digits.startswith("0"):
+        number, _ = parse_literal(f"+{digits}", None)
+        if number is None or not number.valid or _has_border(text, digits):
+            yield f"+{digits}", None, _NO_PLUS
 
 
-def _looks_like_local(number: Number | None, problem: str, digits: str) -> bool:
-    """A slip of the finger, or a made-up local number, is likelier than a number of another
-    country that was typed without its plus: (201) 555-0151 is none of Egypt (+20 15...)."""
-    if "one digit" in problem or "kept for" in problem:
-        return True
-    return number is not None and number.possible and len(digits) <= 10
-
-
-def _international(text: str) -> Iterator[tuple[str, None, Confidence]]:
+def _international(
+    text: str, region: str | None, basis: str = ""
+) -> Iterator[tuple[str, None, str]]:
+    digits = _DIGITS.sub("", text)
+    split = fast_parser.split(digits)
+    code, rest = (str(split[0]), split[1]) if split is not None else ("", "")
+    if rest.startswith("00" + code):  # "+34 0034 612345678"
+        yield f"+{code}{rest[2 + len(code) :].lstrip('0')}", None, _CODE_TWICE
+    if rest.startswith(code) and _GROUPS.findall(text)[1:2] == [code]:  # "+44 44 20 7219 4272"
+        yield f"+{code}{rest[len(code) :].lstrip('0')}", None, _CODE_TWICE
     without = _TRUNK.sub(r"\1", text)
     if without != text:
-        yield without, None, "high"
-        yield text, None, "high"  # in Italy the zero belongs to the number
-        return
-    yield text, None, "high"
-    try:
-        code = str(phonenumbers.parse(text).country_code)
-    except NumberParseException:
-        return
-    rest = _DIGITS.sub("", text)[len(code) :]
-    if rest.startswith("0"):
-        yield f"+{code}{rest.lstrip('0')}", None, "medium"
+        yield without, None, basis
+    yield text, None, basis  # in Italy the zero belongs to the number
+    if split is not None:
+        if rest.startswith("0"):
+            yield f"+{code}{rest.lstrip('0')}", None, "a zero was typed behind its country code"
+        if rest.startswith(code):
+            yield f"+{code}{rest[len(code) :].lstrip('0')}", None, _CODE_TWICE
+        for trunk in _OLD_TRUNKS.get(phonenumbers.region_code_for_country_code(split[0]), ()):
+            if rest.startswith(trunk):
+                yield f"+{code}{rest[len(trunk) :]}", None, _OLD_PREFIX
+        yield from _as_dialled_there(split[0], rest)
+    is_nanp = region is not None and _country_code(region) == "1"
+    if len(digits) == _NANP_LENGTH and text[:2] != "+0" and (is_nanp or split is None):
+        island, _ = parse_literal(f"+1{digits}", None)
+        if island is not None and island.region not in ("US", "CA"):
+            yield f"+1{digits}", None, "its country code was left out"  # "+809 555 2671"
+
+
+def _as_dialled_there(code: int, rest: str) -> Iterator[tuple[str, None, str]]:
+    """What stands behind the code as it is dialled within the country: "+54 9 011 15 4444 5555"."""
+    region = phonenumbers.region_code_for_country_code(code)
+    for national in (rest, rest.removeprefix("9") if region == "AR" else ""):
+        parts = fast_parser.parse(national, region) if national.startswith("0") else None
+        if parts is not None and parts[0] == code:
+            yield f"+{code}{parts[1]}", None, "it was typed as it is dialled within its country"
+
+
+def _has_border(text: str, digits: str) -> bool:
+    """Whether a country code in front is a group of its own, where there are groups."""
+    first = _GROUPS.search(text)
+    parts = fast_parser.split(digits)
+    return parts is not None and (
+        text.isdigit() or (first is not None and first.group() == str(parts[0]))
+    )
+
+
+def _is_prefix(text: str, prefix: str) -> bool:
+    """Whether a prefix and a country code are groups of their own, as in "011 61 2 3456 7890"."""
+    groups = _GROUPS.findall(text)
+    return (
+        len(groups) > 2
+        and groups[0] == prefix
+        and int(groups[1]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    )
+
+
+def _is_typed_apart(text: str, first: str) -> bool:
+    return (found := _GROUPS.search(text)) is not None and found.group() == first
+
+
+@cache
+def _country_code(region: str) -> str:
+    return str(phonenumbers.country_code_for_region(region))
 
 
 def _after_plan_change(e164: str) -> Number | None:
     """Return today's number for one of a plan that has changed; None if there is none."""
     parts = split(e164)
-    today = renumbered(*parts) if parts is not None else None
+    if parts is None:
+        return None
+    code, national = parts
+    today = renumbered(code, national)
+    region = phonenumbers.region_code_for_country_code(code)
+    if today is None and national.startswith("0") and _has_trunk_zero(region):
+        today = renumbered(code, national[1:])
     return parse_literal(f"+{today[0]}{today[1]}", None)[0] if today is not None else None
 
 

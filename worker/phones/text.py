@@ -19,10 +19,16 @@ _AMOUNT = re.compile(
 # Such decimals behind a number with marks of its own. Two zeros behind dots may be its last pair.
 _ZEROS_BEHIND = re.compile(r"((?:\D*\d){7,})\.0|((?=(?:\D*\d){7,}[.,])[^.,]*\d{4})[.,]00?")
 _THOUSANDS = re.compile(r"\+?\d{1,3}(?:,\d{3}){2,}|\+?\d{1,3}(?:['\u2019]\d{3}){2,}")
+# "0xx11 ...": in Brazil, xx stands for the carrier that one may choose.
+_CARRIER = re.compile(r"(?<!\w)0xx\s?(?=[\d(])", re.IGNORECASE)
 _FORMULA_TEXT = re.compile(r"""=\s*(?:T\s*\(\s*)?"+([^"]*)"+\s*\)?""", re.IGNORECASE)
 _DATE = re.compile(
     r"(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d-\d{1,2}-\d{1,2})(?:[ T]\d.*)?"
+    r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ T]\d{1,2}:\d\d.*"
 )
+_COORDINATES = re.compile(r"[-+]?\d{1,3}\.\d{4,}\s*[,;]\s*[-+]?\d{1,3}\.\d{4,}")
+# A Swedish personal number and its like: born on a day of 19.. or 20.., and four digits.
+_PERSONAL_ID = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]\d{4}")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
@@ -43,6 +49,7 @@ def clean(raw: str) -> str:
     if not text.isascii():
         text = folded_digits(unicodedata.normalize("NFKC", text))
         text = re.sub("[‐-―−]", "-", text)
+        text = re.sub("(?<=\\d)[ー一](?=\\d)", "-", text)  # as Japanese keyboards write it
     if not text.isprintable():
         text = "".join(ch if ch.isprintable() or ch in "\n\r\t" else " " for ch in text)
     return text.strip()[:MAX_LENGTH]
@@ -94,6 +101,7 @@ def undo_spreadsheet_damage(text: str) -> tuple[str, str]:
     >>> undo_spreadsheet_damage("1.4155550123E+10")
     ('14155550123', '')
     """
+    text = _CARRIER.sub("0", text)
     text = text.lstrip("'\u2018\u2019`\u00b4").strip()
     if quoted := _FORMULA_TEXT.fullmatch(text):
         text = quoted.group(1).strip()
@@ -132,6 +140,10 @@ def not_a_number_reason(text: str) -> str:
         return "holds a web address, not a number"
     if _DATE.fullmatch(text):
         return "holds a date, not a number"
+    if _COORDINATES.fullmatch(text):
+        return "holds coordinates, not a number"
+    if _PERSONAL_ID.fullmatch(text):
+        return "holds the number of a person's identity"
     if text[:1].isupper() and _IBAN.fullmatch(text.replace(" ", "")):
         return "holds a bank account number"
     if not digits:
@@ -144,6 +156,8 @@ def fictitious_reason(digits: str, text: str) -> str:
     """Return why digits are nobody's number, as a phrase; "" if they may be somebody's."""
     if len(digits) >= 5 and len(set(digits)) == 1:
         return "holds one digit repeated, not a number"
+    if len(digits) >= 8 and len(digits.rstrip("0")) < 3:
+        return "holds zeros, not a number"
     if digits in _SEQUENCES:
         return "holds a made-up sequence of digits"
     if len(digits) == 8 and _DATE.fullmatch(text.strip()):

@@ -4,6 +4,7 @@ Read in this order:
 
     test_field_parser.py    fields, one by one
     test_fields.py          spellings, extensions, notes, confidence
+    test_hard_fields.py     hard fields that nobody here wrote
     test_contact_fields.py  fields of a contact together, and its country
     test_fast_parser.py     the fast parser agrees with libphonenumber
     test_plan_changes.py    renumberings

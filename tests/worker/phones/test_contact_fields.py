@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from phonenumbers import country_code_for_region
 
 from worker.phones import ContactLocation, parse_contact, region_of
+from worker.phones.countries import regions_of
 
 LOCAL = {"Phone": "030 901820"}
 COUNTRIES = [("DE", "Germany"), ("FR", "France"), ("US", "United States"), ("CA", "Canada"),
@@ -34,12 +35,12 @@ class TestALocalNumber:
 
     def test_by_its_other_number_and_says_so(self) -> None:
         numbers, sure, remark = phone(ContactLocation(), Mobile="+49 171 2345678")
-        assert (numbers, sure) == (["+4930901820"], "low")
+        assert (numbers, sure) == (["+4930901820"], "medium")
         assert remark == "is read as a number of Germany, like the contact's other number"
 
     def test_by_its_email_and_says_so(self) -> None:
         numbers, sure, remark = phone(ContactLocation(email="kim@example.de"))
-        assert (numbers, sure) == (["+4930901820"], "low")
+        assert (numbers, sure) == (["+4930901820"], "medium")
         assert "email" in remark
 
     def test_by_the_default_last(self) -> None:
@@ -54,6 +55,49 @@ class TestALocalNumber:
     def test_numbers_of_two_countries_are_no_evidence(self) -> None:
         others = {"Mobile": "+49 171 2345678", "Other": "+33 1 42 68 53 00"}
         assert phone(ContactLocation(), **others)[0] == []
+
+
+class TestANumberOfAnotherCountry:
+    """Digits without a plus that the contact's own country does not know."""
+
+    @pytest.mark.parametrize("text", ["442072193000", "44 20 7219 3000"])
+    @pytest.mark.parametrize(
+        "spoken_for", [{"email": "kim@example.co.uk"}, {"website": "https://example.co.uk/contact"}]
+    )
+    def test_is_read_with_low_confidence_where_the_contact_speaks_for_it(
+        self, text: str, spoken_for: dict[str, str]
+    ) -> None:
+        where = ContactLocation(country="France", **spoken_for)
+        (number,) = parse_contact({"Phone": text}, where)["Phone"].numbers
+        assert (number.e164, number.confidence) == ("+442072193000", "low")
+
+    def test_or_where_its_other_number_does(self) -> None:
+        phones = {"Phone": "44 20 7219 3000", "Mobile": "+44 20 7219 4272"}
+        reading = parse_contact(phones, ContactLocation(country="France"))["Phone"]
+        assert [number.confidence for number in reading.numbers] == ["low"]
+        assert "the United Kingdom" in reading.remark
+
+    @pytest.mark.parametrize(
+        ("text", "country"),
+        [
+            ("442072193000", "France"), ("4301-7285  4301-0948", "Argentina"),
+            ("491512345678", "United States"), ("0171 2345678", "United States"),
+            ("(8-10-245) 25-1036", "Guinea-Bissau"), ("33142685300", "Spain"),
+        ],
+    )  # fmt: skip
+    def test_is_not_guessed_otherwise(self, text: str, country: str) -> None:
+        reading = parse_contact({"Phone": text}, ContactLocation(country=country))["Phone"]
+        assert reading.outcome == "invalid"
+        assert reading.reason
+
+    def test_a_slip_of_the_finger_is_none_of_them(self) -> None:
+        where = ContactLocation(country="United States", email="kim@example.fr")
+        reading = parse_contact({"Phone": "415 555 267"}, where)["Phone"]
+        assert not any(number.valid for number in reading.numbers)
+
+    def test_without_a_country_the_default_comes_before_a_plus_that_may_be_missing(self) -> None:
+        reading = parse_contact({"Phone": "13522701411"}, ContactLocation(default="CN"))["Phone"]
+        assert [number.e164 for number in reading.numbers] == ["+8613522701411"]
 
 
 class TestACountryAndItsCode:
@@ -101,6 +145,11 @@ class TestCountryNames:
         [
             ("Germny", "DE"), ("Untied States", "US"), ("Great Britian", "GB"),
             ("Korea, Republic of", "KR"), ("USA (East)", "US"), ("U.S.", "US"),
+            ("FRANCE METROPOLITAINE", "FR"), ("+49", "DE"), ("0049", "DE"), ("(+44)", "GB"),
+            ("Russian Federation", "RU"), ("Korea, Democratic People's Republic of", "KP"),
+            ("Congo, The Democratic Republic of the", "CD"), ("Congo", "CG"), ("Macao", "MO"),
+            ("Virgin Islands, U.S.", "VI"), ("Taiwan, Province of China", "TW"),
+            ("China, Taiwan", "TW"), ("Ireland, Northern", "GB"), ("P.R. China", "CN"),
             ("Niger", "NE"), ("Nigeria", "NG"), ("Austria", "AT"), ("Australia", "AU"),
             ("Austrlia", None), ("x" * 1000, None), ("???", None),
         ],
@@ -109,3 +158,15 @@ class TestCountryNames:
         self, text: str, region: str | None
     ) -> None:
         assert region_of(text) == region
+
+    @pytest.mark.parametrize(
+        ("text", "regions"),
+        [
+            ("DE - Germany", ("DE",)), ("Germany - DE", ("DE",)), ("GBR - United Kingdom", ("GB",)),
+            ("GB/United Kingdom", ("GB",)), ("Germany (+49)", ("DE",)),
+            ("US - Germany", ("US", "DE")), ("Guinea-Bissau", ("GW",)), ("Timor-Leste", ("TL",)),
+            ("Atlantis - XX", ()),
+        ],
+    )  # fmt: skip
+    def test_with_a_code_beside_them(self, text: str, regions: tuple[str, ...]) -> None:
+        assert regions_of(text) == regions

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 import phonenumbers
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
+from phonenumbers.phonemetadata import PhoneMetadata
 
-from worker.phones import parse_field
+from worker.phones import Number, parse_field
+from worker.phones.reserved import is_reserved
 from worker.phones.text import fictitious_reason
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -70,17 +74,89 @@ def test_two_numbers_come_in_the_order_they_were_typed(one: str, two: str, mark:
     assert [number.e164 for number in parse_field(text).numbers] == [one, two]
 
 
-@given(
-    st.text(alphabet="+0123456789 ()-./,;", max_size=40), st.sampled_from(["US", "GB", "DE", None])
-)
-def test_no_digit_is_made_up(text: str, region: str | None) -> None:
-    typed = digits_only.sub("", text)
+MARKS = " ()-./,;:|&\n#*"
+typed = st.text(alphabet="+0123456789" + MARKS + "xXoOa", max_size=45)
+regions = st.sampled_from([None, *REGIONS])
+
+
+def stands_in(digits: str, text: str) -> bool:
+    """Whether these digits stand in a text, in this order."""
+    rest = iter(text)
+    return all(digit in rest for digit in digits)
+
+
+def supplied_by_the_plan(number: Number) -> str:
+    """What a numbering plan puts before a local number by itself: the one area code of an island,
+    the 9 of an Argentine mobile."""
+    metadata = PhoneMetadata.metadata_for_region(number.region or "", None)
+    rule = metadata.national_prefix_transform_rule if metadata is not None else None
+    return "".join(re.findall(r"\d+", re.sub(r"[$\\\\]g?<?\d>?", "", rule or "")))
+
+
+@given(typed, regions)
+def test_each_number_is_made_of_digits_that_stand_in_the_text_in_that_order(
+    text: str, region: str | None
+) -> None:
     for number in parse_field(text, region).numbers:
+        if number.basis == "its plan has changed since":
+            continue
         code = str(phonenumbers.parse(number.e164).country_code)
         national = number.e164[1 + len(code) :]
-        if number.confidence == "high":
-            assert national in typed or national in typed.replace("0", "", 1)
-        assert len(national) <= len(typed) + 2
+        supplied = supplied_by_the_plan(number)
+        assert stands_in(national, text) or (
+            supplied and stands_in(national.replace(supplied, "", 1), text)
+        )
+
+
+@given(
+    st.sampled_from(["+", "00", "+ ", "(+"]),
+    st.integers(1, 999),
+    st.text(alphabet="0123456789 ", min_size=5, max_size=22),
+    regions,
+)
+def test_nothing_international_is_cut(plus: str, code: int, rest: str, region: str | None) -> None:
+    text = f"{plus}{code} {rest}"
+    numbers = [number for number in parse_field(text, region).numbers if number.valid]
+    assert len(numbers) <= 1
+    for number in numbers:
+        assert number.e164[-4:] == digits_only.sub("", text)[-4:]
+
+
+def test_random_numbers_of_all_regions_are_read_as_the_library_reads_them() -> None:
+    rng = random.Random(24_000)
+    for _ in range(24_000):
+        region = rng.choice(REGIONS)
+        lengths = PhoneMetadata.metadata_for_region(region, None).general_desc.possible_length
+        digits = "".join(rng.choices("0123456789", k=rng.choice(lengths)))
+        text = digits if rng.random() < 0.5 else f"+{country_code(region)}{digits}"
+        number = library_reads(text, region)
+        read = [one for one in parse_field(text, region).numbers if one.valid and not one.basis]
+        if fictitious_reason(digits_only.sub("", text), text) or text.startswith("00"):
+            continue  # 00 is dialled in more countries than have it
+        assert [one.e164 for one in read] == ([number] if number else []), (text, region)
+
+
+def country_code(region: str) -> int:
+    return phonenumbers.country_code_for_region(region)
+
+
+def library_reads(text: str, region: str) -> str:
+    """The library's E.164 of a number; "" where it is not valid, or kept for films and tests."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return ""
+    if is_reserved(number.country_code, number.national_number):
+        return ""
+    valid = phonenumbers.is_valid_number(number)
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164) if valid else ""
+
+
+@pytest.mark.parametrize("word", ["XXXX", "xxxx", "OOOO", "dgfs", "lOOl", "26O1", "____", "****"])
+@given(st.sampled_from(REGIONS), st.text("0123456789", min_size=3, max_size=9))
+def test_letters_and_masks_are_no_digits(word: str, region: str, digits: str) -> None:
+    for text in (f"{digits}{word}", f"{digits}-{word}", f"+{country_code(region)} {digits}{word}"):
+        assert not any(number.valid for number in parse_field(text, region).numbers)
 
 
 @given(valid, st.integers(1, 99_999))

@@ -1,0 +1,184 @@
+"""Cut the text of a phone field into chunks of digits.
+
+A chunk is a run of digits with the marks that people put inside a number. A comma, a semicolon, a
+slash, a line break or a word ends it, and so does a plus, which begins a number. What letters touch
+is marked as spoilt: an order number, a mask (`415-555-XXXX`) and a slip of the keyboard (`5OOO`)
+hold digits, but no phone number. Dates, times and codes that are dialled before a number are no
+chunks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from worker.phones.extensions import CANONICAL
+
+_DIGITS = re.compile(r"\D")
+_DIGIT = re.compile(r"\d")
+# Marks inside a number. A colon only between digits: behind a label it ends the label.
+_MARK = r"[ \t\f\v().\[\]{}~*_·•・\-\\]|(?<=\d):(?=\d)"
+_CHUNK = re.compile(rf"(?:[+(\[{{] *){{0,4}}\d(?:(?:{_MARK}){{0,4}}\d)*[)\]}}]?", re.ASCII)
+AND = "or|oder|ou|und|and|et|y|o|e|i|lub|или|и|або|oraz|eller|of|og|och"
+_JOINT = re.compile(
+    rf"\s*(?:[;|,&/\n\r+]|(?:{AND})(?![^\W\d_]))(?:\s*[;|,&/\n\r])*\s*", re.IGNORECASE
+)
+# A word or letter that people put before or behind a number without a space.
+LABELS = (
+    "tel|telefon|telephone|ph|phone|fax|mob|mobile|cell|handy|office|home|work|desk|direct"
+    "|тел|телефон|факс|моб|ф|т|電話|電"
+    "|[tmfpchwd]"
+)
+_LABEL_BEFORE = re.compile(rf"(?<![^\W_])(?:{LABELS})[-.:]?\Z", re.IGNORECASE)
+_LABEL_BEHIND = re.compile(rf"[-_.]?(?:{LABELS})(?![^\W_])", re.IGNORECASE)
+# Latin ones alone: other scripts write without spaces. One letter behind a number is a slip, unless
+# it has the looks of a digit.
+_LETTER_BEFORE = re.compile(r"[A-Za-z][-_#]?\Z")
+_LETTER_BEHIND = re.compile(r"[-_]?(?:[A-Za-z]{2}|[A-Za-z]\d|[OoIilSsBZzQG](?![A-Za-z]))")
+# Words that announce a number of another kind: an order, a customer, a tax office, a meeting.
+_OTHER_NUMBER = re.compile(
+    r"(?:(?<![^\W\d_])(?:order|invoice|inv|acct|account|case|ticket|customer|client|member|booking"
+    r"|reservation|confirmation|tracking|reference|ref|policy|claim|serial|sku|po\s?box|p\.?o\.?|zip"
+    r"|postcode|postal code|ssn|ein|vat|tax|tin|id|passport|licen[cs]e|zoom|meeting|webinar|pin"
+    r"|code|passcode|password|iban|bic|swift|skype|live|room|rm|suite|ste|apt|unit|floor|npi"
+    r"|kd|kdnr|kundennr|kundennummer|rechnung|rechnungsnr|bestell|bestellnr|auftrag|ust|steuernr|hrb"
+    r"|plz|postfach|zi|zimmer|konto|kontonr|blz"
+    r"|siren|siret|rcs(?:\s[^\W\d_]+)?|tva|facture|commande|bp|cedex|boîte postale"
+    r"|p\.?\s?iva|c\.?f|codice fiscale|partita iva|fattura|ordine|cap"
+    r"|nif|cif|nie|dni|rut|run|ruc|rfc|curp|cuit|cuil|nit|cnpj|cpf|cep|pedido|factura|cuenta"
+    r"|nip|regon|krs|pesel|faktura|zamówienie|инн|огрн|кпп|заказ|счёт|договор|єдрпоу|іпн"
+    r"|y-tunnus|org\.?\s?nr|cvr|mst|ird|abn|acn|gst|pan|ח\.פ|ע\.מ)"
+    r"[\s.:#№-]{0,4}(?:(?:no|nr|number|num|numéro|número|n[o°º]|[A-Z])[\s.:#-]{0,3})?"
+    r"|〒\s?|(?<!\x1a)#\s?|(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?)\Z",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(r"\s?(?:[€$£¥₹%]|(?:eur|usd|gbp|chf|kr)\b)", re.IGNORECASE)
+_SLIP = re.compile(r"[-_]?(?:[A-Za-z](?![A-Za-z\d])|[*#?_…•](?![\d*#?_]))")
+_WORD_BEFORE = re.compile(r"[^\W\d_]\s*\Z|〒\s*\Z")
+_WORD_BEHIND = re.compile(r"\s{0,2}[^\W\d_]{2}")
+_MASK = re.compile(r"[ ).\-]{0,3}(?:[Xx#?…•]{2,}|[*_]{2,})")
+
+_HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|h|hrs|uhr)\b\.?"
+_TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\b\.?)?"
+# Written as they are; their digits belong to no number.
+_ASIDE = re.compile(
+    rf"(?<![\w.:+])(?:{_HOUR}|{_TIME})(?:\s?[-–/]\s?(?:{_HOUR}|{_TIME}|\d{{1,2}}\b))?(?![:\d])"
+    rf"|(?<![\w.:+])\d{{1,2}}\s?[-–]\s?(?:{_HOUR})"
+    r"|(?<![\w.+/-])\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?![\w-]|[./]\d)"
+    r"|(?<![\w.+/-])\d{1,2}/\d{1,2}/\d\d(?!\s?\d|[\w/-])"
+    r"|(?<![\w.+/-])(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2}(?![\w-]|[./]\d)"
+    r"|\b24\s?/\s?7\b"
+    r"|(?<!\S)\d[.)]\s+(?=[+(\d])"  # the numbers of a list: "1) ... 2) ..."
+    # "Do not show my number", dialled before it: #31#, *31#, *67
+    r"|(?<!\S)[*#]\d{2,3}[*#](?=\s?[+(\d])|(?<!\S)\*\d{2}[\s-](?=[+(\d])",
+    re.IGNORECASE,
+)
+_ODD = re.compile(r"[_·•・*{}\[\]:\\]")
+# An extension, also behind a word in brackets: "(standard) poste 4512".
+_EXTENSION = re.compile(rf"(?:\s*\([^()\d]*\)\s*)?{CANONICAL.pattern}")
+_IN_BRACKETS = re.compile(r"\s*\([^()\d]*\)")
+_ONE_LABEL = re.compile(
+    rf"[\s,;/]*(?:[^\W\d_]{{1,24}}\s?[.:-]{{1,2}}|(?:{LABELS})(?![^\W\d_]))\s*", re.IGNORECASE
+)
+_WHOLE = 7  # digits
+_BREAK = re.compile(r"[(\[{]|\s-\s+(?=[\d(+])|~(?=\d{1,2}\Z)")
+_BLANK = "\x1a"  # stands for a digit that is no number's; no text holds one
+
+
+class Chunk(Struct, frozen=True):
+    """A run of digits, odd marks in it as spaces.
+
+    `joint`: what joins it to the chunk before (",", "/", "\\n", "and"; "label" for one word with a
+    full stop or colon), "" where other words do; `glued`: without a space. `start`, `end`: its
+    place in the text. `extension`: what stood behind it. `spoilt`: letters or a mask touch it.
+    `slip`: a single letter or mark does, which may stand for a digit. `words`: words stand directly
+    before and behind it.
+    """
+
+    text: str
+    start: int
+    end: int
+    joint: str = ""
+    glued: bool = False
+    extension: str = ""
+    spoilt: bool = False
+    slip: bool = False
+    words: tuple[bool, bool] = (False, False)
+
+    @property
+    def digits(self) -> str:
+        return _DIGITS.sub("", self.text)
+
+
+def chunks_of(text: str) -> list[Chunk]:
+    """Return the chunks of a text with canonical extensions, in order."""
+    blanked = _ASIDE.sub(lambda match: _DIGIT.sub(_BLANK, match.group()), text)
+    return list(_scan(blanked))
+
+
+def _scan(text: str) -> Iterator[Chunk]:
+    before = 0
+    match = _CHUNK.search(text)
+    while match is not None:
+        start, end = match.span()
+        end = start + len(_closed(match.group()))
+        match_end, behind = end, text[end:]
+        extension = ""
+        if marked := _EXTENSION.match(behind):
+            extension = marked.group(1)
+            end += marked.end()
+        between = text[before:start]
+        yield Chunk(
+            _ODD.sub(" ", text[start:match_end]).replace("~", "-").strip(),
+            start,
+            end,
+            _joint(between),
+            not between[-1:].isspace(),
+            extension,
+            _is_spoilt(text[:start], "" if extension else behind),
+            not extension and _SLIP.match(behind) is not None,
+            _words(text[:start], "" if extension else behind),
+        )
+        before = end
+        match = _CHUNK.search(text, end)
+
+
+def _closed(run: str) -> str:
+    """Cut off what cannot belong to a number that is whole: what is in brackets behind it ("+91 11
+    4728 9900 (30 lines)"), and what a dash between spaces sets apart."""
+    for match in _BREAK.finditer(run):
+        before = run[: match.start()]
+        whole = len(_DIGITS.sub("", before)) >= _WHOLE
+        if whole or (match.group()[0].isspace() and run[match.end()] in "0(+"):
+            return before.rstrip()
+    return run
+
+
+def _joint(between: str) -> str:
+    between = _IN_BRACKETS.sub("", between)
+    if between.strip(" \t") in ("", "-"):
+        return between.strip(" \t")
+    if _JOINT.fullmatch(between) is None:
+        return "label" if _ONE_LABEL.fullmatch(between) else ""
+    mark = between.strip(" \t")[:1]
+    return "and" if mark.isalpha() else "\n" if mark in "\r\n" else mark
+
+
+def _words(before: str, behind: str) -> tuple[bool, bool]:
+    is_joined = _JOINT.match(behind) is not None or _ONE_LABEL.match(behind) is not None
+    return (
+        _WORD_BEFORE.search(before) is not None and _LABEL_BEFORE.search(before.rstrip()) is None,
+        _WORD_BEHIND.match(behind) is not None and not is_joined,
+    )
+
+
+def _is_spoilt(before: str, behind: str) -> bool:
+    if _OTHER_NUMBER.search(before):
+        return True
+    if _LETTER_BEFORE.search(before) and not _LABEL_BEFORE.search(before):
+        return True
+    if _MASK.match(behind) or _MONEY.match(behind):
+        return True
+    return _LETTER_BEHIND.match(behind) is not None and _LABEL_BEHIND.match(behind) is None

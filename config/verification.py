@@ -33,7 +33,8 @@ class Step(Section):
 
     `only_undecided`: only if no earlier step has answered this question. `also_invalid`: also for
     numbers that an earlier step found invalid. `at_most_every`: never sooner than this after its
-    last answer, even if forced. `min_value`: only for numbers of contacts whose `contact_value` is
+    last answer, even if forced. `also_low_confidence`: also for numbers that were read with low
+    confidence. `min_value`: only for numbers of contacts whose `contact_value` is
     at least this.
     """
 
@@ -41,6 +42,7 @@ class Step(Section):
     check_level: CheckLevel = "line_type"
     only_undecided: bool = False
     also_invalid: bool = False
+    also_low_confidence: bool = False
     line_types: tuple[LineType, ...] = ()
     countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = ()
     only_audited: bool = False

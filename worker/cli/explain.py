@@ -16,9 +16,54 @@ if TYPE_CHECKING:
     from worker.feedback.replies.explanation import Explanation
 
 
+_CONTACT = ("country", "state", "email", "website")  # in the order of `ContactLocation`
+
+
 @click.group("explain", cls=Group)
 def explain() -> None:
     """Explain how a text is read."""
+
+
+@explain.command("phone")
+@click.argument("text", metavar="TEXT|-")
+@click.option("--country", default="", help="The contact's country, by name or ISO code.")
+@click.option("--state", default="", help="The contact's state or province.")
+@click.option("--email", default="", help="The contact's email address.")
+@click.option("--website", default="", help="The contact's website.")
+@json_option
+def explain_phone_command(
+    text: str, country: str, state: str, email: str, website: str, as_json: bool
+) -> None:
+    """Explain how a phone field is read: its numbers, its status, and why.
+
+    With - it reads lines of JSON from standard input ({"text": ..., "country": ..., "state": ...,
+    "email": ..., "website": ...}; all but the text may be left out) and prints one line of JSON for
+    each, in order. A line that cannot be read gets {"error": ...}; the exit code is then 1.
+
+    Example: hygiene explain phone "020 7219 4272/73" --country GB
+    """
+    from worker.decisions.explanation import explain_phone
+    from worker.phones import ContactLocation
+
+    if text == "-":
+        failed = False
+        for document, problem in _documents(sys.stdin.buffer):
+            failed = failed or bool(problem)
+            answer: object = {"error": problem}
+            if not problem:
+                where = ContactLocation(*(str(document.get(name) or "") for name in _CONTACT))
+                answer = explain_phone(str(document["text"]), where).as_json()
+            sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.exit(1 if failed else 0)
+    found = explain_phone(text, ContactLocation(country, state, email, website))
+    if as_json:
+        console.print_json(found.as_json())
+        return
+    for number, step in enumerate(found.steps, 1):
+        console.out.print(f"{number}. {step}", markup=False)
+    console.out.print(f"Status: {found.status or 'empty'}", markup=False)
+    if found.reason:
+        console.out.print(f"Reason: {found.reason}", markup=False)
 
 
 @explain.command("reply")
@@ -47,17 +92,23 @@ def explain_reply_command(text: str, as_json: bool) -> None:
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
-    """Yield the `text` of each line of JSON and what is wrong with the line; skip empty lines."""
+    """Yield the `text` of each line of JSON and what is wrong with the line."""
+    for document, problem in _documents(lines):
+        yield "" if problem else str(document["text"]), problem
+
+
+def _documents(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, object], str]]:
+    """Yield each line of JSON and what is wrong with it; skip empty lines."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             document = json.loads(line)
         except ValueError:
-            yield "", f"line {number} is not JSON"
+            yield {}, f"line {number} is not JSON"
             continue
-        text = document.get("text") if isinstance(document, dict) else None
-        yield (text, "") if isinstance(text, str) else ("", f"line {number} has no text")
+        is_text = isinstance(document, dict) and isinstance(document.get("text"), str)
+        yield (document, "") if is_text else ({}, f"line {number} has no text")
 
 
 def _show(found: Explanation) -> None:

@@ -155,9 +155,12 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bo
     """A number's own status, why, and whether it is only kept as it was.
 
     Without a verdict, or with a good one that is not as deep as it was to be, it stays as it was
-    (promise 6).
+    (promise 6). That a number exists does not make it this person's: one that is read with low
+    confidence is not valid (promise 15).
     """
     best = resolve.winning(known.answers)
+    if _is_weak(known) and (best is None or best.verdict in ("valid", "unknown")):
+        return "unverified", facts.reading.remark, False
     if best is not None and best.verdict == "valid" and not known.pending_reason:
         return "valid", _dissent_clause(known) or facts.reading.remark, False
     if best is not None and best.verdict in ("invalid", "unreachable"):
@@ -173,6 +176,10 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bo
             if facts.current_status == held:
                 return held, f"could not be checked again{why or ' just now'}", True
     return "unverified", f"could not be checked yet{why}", False
+
+
+def _is_weak(known: NumberKnowledge) -> bool:
+    return known.number.confidence == "low" and known.number.valid and not known.confirmed
 
 
 def _source_clause(best: ProviderAnswer, known: NumberKnowledge) -> str:

@@ -18,8 +18,9 @@ class Subject(Struct, frozen=True):
 
     `dates`: for each of them when the number was last surely theirs (contact, consent), without
     duplicates. `value`: what the most valuable of them is worth. `audited`: one of them is in a
-    segment under audit. `unpaid`: nothing is paid for it, since only a changed reading of their
-    fields brought it (`verification.pay_for_changed_readings`).
+    segment under audit. `weak`: each of them is read with low confidence. `unpaid`: nothing is
+    paid for it, since only a changed reading of their fields brought it
+    (`verification.pay_for_changed_readings`).
     """
 
     number: str
@@ -27,6 +28,7 @@ class Subject(Struct, frozen=True):
     value: float | None = None
     audited: bool = False
     unpaid: bool = False
+    weak: bool = False
 
 
 def wants(
@@ -38,6 +40,8 @@ def wants(
     """
     best = resolve.winning(answers)
     if best is not None and best.verdict == "invalid" and not step.also_invalid:
+        return False
+    if subject.weak and step.check_level != "format" and not step.also_low_confidence:
         return False
     if step.only_audited and not subject.audited:
         return False

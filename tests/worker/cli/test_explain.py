@@ -50,6 +50,52 @@ class TestAReply:
         assert "ignored" in run("reply", "See you at 5").stdout
 
 
+class TestAPhoneField:
+    def test_is_read_as_a_sync_reads_it(self) -> None:
+        found = json.loads(
+            run("phone", "020 7219 4272/73 x5 (work)", "--country", "GB", "--json").stdout
+        )
+        first = {
+            "e164": "+442072194272", "extension": "", "line_type": "landline", "valid": True,
+            "confidence": "high",
+        }  # fmt: skip
+        second = {**first, "e164": "+442072194273", "extension": "5", "confidence": "medium"}
+        assert found["numbers"] == [first, second]
+        assert (found["status"], found["note"]) == ("valid", "work")
+
+    def test_takes_the_country_from_the_contact(self) -> None:
+        given = ("phone", "44 20 7219 4272", "--country", "France", "--json")
+        assert json.loads(run(*given).stdout)["status"] == "invalid"
+        found = json.loads(run(*given, "--email", "kim@example.co.uk").stdout)
+        assert found["status"] == "unverified"
+        assert found["numbers"][0]["confidence"] == "low"
+        assert "email" in found["reason"]
+
+    def test_is_explained_step_by_step(self) -> None:
+        shown = run("phone", "Tel. 030 901820, Zi. 214", "--country", "Germany").stdout
+        assert "1. The contact is in Germany." in shown
+        assert "“214” is no number" in shown
+        assert "+4930901820, landline, Germany. Confidence high." in shown
+        assert "Status: valid" in shown
+
+    def test_that_is_empty_or_junk_has_no_number(self) -> None:
+        lines = [{"text": ""}, {"text": "n/a"}, {"text": "020 7219 4272"}]
+        given = "\n".join(json.dumps(line) for line in lines)
+        found = [json.loads(line) for line in run("phone", "-", text=given).stdout.splitlines()]
+        assert [one["status"] for one in found] == ["", "invalid", "unverified"]
+        assert [one["numbers"] for one in found] == [[], [], []]
+
+    def test_lines_are_answered_one_for_one_and_a_bad_one_says_so(self) -> None:
+        given = '{"text": "415 555 2671", "state": "California"}\nnope\n{"country": "US"}\n'
+        found = [
+            json.loads(line)
+            for line in run("phone", "-", text=given, exit_code=1).stdout.splitlines()
+        ]
+        assert found[0]["numbers"][0]["e164"] == "+14155552671"
+        assert found[1] == {"error": "line 2 is not JSON"}
+        assert found[2] == {"error": "line 3 has no text"}
+
+
 class TestLinesOfJson:
     def test_are_answered_one_for_one_in_order(self) -> None:
         texts = ["STOP", "Ok, thanks", "número equivocado", "two\nlines: STOP"]

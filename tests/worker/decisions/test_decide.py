@@ -25,6 +25,7 @@ VALID, INVALID = (
     ProviderAnswer("offline", "valid", "mobile"),
     ProviderAnswer("offline", "invalid", detail="is too short"),
 )
+UNKNOWN = ProviderAnswer("live", "unknown")
 UNREACHABLE = ProviderAnswer("live", "unreachable", detail="has been disconnected")
 BOTH, CALL = frozenset({"call", "text"}), frozenset({"call"})
 
@@ -77,6 +78,28 @@ class TestPrecedence:
 
     def test_a_local_number_without_a_country_is_unverified(self) -> None:
         assert status(outcome="no_country", reason="is a local number") == "unverified"
+
+
+class TestANumberThatIsReadWithLowConfidence:
+    """Promise 15: that it exists does not make it this person's."""
+
+    def weak(self, *said: ProviderAnswer, **more: Any) -> NumberKnowledge:
+        read = Number("+442072193000", "", "landline", "GB", True, True, "low")
+        return NumberKnowledge(read, said, **more)
+
+    @pytest.mark.parametrize("said", [(), (VALID,), (UNKNOWN,)])
+    def test_is_unverified_however_good_it_is(self, said: tuple[ProviderAnswer, ...]) -> None:
+        assert status(self.weak(*said)) == "unverified"
+
+    def test_is_never_the_best_phone(self) -> None:
+        assert decide(ContactFacts((field(self.weak(VALID)),))).best_phone is None
+
+    def test_counts_once_the_person_has_confirmed_it(self) -> None:
+        assert status(self.weak(VALID, confirmed=True)) == "valid"
+
+    def test_is_as_bad_as_any_other_where_somebody_says_so(self) -> None:
+        assert status(self.weak(UNREACHABLE)) == "unreachable"
+        assert status(self.weak(VALID, suppressed=BOTH)) == "do_not_contact"
 
 
 class TestSeveralNumbersInAField:

@@ -42,6 +42,12 @@ class TestWhenAStepIsAsked:
         assert not self.is_asked(None, verification("invalid"))
         assert self.is_asked(None, verification("invalid"), also_invalid=True)
 
+    def test_not_about_a_number_that_was_read_with_low_confidence(self) -> None:
+        weak = Subject(NUMBER, weak=True)
+        assert not self.is_asked(weak)
+        assert self.is_asked(weak, check_level="format")
+        assert self.is_asked(weak, also_low_confidence=True)
+
     def test_only_still_undecided(self) -> None:
         """The plan does not decide what kind of line it is, nor whether it is in service."""
         assert self.is_asked(only_undecided=True)

@@ -108,7 +108,18 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
         for report in about_number:
             if report.new_number:  # what is proposed to a CRM is verified first
                 found.setdefault(report.new_number, Subject(report.new_number))
-    return list(found.values())
+    weak = _read_with_low_confidence(contacts)
+    return [
+        msgspec.structs.replace(one, weak=True) if one.number in weak else one
+        for one in found.values()
+    ]
+
+
+def _read_with_low_confidence(contacts: Sequence[Prepared]) -> set[str]:
+    """Return the numbers that no contact of the page holds with more confidence."""
+    read = [n for one in contacts for reading in one.readings.values() for n in reading.numbers]
+    weak = {number.e164 for number in read if number.confidence == "low"}
+    return weak - {number.e164 for number in read if number.confidence != "low"} if weak else weak
 
 
 def _mark_unpaid(

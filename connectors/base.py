@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -83,14 +83,19 @@ class BaseConnector(ABC):
     incremental: bool = False
     finds_late: bool = False
 
-    def __init__(self, settings: ConnectorSettings) -> None:
+    def __init__(
+        self, settings: ConnectorSettings, counts: MutableMapping[Purpose, int] | None = None
+    ) -> None:
+        """`counts`: those of the `connectors.http.client.Calls` that make the calls to the CRM."""
         self._configured = {
             name: configured(name, mapping, settings.fields)
             for name, mapping in settings.objects.items()
         }
         self._fields: dict[str, ObjectFields] = {}
         self._writable: dict[str, frozenset[str]] = {}
-        self._calls: dict[Purpose, int] = {"read": 0, "write": 0, "other": 0}
+        self._counts: MutableMapping[Purpose, int] = {"read": 0, "write": 0, "other": 0}
+        if counts is not None:
+            self._counts = counts
 
     # -- to override always --------------------------------------------------------------
 
@@ -131,8 +136,9 @@ class BaseConnector(ABC):
     # -- to use --------------------------------------------------------------------------
 
     def count(self, purpose: Purpose) -> None:
-        """Count one attempt of a call; not needed where `Calls` makes it."""
-        self._calls[purpose] += 1
+        """Count one attempt of a call; not needed where `Calls` makes it and its counts were given
+        to the base class."""
+        self._counts[purpose] += 1
 
     def named_fields(self, object_name: str) -> frozenset[str]:
         """The CRM's names of all fields that the settings name: what `describe` asks after."""
@@ -184,15 +190,15 @@ class BaseConnector(ABC):
 
     @property
     def calls(self) -> Mapping[Purpose, int]:
-        return self._calls
+        return self._counts
 
     def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
         problems: list[SchemaProblem] = []
-        for name, wanted in self._configured.items():
-            there = schema.get(name, {})
-            self._fields[name], found = fit(wanted, there)
-            problems += found
-            phones = {f"phone/{p}" for p in self._fields[name].phones if rewritable(there[p])}
+        for name, configured_fields in self._configured.items():
+            crm_fields = schema.get(name, {})
+            self._fields[name], of_object = fit(configured_fields, crm_fields)
+            problems += of_object
+            phones = {f"phone/{p}" for p in self._fields[name].phones if rewritable(crm_fields[p])}
             self._writable[name] = frozenset(self._fields[name].names) | phones
         return problems
 
@@ -204,7 +210,7 @@ class BaseConnector(ABC):
         return self._fields[object_name].phones
 
     def roles(self) -> Mapping[str, Mapping[str, Role]]:
-        return {name: wanted.roles for name, wanted in self._configured.items()}
+        return {name: fields.roles for name, fields in self._configured.items()}
 
     def writable(self, object_name: str) -> frozenset[str]:
         return self._writable[object_name]

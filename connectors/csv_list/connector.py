@@ -12,14 +12,15 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from config.connectors import CsvSettings, ObjectMap
+from config.connectors import ConnectorSettings, CsvSettings, ObjectMap
 from config.settings import Settings
+from connectors.base import BaseConnector
 from connectors.csv_list import parser, workbook
 from connectors.csv_list.columns import (
     SAMPLE_ROWS,
@@ -31,24 +32,17 @@ from connectors.csv_list.columns import (
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.formula_guard import encode_cells, formula_safe, without_guard
 from connectors.errors import ConnectorError, SchemaError
-from connectors.fields import ObjectFields, configured, fit, spec_of
+from connectors.fields import spec_of
 from connectors.http.rate_limits import Quota
 from connectors.protocol import noop
 from connectors.records import (
     NO_OWN_WRITES,
-    CallOutcome,
-    Caution,
     Contact,
     CrmField,
     Merge,
-    OutcomeNames,
     OwnWriteFilter,
     Page,
-    ProbeResult,
-    Purpose,
-    Role,
     Schema,
-    SchemaProblem,
     SetupResult,
     Update,
     Value,
@@ -62,17 +56,14 @@ OBJECT = "row"
 LONGEST_ID = 80  # characters that the index keeps of an id
 
 
-class CsvConnector:
+class CsvConnector(BaseConnector):
     name = "csv"
     page_size = 1000
     write_size = 1000
-    shares_batches = False
-    incremental = False
-    finds_late = False
 
     def __init__(self, settings: CsvSettings) -> None:
         self._path = Path(settings.path)
-        self._settings = settings
+        self._names_phones = bool(settings.phone_columns)
         try:
             if workbook.is_workbook(self._path):
                 raise ListError(f"{self._path} is a workbook; save it as CSV")
@@ -103,69 +94,33 @@ class CsvConnector:
             source=self._one(settings.source_column, "source_column") or "".join(guessed["source"]),
             email="".join(guessed["email"]),
         )
-        self._wanted = configured(OBJECT, mapping, settings.fields)
-        self._fields: ObjectFields | None = None
+        super().__init__(ConnectorSettings(objects={OBJECT: mapping}, fields=settings.fields))
         self._journal = self._path.with_name(self._path.name + ".updates.jsonl")
         self._overlay = self._load_journal()
-        self._calls: dict[Purpose, int] = {"read": 0, "write": 0, "other": 0}
 
     @classmethod
     def from_settings(cls, settings: Settings, _quota: Quota) -> CsvConnector:
         return cls(settings.connectors.csv)
 
-    @property
-    def calls(self) -> Mapping[Purpose, int]:
-        return self._calls
-
     def clock(self) -> datetime | None:
         return datetime.now(UTC)
-
-    def clock_offset(self) -> timedelta:
-        return timedelta(0)
 
     # -- schema --------------------------------------------------------------------------
 
     def describe(self) -> Schema:
-        names = {*self._header, *self._wanted.names.values()}
-        kinds = {crm: spec_of(key).kind for key, crm in self._wanted.names.items()}
+        configured = self._configured[OBJECT].names
+        names = {*self._header, *configured.values()}
+        kinds = {column: spec_of(key).kind for key, column in configured.items()}
         types = {"bool": "bool", "datetime": "datetime"}
         return {OBJECT: {name: CrmField(types.get(kinds.get(name, ""), "text")) for name in names}}
 
-    def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
-        self._fields, findings = fit(self._wanted, schema.get(OBJECT, {}))
-        return findings
-
-    @property
-    def fields(self) -> ObjectFields:
-        assert self._fields is not None, "apply_schema() comes first"
-        return self._fields
-
-    @property
-    def objects(self) -> tuple[str, ...]:
-        return (OBJECT,)
-
-    def phone_fields(self, object_name: str) -> tuple[str, ...]:
-        return self.fields.phones
-
-    def roles(self) -> Mapping[str, Mapping[str, Role]]:
-        return {OBJECT: self._wanted.roles}
-
     @property
     def guessed_from(self) -> str:
-        return "" if self._settings.phone_columns else str(self._path)
-
-    def writable(self, object_name: str) -> frozenset[str]:
-        return frozenset(self.fields.names) | {f"phone/{p}" for p in self.fields.phones}
+        return "" if self._names_phones else str(self._path)
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
-        for name in self._wanted.names.values():
+        for name in self._configured[OBJECT].names.values():
             yield SetupResult(name, "already there", "a column is added with its first value")
-
-    def unwatched(self) -> Iterator[SchemaProblem]:
-        return iter(())  # columns are recognised by their names
-
-    def cautions(self) -> Iterator[Caution]:
-        return iter(())
 
     # -- reading -------------------------------------------------------------------------
 
@@ -256,7 +211,7 @@ class CsvConnector:
         start = int(cursor or 0)
         held: list[Contact] = []
         place = 0
-        self._calls["read"] += 1
+        self.count("read")
         lines = self._lines()
         for record_id, row in self._rows():
             place += 1
@@ -268,12 +223,9 @@ class CsvConnector:
             held.append(self._contact(record_id, row))
         yield Page(tuple(held), None)
 
-    def read_reverse(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
-        return None
-
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         wanted = set(ids)
-        self._calls["read"] += 1
+        self.count("read")
         return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
 
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
@@ -281,15 +233,6 @@ class CsvConnector:
         without any row says nothing of its rows: it may just be being written anew."""
         there = {record_id for record_id, _ in self._rows()}
         return {one: None for one in ids if one not in there} if there else {}
-
-    def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
-        return []
-
-    def flags_before_merge(
-        self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
-    ) -> dict[str, dict[str, list[datetime]]]:
-        """Rows of a list are not merged."""
-        return {}
 
     def visibility(self) -> list[Visibility]:
         rows = sum(1 for _ in self._rows())
@@ -299,7 +242,7 @@ class CsvConnector:
         told = row.cells if row.raw.isascii() else map(parser.readable, row.cells)
         cells = dict(zip(self._header, told, strict=True))
         cells.update(self._overlay.get(record_id, {}))
-        fields = self.fields
+        fields = self._fields[OBJECT]
         return Contact(
             object=OBJECT,
             id=record_id,
@@ -315,22 +258,13 @@ class CsvConnector:
 
     # -- writing -------------------------------------------------------------------------
 
-    def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
-        return None
-
-    def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
-        return None
-
-    def outcome_names(self) -> OutcomeNames:
-        return OutcomeNames({})
-
     def write(
         self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         if not updates:
             return []
-        self._calls["write"] += 1
-        names = self.fields.names
+        self.count("write")
+        names = self._fields[OBJECT].names
         lines = []
         for update in updates:
             values = {}
@@ -400,20 +334,6 @@ class CsvConnector:
             for c, cell in zip(self._header, row.cells, strict=True)
         ]
         return encode_cells([*cells, *tail], delimiter)
-
-    # -- ids -----------------------------------------------------------------------------
-
-    def object_of(self, record_id: str) -> str:
-        return OBJECT
-
-    def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
-        return iter(())
-
-    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
-        return [(self.object_of(record_id), record_id) for record_id in record_ids]
-
-    def record_url(self, object_name: str, record_id: str) -> str:
-        return ""
 
 
 _SPACES = re.compile(r"\s+")

@@ -8,6 +8,7 @@ decoding the JSON costs, so bodies are read raw.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -106,7 +107,7 @@ class Client:
         keep_deadlines(self._api.rest_client.pool_manager)
 
     @property
-    def counts(self) -> Mapping[Purpose, int]:
+    def counts(self) -> Counter[Purpose]:
         return self._calls.counts
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from config.connectors import HubSpotSettings
 from config.credentials import HubSpotCredentials
 from config.feedback import Dispositions
 from config.settings import Http, Settings
+from connectors.base import BaseConnector
 from connectors.conversions import format_utc
 from connectors.errors import (
     ConnectorError,
@@ -27,7 +28,6 @@ from connectors.errors import (
     SchemaError,
     UnavailableError,
 )
-from connectors.fields import ObjectFields, configured, fit, rewritable
 from connectors.http import consistency
 from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
@@ -54,8 +54,6 @@ from connectors.records import (
     OwnWriteFilter,
     Page,
     ProbeResult,
-    Purpose,
-    Role,
     Schema,
     SchemaProblem,
     SetupResult,
@@ -80,8 +78,9 @@ _ONE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-class HubSpotConnector:
+class HubSpotConnector(BaseConnector):
     name = "hubspot"
+    settings_type = HubSpotSettings
     write_size = _BATCH
     shares_batches = True
     incremental = True
@@ -100,13 +99,11 @@ class HubSpotConnector:
                 f"connectors.hubspot.objects: {', '.join(sorted(unknown))}: only contacts are known"
             )
         self.client = Client(credentials, http, quota)
-        self._wanted = configured(OBJECT, settings.objects[OBJECT], settings.fields)
-        self._fields: ObjectFields | None = None
-        self._decoder = make_decoder(self._wanted, _checked)
-        self._writable: frozenset[str] = frozenset()
+        super().__init__(settings, self.client.counts)
+        self._decoder = make_decoder(self._configured[OBJECT], _checked)
         self._writer = Writer(self.client, self.fetch)
         self._there: frozenset[str] = frozenset()  # asked after, and still there
-        self._log = CallLog(self.client, dispositions)
+        self._call_log = CallLog(self.client, dispositions)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> HubSpotConnector:
@@ -115,10 +112,6 @@ class HubSpotConnector:
         return cls(
             settings.hubspot, settings.connectors.hubspot, settings.http, quota, dispositions
         )
-
-    @property
-    def calls(self) -> Mapping[Purpose, int]:
-        return self.client.counts
 
     def clock(self) -> datetime | None:
         return self.client.clock.time
@@ -135,7 +128,8 @@ class HubSpotConnector:
     def describe(self) -> Schema:
         path = self.client.paths.properties(OBJECT)
         answer = self.client.get("other", path, check=consistency.some_properties)
-        named = {*self._wanted.read, *self._wanted.names.values()}
+        configured = self._configured[OBJECT]
+        named = {*configured.read, *configured.names.values()}
         return {
             OBJECT: {
                 entry["name"]: CrmField(
@@ -151,45 +145,20 @@ class HubSpotConnector:
         }
 
     def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
-        held = schema.get(OBJECT, {})
-        self._fields, findings = fit(self._wanted, held)
-        self._decoder = make_decoder(self._fields, _checked)
-        writable = set(self._fields.names)
-        writable |= {f"phone/{phone}" for phone in self._fields.phones if rewritable(held[phone])}
-        self._writable = frozenset(writable)
-        self._writer.apply_fields(self._fields)
+        problems = super().apply_schema(schema)
+        self._decoder = make_decoder(self._fields[OBJECT], _checked)
+        self._writer.apply_fields(self._fields[OBJECT])
         self._there = frozenset()
-        return findings
-
-    @property
-    def fields(self) -> ObjectFields:
-        assert self._fields is not None, "apply_schema() comes first"
-        return self._fields
-
-    @property
-    def objects(self) -> tuple[str, ...]:
-        return (OBJECT,)
-
-    def phone_fields(self, object_name: str) -> tuple[str, ...]:
-        return self.fields.phones
-
-    def roles(self) -> Mapping[str, Mapping[str, Role]]:
-        return {OBJECT: self._wanted.roles}
-
-    @property
-    def guessed_from(self) -> str:
-        return ""
-
-    def writable(self, object_name: str) -> frozenset[str]:
-        return self._writable
+        return problems
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
-        return setup.provision(self.client, self._wanted, adopt)
+        return setup.provision(self.client, self._configured[OBJECT], adopt)
 
     @guards_response
     def unwatched(self) -> Iterator[SchemaProblem]:
         answer = self.client.get("other", self.client.paths.properties(OBJECT))
-        watched = {*self._wanted.phones, *self._wanted.names.values()}
+        configured = self._configured[OBJECT]
+        watched = {*configured.phones, *configured.names.values()}
         return hubspot_properties.unwatched(OBJECT, answer["results"], watched, self._look)
 
     def _look(self, name: str, sample: int) -> tuple[int, list[str]]:
@@ -229,7 +198,7 @@ class HubSpotConnector:
         while True:
             query: dict[str, str | int | bool | list[str]] = {
                 "limit": _LIST_PAGE,
-                "properties": [*self.fields.read, _MERGED],
+                "properties": [*self._fields[OBJECT].read, _MERGED],
                 "archived": False,
             }
             if after:
@@ -260,7 +229,7 @@ class HubSpotConnector:
         self, since: datetime, after: str | None, own_writes: OwnWriteFilter
     ) -> Iterator[Page]:
         base = [_changed_since(since)]
-        run_field = self.fields.names.get("run")
+        run_field = self._fields[OBJECT].names.get("run")
         groups = [base]
         if own_writes.runs and run_field:
             others = {"propertyName": run_field, "operator": "NOT_IN"}
@@ -280,7 +249,7 @@ class HubSpotConnector:
             body = {
                 "filterGroups": [{"filters": [*group, *above]} for group in groups],
                 "sorts": ["hs_object_id"],
-                "properties": [*self.fields.read, _MERGED],
+                "properties": [*self._fields[OBJECT].read, _MERGED],
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
@@ -309,7 +278,7 @@ class HubSpotConnector:
                 # HubSpot's guide has sorts as objects, its OpenAPI document as texts alone, which
                 # cannot name a direction (hubspot-api-python issue 236).
                 "sorts": [{"propertyName": "hs_object_id", "direction": "DESCENDING"}],
-                "properties": [*self.fields.read, _MERGED],
+                "properties": [*self._fields[OBJECT].read, _MERGED],
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
@@ -327,7 +296,7 @@ class HubSpotConnector:
         good = [record_id for record_id in ids if record_id.isdigit()]
         for start in range(0, len(good), _BATCH):
             some = good[start : start + _BATCH]
-            columns = [*self.fields.read, _MERGED]
+            columns = [*self._fields[OBJECT].read, _MERGED]
             answer = self._read(some, columns)
             asked = set(some)  # the id of a merged contact leads to another one
             found.update((one.id, one) for one in self._contacts(answer) if one.id in asked)
@@ -403,7 +372,8 @@ class HubSpotConnector:
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> dict[str, dict[str, list[datetime]]]:
         """By the history of the properties, which a merge keeps of all contacts that it joins."""
-        names = {self.fields.names[flag]: flag for flag in flags if flag in self.fields.names}
+        name_of = self._fields[OBJECT].names
+        names = {name_of[flag]: flag for flag in flags if flag in name_of}
         found: dict[str, dict[str, list[datetime]]] = {}
         ids = list(since)
         for start in range(0, len(ids) if names else 0, _WITH_HISTORY):
@@ -473,11 +443,11 @@ class HubSpotConnector:
     @guards_response
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Needs the scope crm.objects.contacts.read, which covers calls."""
-        return self._log.call_outcomes(since, only)
+        return self._call_log.call_outcomes(since, only)
 
     @guards_response
     def outcome_names(self) -> OutcomeNames:
-        return self._log.outcome_names()
+        return self._call_log.outcome_names()
 
     # -- writing -------------------------------------------------------------------------
 
@@ -498,9 +468,6 @@ class HubSpotConnector:
         if record_id:
             self.object_of(record_id)
         return hubspot_probe.run(self.client, record_id)
-
-    def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
-        return [(self.object_of(record_id), record_id) for record_id in record_ids]
 
     def record_url(self, object_name: str, record_id: str) -> str:
         base = "https://app.hubspot.com"

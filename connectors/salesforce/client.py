@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -79,7 +80,7 @@ class Client:
         self.clock = CrmClock(quota)
 
     @property
-    def counts(self) -> Mapping[Purpose, int]:
+    def counts(self) -> Counter[Purpose]:
         return self._calls.counts
 
     def close(self) -> None:

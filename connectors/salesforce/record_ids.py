@@ -1,6 +1,19 @@
-"""Tell by a record's id of which object it is."""
+"""Tell whether a text is the id of a record, and of which object it is."""
 
 from __future__ import annotations
 
+import re
+
 # By the first three characters, which an org cannot change for these objects.
 PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
+
+_ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
+
+
+def is_record_id(text: str) -> bool:
+    """Return whether a text has the form of a record's id: 15 or 18 letters and digits.
+
+    >>> is_record_id("00130000000ABCd"), is_record_id("00130000000ABCdAAO"), is_record_id("0013")
+    (True, True, False)
+    """
+    return _ID.fullmatch(text) is not None

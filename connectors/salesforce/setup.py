@@ -15,6 +15,7 @@ Tooling API would take a JSON boolean for `defaultValue`, which its WSDL says is
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from connectors.errors import ConnectorError, QuotaError, UnavailableError
@@ -37,6 +38,18 @@ _DESCRIBED = {
 OWN_DO_NOT_CALL = {
     "Contact": "DoNotCall", "Lead": "DoNotCall", "Account": "PersonDoNotCall",
 }  # fmt: skip
+
+
+def with_own_do_not_call(fields: ObjectFields) -> ObjectFields:
+    """Return the configured fields with the object's own name for "Do Not Call".
+
+    It has another name on a person account than on a contact.
+    """
+    own = OWN_DO_NOT_CALL.get(fields.object, "DoNotCall")
+    if own == "DoNotCall":
+        return fields
+    names = {key: own if name == "DoNotCall" else name for key, name in fields.names.items()}
+    return replace(fields, names=names)
 
 
 def provision(

@@ -176,12 +176,10 @@ class Context:
             object_name: {key: asdict(entry) for key, entry in entries.items()}
             for object_name, entries in schema.items()
         }
+        reading = lost_fields.SchemaReading(opened.roles(), schema, findings, opened.guessed_from)
         with self.store.write() as connection:
             upsert(connection, schemas, [{"connector": name, "at": at, "fields": fields}])
-            self.fields[name] = lost_fields.record_schema(
-                connection, name, opened.roles(), schema, findings, before, at,
-                opened.guessed_from,
-            )  # fmt: skip
+            self.fields[name] = lost_fields.record_schema(connection, name, reading, before, at)
         self.findings[name] = findings
         self._schema_at[name] = at
 

@@ -45,6 +45,7 @@ def clean(
     """
     from dataclasses import replace
 
+    from worker.lists.clean import CleanOptions
     from worker.lists.clean import clean as clean_list
     from worker.lists.files import STANDARD
 
@@ -62,10 +63,10 @@ def clean(
             bar.advance(task, length)
             stopping.check()
 
-        summary = clean_list(
-            source, target, phones, country_column, country, progress,
-            replace(layout, header=not no_header), force,
-        )  # fmt: skip
+        options = CleanOptions(
+            phones, country_column, country, replace(layout, header=not no_header), force
+        )
+        summary = clean_list(source, target, options, progress)
     for line in summary.notes:
         console.info(line)
     if as_json:

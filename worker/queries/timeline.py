@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,65 +41,110 @@ def number_timeline(ctx: Context, number: str) -> dict[str, Any]:
 def record_timeline(
     ctx: Context, connector: str, object_name: str, record_id: str
 ) -> dict[str, Any]:
-    """A record as our index has it, and what was written to it; raises `NoSuchRecordError`."""
-    c, held, w, f = contacts.c, contact_numbers.c, writes.c, failures.c
-    with ctx.store.read() as connection:
-        row = connection.execute(
-            sa.select(contacts).where(
-                c.connector == connector, c.object == object_name, c.record_id == record_id
-            )
-        ).one_or_none()
-        made = connection.execute(
-            sa.select(writes)
-            .where(
-                w.connector == connector, w.object == object_name, w.record_id == record_id,
-                w.state.in_(("done", "failed", "pending")),
-            )
-            .order_by(w.id.desc())
-            .limit(LIMIT)
-        ).all()  # fmt: skip
-        numbers = connection.execute(
-            sa.select(held.field, held.number, held.extension)
-            .where(
-                held.connector == connector, held.object == object_name,
-                held.record_id == record_id,
-            )
-            .order_by(held.field, held.place)
-        ).all()  # fmt: skip
-        failed = connection.execute(
-            sa.select(failures).where(
-                f.connector == connector, f.object == object_name, f.record_id == record_id
-            )
-        ).one_or_none()
-    if row is None and not made and failed is None:
+    """Return a record as our index has it, and what was written to it.
+
+    Raises `NoSuchRecordError`.
+    """
+    stored = _load_record(ctx, connector, object_name, record_id)
+    if stored is None:
         raise NoSuchRecordError(f"no record {record_id} of {object_name} in {connector} is known")
     entries = [
-        {"run": one.run_id, "connector": connector, "object": object_name, "id": record_id,
-         "state": one.state, "before": one.before, "after": one.after, "message": one.message,
-         "at": one.at.isoformat()}
-        for one in made
-    ]  # fmt: skip
+        {
+            "run": write.run_id,
+            "connector": connector,
+            "object": object_name,
+            "id": record_id,
+            "state": write.state,
+            "before": write.before,
+            "after": write.after,
+            "message": write.message,
+            "at": write.at.isoformat(),
+        }
+        for write in stored.writes
+    ]
+    failure = stored.failure
     return {
         "connector": connector,
         "object": object_name,
         "id": record_id,
-        "there": row is not None,
-        "statuses": row.statuses if row is not None else {},
-        "flags": {k: v for k, v in row.last_seen_flags.items() if v} if row is not None else {},
-        "reason": row.reason if row is not None else None,
-        "source": row.source if row is not None else "",
-        "campaign": row.campaign if row is not None else "",
-        "country": row.country if row is not None else "",
-        "month": row.month if row is not None else "",
-        "checked_at": row.checked_at.isoformat() if row is not None else None,
+        **_index_entry(stored.contact),
         "numbers": [
-            {"field": one.field, "number": one.number, "extension": one.extension}
-            for one in numbers
+            {"field": row.field, "number": row.number, "extension": row.extension}
+            for row in stored.numbers
         ],
-        "failure": {"kind": failed.kind, "message": failed.message, "attempts": failed.attempts,
-                    "at": failed.at.isoformat()} if failed is not None else None,
+        "failure": None
+        if failure is None
+        else {
+            "kind": failure.kind,
+            "message": failure.message,
+            "attempts": failure.attempts,
+            "at": failure.at.isoformat(),
+        },
         "timeline": _in_order(_written(entries)),
-    }  # fmt: skip
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredRecord:
+    """Rows about one record. `contact`: None where our index does not have it (any more)."""
+
+    contact: Any
+    numbers: Sequence[Any]
+    writes: Sequence[Any]  # the newest first
+    failure: Any
+
+
+def _load_record(
+    ctx: Context, connector: str, object_name: str, record_id: str
+) -> _StoredRecord | None:
+    """Return what our tables hold of a record; None where they hold nothing."""
+
+    def is_record(table: sa.Table) -> sa.ColumnElement[bool]:
+        c = table.c
+        return sa.and_(c.connector == connector, c.object == object_name, c.record_id == record_id)
+
+    n, w = contact_numbers.c, writes.c
+    with ctx.store.read() as connection:
+        contact = connection.execute(sa.select(contacts).where(is_record(contacts))).one_or_none()
+        written = connection.execute(
+            sa.select(writes)
+            .where(is_record(writes), w.state.in_(("done", "failed", "pending")))
+            .order_by(w.id.desc())
+            .limit(LIMIT)
+        ).all()
+        numbers = connection.execute(
+            sa.select(n.field, n.number, n.extension)
+            .where(is_record(contact_numbers))
+            .order_by(n.field, n.place)
+        ).all()
+        failure = connection.execute(sa.select(failures).where(is_record(failures))).one_or_none()
+    if contact is None and not written and failure is None:
+        return None
+    return _StoredRecord(contact, numbers, written, failure)
+
+
+def _index_entry(contact: Any) -> dict[str, Any]:
+    """Return a row of our index as the answer shows it; `there` False where there is none."""
+    if contact is None:
+        return {
+            "there": False,
+            "statuses": {},
+            "flags": {},
+            "reason": None,
+            **dict.fromkeys(("source", "campaign", "country", "month"), ""),
+            "checked_at": None,
+        }
+    return {
+        "there": True,
+        "statuses": contact.statuses,
+        "flags": {flag: value for flag, value in contact.last_seen_flags.items() if value},
+        "reason": contact.reason,
+        "source": contact.source,
+        "campaign": contact.campaign,
+        "country": contact.country,
+        "month": contact.month,
+        "checked_at": contact.checked_at.isoformat(),
+    }
 
 
 def _event(at: str, kind: str, title: str, text: str = "", **more: Any) -> dict[str, Any]:

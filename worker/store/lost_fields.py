@@ -102,68 +102,95 @@ NO_HISTORY = History({})
 # -- what is there, and what was --------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaReading:
+    """What a CRM has just told of its fields.
+
+    `roles`: the fields that the settings name. `schema`: the fields that the CRM has. `problems`:
+    what is wrong with those that the settings name. `guessed_from`: no setting names the phone
+    fields, so that one that was recognised there once, and is not any more, is lost.
+    """
+
+    roles: Roles
+    schema: Schema
+    problems: Sequence[SchemaProblem]
+    guessed_from: str = ""
+
+
 def record_schema(
-    connection: Connection,
-    connector: str,
-    roles: Roles,
-    schema: Schema,
-    findings: Sequence[SchemaProblem],
-    before: Schema,
-    now: datetime,
-    guessed_from: str = "",
+    connection: Connection, connector: str, reading: SchemaReading, before: Schema, now: datetime
 ) -> History:
-    """Keep what a CRM has just told of its fields. `before`: what it told the last time, where
-    nothing is kept yet (an earlier release did not). `guessed_from`: no setting names the phone
-    fields, so that one that was recognised there once, and is not any more, is lost."""
-    kept = _load_stored(connection, connector)
-    if kept.get("guessed_from", "") != guessed_from:
-        kept, before = {}, {}  # another list
-    first = not kept
-    fields: dict[str, dict[str, Any]] = kept.get("fields", {})
-    if first:
-        fields = {
-            name: {_OBJECT: {}, **{field: {} for field in held}}
-            for name, held in before.items()
-            if held
+    """Record which fields a CRM has, and which of those that could be used once are lost.
+
+    `before`: what the CRM told the last time. It counts where nothing is recorded yet (an earlier
+    release did not).
+    """
+    stored = _load_stored(connection, connector)
+    if stored.get("guessed_from", "") != reading.guessed_from:
+        stored, before = {}, {}  # another list
+    fields_before: dict[str, dict[str, Any]] = stored.get("fields", {})
+    if not stored:
+        fields_before = {
+            name: {_OBJECT: {}, **{field: {} for field in of_object}}
+            for name, of_object in before.items()
+            if of_object
         }
-    reread: dict[str, str] = kept.get("reread", {})
-    problems = {(one.object, one.field): one.problem for one in findings if one.cause}
-    told: dict[str, dict[str, Any]] = {}
-    for name, of_object in roles.items():
-        known = fields.get(name, {})
-        there = bool(schema.get(name))
-        guessed = [field for field, one in known.items() if one.get("role") == "phone"]
-        everything: dict[str, Role] = {
-            **dict.fromkeys(guessed if guessed_from else (), "phone"),
-            _OBJECT: "object",
-            **of_object,
-        }
-        told[name] = {}
-        for field, role in everything.items():
-            entry = known.get(field)
-            if field and not there and entry is not None:
-                told[name][field] = entry  # the object as a whole is lost: that is told alone
-                continue
-            problem = problems.get((name, field), "" if there else "our user does not see it")
-            usable = not problem and (field == _OBJECT or field in schema.get(name, {}))
-            was_lost = entry is not None and entry.get("since") and not entry.get("until")
-            if usable:
-                new = entry is None and not first and name in fields and role == "phone"
-                if new or (was_lost and role in _READ_ROLES | {"object"}):
-                    reread[name] = now.isoformat()
-                entry = {**(entry or {}), **({"until": now.isoformat()} if was_lost else {})}
-            elif entry is not None and not was_lost:
-                entry = {"since": now.isoformat(), "problem": problem or "it is missing"}
-            if entry is not None:
-                told[name][field] = {**entry, "role": role}
+    reread: dict[str, str] = stored.get("reread", {})
+    fields: dict[str, dict[str, Any]] = {}
+    for name in reading.roles:
+        entries_before = fields_before.get(name, {})
+        counts_new = bool(stored) and name in fields_before
+        fields[name], is_back = _compare_fields(name, reading, entries_before, counts_new, now)
+        if is_back:
+            reread[name] = now.isoformat()
     value = {
-        "fields": told,
-        "reread": {name: at for name, at in reread.items() if name in roles},
-        "guessed_from": guessed_from,
+        "fields": fields,
+        "reread": {name: at for name, at in reread.items() if name in reading.roles},
+        "guessed_from": reading.guessed_from,
     }
     row = {"name": f"{_STATE_NAME}{connector}", "value": orjson.dumps(value).decode()}
     upsert(connection, app_state, [row])
     return _history(value)
+
+
+def _compare_fields(
+    name: str, reading: SchemaReading, before: Mapping[str, Any], counts_new: bool, now: datetime
+) -> tuple[dict[str, Any], bool]:
+    """Return the entries of an object's fields as they are now, and whether the object is to be
+    read as a whole, because something that is read is back or, where `counts_new`, a phone field is
+    new.
+    """
+    object_schema = reading.schema.get(name, {})
+    problems = {
+        problem.field: problem.problem
+        for problem in reading.problems
+        if problem.cause and problem.object == name
+    }
+    guessed = [field for field, entry in before.items() if entry.get("role") == "phone"]
+    roles: dict[str, Role] = {
+        **dict.fromkeys(guessed if reading.guessed_from else (), "phone"),
+        _OBJECT: "object",
+        **reading.roles[name],
+    }
+    entries: dict[str, Any] = {}
+    is_back = False
+    for field, role in roles.items():
+        entry = before.get(field)
+        if field and not object_schema and entry is not None:
+            entries[field] = entry  # the object as a whole is lost: only that is reported
+            continue
+        problem = problems.get(field, "" if object_schema else "our user does not see it")
+        is_usable = not problem and (field == _OBJECT or field in object_schema)
+        was_lost = entry is not None and entry.get("since") and not entry.get("until")
+        if is_usable:
+            is_new = entry is None and counts_new and role == "phone"
+            is_back |= bool(is_new or (was_lost and role in _READ_ROLES | {"object"}))
+            entry = {**(entry or {}), **({"until": now.isoformat()} if was_lost else {})}
+        elif entry is not None and not was_lost:
+            entry = {"since": now.isoformat(), "problem": problem or "it is missing"}
+        if entry is not None:
+            entries[field] = {**entry, "role": role}
+    return entries, is_back
 
 
 def load_history(store: Store, connector: str) -> History:

@@ -14,14 +14,15 @@ from limits import lower_limits
 
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import Layout
-from worker.lists.clean import Summary, clean
+from worker.lists.clean import CleanOptions, Summary, clean
 
 
 def cleaned(tmp_path: Path, content: bytes, **options: str) -> tuple[Summary, bytes]:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(content)
     target.unlink(missing_ok=True)
-    return clean(source, target, **options), target.read_bytes()  # type: ignore[arg-type]
+    chosen = CleanOptions(**options)  # type: ignore[arg-type]
+    return clean(source, target, chosen), target.read_bytes()
 
 
 class TestWhatIsKept:
@@ -75,7 +76,7 @@ class TestWhatIsKept:
         source, target = tmp_path / "in.csv", tmp_path / "out.csv"
         with source.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("name", "phone"), *rows])
-        clean(source, target, default_country="US")
+        clean(source, target, CleanOptions(default_country="US"))
         with source.open(encoding="utf-8", newline="") as file:
             before = list(csv.reader(file))
         with target.open(encoding="utf-8", newline="") as file:

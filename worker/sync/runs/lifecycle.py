@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -139,20 +139,13 @@ def open_run(
         row = {
             "id": run_id,
             "connector": connector_name,
-            "kind": options.kind or ("sync" if scope.streams else "rescan"),
-            "scope": scope.as_json(),
-            "state": "running",
-            "active_key": None if options.dry_run else _active_key(connector_name, options.kind),
-            "dry_run": options.dry_run,
-            "force": options.force,
             "opened_at": now,
+            **_columns_of(scope, options),
+            "active_key": None if options.dry_run else _active_key(connector_name, options.kind),
             "reading": plan.reading,
-            "read_all": not scope.streams,
             "reader_calls": calls,
             "own_writes": own_writes.as_json(plan.own_writes),
             "notes": [*_schema_notes(ctx, connector_name), *provider_notes],
-            "opened_by": options.opened_by[:120],
-            "purpose": redact(options.purpose)[:255],
         }
         try:
             connection.execute(sa.insert(runs).values(**row))
@@ -160,17 +153,29 @@ def open_run(
             connection.rollback()
             raise _is_active(ctx, connector_name, options.kind) from None
         on_opened(connection, run_id)
+        records: Iterable[tuple[str, str]] = ()
         if not scope.streams:
-            records = (
-                select.select(connection, ctx, connector_name, scope)
-                if members is None
-                else iter(members)
-            )
-            stored_pages.store_ids(connection, ctx, run_id, records)
+            records = members or ()
+            if members is None:
+                records = select.select(connection, ctx, connector_name, scope)
         elif connector.incremental:
-            retries = _records_to_retry(connection, connector_name)
-            stored_pages.store_ids(connection, ctx, run_id, retries)
+            records = _records_to_retry(connection, connector_name)
+        stored_pages.store_ids(connection, ctx, run_id, records)
     return run_id
+
+
+def _columns_of(scope: Scope, options: RunOptions) -> dict[str, Any]:
+    """Return the columns of a new run that follow from its scope and its options alone."""
+    return {
+        "kind": options.kind or ("sync" if scope.streams else "rescan"),
+        "scope": scope.as_json(),
+        "state": "running",
+        "dry_run": options.dry_run,
+        "force": options.force,
+        "read_all": not scope.streams,
+        "opened_by": options.opened_by[:120],
+        "purpose": redact(options.purpose)[:255],
+    }
 
 
 def _ask_for_members(connector: Connector, scope: Scope) -> Sequence[tuple[str, str]] | None:

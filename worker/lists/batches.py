@@ -1,0 +1,129 @@
+"""Cut a list into batches of rows, each with the phone fields that stand in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from connectors.csv_list import parser
+from connectors.csv_list.parser import Plain, Record
+from connectors.csv_list.workbook import Cell
+from worker.lists.columns import Plan
+from worker.lists.files import CellRows
+from worker.phones import region_of
+
+_MAX_COUNTRIES = 5000  # spellings of countries that are kept
+_EXTENSION = re.compile(r"\s*'?(?:ext\.?|x|#)?\s*(\d{1,7})(?:[.,]0+)?\s*", re.IGNORECASE)
+
+# A phone field, the country that it is read in, and the extension that stands in another column.
+FieldKey = tuple[str, str | None, str]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some rows of a list: each one as the source gave it, its end, and its phone fields (none
+    where it is broken or empty)."""
+
+    rows: list[str] | list[list[Cell]]
+    ends: list[str]
+    keys: list[Sequence[FieldKey]]
+    broken: list[tuple[int, str]]  # the line's number, and what is wrong
+
+
+class Regions(dict[str, str | None]):
+    """The country that fields are read in, by what stands in the country's column."""
+
+    def __init__(self, fallback: str | None) -> None:
+        super().__init__({"": fallback})
+        self._fallback = fallback
+
+    def __missing__(self, country: str) -> str | None:
+        if len(self) >= _MAX_COUNTRIES:
+            self.clear()
+        region = self[country] = (region_of(country) if country else None) or self._fallback
+        return region
+
+
+def read_batch(rows: Plain | Sequence[Record] | CellRows, plan: Plan, regions: Regions) -> Batch:
+    """Return rows of a source as a batch, with their phone fields."""
+    if isinstance(rows, Plain):
+        return _from_plain(rows, plan, regions)
+    if rows and isinstance(rows[0], Record):
+        return _from_records(cast(Sequence[Record], rows), plan, regions)
+    return _from_sheet(cast(CellRows, rows), plan, regions)
+
+
+def _from_plain(rows: Plain, plan: Plan, regions: Regions) -> Batch:
+    """Rows of one line each without quotes: a cell is what stands between two delimiters."""
+    delimiter, width, places = plan.delimiter, plan.width, plan.places
+    country, first = plan.country_place, plan.places[0]
+    simple = len(places) == 1 and plan.extensions[0] is None
+    cut = -len(rows.end)
+    raws = [line[:cut] for line in rows.lines]
+    keys: list[Sequence[FieldKey]] = []
+    broken: list[tuple[int, str]] = []
+    for place, raw in enumerate(raws):
+        cells = raw.split(delimiter)
+        if len(cells) != width or not raw:
+            keys.append(())
+            if raw:
+                broken.append((rows.number + place, _cells_problem(cells, plan)))
+            continue
+        region = plan.fallback if country is None else regions[cells[country]]
+        keys.append(((cells[first], region, ""),) if simple else _keys(cells, region, plan))
+    return Batch(raws, [rows.end] * len(raws), keys, broken)
+
+
+def _keys(cells: Sequence[str], region: str | None, plan: Plan) -> list[FieldKey]:
+    return [
+        (cells[place], region, "" if extension is None else _extension(cells[extension]))
+        for place, extension in zip(plan.places, plan.extensions, strict=True)
+    ]
+
+
+def _extension(cell: str) -> str:
+    """Return the digits of a cell that holds an extension and nothing else; "" for any other."""
+    match = _EXTENSION.fullmatch(cell)
+    return match[1] if match else ""
+
+
+def _from_records(records: Sequence[Record], plan: Plan, regions: Regions) -> Batch:
+    rows: list[str] = []
+    batch = Batch(rows, [], [], [])
+    for record in records:
+        row = parser.row_of(record, plan.delimiter)
+        cells = row.cells
+        rows.append(row.raw)
+        batch.ends.append(row.end)
+        if row.problem or len(cells) != plan.width:
+            batch.keys.append(())
+            if row.problem or row.raw:  # an empty line stays one
+                batch.broken.append((row.number, row.problem or _cells_problem(cells, plan)))
+            continue
+        batch.keys.append(_keys(cells, _region(cells, plan, regions), plan))
+    return batch
+
+
+def _region(cells: Sequence[str], plan: Plan, regions: Regions) -> str | None:
+    return plan.fallback if plan.country_place is None else regions[cells[plan.country_place]]
+
+
+def _from_sheet(rows: CellRows, plan: Plan, regions: Regions) -> Batch:
+    """Rows of a sheet, which end where their last cell does."""
+    batch = Batch([row for _number, row in rows], [], [], [])
+    for number, row in rows:
+        cells = [cell.text for cell in row]
+        if not cells or len(cells) > plan.width:
+            batch.keys.append(())
+            if cells:
+                batch.broken.append((number, _cells_problem(cells, plan)))
+            continue
+        cells += [""] * (plan.width - len(cells))
+        batch.keys.append(_keys(cells, _region(cells, plan, regions), plan))
+    return batch
+
+
+def _cells_problem(cells: Sequence[str], plan: Plan) -> str:
+    return f"has {len(cells)} cells where the header has {plan.width}"

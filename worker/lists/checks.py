@@ -1,0 +1,133 @@
+"""Check the phone fields of a list, each once, and those of a long list in several processes."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from config import process_memory
+from connectors.csv_list.formula_guard import encode_cells, formula_safe
+from worker.decisions import FieldFacts, NumberKnowledge, ProviderAnswer, decide_field
+from worker.lists.batches import Batch, FieldKey
+from worker.lists.columns import Plan
+from worker.phones import facts, parse_field
+
+_BATCHES_AHEAD = 4  # for each helping process
+_MAX_KEPT = 200_000  # fields whose outcome is kept: some 60 MB
+
+# A field's status, and its added cells: as text to put behind a row, or one by one for a sheet.
+CheckedField = tuple[str, str | tuple[str, ...]]
+
+
+class CheckedFields(dict[FieldKey, CheckedField]):
+    """The outcomes of a list's phone fields, each checked once: a long list names most of its
+    numbers more than once."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def __missing__(self, key: FieldKey) -> CheckedField:
+        if len(self) >= _MAX_KEPT:
+            self.clear()
+        checked = self[key] = check_field(key, self._plan)
+        return checked
+
+
+def check_ahead(
+    batches: Iterable[Batch], checked: CheckedFields, plan: Plan, helpers: int
+) -> Iterator[Batch]:
+    """Yield the same batches, with all their fields in `checked`: other processes check them.
+
+    A few batches are under way at any time, however long the list is.
+    """
+    limit = _BATCHES_AHEAD * helpers
+    asked: set[FieldKey] = set()
+    under_way: deque[tuple[Batch, list[FieldKey], Future[list[CheckedField]]]] = deque()
+
+    def next_done() -> Batch:
+        batch, new, checking = under_way.popleft()
+        if len(checked) + len(new) > _MAX_KEPT:
+            checked.clear()
+        checked.update(zip(new, checking.result(), strict=True))
+        asked.difference_update(new)
+        return batch
+
+    # A fresh interpreter each: this one has threads, which a fork would cut in two.
+    with ProcessPoolExecutor(
+        helpers, get_context("spawn"), process_memory.tune_gc_for_bulk
+    ) as pool:
+        try:
+            for batch in batches:
+                distinct = {key for keys in batch.keys for key in keys}
+                new = [key for key in distinct if key not in checked and key not in asked]
+                if len(under_way) < limit or under_way[0][2].done():
+                    with _ignoring_ctrl_c():
+                        checking = pool.submit(_check_fields, new, plan)
+                else:  # all are busy: rather than wait, this process checks them itself
+                    checking = Future()
+                    checking.set_result(_check_fields(new, plan))
+                asked.update(new)
+                under_way.append((batch, new, checking))
+                if len(under_way) > limit:
+                    yield next_done()
+            while under_way:
+                yield next_done()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ignoring_ctrl_c() -> Iterator[None]:
+    """Start processes inside that ignore Ctrl-C: this one ends them."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _check_fields(keys: Sequence[FieldKey], plan: Plan) -> list[CheckedField]:
+    return [check_field(key, plan) for key in keys]
+
+
+def check_field(key: FieldKey, plan: Plan) -> CheckedField:
+    """Return a phone field's status and its added cells: status, E.164, line type, extension,
+    reason."""
+    text, region, other_extension = key
+    parsed = parse_field(text, region)
+    known = tuple(
+        NumberKnowledge(
+            number,
+            (
+                ProviderAnswer(
+                    "offline",
+                    "valid" if number.valid else "invalid",
+                    number.kind,
+                    facts(number.e164).problem,
+                ),
+            ),
+        )
+        for number in parsed.numbers
+    )
+    decision = decide_field(FieldFacts("Phone", parsed, known))
+    extension = next((n.extension for n in parsed.numbers if n.e164 == decision.e164), "")
+    if decision.e164 and len(parsed.numbers) == 1:
+        extension = extension or other_extension
+    reason = decision.reason
+    if not reason and parsed.note:
+        reason = f"beside the number stands: {parsed.note}"
+    status = decision.status or ""
+    # What a person typed can only stand in the reason; the others are words and numbers of ours.
+    reason = formula_safe(reason)
+    cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
+    if plan.as_cells:
+        return status, cells
+    added = encode_cells(cells, plan.delimiter)
+    if not added.isascii() and not plan.encoding.lower().startswith("utf"):
+        added = added.encode(plan.encoding, "replace").decode(plan.encoding)
+    return status, added

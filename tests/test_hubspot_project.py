@@ -26,8 +26,8 @@ from sandbox.hubspot.app_calls import AppCalls
 from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.sync import hubspot_events, workflow_callbacks
-from worker.web import hubspot_app
 from worker.web.app import make_app
+from worker.web.hubspot import step
 
 PROJECT = ROOT / "crm" / "hubspot"
 APP = PROJECT / "src" / "app"
@@ -245,8 +245,8 @@ class TestNames:
         action = part("workflow-action")
         (given,) = action["inputFields"]
         options = [one["value"] for one in given["typeDefinition"]["options"]]
-        assert options == [hubspot_app.ALL, *phones()]
-        assert given["typeDefinition"]["name"] in hubspot_app.InputFields.model_fields
+        assert options == [step.ALL_FIELDS, *phones()]
+        assert given["typeDefinition"]["name"] in step.InputFields.model_fields
         outputs = {one["typeDefinition"]["name"] for one in action["outputFields"]}
         assert outputs == set(workflow_callbacks.failed("")) - {"hs_execution_state"}
         labels = action["labels"]["en"]

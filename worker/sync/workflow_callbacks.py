@@ -1,6 +1,6 @@
 """Complete HubSpot workflows that wait for a re-check, with what was found.
 
-A workflow stops at our action (`worker.web.hubspot_app` answers BLOCK) until we complete it. If we
+A workflow stops at our action (`worker.web.hubspot.step` answers BLOCK) until we complete it. If we
 never do, it goes on by itself after an hour, without outputs.
 """
 

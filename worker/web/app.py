@@ -25,11 +25,12 @@ from worker.context import Context
 from worker.store import embedded_redis, heartbeat
 from worker.store.engine import is_current
 from worker.store.errors import StoreError
-from worker.web import api, hubspot_app, login, metrics, webhooks
+from worker.web import api, login, metrics, webhooks
 from worker.web.auth import LoginNeededError, give_cookie
 from worker.web.confirm import routes as confirm_routes
 from worker.web.hosts import KnownHosts, known_hosts
-from worker.web.hubspot_portal import Portal
+from worker.web.hubspot import app as hubspot_app
+from worker.web.hubspot.portal import Portal
 from worker.web.limits import Limits
 from worker.web.pages import numbers, overview, runs, segments, suppressions, system
 from worker.web.queue import Queue, Workers

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, HTTPException, Request
 
 from connectors.http.lenient_json import decode
+from worker.context import Context
 
 LARGEST = 512 * 1024  # bytes: HubSpot sends up to 100 events, Twilio a message
 
@@ -25,6 +26,13 @@ async def raw_body(request: Request) -> bytes:
 
 
 RawBody = Annotated[bytes, Depends(raw_body)]
+
+
+def url_of(ctx: Context, request: Request) -> str:
+    """Return the address of a request as its sender knows it."""
+    base = ctx.settings.public_url or str(request.base_url).rstrip("/")
+    query = f"?{request.url.query}" if request.url.query else ""
+    return base + request.url.path + query
 
 
 def form_of(body: bytes) -> list[tuple[str, str]]:

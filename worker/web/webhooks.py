@@ -12,14 +12,21 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.sources import twilio
 from worker.sync import hubspot_events
-from worker.web import hubspot_app
-from worker.web.body import RawBody, form_of, parameters_of
-from worker.web.hubspot_portal import Portal
+from worker.web.api.responses import webhook_answers
+from worker.web.body import RawBody, form_of, parameters_of, url_of
+from worker.web.hubspot.portal import Portal
+from worker.web.hubspot.requests import of_our_account, require_signed
 from worker.web.notify import Notify
-from worker.web.signatures import is_body_of, is_hubspot, is_twilio, twilio_digest
+from worker.web.signatures import is_body_of, is_twilio, twilio_digest
 
 Receive = Callable[[Context, Mapping[str, str]], int]  # stores; how many new reports that makes
 _NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+class TwimlResponse(Response):
+    """An answer to Twilio: TwiML, its XML of instructions."""
+
+    media_type = "text/xml"
 
 
 def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
@@ -36,26 +43,33 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
         except twilio.MalformedWebhookError as error:
             raise HTTPException(400, str(error)) from None
 
-    @routes.post("/twilio/sms", summary="An inbound message, from Twilio")
+    @routes.post(
+        "/twilio/sms",
+        summary="An inbound message, from Twilio",
+        response_class=TwimlResponse,
+        **webhook_answers(None, 400, 403, 503),
+    )
     def sms(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
         from_twilio(request, body, then, intake.receive_twilio_sms)
-        return Response(_NO_REPLY, media_type="text/xml")
+        return TwimlResponse(_NO_REPLY)
 
-    @routes.post("/twilio/status", summary="What became of a message, from Twilio", status_code=204)
+    @routes.post(
+        "/twilio/status",
+        summary="What became of a message, from Twilio",
+        **webhook_answers(None, 400, 403, 503, status=204),
+    )
     def status(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
         from_twilio(request, body, then, intake.receive_twilio_status)
         return Response(status_code=204)
 
-    @routes.post("/hubspot", summary="Changes of contacts, from HubSpot", status_code=204)
+    @routes.post(
+        "/hubspot",
+        summary="Changes of contacts, from HubSpot",
+        **webhook_answers(None, 400, 403, 503, status=204),
+    )
     def hubspot(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        credentials = ctx.settings.hubspot
-        if credentials is None or not credentials.client_secret:
-            raise HTTPException(503, "HUBSPOT_CLIENT_SECRET is not set.")
-        given = request.headers.get("x-hubspot-signature-v3", "")
-        stamp = request.headers.get("x-hubspot-request-timestamp", "")
-        if not is_hubspot(credentials.client_secret, _url(ctx, request), body, given, stamp):
-            raise HTTPException(403, "The signature is not HubSpot's, or it is too old.")
-        events = hubspot_app.ours(_events(body), portal, then.add_task)
+        require_signed(ctx, request, body)
+        events = of_our_account(_events(body), portal, then.add_task)
         if hubspot_events.receive(ctx, events):
             then.add_task(notify)
         return Response(status_code=204)
@@ -66,7 +80,7 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
 def _from_twilio(ctx: Context, request: Request, body: bytes) -> dict[str, str]:
     """The parameters of what Twilio signed; raises 403 for anybody else."""
     keys, digest = _twilio_keys(ctx, request)
-    url = _url(ctx, request)
+    url = url_of(ctx, request)
     given = request.headers.get("x-twilio-signature", "")
     is_json = "json" in request.headers.get("content-type", "").lower()
     # A signature does not cover JSON itself, but the hash of it in the address.
@@ -94,13 +108,6 @@ def _twilio_keys(ctx: Context, request: Request) -> tuple[tuple[str, ...], str]:
     if not digest:
         raise HTTPException(403, "The signature is of a kind that we do not know.")
     return credentials.shared_keys, digest
-
-
-def _url(ctx: Context, request: Request) -> str:
-    """The address as its sender knows it."""
-    base = ctx.settings.public_url or str(request.base_url).rstrip("/")
-    query = f"?{request.url.query}" if request.url.query else ""
-    return base + request.url.path + query
 
 
 def _events(body: bytes) -> list[dict[str, Any]]:

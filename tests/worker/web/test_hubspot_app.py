@@ -32,7 +32,7 @@ from worker.store.tables import lookups
 from worker.store.tables import rechecks as table
 from worker.suppression.erasure import erase_contact
 from worker.sync.propagate import pending_connectors, propagate
-from worker.web.hubspot_portal import Portal
+from worker.web.hubspot.portal import Portal
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 
 Make = Callable[..., Context]

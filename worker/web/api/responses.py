@@ -17,6 +17,15 @@ _ERRORS = {
 }
 
 
+_WEBHOOK_ERRORS = {
+    400: "The body is not one that the sender's documents describe.",
+    403: "The signature is missing, wrong or too old, or the account is another one.",
+    413: "The body is too large.",
+    422: "The request is not valid; the text names what is wrong.",
+    503: "The secret that the signature is checked with is not set.",
+}
+
+
 class Error(BaseModel):
     """The answer when something is wrong: one sentence for a person."""
 
@@ -38,3 +47,22 @@ def answers(schema: Any, *codes: int, status: int = 200) -> dict[str, Any]:
     answer = {"model": schema, "description": "The answer"}
     return {"response_model": None, "status_code": status,
             "responses": {status: answer, **errors(*codes)}}  # fmt: skip
+
+
+def webhook_answers(schema: Any, *codes: int, status: int = 200) -> dict[str, Any]:
+    """Return the arguments of a webhook's route, as `answers` does.
+
+    `schema` None: the answer has no body. `codes`: the errors it may give, besides 413.
+    """
+    answer = {"description": "The answer"} if schema is None else {
+        "model": schema, "description": "The answer"
+    }  # fmt: skip
+    failures = {
+        code: {"model": Error, "description": _WEBHOOK_ERRORS[code]}
+        for code in sorted({413, *codes})
+    }
+    return {
+        "response_model": None,
+        "status_code": status,
+        "responses": {status: answer, **failures},
+    }

@@ -1,41 +1,42 @@
-"""Runs: what they did and do, starting one, and what a person does to it."""
+"""Runs: the list of them, and what one did and does."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
-from connectors.errors import ConnectorError
-from worker.access import audit
 from worker.context import Context
-from worker.sync.runs import control, forecast, lifecycle, removal_holds, report
-from worker.sync.runs.model import NoSuchRunError, Run, RunActiveError, RunOptions
-from worker.sync.runs.scope import Scope
-from worker.sync.undo import undo as undoing
-from worker.web.auth import AdminForm, Form, Viewer
+from worker.sync.runs import lifecycle, report
+from worker.sync.runs.model import Run
+from worker.web.auth import Viewer
+from worker.web.pages import run_actions, run_start
+from worker.web.pages.loading import load_holds, load_run, may_undo
 from worker.web.queue import Queue
 from worker.web.render import page
-from worker.web.scopes import ScopeError, scope_of
 
 _LISTED = 50
 Before = Annotated[datetime | None, Query()]
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
-    """Return the routes of the pages of runs.
+    """Return the routes of the pages of runs."""
+    routes = APIRouter()
+    routes.include_router(run_start.router(ctx, queue))
+    routes.include_router(_reading(ctx))
+    routes.include_router(run_actions.router(ctx, queue))
+    return routes
+
+
+def _reading(ctx: Context) -> APIRouter:
+    """Return the routes of the list and of one run.
 
     Long, because each route is a function inside that shares the context; none of them is.
     """
     routes = APIRouter(prefix="/runs", include_in_schema=False)
-
-    def load(run_id: str) -> Run:
-        try:
-            return lifecycle.load(ctx, run_id)
-        except NoSuchRunError:
-            raise HTTPException(404, "There is no such run.") from None
 
     @routes.get("")
     def listed(
@@ -52,82 +53,24 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             connectors=ctx.settings.active_connectors,
         )  # fmt: skip
 
-    # -- starting one --------------------------------------------------------------------
-
-    @routes.get("/new")
-    def start_form(
-        request: Request, me: Viewer, connector: str = "", segment: str = ""
-    ) -> Response:
-        given = {"connector": connector, "kind": "segment" if segment else "changed"}
-        key, _, value = segment.partition("=")
-        return page(
-            request, "run_new.html", me, here="runs", connectors=ctx.settings.active_connectors,
-            given={**given, "key": key, "value": value}, problem="",
-        )  # fmt: skip
-
-    @routes.post("/confirm")
-    def confirm(request: Request, admin: AdminForm) -> Response:
-        """What it would look at, and what that may cost at most; or a dry run, which knows."""
-        me, form = admin
-        try:
-            name, scope = _asked(ctx, form)
-            if form.get("how") == "dry":
-                return started(me.name, name, scope, form, dry_run=True)
-            ahead = forecast.upper_bound(ctx, name, scope, form.get("force") == "on")
-        except (ScopeError, ConnectorError, RunActiveError) as error:
-            return page(
-                request, "run_new.html", me, 422, here="runs", given=form, problem=str(error),
-                connectors=ctx.settings.active_connectors,
-            )  # fmt: skip
-        return page(
-            request, "run_confirm.html", me, here="runs", form=form, connector=name, scope=scope,
-            ahead=ahead,
-        )  # fmt: skip
-
-    def started(who: str, name: str, scope: Scope, form: Form, dry_run: bool) -> Response:
-        force = form.get("force") == "on"
-        why = form.get("why", "").strip()
-        run_id = lifecycle.open_run(
-            ctx, name, scope, RunOptions(dry_run=dry_run, force=force, opened_by=who, purpose=why)
-        )
-        if not dry_run:
-            audit.note(ctx.store, ctx.now(), who, "run.start", f"{run_id} {name}: {scope}", why)
-        queue.go_on(run_id)
-        return RedirectResponse(f"/runs/{run_id}", 303)
-
-    @routes.post("")
-    def start(request: Request, admin: AdminForm) -> Response:
-        me, form = admin
-        try:
-            if form.get("dry_run_of"):  # what a dry run has told is done for real
-                told = load(form["dry_run_of"])
-                form["force"] = "on" if told.force else ""
-                return started(me.name, told.connector, told.scope, form, dry_run=False)
-            name, scope = _asked(ctx, form)
-            return started(me.name, name, scope, form, dry_run=False)
-        except (ScopeError, ConnectorError, RunActiveError) as error:
-            return page(request, "message.html", me, 409, here="runs", text=str(error))
-
-    # -- looking at one --------------------------------------------------------------------
-
     @routes.get("/{run_id}")
     def detail(request: Request, me: Viewer, run_id: str) -> Response:
-        run = load(run_id)
-        found = report.run_report(ctx, run.id, most=20)
-        found["sources"] = dict(sorted(found["sources"].items(), key=_badness))
+        run = load_run(ctx, run_id)
+        shown = report.run_report(ctx, run.id, most=20)
+        shown["sources"] = dict(sorted(shown["sources"].items(), key=_badness))
         return page(
-            request, "run.html", me, here="runs", run=found, opened=run.opened_at, scope=run.scope,
-            by=run.opened_by, purpose=run.purpose, links=_links(ctx, found),
-            progress=_progress(run, found), may_undo=_may_undo(run, found),
-            held=held_by(run.id),
+            request, "run.html", me, here="runs", run=shown, opened=run.opened_at, scope=run.scope,
+            by=run.opened_by, purpose=run.purpose, links=_links(ctx, shown),
+            progress=_progress(run, shown), may_undo=may_undo(run, shown),
+            held=load_holds(ctx, run.id),
         )  # fmt: skip
 
     @routes.get("/{run_id}/progress")
     def progress(request: Request, me: Viewer, run_id: str) -> Response:
         """The part of the page that is renewed while a run goes on."""
-        run = load(run_id)
-        found = report.result(ctx, run.id)
-        answer = page(request, "_progress.html", me, run=found, progress=_progress(run, found))
+        run = load_run(ctx, run_id)
+        result = report.result(ctx, run.id)
+        answer = page(request, "_progress.html", me, run=result, progress=_progress(run, result))
         if not run.active:
             answer.headers["HX-Refresh"] = "true"  # all of the page has changed
         return answer
@@ -136,7 +79,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def writes(
         request: Request, me: Viewer, run_id: str, after: Annotated[int, Query(ge=0, le=2**62)] = 0
     ) -> Response:
-        run = load(run_id)
+        run = load_run(ctx, run_id)
         rows = report.writes_after(ctx, run.id, after, _LISTED)
         entries = [
             {"id": row.record_id, "object": row.object, "state": row.state, "before": row.before,
@@ -150,108 +93,15 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             more=more, connector=run.connector, dry_run=run.dry_run,
         )  # fmt: skip
 
-    # -- doing something to one ------------------------------------------------------------
-
-    def held_by(run_id: str) -> list[removal_holds.Hold]:
-        """Removals that wait for a person since this run."""
-        with ctx.store.read() as connection:
-            return [hold for hold in removal_holds.load(connection) if hold.run_id == run_id]
-
-    @routes.get("/{run_id}/accept-removals")
-    def accept_form(request: Request, me: Viewer, run_id: str) -> Response:
-        run = load(run_id)
-        held = held_by(run.id)
-        if not held:
-            raise HTTPException(409, "This run no longer holds any removals.")
-        return page(request, "run_removals.html", me, here="runs", run=run, held=held)
-
-    @routes.post("/{run_id}/accept-removals")
-    def accept_removals(request: Request, admin: AdminForm, run_id: str) -> Response:
-        """Open a full read that carries out what was shown: what the latest one held."""
-        me, form = admin
-        run, why = load(run_id), form.get("why", "").strip()
-        if not held_by(run.id):
-            raise HTTPException(409, "This run no longer holds any removals. See the overview.")
-        try:
-            opened = lifecycle.open_run(
-                ctx,
-                run.connector,
-                Scope("everything"),
-                RunOptions(opened_by=me.name, purpose=why, accept_removals=True),
-            )
-        except (ConnectorError, RunActiveError) as error:
-            return page(request, "message.html", me, 409, here="runs", text=str(error))
-        target = f"{opened} {run.connector}"
-        audit.note(ctx.store, ctx.now(), me.name, "removals.accept", target, why)
-        queue.go_on(opened)
-        return RedirectResponse(f"/runs/{opened}", 303)
-
-    @routes.get("/{run_id}/undo")
-    def undo_form(request: Request, me: Viewer, run_id: str) -> Response:
-        run = load(run_id)
-        found = report.result(ctx, run.id)
-        if not _may_undo(run, found):
-            raise HTTPException(
-                409, "There is nothing to undo: the run wrote nothing, or is still running."
-            )
-        return page(
-            request, "run_undo.html", me, here="runs", run=found, opened=run.opened_at,
-            fields=report.fields_written(ctx, run.id),
-        )  # fmt: skip
-
-    @routes.post("/{run_id}/undo")
-    def undo(admin: AdminForm, run_id: str) -> Response:
-        me, form = admin
-        run, why = load(run_id), form.get("why", "").strip()
-        try:
-            undo_id = undoing.begin(ctx, run.id, by=me.name, why=why)
-        except (ConnectorError, RunActiveError) as error:
-            raise HTTPException(409, str(error)) from None
-        audit.note(ctx.store, ctx.now(), me.name, "run.undo", run.id, why)
-        queue.undo(undo_id)
-        return RedirectResponse(f"/runs/{undo_id}", 303)
-
-    @routes.post("/{run_id}/{what}")
-    def move(admin: AdminForm, run_id: str, what: str) -> Response:
-        me, form = admin
-        run = load(run_id)
-        try:
-            if what == "pause":
-                control.pause(ctx, run.id, me.name)
-            elif what == "cancel":
-                control.cancel(ctx, run.id, me.name)
-            elif what == "resume":
-                lifecycle.resume(ctx, run.id)
-                queue.undo(run.id) if run.kind == "undo" else queue.go_on(run.id)
-            else:
-                raise HTTPException(404, "There is no such page.")
-        except (ConnectorError, RunActiveError) as error:
-            raise HTTPException(409, str(error)) from None
-        why = form.get("why", "").strip()
-        audit.note(ctx.store, ctx.now(), me.name, f"run.{what}", run.id, why)
-        return RedirectResponse(f"/runs/{run.id}", 303)
-
     return routes
 
 
-def _asked(ctx: Context, form: Form) -> tuple[str, Scope]:
-    name = form.get("connector", "")
-    if name not in ctx.settings.active_connectors:
-        raise ScopeError("Choose a connected CRM.")
-    return name, scope_of(form)
-
-
-def _may_undo(run: Run, found: dict[str, Any]) -> bool:
-    ended = run.state in ("done", "failed", "stopped", "cancelled")
-    return ended and not run.dry_run and found["contacts"]["written"] > 0
-
-
-def _progress(run: Run, found: dict[str, Any]) -> dict[str, Any]:
+def _progress(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
     """How far a run is: share, contacts a second, and seconds that are left; as far as is known."""
-    read = found["contacts"]["read"]
-    stored = found["pages"].get("contacts", read)
+    read = result["contacts"]["read"]
+    stored = result["pages"].get("contacts", read)
     whole = max(stored + run.remaining, read)
-    seconds = found["seconds"]
+    seconds = result["seconds"]
     rate = read / seconds if seconds > 1 and read else 0.0
     return {
         "read": read,
@@ -268,10 +118,10 @@ def _badness(entry: tuple[str, dict[str, int]]) -> float:
     return -counts["bad"] / counts["numbers"] if counts["numbers"] else 0.0
 
 
-def _links(ctx: Context, found: dict[str, Any]) -> dict[str, str]:
+def _links(ctx: Context, shown: Mapping[str, Any]) -> dict[str, str]:
     """Record id -> its page in the CRM, where the connector knows such a place."""
-    records = [*found["failures"], *found["writes"]]
-    name = found["connector"]
+    records = [*shown["failures"], *shown["writes"]]
+    name = shown["connector"]
     if name not in ctx.settings.active_connectors:
         return {}
     url = ctx.open(name).record_url

@@ -1,0 +1,1 @@
+"""What HubSpot calls for its app: a step of workflows, and the card on a contact."""

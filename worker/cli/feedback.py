@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -130,14 +130,14 @@ def feedback_reviews(as_json: bool) -> None:
 
 @feedback.command("decide")
 @click.argument("review", metavar="ID", type=int)
-@click.argument("meaning", type=click.Choice(get_args(ReviewDecision)))
+@click.argument("meaning", type=click.Choice([decision.value for decision in ReviewDecision]))
 @later_option
-def feedback_decide(review: int, meaning: ReviewDecision, later: bool) -> None:
+def feedback_decide(review: int, meaning: str, later: bool) -> None:
     """Decide what a reply means."""
     from worker.feedback import intake as receive
 
     with open_context() as ctx:
-        if not receive.resolve_review(ctx, review, meaning, "admin"):
+        if not receive.resolve_review(ctx, review, ReviewDecision(meaning), "admin"):
             raise click.UsageError(
                 f"there is no reply {review} to review; see: hygiene feedback reviews"
             )

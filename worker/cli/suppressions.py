@@ -13,13 +13,14 @@ from worker.cli.common import contact_argument, number_argument, open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
 from worker.cli.propagation import later_option, propagate_now
+from worker.feedback.models import SuppressionReason
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
     from worker.suppression import suppressions as suppress
 
 
-_REASONS = ["opt_out", "wrong_number", "complaint", "erasure", "list"]
+_REASONS = [reason.value for reason in SuppressionReason]
 
 
 _CHANNELS = click.Choice(["call", "text"])

@@ -18,13 +18,13 @@ from sqlalchemy.engine import Connection
 
 from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import LIFTED_BY
-from worker.feedback.models import Feedback, contact_key
+from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys, number_aliases
 from worker.store.tables import contacts, deliveries, feedback, writes
 
 _JUST_BEFORE = timedelta(microseconds=1)
-_CLEARED = ("opt_in", "confirmed")
+_CLEARED = (FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)
 
 
 @dataclass(frozen=True, slots=True)

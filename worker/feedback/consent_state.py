@@ -14,7 +14,7 @@ from typing import cast
 
 from config.settings import Settings
 from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel
-from worker.feedback.models import ContactIdentity, Feedback
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.store.pseudonyms import ERASED_PREFIX
 
 LIFT_KEY_PREFIX = (
@@ -27,15 +27,15 @@ READING_KEY_PREFIX = (
     "reading:"  # begins the key of what was said of a number that a field was read as before
 )
 _CARRIED_KEY_PREFIXES = (MERGED_KEY_PREFIX, READING_KEY_PREFIX)
-_STOPS = ("opt_out", "complaint", "erasure")
+_STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE)
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
 # not that they want to be contacted: it lifts no opt-out.
 LIFTED_BY = {
-    "opt_out": ("opt_in",),
-    "complaint": ("opt_in",),
-    "erasure": ("opt_in",),
-    "wrong_number": ("confirmed",),
-    "corrected": ("confirmed",),
+    FeedbackKind.OPT_OUT: (FeedbackKind.OPT_IN,),
+    FeedbackKind.COMPLAINT: (FeedbackKind.OPT_IN,),
+    FeedbackKind.ERASURE: (FeedbackKind.OPT_IN,),
+    FeedbackKind.WRONG_NUMBER: (FeedbackKind.CONFIRMED,),
+    FeedbackKind.CORRECTED: (FeedbackKind.CONFIRMED,),
 }
 
 
@@ -142,17 +142,17 @@ def evaluate(
         if not concerns(report, identity, holders, rules):
             continue
         match report.kind:
-            case "wrong_number" | "corrected":
+            case FeedbackKind.WRONG_NUMBER | FeedbackKind.CORRECTED:
                 weighing.wrong_number(report)
-            case "confirmed":
+            case FeedbackKind.CONFIRMED:
                 weighing.confirmation(report)
-            case "opt_out" | "complaint" | "erasure":
+            case FeedbackKind.OPT_OUT | FeedbackKind.COMPLAINT | FeedbackKind.ERASURE:
                 weighing.stop(report)
-            case "opt_in" if report.channels in _FLAGS:
+            case FeedbackKind.OPT_IN if report.channels in _FLAGS:
                 weighing.flag_cleared(report)
-            case "opt_in":
+            case FeedbackKind.OPT_IN:
                 weighing.opt_in(report)
-            case "undeliverable":
+            case FeedbackKind.UNDELIVERABLE:
                 weighing.failed_message(report)
     return weighing.state()
 
@@ -194,7 +194,7 @@ class _Weighing:
             return
         self.wrong = f"reaches somebody else ({describe(report)})"
         self.confirmed_at, self.confirmed_here = None, False
-        if report.kind == "corrected":
+        if report.kind == FeedbackKind.CORRECTED:
             self.corrected_to = report.new_number
             self.wrong = f"was replaced by its owner ({describe(report)})"
 
@@ -342,7 +342,7 @@ def channels_of(report: Feedback, rules: Rules = Rules()) -> frozenset[Channel]:
     words = report.channels.split()
     if not words or (rules.text_stops_calls and is_by_text(report)):
         return ALL_CHANNELS
-    if report.kind == "opt_in":
+    if report.kind == FeedbackKind.OPT_IN:
         return frozenset[Channel]().union(*(_OPENS[word] for word in words))
     channels = cast(frozenset[Channel], frozenset(words))
     return ALL_CHANNELS if channels >= CALL_AND_TEXT else channels

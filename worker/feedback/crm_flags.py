@@ -109,8 +109,8 @@ def _verb(ticked: bool) -> str:
 
 def _kind(flag: str, ticked: bool) -> FeedbackKind:
     if flag == "wrong_number":
-        return "wrong_number" if ticked else "confirmed"
-    return "opt_out" if ticked else "opt_in"
+        return FeedbackKind.WRONG_NUMBER if ticked else FeedbackKind.CONFIRMED
+    return FeedbackKind.OPT_OUT if ticked else FeedbackKind.OPT_IN
 
 
 def _scope(flag: str, numbers: Sequence[str]) -> Scope:
@@ -132,7 +132,7 @@ def _numbers_meant(
     who must not be contacted stays so without a number too, because one may come.
     """
     meant = numbers or ([""] if flag in _CHANNELS else [])
-    if _kind(flag, ticked) == "opt_in":
+    if _kind(flag, ticked) == FeedbackKind.OPT_IN:
         return list(dict.fromkeys((*meant, *former_numbers)))
     return meant
 

@@ -10,7 +10,13 @@ from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.feedback import merged_records, report_log
-from worker.feedback.models import ContactIdentity, Feedback, ReviewDecision, contact_key
+from worker.feedback.models import (
+    ContactIdentity,
+    Feedback,
+    FeedbackKind,
+    ReviewDecision,
+    contact_key,
+)
 from worker.feedback.sources import twilio
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
@@ -91,6 +97,9 @@ def receive_twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
     return store_reports(ctx, [outcome.report]) if outcome.report is not None else 0
 
 
+_OF_TEXTS = (ReviewDecision.OPT_OUT, ReviewDecision.OPT_IN)  # what a reply says of texts alone
+
+
 def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: str) -> bool:
     """Store a person's decision about a reply, and the report that it makes. Return False if no
     such reply is open."""
@@ -106,14 +115,14 @@ def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: s
             .where(reviews.c.id == review_id)
             .values(decision=decision, decided_at=now, decided_by=by)
         )
-        if decision != "nothing":
+        if decision != ReviewDecision.NOTHING:
             report = Feedback(
                 key=f"review:{row.key}",
-                kind=decision,
+                kind=FeedbackKind(decision),
                 number=row.number,
                 source=row.source,
                 at=row.at,
-                channels="text" if decision in ("opt_out", "opt_in") else "",
+                channels="text" if decision in _OF_TEXTS else "",
                 evidence=f"a reply, read by {by}",
                 received_at=row.at,
             )

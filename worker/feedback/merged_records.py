@@ -33,19 +33,19 @@ from worker.feedback.consent_state import (
     is_about,
     sort_key,
 )
-from worker.feedback.models import ContactIdentity, Feedback
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.tables import contact_numbers, contacts, feedback, merged_records
 
-STOPS = ("opt_out", "complaint", "erasure")
+STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE)
 # Begin the keys of what is about a record as a whole: a flag that was ticked, or what came with a
 # merge. Who withdraws one number may be called on another.
 _RECORD_KEY_PREFIXES = ("crm:", MERGED_KEY_PREFIX)
 _REPORT_HASH = re.compile(r"[0-9a-f]{32}")
 # What is about one number of a contact, and holds where the contact has that number still.
-_NUMBER_KINDS = ("wrong_number", "corrected", "confirmed")
+_NUMBER_KINDS = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED, FeedbackKind.CONFIRMED)
 
 
 class MergeState(StrEnum):
@@ -275,7 +275,7 @@ def _copy(report: Feedback, old_key: str, new: ContactIdentity, number: str) -> 
     evidence = report.evidence or report.source
     return replace(
         report,
-        kind="opt_out" if report.kind == "erasure" else report.kind,
+        kind=FeedbackKind.OPT_OUT if report.kind == FeedbackKind.ERASURE else report.kind,
         key=f"{MERGED_KEY_PREFIX}{new.key}/{number}:{report_hash(report)}",
         source="list" if report.key.startswith("list:") else report.source,
         number=number,

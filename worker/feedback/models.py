@@ -4,27 +4,49 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
 
-FeedbackKind = Literal[
-    "opt_out",
-    "opt_in",
-    "wrong_number",
-    "confirmed",
-    "corrected",
-    "undeliverable",
-    "complaint",
-    "erasure",
-]
+
+class FeedbackKind(StrEnum):
+    """What a report says. The values stand in the database, in the API and in files."""
+
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    WRONG_NUMBER = "wrong_number"
+    CONFIRMED = "confirmed"
+    CORRECTED = "corrected"
+    UNDELIVERABLE = "undeliverable"
+    COMPLAINT = "complaint"
+    ERASURE = "erasure"
+
+
+class SuppressionReason(StrEnum):
+    """Why a number is suppressed: by a report of this kind, or because a list holds it."""
+
+    OPT_OUT = "opt_out"
+    WRONG_NUMBER = "wrong_number"
+    COMPLAINT = "complaint"
+    ERASURE = "erasure"
+    LIST = "list"
+
+
+class ReviewDecision(StrEnum):
+    """What a person may read in a reply that is left to them."""
+
+    OPT_OUT = "opt_out"
+    OPT_IN = "opt_in"
+    WRONG_NUMBER = "wrong_number"
+    NOTHING = "nothing"
+
+
 # Whom a report concerns: whoever holds the number; that person, in whichever CRM; that one record.
 Scope = Literal["number", "person", "contact"]
 # What a failed message says of the number: it is out of service; it may be, if that goes on; it
 # takes no texts.
 Severity = Literal["", "dead", "failing", "no_text"]
-# What a person may read in a reply that the reader leaves to them.
-ReviewDecision = Literal["opt_out", "opt_in", "wrong_number", "nothing"]
 # Columns of a file of reports.
 REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
            "connector", "id", "code")  # fmt: skip

@@ -28,6 +28,7 @@ from worker.feedback.models import (
     FeedbackKind,
     Scope,
     Severity,
+    SuppressionReason,
     contact_key,
 )
 from worker.phones.plan_changes import equal_forms
@@ -50,7 +51,7 @@ _ERASURE_FLAG = (
     "erased numbers"  # of `app_state`: some are, and have to be looked for by their hash
 )
 _MAX_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
-_DEPENDS_ON_HOLDERS = ("wrong_number", "corrected", "confirmed")
+_DEPENDS_ON_HOLDERS = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED, FeedbackKind.CONFIRMED)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class ReportSet:
                 report.kind in merged_records.STOPS
                 and merged_records.is_of_whole_contact(report, who)
             )
-            or (report.kind == "opt_in" and concerns(report, who))
+            or (report.kind == FeedbackKind.OPT_IN and concerns(report, who))
         }.values()
         result = ConsentState()
         for record in dict.fromkeys(
@@ -97,7 +98,10 @@ class ReportSet:
                 one
                 for one in reports
                 if one.contact == record
-                or (one.kind == "opt_in" and (one.contact == who.key or one.scope == "number"))
+                or (
+                    one.kind == FeedbackKind.OPT_IN
+                    and (one.contact == who.key or one.scope == "number")
+                )
             ]
             state = evaluate(bearing, who, rules)
             result = replace(
@@ -197,7 +201,7 @@ def record_delivery(connection: Connection, number: str, at: datetime, now: date
     upsert(connection, last_delivered, [{"number": number, "at": at}])
     failed = sa.select(feedback.c.id).where(
         feedback.c.number.in_(equal_forms(number)),
-        feedback.c.kind == "undeliverable",
+        feedback.c.kind == FeedbackKind.UNDELIVERABLE,
         feedback.c.at <= at,
     )
     if recorded is not None:
@@ -224,7 +228,9 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSe
         n for n, reports in by_number.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
     ]
     failed = [
-        n for n, reports in by_number.items() if any(r.kind == "undeliverable" for r in reports)
+        n
+        for n, reports in by_number.items()
+        if any(r.kind == FeedbackKind.UNDELIVERABLE for r in reports)
     ]
     return ReportSet(
         by_number,
@@ -299,7 +305,7 @@ def find_contacts_with_unseen(
 
 
 def _concerns_whole_contact(report: Feedback, who: ContactIdentity) -> bool:
-    if report.kind == "opt_in":
+    if report.kind == FeedbackKind.OPT_IN:
         return is_about(report, who)
     return merged_records.is_of_whole_contact(report, who)
 
@@ -308,7 +314,7 @@ def _on_contacts(connection: Connection, people: Sequence[ContactIdentity]) -> I
     """Return opt-outs and opt-ins that were reported on these contacts, or on other records of
     these persons."""
     c = feedback.c
-    kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, "opt_in"))
+    kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, FeedbackKind.OPT_IN))
     persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
     of_persons = any_of(c.person, persons), c.person != sa.literal_column("''")
     for where in (merged_records.about_contacts([who.key for who in people]), of_persons):
@@ -376,13 +382,19 @@ def _list_entries(numbers: Iterable[str]) -> sa.Select[Any]:
     """Return suppressions that no report made: numbers on imported lists."""
     c = suppressions.c
     return sa.select(suppressions).where(
-        any_of(c.number, numbers), c.reason == "list", c.lifted_at.is_(None)
+        any_of(c.number, numbers), c.reason == SuppressionReason.LIST, c.lifted_at.is_(None)
     )
 
 
 def _report_from_list_entry(row: Any) -> Feedback:
     return Feedback(
-        row.key, "opt_out", row.number, row.source, row.since, row.channels, evidence=row.evidence
+        row.key,
+        FeedbackKind.OPT_OUT,
+        row.number,
+        row.source,
+        row.since,
+        row.channels,
+        evidence=row.evidence,
     )
 
 
@@ -390,7 +402,7 @@ def report_from_row(row: Any) -> Feedback:
     """Make a report of a row of the table."""
     return Feedback(
         key=row.key,
-        kind=cast(FeedbackKind, row.kind),
+        kind=FeedbackKind(row.kind),
         number=row.number,
         source=row.source,
         at=row.at,

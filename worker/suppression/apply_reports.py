@@ -32,7 +32,7 @@ from worker.context import Context
 from worker.feedback import former_numbers, report_log
 from worker.feedback.consent_state import Rules, rules_from_settings
 from worker.feedback.merged_records import STOPS
-from worker.feedback.models import Feedback
+from worker.feedback.models import Feedback, FeedbackKind
 from worker.feedback.report_log import report_from_row
 from worker.store import changed_records, locks, outbox
 from worker.store.bulk import chunks
@@ -133,7 +133,7 @@ def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: 
     """
     n, c = contact_numbers.c, contacts.c
     for report in reports:
-        if report.kind not in (*STOPS, "opt_in") or report.scope == "number":
+        if report.kind not in (*STOPS, FeedbackKind.OPT_IN) or report.scope == "number":
             continue
         about = [c.person == report.person] if _concerns_every_record(report) else []
         if report.contact.count("/") == 2:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from worker.context import Context
 from worker.feedback import crm_flags, report_log
 from worker.feedback.consent_state import rules_from_settings, sort_key
-from worker.feedback.models import Feedback, contact_key
+from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -112,7 +112,7 @@ def erase_contact(
 def _erasure_report(keys: Keys, number: str, by: str, now: datetime) -> Feedback:
     return Feedback(
         key=f"erasure:{keys.erased_number(number)}:{now.isoformat()}",
-        kind="erasure",
+        kind=FeedbackKind.ERASURE,
         number=number,
         source=by[:40],
         at=now,

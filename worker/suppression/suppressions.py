@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
@@ -26,7 +26,7 @@ from worker.feedback.consent_state import (
     rules_from_settings,
     sort_key,
 )
-from worker.feedback.models import ContactIdentity, Feedback
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks, insert, upsert
@@ -35,9 +35,12 @@ from worker.store.outbox import OutboxItem
 from worker.store.pseudonyms import ERASED_PREFIX, Keys, number_aliases
 from worker.store.tables import contact_numbers, feedback, suppressions
 
-# What a person or a tool may ask for by hand.
-Reason = Literal["opt_out", "wrong_number", "complaint"]
-_SUPPRESSING = ("opt_out", "complaint", "erasure", "wrong_number")
+_SUPPRESSING = (
+    FeedbackKind.OPT_OUT,
+    FeedbackKind.COMPLAINT,
+    FeedbackKind.ERASURE,
+    FeedbackKind.WRONG_NUMBER,
+)
 _LIFTING = {kind for kinds in LIFTED_BY.values() for kind in kinds}
 _MAX_LIST_NAME = 80  # of a list
 _IMPORT_BATCH = 5000  # of a list that are stored in one transaction
@@ -183,7 +186,7 @@ def _apply_opt_ins_to_lists(
             continue
         listed = sa.select(suppressions).where(
             c.number.in_([name for name, of in names.items() if number in of]),
-            c.reason == "list",
+            c.reason == SuppressionReason.LIST,
             c.lifted_at.is_(None),
         )
         for row in connection.execute(listed).all():
@@ -194,7 +197,7 @@ def _apply_opt_ins_to_lists(
 
 def _is_about_number(report: Feedback) -> bool:
     # Not by whether it names a contact: what one person said names none once it was erased.
-    return report.kind == "opt_in" and report.scope == "number"
+    return report.kind == FeedbackKind.OPT_IN and report.scope == "number"
 
 
 def _after_opt_ins(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
@@ -220,7 +223,7 @@ def _after_opt_ins(row: Any, opt_ins: Sequence[Feedback], rules: Rules) -> dict[
 def add(
     ctx: Context,
     number: str,
-    reason: Reason,
+    reason: SuppressionReason,
     channels: str,
     evidence: str,
     by: str,
@@ -231,8 +234,10 @@ def add(
     The queue tells the CRMs. A suppression that stands for the same reason and channels is not
     added twice, unless something has lifted it since, if only for one person: then the new one
     holds for that person too.
+
+    `reason`: any but `list`, which is not given by hand.
     """
-    now, keys = ctx.now(), ctx.keys
+    now, keys, kind = ctx.now(), ctx.keys, FeedbackKind(reason)
     closed = channels or "call text"
     contact = who.key if who else ""
     same = [
@@ -242,13 +247,13 @@ def add(
     ]
     if same:
         with ctx.store.read() as connection:
-            lifted_last = report_log.last_lift(connection, reason, number, who, ctx.keys)
+            lifted_last = report_log.last_lift(connection, kind, number, who, ctx.keys)
         for one in same:
             if lifted_last is None or lifted_last <= one.since:
                 return one
     report = Feedback(
         key=f"by hand:{number}:{reason}:{closed}:{contact}:{now.isoformat()}"[:255],
-        kind=reason,
+        kind=kind,
         number=number,
         source=by,
         at=now,
@@ -285,12 +290,14 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
         number = _find_held_number(ctx, connection, suppression.number)
     with ctx.store.write() as connection:
         row = connection.execute(query).one()
-        if row.lifted_at is None and row.reason == "list":
+        if row.lifted_at is None and row.reason == SuppressionReason.LIST:
             _lift_list_entry(ctx, connection, row, number, by, why)
         elif row.lifted_at is None:
             report = Feedback(
                 key=f"{LIFT_KEY_PREFIX}{row.key}:{now.isoformat()}",
-                kind="confirmed" if row.reason == "wrong_number" else "opt_in",
+                kind=FeedbackKind.CONFIRMED
+                if row.reason == SuppressionReason.WRONG_NUMBER
+                else FeedbackKind.OPT_IN,
                 number=number,
                 source=by,
                 at=now,
@@ -406,7 +413,7 @@ def import_list(
                     "contact": "",
                     "person": "",
                     "channels": channels,
-                    "reason": "list",
+                    "reason": SuppressionReason.LIST,
                     "source": name,
                     "evidence": words,
                     "since": now,
@@ -465,7 +472,7 @@ def erase_number(connection: Connection, number: str, keys: Keys) -> None:
     rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
     for row in rows:
         values = {"number": erased, "contact": "", "evidence": "erased on request"}
-        if row.reason == "list":  # its key names the number
+        if row.reason == SuppressionReason.LIST:  # its key names the number
             values["key"] = _list_key(row.source, erased)
         connection.execute(
             sa.update(suppressions).where(suppressions.c.id == row.id).values(**values)

@@ -40,9 +40,9 @@ _BATCH_SIZE = 200
 _READ_CALLS = "read what was logged of calls"  # what is refused, as an operator is told
 _READ_EARLIER_CALLS = "read the earlier calls of an outcome"
 _REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Severity, str]] = {
-    "wrong_number": ("wrong_number", "", ""),
-    "disconnected": ("undeliverable", "dead", ""),
-    "do_not_call": ("opt_out", "", "call"),
+    "wrong_number": (FeedbackKind.WRONG_NUMBER, "", ""),
+    "disconnected": (FeedbackKind.UNDELIVERABLE, "dead", ""),
+    "do_not_call": (FeedbackKind.OPT_OUT, "", "call"),
 }
 
 
@@ -176,7 +176,7 @@ def map_disposition(
     number.
 
     >>> map_disposition("Wrong Number", Dispositions())
-    ('wrong_number', '', '')
+    (<FeedbackKind.WRONG_NUMBER: 'wrong_number'>, '', '')
     """
     return _REPORTS.get(settings.meaning_of(outcome, outcome_id))
 
@@ -202,7 +202,7 @@ def reports_from_call(
     if called and facts(called).possible:
         numbers = [called]  # the CRM says which one it was
     suffix = f":{kind}" if again else ""
-    scope: Scope = "number" if len(numbers) == 1 and kind != "opt_out" else "person"
+    scope: Scope = "number" if len(numbers) == 1 and kind != FeedbackKind.OPT_OUT else "person"
     for number in numbers:
         yield Feedback(
             key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}"[:255],

@@ -32,11 +32,6 @@ from worker.feedback.sources.delivery_codes import DeliveryFailure, parse_error_
 from worker.phones import facts
 from worker.phones.single_number import number_of
 
-Kind = Literal[
-    "opt_out", "opt_in", "wrong_number", "confirmed", "corrected", "undeliverable", "complaint",
-    "erasure",
-]  # fmt: skip
-
 
 def _is_text(text: str) -> str:
     """Return whether a text can be stored: PostgreSQL takes no NUL, and no encoding takes half a
@@ -46,7 +41,7 @@ def _is_text(text: str) -> str:
     return text
 
 
-_LIFTING = ("opt_in", "confirmed")  # the kinds that lift a stop
+_LIFTING = (FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)  # the kinds that lift a stop
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_is_text)]
@@ -104,7 +99,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Kind
+    kind: FeedbackKind
     number: Short = ""
     contact: ContactRef | None = None
     channels: Channels = []
@@ -141,9 +136,9 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     elif not numbers:
         raise InvalidReportError("contact: we know no number of it")
     new = _number(report.new_number, "new_number", region) if report.new_number else ""
-    if report.kind == "corrected" and not new:
+    if report.kind == FeedbackKind.CORRECTED and not new:
         raise InvalidReportError("new_number: missing; a correction is from one number to another")
-    if report.kind == "corrected" and who is None:
+    if report.kind == FeedbackKind.CORRECTED and who is None:
         raise InvalidReportError("contact: missing; a correction is about one person's number")
     at = min(report.at.astimezone(UTC), now) if report.at else now
     key = report.key or _content_hash(report, now)
@@ -241,17 +236,17 @@ class _ReadReport:
 
 def _read_code(report: Report) -> _ReadReport:
     source, channels = report.source or "api", frozenset[str](report.channels)
-    if report.kind != "undeliverable":
+    if report.kind != FeedbackKind.UNDELIVERABLE:
         return _ReadReport(report.kind, source, channels, report.evidence)
     failure = parse_error_code(report.code)
     evidence = report.evidence or (failure.evidence if failure.code else "")
     if failure.is_opt_out:
         by_text = source if source.endswith("sms") else f"{source} sms"
         return _ReadReport(
-            "opt_out", by_text, channels | {"text"}, evidence,
+            FeedbackKind.OPT_OUT, by_text, channels | {"text"}, evidence,
             by_text=True, key_suffix=":opt_out",
         )  # fmt: skip
-    return _ReadReport("undeliverable", source, channels, evidence, _severity(failure))
+    return _ReadReport(FeedbackKind.UNDELIVERABLE, source, channels, evidence, _severity(failure))
 
 
 def _severity(failure: DeliveryFailure) -> Severity:

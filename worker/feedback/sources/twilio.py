@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from worker.feedback import replies
-from worker.feedback.models import Feedback
+from worker.feedback.models import Feedback, FeedbackKind
 from worker.feedback.replies import Reply, read_reply
 from worker.feedback.sources.delivery_codes import parse_error_code
 from worker.phones import facts, folded_digits
@@ -63,7 +63,7 @@ def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
     if kind in ("STOP", "START"):
         report = Feedback(
             key,
-            "opt_out" if kind == "STOP" else "opt_in",
+            FeedbackKind.OPT_OUT if kind == "STOP" else FeedbackKind.OPT_IN,
             number,
             SOURCE,
             now,
@@ -87,7 +87,7 @@ def report_from_intent(
     """Return a clear intent as a report. Only the words that matter are kept."""
     return Feedback(
         f"{key}:{intent.kind}",
-        intent.kind,
+        FeedbackKind(intent.kind),
         number,
         source,
         now,
@@ -112,7 +112,7 @@ def parse_status(form: Mapping[str, str], now: datetime) -> MessageStatus:
         return MessageStatus(
             number,
             Feedback(
-                key, "opt_out", number, SOURCE, at, "text",
+                key, FeedbackKind.OPT_OUT, number, SOURCE, at, "text",
                 evidence=failure.evidence, received_at=now,
             ),
         )  # fmt: skip
@@ -120,7 +120,7 @@ def parse_status(form: Mapping[str, str], now: datetime) -> MessageStatus:
         number,
         Feedback(
             key,
-            "undeliverable",
+            FeedbackKind.UNDELIVERABLE,
             number,
             "twilio",
             at,

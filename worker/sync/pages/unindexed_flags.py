@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback import crm_flags
+from worker.feedback.models import FeedbackKind
 from worker.store.array_param import any_of
 from worker.store.tables import feedback, writes
 from worker.suppression import erasure
@@ -62,7 +63,7 @@ def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags
         any_of(f.contact, sorted(keys.values())),
         f.contact != sa.literal_column("''"),
         f.key.startswith("crm:"),
-        f.kind.in_(("opt_in", "confirmed")),
+        f.kind.in_((FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)),
     )
     found: Flags = {}
     written_at: dict[str, datetime] = {}

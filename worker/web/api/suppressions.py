@@ -10,6 +10,7 @@ from pydantic import Field
 
 from worker.access import audit
 from worker.context import Context
+from worker.feedback.models import SuppressionReason
 from worker.feedback.sources import submitted_reports
 from worker.feedback.sources.submitted_reports import Short
 from worker.suppression import suppressions as suppress
@@ -39,11 +40,10 @@ class SuppressionRequest(StrictBody):
     evidence: Short = ""
 
     @property
-    def kind(self) -> suppress.Reason:
-        known: dict[str, suppress.Reason] = {
-            "opt_out": "opt_out", "wrong_number": "wrong_number", "complaint": "complaint",
-        }  # fmt: skip
-        return known.get(self.reason, "opt_out")
+    def kind(self) -> SuppressionReason:
+        if self.reason in (SuppressionReason.WRONG_NUMBER, SuppressionReason.COMPLAINT):
+            return SuppressionReason(self.reason)
+        return SuppressionReason.OPT_OUT
 
 
 class LiftRequest(StrictBody):
@@ -69,7 +69,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         active: bool = True,
-        reason: Literal["opt_out", "wrong_number", "complaint", "erasure", "list"] | None = None,
+        reason: SuppressionReason | None = None,
     ) -> dict[str, Any]:
         found = suppress.list_suppressions(
             ctx, active=active or None, reason=reason, after=after, limit=limit

@@ -34,10 +34,10 @@ _pages = Jinja2Templates(Path(__file__).parents[1] / "templates")
 _SOURCE = "recipient's page"
 # Answer -> what it reports, whom it concerns, and how it is told.
 _ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
-    "yes": ("confirmed", "person", "the person said “yes, this is me” on our page"),
-    "no": ("wrong_number", "number", "said “I am not this person” on our page"),
-    "stop": ("opt_out", "number", "said “do not contact me” on our page"),
-    "new": ("corrected", "person", "the person gave another number on our page"),
+    "yes": (FeedbackKind.CONFIRMED, "person", "the person said “yes, this is me” on our page"),
+    "no": (FeedbackKind.WRONG_NUMBER, "number", "said “I am not this person” on our page"),
+    "stop": (FeedbackKind.OPT_OUT, "number", "said “do not contact me” on our page"),
+    "new": (FeedbackKind.CORRECTED, "person", "the person gave another number on our page"),
 }
 Lang = Annotated[str, Query(max_length=5)]
 

@@ -13,7 +13,7 @@ from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import ContactIdentity, Feedback
+from worker.feedback.models import ContactIdentity, Feedback, SuppressionReason
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.queries import timeline
@@ -101,7 +101,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             _recheck(ctx, queue, me.name, Scope("numbers", (number,)), why, _holders(ctx, number))
         elif what == "suppress":
             channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
-            suppressions.add(ctx, number, "opt_out", channels, why, me.name)
+            suppressions.add(ctx, number, SuppressionReason.OPT_OUT, channels, why, me.name)
             background.add_task(queue.reports)
         elif what in _ACTIONS:
             _report(ctx, me.name, _ACTIONS[what], number, None, why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import ReviewDecision
+from worker.feedback.models import ReviewDecision, SuppressionReason
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.suppression import suppressions
@@ -21,7 +21,7 @@ from worker.web.redirects import safe_path
 from worker.web.render import page
 
 _LISTED = 100
-Reason = Literal["", "opt_out", "wrong_number", "complaint", "erasure", "list"]
+Reason = SuppressionReason | Literal[""]
 RowId = Annotated[int, Query(ge=0, le=2**62)]
 
 
@@ -46,7 +46,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             )
         return page(
             request, "suppressions.html", me, here="suppressions", rows=rows, reason=reason,
-            reasons=[one for one in get_args(Reason) if one], lifted=lifted, problem="",
+            reasons=list(SuppressionReason), lifted=lifted, problem="",
             more=found[-1].id if len(found) == _LISTED else None,
         )  # fmt: skip
 
@@ -69,7 +69,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(422, "Write one number with its country code, like +14155550123.")
         why = reason_in(form)
         channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
-        suppressions.add(ctx, number, "opt_out", channels, why, me.name)
+        suppressions.add(ctx, number, SuppressionReason.OPT_OUT, channels, why, me.name)
         audit.note(ctx.store, ctx.now(), me.name, "number.suppress", audit.masked(number), why)
         background.add_task(queue.reports)
         return RedirectResponse(f"/numbers/{encrypt_number(ctx.keys, number)}", 303)
@@ -99,9 +99,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def decide(admin: AdminForm, background: BackgroundTasks, review_id: int) -> Response:
         me, form = admin
         decision = form.get("decision", "")
-        if decision not in get_args(ReviewDecision):
+        if decision not in ReviewDecision.__members__.values():
             raise HTTPException(422, "Choose what the reply means.")
-        if not intake.resolve_review(ctx, review_id, cast(ReviewDecision, decision), me.name):
+        if not intake.resolve_review(ctx, review_id, ReviewDecision(decision), me.name):
             raise HTTPException(409, "Somebody else has already decided this reply.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         background.add_task(queue.reports)

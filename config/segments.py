@@ -5,12 +5,28 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from config.connectors import Connectors
 from config.section import Duration, Section
 from config.segment_keys import SEGMENTS, By
 
 __all__ = ["SEGMENTS", "By", "SegmentSettings"]
+
+
+def _named_list(text: str) -> str:
+    """Check a list's name, CONNECTOR:NAME. Any connector may have lists, except for a file."""
+    from config.plugins import installed_connectors  # only where a list is named
+
+    connector, _, name = text.partition(":")
+    known = [*dict.fromkeys((*Connectors.model_fields, *installed_connectors()))]
+    known.remove("csv")
+    if connector not in known or not name:
+        raise ValueError(
+            "write CONNECTOR:NAME, such as hubspot:Newsletter; the connectors are "
+            + ", ".join(known)
+        )
+    return text
 
 
 class SegmentSettings(Section):
@@ -27,6 +43,6 @@ class SegmentSettings(Section):
     audit: bool = (
         True  # an isolated segment is looked at again by itself, as deep as the chain goes
     )
-    lists: tuple[Annotated[str, Field(pattern=r"^(hubspot|salesforce):.+$")], ...] = ()
+    lists: tuple[Annotated[str, AfterValidator(_named_list)], ...] = ()
     lists_every: Duration = timedelta(days=1)  # how often it is asked who is on them
     placeholder_from: int = Field(10, ge=2)  # contacts with one number: then it is listed

@@ -100,11 +100,21 @@ class TestMistakes:
             ("[sync]\nevery = 5", "a whole number and a unit"),
             ("[sync]\npages_in_flight = 0", "sync.pages_in_flight"),
             ("[log]\nlevel = 'loud'", "log.level"),
+            ("[segments]\nlists = ['acme:VIPs']", "the connectors are salesforce, hubspot"),
+            ("[segments]\nlists = ['csv:VIPs']", "write CONNECTOR:NAME"),
+            ("[segments]\nlists = ['hubspot:']", "write CONNECTOR:NAME"),
             ("[sync", "not valid TOML"),
         ],
     )
     def test_a_wrong_value_names_the_setting(self, tmp_path: Path, toml: str, says: str) -> None:
         assert any(says in line for line in problems(tmp_path, toml))
+
+    def test_a_list_of_an_installed_connector_may_be_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("config.plugins.installed_connectors", lambda: {"acme": None})
+        settings = from_toml(tmp_path, "[segments]\nlists = ['acme:VIPs']")
+        assert settings.segments.lists == ("acme:VIPs",)
 
     @pytest.mark.parametrize(
         ("env", "names"),

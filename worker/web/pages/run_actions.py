@@ -19,7 +19,10 @@ from worker.web.render import page
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
-    """Return the routes of these actions. The last one takes any word after the run's id."""
+    """Return the routes of these actions. The last one takes any word after the run's id.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(prefix="/runs", include_in_schema=False)
 
     @routes.get("/{run_id}/accept-removals")

@@ -13,6 +13,7 @@ from worker.context import Context
 from worker.feedback.sources import call_outcomes
 from worker.segments import isolation
 from worker.store import lost_fields, setbacks
+from worker.store.states import RunState
 from worker.store.tables import failures, runs, watermarks
 from worker.sync.runs import removal_holds
 from worker.verification import circuit_breaker, spend_report
@@ -62,7 +63,7 @@ def current(ctx: Context) -> list[Alert]:
 def _failed_runs(ctx: Context) -> Iterator[Alert]:
     c = runs.c
     query = sa.select(c.id, c.connector, c.error).where(
-        c.state == "failed", c.kind != "reports", c.finished_at > ctx.now() - _LOOK_BACK
+        c.state == RunState.FAILED, c.kind != "reports", c.finished_at > ctx.now() - _LOOK_BACK
     )
     with ctx.store.read() as connection:
         for run_id, connector, error in connection.execute(query):

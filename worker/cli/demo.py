@@ -40,6 +40,7 @@ from worker.feedback.models import contact_key
 from worker.store import embedded_redis
 from worker.store.engine import ensure_schema, upgrade
 from worker.store.private_files import UMASK, make_home
+from worker.store.states import WriteState
 from worker.store.tables import contact_numbers
 from worker.suppression import confirm_links
 from worker.sync.runs import lifecycle, report
@@ -305,7 +306,7 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
     for result in results:
         connector = ctx.connector(result["connector"])
         picked = []
-        for write in report.writes_of(ctx, result["run"], ("done",), 400):
+        for write in report.writes_of(ctx, result["run"], (WriteState.DONE,), 400):
             for key, status in write.after.items():
                 field = key.removeprefix("status/")
                 if key != field and isinstance(status, str) and seen[status] < _EXAMPLES:

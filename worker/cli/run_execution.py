@@ -14,6 +14,7 @@ from config.throttle import at_most_every
 from worker.cli.base import stoppable
 from worker.cli.output import console
 from worker.cli.output.runs import show_result
+from worker.store.states import RunState
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -134,7 +135,7 @@ def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
         )
     if last is None:
         return "stopped before a run began; run the command again"
-    if last.state == "done":
+    if last.state == RunState.DONE:
         return (
             f"stopped: run {last.id} is done, but the steps after it did not begin; run the "
             "command again"

@@ -21,6 +21,7 @@ from worker.feedback.consent_state import LIFTED_BY
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys, number_aliases
+from worker.store.states import WriteState
 from worker.store.tables import contacts, deliveries, feedback, writes
 
 _JUST_BEFORE = timedelta(microseconds=1)
@@ -97,7 +98,9 @@ def _last_recorded(connection: Connection, names: Collection[str]) -> dict[str, 
     for row in connection.execute(indexed):
         recorded[contact_key(connector, row.object, row.record_id)] = row.checked_at
     written = sa.select(w.object, w.record_id, w.before, w.after, w.at).where(
-        w.connector == connector, any_of(w.record_id, ids), w.state.in_(("pending", "done"))
+        w.connector == connector,
+        any_of(w.record_id, ids),
+        w.state.in_((WriteState.PENDING, WriteState.DONE)),
     )
     for write in connection.execute(written):
         key = contact_key(connector, write.object, write.record_id)

@@ -25,6 +25,7 @@ from worker.feedback.sources import call_outcomes
 from worker.ops.check import Check, warning
 from worker.store import embedded_redis, heartbeat, private_files, setbacks
 from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
+from worker.store.states import RunState
 from worker.store.tables import contacts, failures, runs
 from worker.sync.runs import crm_quota, removal_holds
 
@@ -194,7 +195,7 @@ def check_work(ctx: Context) -> Iterator[Check]:
     with ctx.store.read() as connection:
         paused = connection.execute(
             sa.select(runs.c.id, runs.c.connector).where(
-                runs.c.state == "paused", runs.c.opened_at < now - LONG_PAUSE
+                runs.c.state == RunState.PAUSED, runs.c.opened_at < now - LONG_PAUSE
             )
         ).all()
         failing = connection.execute(

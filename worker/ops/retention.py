@@ -7,6 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.store.states import RunState
 from worker.store.tables import (
     absent_records,
     alerts,
@@ -92,7 +93,7 @@ def _runs(ctx: Context, age: timedelta) -> int:
         return 0
     old = sa.select(runs.c.id).where(
         runs.c.finished_at < ctx.now() - age,
-        runs.c.state.in_(("done", "cancelled", "failed", "stopped")),
+        runs.c.state.in_((RunState.DONE, RunState.CANCELLED, RunState.FAILED, RunState.STOPPED)),
     )
     with ctx.store.write() as connection:
         ids = list(connection.scalars(old.limit(500)))

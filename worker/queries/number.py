@@ -12,6 +12,7 @@ from worker.feedback.report_log import has_erasures
 from worker.phones import facts
 from worker.phones.plan_changes import equal_forms
 from worker.store.pseudonyms import number_aliases
+from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, feedback, writes
 from worker.verification import spend_report
 from worker.verification.answer_cache import history
@@ -160,7 +161,7 @@ def _writes(connection: Connection, number: str) -> list[dict[str, Any]]:
                 writes.c.record_id == records.c.record_id,
             ),
         )
-        .where(writes.c.state.in_(("done", "failed")))
+        .where(writes.c.state.in_((WriteState.DONE, WriteState.FAILED)))
         .subquery()
     )
     query = sa.select(theirs).order_by(sa.literal_column("+id").desc()).limit(LIMIT)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from config.errors import HygieneError
 from worker.context import Context
 from worker.queries.number import LIMIT, number_details
+from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, failures, writes
 from worker.suppression import evidence
 
@@ -108,7 +109,10 @@ def _load_record(
         contact = connection.execute(sa.select(contacts).where(is_record(contacts))).one_or_none()
         written = connection.execute(
             sa.select(writes)
-            .where(is_record(writes), w.state.in_(("done", "failed", "pending")))
+            .where(
+                is_record(writes),
+                w.state.in_((WriteState.DONE, WriteState.FAILED, WriteState.PENDING)),
+            )
             .order_by(w.id.desc())
             .limit(LIMIT)
         ).all()

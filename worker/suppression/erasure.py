@@ -25,6 +25,7 @@ from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.changed_records import record as note_touched
 from worker.store.pseudonyms import ERASED_PREFIX, Keys
+from worker.store.states import PageState
 from worker.store.tables import (
     app_state,
     changed_records,
@@ -230,7 +231,7 @@ def _erase_payloads(connection: Connection, record_id: str) -> int:
     """Erase the record from pages that wait: they read it again when they are processed."""
     count = 0
     query = sa.select(pages.c.id, pages.c.payload).where(
-        pages.c.state == "stored", pages.c.payload.is_not(None)
+        pages.c.state == PageState.STORED, pages.c.payload.is_not(None)
     )
     needle = record_id.encode()
     for row in connection.execute(query):

@@ -21,6 +21,7 @@ from worker.feedback.models import contact_key
 from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
+from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, merged_records, writes
 from worker.sync import contact_index
 
@@ -221,7 +222,7 @@ def _pending_flags(
         w.connector == connector,
         w.object == object_name,
         w.record_id == record_id,
-        w.state == "pending",
+        w.state == WriteState.PENDING,
     )
     return {
         flag: True

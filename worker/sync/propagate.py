@@ -21,6 +21,7 @@ from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.feedback import rechecks
 from worker.store import changed_records, outbox
+from worker.store.states import RunState
 from worker.sync import workflow_callbacks
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle, reader_lease
@@ -135,7 +136,7 @@ def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -
             if at > now:
                 return None
             # "done": its worker died before it was settled.
-            done = lifecycle.load(ctx, run_id).state == "done"
+            done = lifecycle.load(ctx, run_id).state == RunState.DONE
             return run_id if done else lifecycle.resume(ctx, run_id).id
         if not due:
             return None

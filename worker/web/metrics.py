@@ -18,6 +18,7 @@ from worker.context import Context
 from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis, heartbeat, set_aside
 from worker.store.outbox import DeliveryState
+from worker.store.states import PageState, RunState
 from worker.store.tables import (
     alerts,
     daily_counts,
@@ -69,7 +70,7 @@ class _Tables(Collector):
             active = _gauge("runs_active", "Runs under way or paused", "connector", "state")
             for name, state, count in connection.execute(
                 sa.select(c.connector, c.state, sa.func.count())
-                .where(c.state.in_(("running", "paused")))
+                .where(c.state.in_((RunState.RUNNING, RunState.PAUSED)))
                 .group_by(c.connector, c.state)
             ):
                 active.add_metric([name, state], count)
@@ -124,11 +125,11 @@ class _Tables(Collector):
                     spent.add_metric([cap["name"]], cap["used"] / cap["cap"])
             yield spent
             parked = sa.select(sa.func.count()).where(
-                pages.c.state == "parked", pages.c.stored_at > now - timedelta(days=1)
+                pages.c.state == PageState.PARKED, pages.c.stored_at > now - timedelta(days=1)
             )
             waiting_pages = sa.select(sa.func.count()).where(
-                pages.c.state == "stored",
-                pages.c.run_id.in_(sa.select(runs.c.id).where(runs.c.state == "running")),
+                pages.c.state == PageState.STORED,
+                pages.c.run_id.in_(sa.select(runs.c.id).where(runs.c.state == RunState.RUNNING)),
             )
             for name, text, query in (
                 ("pages_waiting", "Pages of contacts that were read and are not done",

@@ -29,6 +29,7 @@ from worker.feedback import crm_flags
 from worker.leases import is_alive
 from worker.store import changed_records
 from worker.store.array_param import any_of
+from worker.store.states import RunState, WriteState
 from worker.store.tables import pages, runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
@@ -149,8 +150,8 @@ def _concurrent_writes(
             any_of(w.record_id, ids),
             w.run_id != run.id,
             sa.or_(
-                w.state == "pending",
-                sa.and_(w.state == "done", w.at >= since, any_of(w.record_id, changed)),
+                w.state == WriteState.PENDING,
+                sa.and_(w.state == WriteState.DONE, w.at >= since, any_of(w.record_id, changed)),
             ),
         )
         .order_by(w.id)
@@ -165,7 +166,7 @@ def _concurrent_writes(
 
 
 def _with_write(ctx: Context, before: ConcurrentWrites, row: Any) -> ConcurrentWrites:
-    is_pending = row.state == "pending"
+    is_pending = row.state == WriteState.PENDING
     if is_pending and _is_orphaned(ctx, row):
         return replace(before, orphaned=(*before.orphaned, row))
     return replace(before, ids=before.ids | {row.id}, in_flight=before.in_flight or is_pending)
@@ -178,7 +179,7 @@ def _is_orphaned(ctx: Context, row: Any) -> bool:
         and row.lease_expires_at > ctx.now()
         and is_alive(row.owner)
     )
-    return row.run not in (None, "running") and not leased
+    return row.run not in (None, RunState.RUNNING) and not leased
 
 
 def _merge_refetched(

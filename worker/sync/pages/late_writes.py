@@ -26,7 +26,6 @@ from worker.sync.write.crm_writes import Outcome
 
 LATEST = timedelta(minutes=10)
 _LONGEST = 1900  # characters of a CRM's message that are kept
-NOT_APPLIED = "not_applied"  # state of a write that the record did not hold when it was read again
 # Messages of writes whose answer never came, by which they are found again.
 UNANSWERED = "the CRM did not answer; the record was read again"
 ORPHANED = "the run ended before the CRM had answered, and the record does not hold it"

@@ -10,6 +10,7 @@ from config.throttle import at_most_every
 from connectors.records import Contact
 from worker.context import Context
 from worker.leases import is_alive
+from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, runs, writes
 from worker.sync.pages.steps import LeasedPage, PageWork
 from worker.sync.runs import lifecycle
@@ -45,7 +46,7 @@ def claim(
     )
     with ctx.store.write() as connection:
         row = connection.execute(sa.select(*columns).where(c.id == page_id)).one_or_none()
-        if row is None or row.state != "stored":
+        if row is None or row.state != PageState.STORED:
             return None
         leased = row.lease_expires_at is not None and row.lease_expires_at > ctx.now()
         if leased and row.owner != ctx.owner and is_alive(row.owner):
@@ -54,7 +55,7 @@ def claim(
             sa.update(pages)
             .where(
                 pages.c.id == page_id,
-                pages.c.state == "stored",
+                pages.c.state == PageState.STORED,
                 pages.c.owner.is_(None) if row.owner is None else pages.c.owner == row.owner,
                 pages.c.attempts == row.attempts,
             )
@@ -125,7 +126,7 @@ def give_back(ctx: Context, page: LeasedPage) -> None:
     Where writes are pending it counts: whoever takes the page up must check which of them have
     reached the CRM.
     """
-    pending = sa.and_(writes.c.page_id == page.id, writes.c.state == "pending")
+    pending = sa.and_(writes.c.page_id == page.id, writes.c.state == WriteState.PENDING)
     with ctx.store.read() as connection:
         has_pending = connection.execute(sa.select(writes.c.id).where(pending).limit(1)).first()
     release(ctx, page.id, "interrupted", attempts=0 if has_pending else -1)

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from connectors.records import Contact
+from worker.store.states import WriteState
 from worker.store.tables import writes
 from worker.sync.pages import lease, pending_writes
 from worker.sync.pages.steps import LoadedPage, PageWork
@@ -46,7 +47,9 @@ def _resolve_pending_writes(work: PageWork, fetched: Sequence[Contact]) -> None:
     """After a crash: what had not reached the CRM is decided anew."""
     page = work.page
     current = {contact.id: contact.values() for contact in fetched}
-    pending = sa.select(writes).where(writes.c.page_id == page.id, writes.c.state == "pending")
+    pending = sa.select(writes).where(
+        writes.c.page_id == page.id, writes.c.state == WriteState.PENDING
+    )
     with work.ctx.store.write() as connection:
         # Of a record that was not returned, nobody can tell whether it holds what was written.
         rows = [row for row in connection.execute(pending) if row.record_id in current]

@@ -15,9 +15,10 @@ from sqlalchemy.engine import Connection
 
 from connectors.records import Contact, Value
 from worker.store.bulk import chunks, insert
+from worker.store.states import WriteState
 from worker.store.tables import pages, writes
 from worker.sync import contact_index
-from worker.sync.pages.late_writes import NOT_APPLIED, ORPHANED, UNANSWERED
+from worker.sync.pages.late_writes import ORPHANED, UNANSWERED
 from worker.sync.pages.lease import LostLeaseError
 from worker.sync.pages.steps import EvaluatedPage
 
@@ -42,7 +43,7 @@ def record(evaluated: EvaluatedPage) -> None:
             "record_id": update.id,
             "before": _previous_values(contact, update.values),
             "after": dict(update.values),
-            "state": "forecast" if run.dry_run else "pending",
+            "state": WriteState.FORECAST if run.dry_run else WriteState.PENDING,
             "at": now,
         }
         for update, contact in zip(evaluated.updates, evaluated.updated, strict=True)
@@ -80,7 +81,7 @@ def resolve(
         if values is None or not _was_applied(values, row.after):
             not_applied.append(row.id)
             continue
-        done = {"state": "done", "message": UNANSWERED}
+        done = {"state": WriteState.DONE, "message": UNANSWERED}
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**done))
         contact_index.remember_flags(connection, connector, object_name, row.record_id, row.after)
     return not_applied
@@ -92,8 +93,8 @@ def mark_not_applied(connection: Connection, not_applied: Sequence[int]) -> None
     for some in chunks(not_applied):
         connection.execute(
             sa.update(writes)
-            .where(writes.c.id.in_(some), writes.c.state == "pending")
-            .values(state=NOT_APPLIED, message=UNANSWERED)
+            .where(writes.c.id.in_(some), writes.c.state == WriteState.PENDING)
+            .values(state=WriteState.NOT_APPLIED, message=UNANSWERED)
         )
 
 
@@ -102,8 +103,8 @@ def mark_failed(connection: Connection, not_applied: Sequence[int]) -> None:
     for some in chunks(not_applied):
         connection.execute(
             sa.update(writes)
-            .where(writes.c.id.in_(some), writes.c.state == "pending")
-            .values(state="failed", kind="other", message=ORPHANED)
+            .where(writes.c.id.in_(some), writes.c.state == WriteState.PENDING)
+            .values(state=WriteState.FAILED, kind="other", message=ORPHANED)
         )
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from worker.context import Context
 from worker.store.array_param import any_of
 from worker.store.machine_faults import place
+from worker.store.states import PageState
 from worker.store.tables import pages, writes
 from worker.sync.pages import failures
 from worker.sync.pages.failures import Failure
@@ -24,7 +25,9 @@ def split(ctx: Context, run: Run, page: LeasedPage) -> list[int]:
     nothing where so much of the run was quarantined already that the fault is not one record's.
     """
     middle = len(page.ids) // 2
-    parked = sa.select(sa.func.count()).where(pages.c.run_id == run.id, pages.c.state == "parked")
+    parked = sa.select(sa.func.count()).where(
+        pages.c.run_id == run.id, pages.c.state == PageState.PARKED
+    )
     with ctx.store.write() as connection:
         if (connection.scalar(parked) or 0) >= MAX_SINGLE_RECORDS:
             return []
@@ -55,7 +58,7 @@ def quarantine(ctx: Context, run: Run, page: LeasedPage, error: Exception) -> No
             sa.update(pages)
             .where(pages.c.id == page.id)
             .values(
-                state="parked",
+                state=PageState.PARKED,
                 owner=None,
                 lease_expires_at=None,
                 payload=None,

@@ -17,6 +17,7 @@ from worker.feedback.models import ContactIdentity, contact_key
 from worker.store import changed_records, outbox, tables
 from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
+from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, writes
 from worker.suppression import confirm_links
 from worker.sync import contact_index, merge_log
@@ -120,7 +121,7 @@ def _mark_done(
         sa.update(pages)
         .where(pages.c.id == work.page.id)
         .values(
-            state="done",
+            state=PageState.DONE,
             owner=None,
             lease_expires_at=None,
             payload=None,
@@ -151,7 +152,7 @@ def _store_outcomes(
     connection: Connection, work: PageWork, outcomes: Mapping[str, Outcome], missing: MissingRecords
 ) -> None:
     """Resolve the page's pending writes: each is done, failed, or makes no difference any more."""
-    pending = sa.and_(writes.c.page_id == work.page.id, writes.c.state == "pending")
+    pending = sa.and_(writes.c.page_id == work.page.id, writes.c.state == WriteState.PENDING)
     # What a worker that died had left pending makes no difference for a record that is removed. For
     # one that is not visible it stays pending, until the record is read again
     # (`worker.sync.pages.attribution`).
@@ -171,7 +172,11 @@ def _store_outcomes(
                     .values(message=message)
                 )
             continue
-        values: dict[str, Any] = {"state": "failed", "kind": outcome.kind, "message": message}
+        values: dict[str, Any] = {
+            "state": WriteState.FAILED,
+            "kind": outcome.kind,
+            "message": message,
+        }
         row = connection.execute(
             sa.select(writes.c.id, writes.c.before).where(pending, writes.c.record_id == record_id)
         ).one()
@@ -181,13 +186,13 @@ def _store_outcomes(
                 after=outcome.written, before={key: row.before.get(key) for key in outcome.written}
             )
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
-    connection.execute(sa.update(writes).where(pending).values(state="done"))
+    connection.execute(sa.update(writes).where(pending).values(state=WriteState.DONE))
 
 
 def _count_written(connection: Connection, work: PageWork) -> int:
     """Count the records that were written, by this attempt or by an earlier one."""
     query = sa.select(sa.func.count(sa.distinct(writes.c.record_id))).where(
-        writes.c.page_id == work.page.id, writes.c.state == "done"
+        writes.c.page_id == work.page.id, writes.c.state == WriteState.DONE
     )
     return connection.scalar(query) or 0
 

@@ -16,6 +16,7 @@ from worker.context import Context
 from worker.feedback import crm_flags
 from worker.feedback.models import FeedbackKind
 from worker.store.array_param import any_of
+from worker.store.states import WriteState
 from worker.store.tables import feedback, writes
 from worker.suppression import erasure
 from worker.sync.pages import evaluator, reports
@@ -54,7 +55,7 @@ def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags
             w.connector == run.connector,
             w.object == object_name,
             any_of(w.record_id, list(keys)),
-            w.state == "done",
+            w.state == WriteState.DONE,
         )
         .order_by(w.id)
     )

@@ -19,6 +19,7 @@ from worker.segments.isolation import (
     flags_contacts,
 )
 from worker.store import setbacks
+from worker.store.states import RunState
 from worker.store.tables import isolations, runs
 from worker.sync.runs import lifecycle
 from worker.sync.runs.model import RESUMABLE, RunActiveError, RunOptions
@@ -103,7 +104,7 @@ def _record_outcomes(ctx: Context) -> None:
         run = lifecycle.load(ctx, one.run_id)
         if run.state in RESUMABLE:  # the CRM was away: it is tried anew
             _note_run(ctx, one.id, None)
-        if run.state not in ("done", "cancelled"):
+        if run.state not in (RunState.DONE, RunState.CANCELLED):
             continue
         try:
             after = counts_of(ctx, one.connector, one.by, one.value)

@@ -17,6 +17,7 @@ from connectors.records import NO_OWN_WRITES, OwnWriteFilter
 from worker.context import Context
 from worker.store import lost_fields
 from worker.store.bulk import upsert
+from worker.store.states import PageState, RunState
 from worker.store.tables import UtcDateTime, failures, pages, runs, watermarks
 from worker.sync.runs import crm_quota, own_writes, removal_holds, select, stored_pages
 from worker.sync.runs.model import (
@@ -84,7 +85,7 @@ def active(ctx: Context, active_key: str | None = None) -> list[Run]:
     if active_key:
         query = query.where(runs.c.active_key == active_key)
     else:
-        query = query.where(runs.c.state == "running")
+        query = query.where(runs.c.state == RunState.RUNNING)
     with ctx.store.read() as connection:
         return [Run.from_row(row) for row in connection.execute(query)]
 
@@ -169,7 +170,7 @@ def _columns_of(scope: Scope, options: RunOptions) -> dict[str, Any]:
     return {
         "kind": options.kind or ("sync" if scope.streams else "rescan"),
         "scope": scope.as_json(),
-        "state": "running",
+        "state": RunState.RUNNING,
         "dry_run": options.dry_run,
         "force": options.force,
         "read_all": not scope.streams,
@@ -289,7 +290,7 @@ def find_resumable(
     )
     with ctx.store.read() as connection:
         row = connection.execute(query).one_or_none()
-    if row is None or row.state not in ("running", *RESUMABLE):
+    if row is None or row.state not in (RunState.RUNNING, *RESUMABLE):
         return None
     run = Run.from_row(row)
     if full and run.scope.kind != "everything" and not run.active:
@@ -303,11 +304,11 @@ def resume(ctx: Context, run_id: str) -> Run:
     """Set a failed, stopped or paused run to running again, and return it. A run that is running
     though its worker died is returned as it is. Raises `RunActiveError`, `RunOverError`."""
     run = load(ctx, run_id)
-    if run.state == "running":
+    if run.state == RunState.RUNNING:
         if has_live_lease(ctx, run.id):
             raise RunActiveError(run.connector, run)
         return run
-    if run.state not in ("paused", *RESUMABLE):
+    if run.state not in (RunState.PAUSED, *RESUMABLE):
         raise RunOverError(run)
     with ctx.store.write() as connection:
         try:
@@ -315,7 +316,7 @@ def resume(ctx: Context, run_id: str) -> Run:
                 sa.update(runs)
                 .where(runs.c.id == run.id)
                 .values(
-                    state="running",
+                    state=RunState.RUNNING,
                     active_key=None if run.dry_run else _active_key(run.connector, run.kind),
                     error=None,
                     finished_at=None,
@@ -332,20 +333,20 @@ def resume(ctx: Context, run_id: str) -> Run:
 
 def fail(ctx: Context, run_id: str, error: str) -> None:
     """End a run that cannot be continued. Its pages and its cursor are kept for `resume`."""
-    _interrupt(ctx, run_id, "failed", error[:2000])
+    _interrupt(ctx, run_id, RunState.FAILED, error[:2000])
 
 
 def stop(ctx: Context, run_id: str) -> None:
     """End a run whose process a person has stopped. Its pages and its cursor are kept: the next
     sync resumes it, or `resume` does; workers do not by themselves."""
-    _interrupt(ctx, run_id, "stopped", None)
+    _interrupt(ctx, run_id, RunState.STOPPED, None)
 
 
 def _interrupt(ctx: Context, run_id: str, state: str, error: str | None) -> None:
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
-            .where(runs.c.id == run_id, runs.c.state == "running")
+            .where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
             .values(
                 state=state,
                 active_key=None,
@@ -363,20 +364,20 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
     with ctx.store.read() as connection:  # most pages are not the last: no write lock for them
         run, complete = _load_and_check(connection, run_id)
     if not complete:
-        return run.state == "done"
+        return run.state == RunState.DONE
     with ctx.store.write() as connection:
         run, complete = _load_and_check(connection, run_id)
         if not complete:
-            return run.state == "done"
+            return run.state == RunState.DONE
         crm_quota.record(ctx, connection, run.connector)
         last_write = connection.scalar(
             sa.select(sa.func.max(pages.c.wrote_at)).where(pages.c.run_id == run_id)
         )
         ended = connection.execute(
             sa.update(runs)
-            .where(runs.c.id == run_id, runs.c.state == "running")
+            .where(runs.c.id == run_id, runs.c.state == RunState.RUNNING)
             .values(
-                state="done",
+                state=RunState.DONE,
                 active_key=None,
                 finished_at=ctx.now(),
                 last_write_at=sa.func.coalesce(
@@ -386,7 +387,7 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
             )
         )
         if ended.rowcount != 1:
-            return load(ctx, run_id).state == "done"
+            return load(ctx, run_id).state == RunState.DONE
         if run.scope.streams and not run.dry_run:
             _move_watermarks(ctx, connection, run)
     return True
@@ -397,7 +398,9 @@ def _load_and_check(connection: Connection, run_id: str) -> tuple[Run, bool]:
     run = Run.from_row(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
     if not run.active or not run.read_all:
         return run, False
-    pending = sa.select(pages.c.id).where(pages.c.run_id == run_id, pages.c.state == "stored")
+    pending = sa.select(pages.c.id).where(
+        pages.c.run_id == run_id, pages.c.state == PageState.STORED
+    )
     return run, connection.execute(pending.limit(1)).first() is None
 
 

@@ -9,11 +9,12 @@ from typing import Any
 from config.errors import HygieneError
 from connectors.errors import ConnectorError
 from connectors.records import OwnWriteFilter
+from worker.store.states import RunState
 from worker.sync.runs import own_writes, removal_holds
 from worker.sync.runs.scope import Scope
 
 # The states of an ended run that can be resumed from where it stopped.
-RESUMABLE = ("failed", "stopped")
+RESUMABLE = (RunState.FAILED, RunState.STOPPED)
 
 
 class RunActiveError(HygieneError):
@@ -23,7 +24,7 @@ class RunActiveError(HygieneError):
 
     def __init__(self, connector: str, run: Run | None) -> None:
         self.run_id = run.id if run is not None else "?"
-        if run is not None and run.state == "paused":
+        if run is not None and run.state == RunState.PAUSED:
             text = f"run {run.id} is paused; to resume it: hygiene runs resume {run.id}"
         else:
             text = f"run {self.run_id} is under way; to follow it: hygiene runs show {self.run_id}"
@@ -75,7 +76,7 @@ class Run:
     connector: str
     kind: str
     scope: Scope
-    state: str
+    state: RunState
     dry_run: bool
     force: bool
     opened_at: datetime
@@ -99,7 +100,7 @@ class Run:
             row.connector,
             row.kind,
             Scope.from_json(row.scope),
-            row.state,
+            RunState(row.state),
             row.dry_run,
             row.force,
             row.opened_at,
@@ -123,7 +124,7 @@ class Run:
 
     @property
     def active(self) -> bool:
-        return self.state == "running"
+        return self.state == RunState.RUNNING
 
     @property
     def accepts_removals(self) -> bool:

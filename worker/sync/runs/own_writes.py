@@ -24,6 +24,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.records import NO_OWN_WRITES, OwnWriteFilter
 from worker.context import Context
+from worker.store.states import RunState
 from worker.store.tables import pages, runs
 from worker.sync.runs.scope import Scope
 
@@ -105,7 +106,7 @@ def _finished_runs(connection: Connection, connector: str) -> list[_FinishedRun]
         sa.select(runs)
         .where(
             runs.c.connector == connector,
-            runs.c.state == "done",
+            runs.c.state == RunState.DONE,
             runs.c.dry_run.is_(False),
             runs.c.began_at.is_not(None),
         )

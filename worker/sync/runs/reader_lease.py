@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from worker.context import Context
 from worker.leases import is_alive
+from worker.store.states import PageState
 from worker.store.tables import pages, runs
 
 
@@ -76,7 +77,7 @@ def has_live_lease(ctx: Context, run_id: str) -> bool:
         ).one()
         leased = connection.execute(
             sa.select(pages.c.owner, pages.c.lease_expires_at).where(
-                pages.c.run_id == run_id, pages.c.state == "stored", pages.c.owner.is_not(None)
+                pages.c.run_id == run_id, pages.c.state == PageState.STORED, pages.c.owner.is_not(None)
             )
         ).all()
     return any(

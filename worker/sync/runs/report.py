@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from worker.context import Context
 from worker.store.bulk import chunks
 from worker.store.lost_fields import lost_during
+from worker.store.states import PageState, RunState, WriteState
 from worker.store.tables import pages, runs, writes
 from worker.sync.runs import removal_holds
 from worker.sync.runs.lifecycle import load
@@ -44,8 +45,8 @@ def totals(ctx: Context, run_id: str) -> Totals:
         *(
             sa.func.coalesce(sa.func.sum(value), 0)
             for value in (
-                sa.case((c.state != "stored", 1), else_=0),
-                sa.case((c.state == "parked", 1), else_=0),
+                sa.case((c.state != PageState.STORED, 1), else_=0),
+                sa.case((c.state == PageState.PARKED, 1), else_=0),
                 sa.case((c.attempts > 1, c.attempts - 1), else_=0),
                 c.size,
                 c.read,
@@ -74,7 +75,7 @@ def summaries(ctx: Context, listed: Sequence[Run]) -> list[dict[str, Any]]:
     undone = [run.id for run in listed if run.kind == "undo"]
     restored = (
         sa.select(w.run_id, sa.func.count())
-        .where(w.run_id.in_(undone), w.state == "done")
+        .where(w.run_id.in_(undone), w.state == WriteState.DONE)
         .group_by(w.run_id)
     )
     with ctx.store.read() as connection:
@@ -114,7 +115,7 @@ def outcome(state: str, contacts: Mapping[str, int]) -> str:
     'all_failed'
     """
     failed = contacts.get("failed", 0)
-    if state != "done" or not failed:
+    if state != RunState.DONE or not failed:
         return state
     return "all_failed" if failed >= contacts.get("changed", 0) else "done_with_failures"
 
@@ -259,9 +260,9 @@ def run_report(ctx: Context, run_id: str, most: int = 10) -> dict[str, Any]:
             "message": row.message,
             "written": row.after if row.before.keys() == row.after.keys() else {},
         }
-        for row in writes_of(ctx, run_id, ("failed",))
+        for row in writes_of(ctx, run_id, (WriteState.FAILED,))
     ]
-    query = sa.select(pages).where(pages.c.run_id == run_id, pages.c.state == "parked")
+    query = sa.select(pages).where(pages.c.run_id == run_id, pages.c.state == PageState.PARKED)
     with ctx.store.read() as connection:
         parked = [
             {"object": row.object, "page": row.seq, "contacts": row.size, "message": row.error}
@@ -280,7 +281,9 @@ def run_report(ctx: Context, run_id: str, most: int = 10) -> dict[str, Any]:
                 "before": row.before,
                 "after": row.after,
             }
-            for row in writes_of(ctx, run_id, ("done", "forecast", "pending"), most)
+            for row in writes_of(
+                ctx, run_id, (WriteState.DONE, WriteState.FORECAST, WriteState.PENDING), most
+            )
         ],
     }
 
@@ -307,7 +310,7 @@ def fields_written(ctx: Context, run_id: str, most: int = 20_000) -> dict[str, i
     """Which fields a run has written, and how often; of so many writes at most."""
     query = (
         sa.select(writes.c.after)
-        .where(writes.c.run_id == run_id, writes.c.state == "done")
+        .where(writes.c.run_id == run_id, writes.c.state == WriteState.DONE)
         .limit(most)
     )
     found: Counter[str] = Counter()

@@ -13,6 +13,7 @@ from connectors.records import Contact
 from worker.context import Context
 from worker.leases import is_alive
 from worker.store.bulk import chunks
+from worker.store.states import PageState
 from worker.store.tables import pages
 from worker.sync.runs.unchanged import Unchanged
 
@@ -51,7 +52,7 @@ def list_pending(ctx: Context, run_id: str, only_idle: bool = False) -> list[Sto
     works on."""
     query = (
         sa.select(pages.c.id, pages.c.size, pages.c.owner, pages.c.lease_expires_at)
-        .where(pages.c.run_id == run_id, pages.c.state == "stored")
+        .where(pages.c.run_id == run_id, pages.c.state == PageState.STORED)
         .order_by(pages.c.seq)
     )
     now = ctx.now()
@@ -89,7 +90,7 @@ def store_page(
             run_id=run_id,
             seq=seq,
             object=object_name,
-            state="stored",
+            state=PageState.STORED,
             stored_at=ctx.now(),
             attempts=0,
             payload=msgspec.json.encode(Payload(ids, None if contacts is None else list(contacts))),
@@ -124,7 +125,7 @@ def store_unchanged(
             run_id=run_id,
             seq=next_seq(connection, run_id),
             object=object_name,
-            state="done",
+            state=PageState.DONE,
             stored_at=ctx.now(),
             attempts=0,
             size=unchanged.read,

@@ -28,6 +28,7 @@ from worker.store import changed_records, outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.invalidation import invalidate
+from worker.store.states import RunState, WriteState
 from worker.store.tables import runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
@@ -45,7 +46,7 @@ _WHY = {
     "changed": "left alone, because somebody changed them since",
     "report": "left as they are, because a report in force demands it",
 }
-_SENT = ("done", "failed", "pending", late_writes.NOT_APPLIED)  # states of writes
+_SENT = (WriteState.DONE, WriteState.FAILED, WriteState.PENDING, WriteState.NOT_APPLIED)
 _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
@@ -102,7 +103,7 @@ def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: s
     run = run_store.load(ctx, run_id)
     if run.dry_run:
         raise ConnectorError(f"run {run.id} was a dry run: it wrote nothing")
-    if run.active or run.state == "paused":
+    if run.active or run.state == RunState.PAUSED:
         raise ConnectorError(f"run {run.id} is under way; it can be undone once it has ended")
     ctx.connector(run.connector)
     return _open(ctx, run, dry_run, by, why)
@@ -219,7 +220,7 @@ def _resolve_pending_writes(
     pending = sa.select(writes).where(
         w.run_id == work.undoing.id,
         w.object == object_name,
-        w.state == "pending",
+        w.state == WriteState.PENDING,
         any_of(w.record_id, sorted(current)),
     )
     with work.ctx.store.write() as connection:
@@ -246,9 +247,9 @@ def _finish(ctx: Context, result: UndoResult) -> None:
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(runs)
-            .where(runs.c.id == result.run, runs.c.state == "running")
+            .where(runs.c.id == result.run, runs.c.state == RunState.RUNNING)
             .values(
-                state="done",
+                state=RunState.DONE,
                 active_key=None,
                 finished_at=ctx.now(),
                 read_all=True,
@@ -332,7 +333,7 @@ def _keep_lease(ctx: Context, undo_id: str) -> bool:
     with ctx.store.write() as connection:
         renewed = connection.execute(
             sa.update(runs)
-            .where(runs.c.id == undo_id, runs.c.state == "running")
+            .where(runs.c.id == undo_id, runs.c.state == RunState.RUNNING)
             .values(reader_owner=ctx.owner, reader_lease_expires_at=ctx.lease())
         )
     return renewed.rowcount == 1
@@ -348,7 +349,7 @@ def _open(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
                     connector=run.connector,
                     kind="undo",
                     scope=Scope("ids", (run.id,)).as_json(),
-                    state="running",
+                    state=RunState.RUNNING,
                     active_key=None if dry_run else run.connector,
                     dry_run=dry_run,
                     force=False,
@@ -435,7 +436,9 @@ def _written_again(
 
 
 def _reached(row: Any) -> bool:
-    return row.state != "failed" or bool(row.after and row.before.keys() == row.after.keys())
+    return row.state != WriteState.FAILED or bool(
+        row.after and row.before.keys() == row.after.keys()
+    )
 
 
 def _combined(rows: Sequence[Any]) -> _Written:
@@ -484,7 +487,7 @@ def _write(
                         "record_id": update.id,
                         "before": befores[update.id],
                         "after": dict(update.values),
-                        "state": "pending",
+                        "state": WriteState.PENDING,
                         "at": ctx.now(),
                     }
                     for update in updates
@@ -497,13 +500,13 @@ def _write(
             row = sa.and_(
                 writes.c.run_id == result.run,
                 writes.c.record_id == update.id,
-                writes.c.state == "pending",
+                writes.c.state == WriteState.PENDING,
             )
             connection.execute(
                 sa.update(writes)
                 .where(row)
                 .values(
-                    state="done" if outcome.ok else "failed",
+                    state=WriteState.DONE if outcome.ok else WriteState.FAILED,
                     kind=outcome.kind,
                     message=late_writes.message_of(outcome),
                 )

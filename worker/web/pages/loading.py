@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import HTTPException
 
 from worker.context import Context
+from worker.store.states import RunState
 from worker.sync.runs import lifecycle, removal_holds
 from worker.sync.runs.model import NoSuchRunError, Run
 
@@ -28,5 +29,5 @@ def load_holds(ctx: Context, run_id: str) -> list[removal_holds.Hold]:
 
 def may_undo(run: Run, result: Mapping[str, Any]) -> bool:
     """Return whether a run has ended and has written something. `result`: what it came to."""
-    ended = run.state in ("done", "failed", "stopped", "cancelled")
+    ended = run.state in (RunState.DONE, RunState.FAILED, RunState.STOPPED, RunState.CANCELLED)
     return bool(ended and not run.dry_run and result["contacts"]["written"] > 0)

@@ -15,6 +15,7 @@ from connectors.protocol import Connector
 from connectors.records import Contact, Merge, Purpose, Update
 from worker.context import Context
 from worker.decisions import Decision
+from worker.decisions.model import BAD_STATUSES
 from worker.feedback.report_log import ReportSet
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages.changed_readings import ChangedReadings
@@ -40,8 +41,6 @@ class Rewrites:
 
 # How the updates of a page are written: by themselves, or with those of other pages.
 Write = Callable[[Connector, Sequence[Update], Callable[[], None]], Written]
-
-BAD_STATUSES = ("invalid", "wrong_number", "unreachable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,18 +85,18 @@ def _erased_keys_are_new() -> None:
 
 def _lists_know_no_hashes() -> None:
     """The list does not follow what is said of a number that was erased."""
-    from worker.suppression import suppressions
+    from worker.suppression import from_reports
 
-    follow, names = suppressions.recompute, suppressions.number_aliases
+    follow, names = from_reports.recompute, from_reports.number_aliases
 
     def blindly(*args: Any) -> None:
-        suppressions.number_aliases = lambda _keys, numbers, _erased: {one: one for one in numbers}
+        from_reports.number_aliases = lambda _keys, numbers, _erased: {one: one for one in numbers}
         try:
             follow(*args)
         finally:
-            suppressions.number_aliases = names
+            from_reports.number_aliases = names
 
-    suppressions.recompute = blindly
+    from_reports.recompute = blindly
 
 
 def _one_flag_opens_all() -> None:

@@ -139,7 +139,7 @@ def suppressions_import(
 ) -> None:  # fmt: skip
     """Import a do-not-contact list: one number per line, or a table. Millions of rows are fine."""
     from worker.feedback.sources import files as lists
-    from worker.suppression import suppressions as suppress
+    from worker.suppression import imported_lists
 
     with open_context() as ctx, lists.open_refusals(refused) as bad:
         with console.progress() as bar:
@@ -148,7 +148,7 @@ def suppressions_import(
                 file, column, country, bad, lambda size: bar.advance(task, size), layout
             )
             chosen = " ".join(sorted(channels)) or "call text"
-            done = suppress.import_list(ctx, numbers, name or file.stem, chosen)
+            done = imported_lists.import_list(ctx, numbers, name or file.stem, chosen)
         told = {} if later else propagate_now(ctx)
     found = {"added": done.added, "known": done.known, "refused": bad.count, "held": done.held,
              **told}  # fmt: skip

@@ -7,7 +7,7 @@ The way of a report, step by step. Each step is committed before the next one be
    flags that a CRM user changed.
 2. Store: `worker.feedback.report_log.store`, once, by idempotency key. Then the sender gets its
    answer, and the queue is told (`worker.web.notify`).
-3. Apply: `apply_pending` here, with `worker.suppression.suppressions.recompute`.
+3. Apply: `apply_pending` here, with `worker.suppression.from_reports.recompute`.
 4. Enqueue: `worker.store.outbox.enqueue`, one delivery for each report and CRM.
 5. Deliver: `worker.sync.propagate` claims the deliveries of a CRM (`outbox.claimable`,
    `outbox.claim`) for a run over the records that hold the numbers.
@@ -39,7 +39,8 @@ from worker.store.bulk import chunks
 from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
 from worker.store.tables import contact_numbers, contacts, feedback
-from worker.suppression import suppressions
+from worker.suppression import from_reports
+from worker.suppression.receivers import crms_to_notify
 
 _BATCH_SIZE = 500
 
@@ -57,7 +58,7 @@ def apply_pending(ctx: Context) -> None:
             if not rows:
                 return
             reports, now = [report_from_row(row) for row in rows], ctx.now()
-            suppressions.recompute(connection, reports, rules, ctx.keys)
+            from_reports.recompute(connection, reports, rules, ctx.keys)
             _follow_to_present_numbers(ctx, connection, reports, rules)
             _requeue_contacts(connection, reports, now)
             outbox.enqueue(connection, _outbox_items(ctx, reports), now)
@@ -165,7 +166,7 @@ def _concerns_every_record(report: Feedback) -> bool:
 def _connectors_to_tell(ctx: Context, report: Feedback) -> tuple[str, ...]:
     """Return the CRMs to be told. A report about one record concerns its CRM alone; a list on disk
     learns of it in its next run."""
-    crms = [name for name in ctx.settings.active_connectors if name != "csv"]
+    crms = crms_to_notify(ctx)
     if report.scope == "contact":
         return tuple(name for name in crms if report.contact.startswith(f"{name}/"))
-    return tuple(crms)
+    return crms

@@ -50,6 +50,7 @@ from worker.store.tables import (
     verifications,
     writes,
 )
+from worker.suppression import from_reports
 from worker.suppression import suppressions as suppress
 
 _ERASED = "erased on request"
@@ -248,7 +249,9 @@ def _erase_payloads(connection: Connection, record_id: str) -> int:
 
 def _erase_number(ctx: Context, connection: Connection, number: str, done: ErasureCounts) -> None:
     erased = ctx.keys.erased_number(number)
-    suppress.recompute_numbers(connection, [number], rules_from_settings(ctx.settings), ctx.keys)
+    from_reports.recompute_numbers(
+        connection, [number], rules_from_settings(ctx.settings), ctx.keys
+    )
     for table, name in ((verifications, "verifications"), (lookups, "lookups")):
         if table is lookups:  # what was spent stays known
             changed = connection.execute(

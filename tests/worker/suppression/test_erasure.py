@@ -20,6 +20,7 @@ from worker.feedback.models import Feedback
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.queries.number import number_details
 from worker.store.tables import deliveries, feedback, reviews, suppressions
+from worker.suppression import imported_lists
 from worker.suppression import suppressions as suppress
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact, erase_number
@@ -118,18 +119,18 @@ class TestARetryOfWhatWasSaidBefore:
 
     @pytest.mark.parametrize("name", [f"{NUMBER} campaign", f"{NUMBER} " * 6, "(415) 555-2671"])
     def test_is_on_no_list_whose_name_holds_the_number(self, ctx: Context, name: str) -> None:
-        suppress.import_list(ctx, [NUMBER], name)
+        imported_lists.import_list(ctx, [NUMBER], name)
         erase_number(ctx, NUMBER, "an admin")
-        done = suppress.import_list(ctx, [NUMBER], name)
+        done = imported_lists.import_list(ctx, [NUMBER], name)
         assert (done.added, done.known) == (0, 1)
         kept = str([one.as_json() for one in suppress.list_suppressions(ctx, NUMBER)])
         assert "5552671" not in kept
         assert "555-2671" not in kept
 
     def test_of_a_list_adds_nothing_and_does_not_bring_the_number_back(self, ctx: Context) -> None:
-        suppress.import_list(ctx, [NUMBER, OTHER], "registry")
+        imported_lists.import_list(ctx, [NUMBER, OTHER], "registry")
         erase_number(ctx, NUMBER, "an admin")
-        done = suppress.import_list(ctx, [NUMBER, OTHER], "registry")
+        done = imported_lists.import_list(ctx, [NUMBER, OTHER], "registry")
         assert (done.added, done.known) == (0, 2)
         with ctx.store.read() as connection:
             for table in (suppressions, deliveries, feedback):
@@ -142,7 +143,7 @@ class TestAnOptInAfterAnErasure:
 
     def test_lifts_everywhere(self, ctx: Context, crm: Crm, contact_id: str, sync: Sync) -> None:
         report(ctx, "opt_out", at=ctx.now() - timedelta(days=2))
-        suppress.import_list(ctx, [NUMBER], "registry")
+        imported_lists.import_list(ctx, [NUMBER], "registry")
         erase_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         assert crm.get(contact_id, "do_not_contact") is True
@@ -175,7 +176,7 @@ class TestAnOptInAfterAnErasure:
     def test_for_one_channel_leaves_the_other(
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
-        suppress.import_list(ctx, [NUMBER], "registry")
+        imported_lists.import_list(ctx, [NUMBER], "registry")
         erase_number(ctx, NUMBER, "an admin")
         sync(ctx, crm.name, "everything")
         report(ctx, "opt_in", channels=["call"])
@@ -286,7 +287,7 @@ class TestAnExceptionForOnePerson:
         assert [one.lifted_at is None for one in entries(ctx, stop)] == [True]
 
     def test_takes_it_off_no_list(self, ctx: Context, crm: Crm, contact_id: str) -> None:
-        suppress.import_list(ctx, [NUMBER], "registry")
+        imported_lists.import_list(ctx, [NUMBER], "registry")
         contact = ContactRef(connector=crm.name, object=crm.object, id=contact_id)  # type: ignore[arg-type]
         report(ctx, "opt_in", contact=contact, key="1", at=ctx.now() + timedelta(hours=1))
         erase_number(ctx, NUMBER, "an admin")

@@ -29,6 +29,7 @@ from worker.queue import dedupe
 from worker.store import changed_records
 from worker.store import outbox as delivering
 from worker.store.tables import deliveries, feedback, pages, suppressions, writes
+from worker.suppression import imported_lists
 from worker.suppression import suppressions as suppress
 from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.sync import propagate as propagation
@@ -725,7 +726,7 @@ class TestAList:
     def test_flags_those_who_are_on_it_and_those_who_come_later(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
-        done = suppress.import_list(ctx, [NUMBER, OTHER], "national registry", "call")
+        done = imported_lists.import_list(ctx, [NUMBER, OTHER], "national registry", "call")
         assert (done.added, done.held) == (2, 1)
         deliver_reports(ctx)
         for crm in crms:
@@ -739,7 +740,7 @@ class TestAList:
     def test_of_one_channel_says_nothing_of_the_other_whatever_it_is_called(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [NUMBER], "no sms", "text")
+        imported_lists.import_list(ctx, [NUMBER], "no sms", "text")
         deliver_reports(ctx)
         for crm in crms:
             assert crm.get(contact_ids[crm.name], "do_not_text") is True
@@ -747,14 +748,14 @@ class TestAList:
 
     def test_with_a_long_name_loses_no_number(self, ctx: Context) -> None:
         numbers = [f"+1415555{n}" for n in range(2000, 2020)]
-        assert suppress.import_list(ctx, numbers, "a list " * 40).added == 20
+        assert imported_lists.import_list(ctx, numbers, "a list " * 40).added == 20
         assert len(suppress.list_suppressions(ctx)) == 20
 
     def test_that_is_imported_again_adds_nothing(
         self, ctx: Context, contact_ids: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [NUMBER], "a list")
-        again = suppress.import_list(ctx, [NUMBER, OTHER], "a list")
+        imported_lists.import_list(ctx, [NUMBER], "a list")
+        again = imported_lists.import_list(ctx, [NUMBER, OTHER], "a list")
         assert (again.added, again.known) == (1, 1)
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(suppressions)) == 2
@@ -762,7 +763,7 @@ class TestAList:
     def test_loses_a_number_by_an_opt_in(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [NUMBER], "a list")
+        imported_lists.import_list(ctx, [NUMBER], "a list")
         deliver_reports(ctx)
         store_report(ctx, "opt_in")
         deliver_reports(ctx)
@@ -777,7 +778,7 @@ class TestAnEntryOfAListThatAnAdminLifts:
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str], sync: Sync
     ) -> None:
         store_report(ctx, "opt_out")
-        suppress.import_list(ctx, [NUMBER], "a list")
+        imported_lists.import_list(ctx, [NUMBER], "a list")
         deliver_reports(ctx)
         (entry,) = suppress.list_suppressions(ctx, NUMBER, reason="list")
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
@@ -788,8 +789,8 @@ class TestAnEntryOfAListThatAnAdminLifts:
             assert crm.get(contact_ids[crm.name], "do_not_contact") is True
 
     def test_leaves_other_lists(self, ctx: Context) -> None:
-        suppress.import_list(ctx, [NUMBER], "a list")
-        suppress.import_list(ctx, [NUMBER], "another list", "call")
+        imported_lists.import_list(ctx, [NUMBER], "a list")
+        imported_lists.import_list(ctx, [NUMBER], "another list", "call")
         entry = suppress.list_suppressions(ctx, NUMBER, reason="list")[0]
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver_reports(ctx)
@@ -798,7 +799,7 @@ class TestAnEntryOfAListThatAnAdminLifts:
     def test_is_lifted_in_the_crms_and_no_report_is_made_of_it(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [NUMBER], "a list")
+        imported_lists.import_list(ctx, [NUMBER], "a list")
         deliver_reports(ctx)
         (entry,) = suppress.list_suppressions(ctx, NUMBER)
         lifted = suppress.lift(ctx, entry.id, "an admin", "the wrong file")
@@ -810,12 +811,12 @@ class TestAnEntryOfAListThatAnAdminLifts:
     def test_stays_lifted_by_later_reports_and_by_the_same_list(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]
     ) -> None:
-        suppress.import_list(ctx, [NUMBER], "a list")
+        imported_lists.import_list(ctx, [NUMBER], "a list")
         (entry,) = suppress.list_suppressions(ctx, NUMBER)
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         store_report(ctx, "confirmed")
         deliver_reports(ctx)
-        assert suppress.import_list(ctx, [NUMBER], "a list").known == 1
+        assert imported_lists.import_list(ctx, [NUMBER], "a list").known == 1
         deliver_reports(ctx)
         assert suppress.list_suppressions(ctx, NUMBER) == []
         assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms)

@@ -14,7 +14,7 @@ from fixture_types import Serve, Sync
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.segments import counters
-from worker.suppression import suppressions
+from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
@@ -224,7 +224,7 @@ class TestSuppressions:
         assert api.call("POST", "/suppressions", odd).status_code == 422
 
     def test_come_in_parts(self, api: Api, ctx: Context) -> None:
-        suppressions.import_list(ctx, [f"+1415555{n:04}" for n in range(2000, 2025)], "a list")
+        imported_lists.import_list(ctx, [f"+1415555{n:04}" for n in range(2000, 2025)], "a list")
         first = api.call("GET", "/suppressions?limit=20").json()
         rest = api.call("GET", f"/suppressions?limit=20&after={first['after']}").json()
         assert len(first["suppressions"]) == 20
@@ -232,7 +232,7 @@ class TestSuppressions:
         assert rest["after"] is None
 
     def test_are_exported_for_other_tools(self, api: Api, ctx: Context) -> None:
-        suppressions.import_list(ctx, [NUMBER], "a list", "call")
+        imported_lists.import_list(ctx, [NUMBER], "a list", "call")
         lines = api.call("GET", "/suppressions/export?channel=call").text.splitlines()
         assert lines[0] == "number,channels,reason,contact,source,since"
         assert lines[1].startswith(f"{NUMBER},call,list,,a list,")

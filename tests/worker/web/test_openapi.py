@@ -18,7 +18,7 @@ from config.settings import Settings
 from worker.context import Context
 from worker.feedback import intake
 from worker.segments import counters, isolation
-from worker.suppression import suppressions
+from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.web import openapi
 
@@ -64,7 +64,7 @@ def test_real_answers_are_as_described(serve: Serve, ctx: Context, crm: Crm, syn
     crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
     run = sync(ctx, crm.name)["run"]
     suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
-    suppressions.import_list(ctx, [NUMBER], "a list")
+    imported_lists.import_list(ctx, [NUMBER], "a list")
     intake.receive_twilio_sms(
         ctx, {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
     )

@@ -77,7 +77,9 @@ def has_live_lease(ctx: Context, run_id: str) -> bool:
         ).one()
         leased = connection.execute(
             sa.select(pages.c.owner, pages.c.lease_expires_at).where(
-                pages.c.run_id == run_id, pages.c.state == PageState.STORED, pages.c.owner.is_not(None)
+                pages.c.run_id == run_id,
+                pages.c.state == PageState.STORED,
+                pages.c.owner.is_not(None),
             )
         ).all()
     return any(

@@ -28,7 +28,7 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback, contact_key
 from worker.store.engine import upgrade
 from worker.store.tables import feedback, merged_records, metadata
-from worker.suppression import suppressions
+from worker.suppression import imported_lists
 from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync import hubspot_events, merge_log
 from worker.sync.pages import flag_reports, process, results, runner
@@ -468,7 +468,7 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         one, two = pair
-        suppressions.import_list(ctx, [NUMBER], "stopped by sms", channels="text")
+        imported_lists.import_list(ctx, [NUMBER], "stopped by sms", channels="text")
         deliver_reports(ctx, crm.name)
         assert not crm.get(one, "do_not_call")
         survivor = merge(crm, one, two)

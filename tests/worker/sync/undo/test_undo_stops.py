@@ -14,7 +14,7 @@ from crms import Crm
 from fixture_types import Sync
 
 from worker.context import Context
-from worker.suppression import suppressions
+from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_number
 from worker.sync.propagate import propagate
@@ -103,7 +103,7 @@ class TestAnUndo:
     def test_of_a_sync_that_flagged_an_imported_list_leaves_the_flags(
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
     ) -> None:
-        suppressions.import_list(ctx, [NUMBER], "registry", "call")
+        imported_lists.import_list(ctx, [NUMBER], "registry", "call")
         done = undo(ctx, sync(ctx, crm.name, "everything")["run"])
         assert crm.get(contact_id, "do_not_call") is True
         assert "do_not_call" in skipped_fields(done)

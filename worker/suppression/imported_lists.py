@@ -1,0 +1,97 @@
+"""Import do-not-contact lists, such as a registry: numbers that are suppressed while listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+import sqlalchemy as sa
+from phonenumbers import PhoneNumberMatcher
+
+from worker.context import Context
+from worker.feedback import report_log
+from worker.feedback.models import SuppressionReason
+from worker.store import outbox
+from worker.store.bulk import chunks, insert
+from worker.store.invalidation import invalidate
+from worker.store.outbox import OutboxItem
+from worker.store.pseudonyms import number_aliases
+from worker.store.tables import suppressions
+from worker.suppression.receivers import crms_to_notify
+
+_MAX_LIST_NAME = 80  # characters
+_IMPORT_BATCH = 5000  # numbers that are stored in one transaction
+
+
+@dataclass
+class ImportResult:
+    """What became of a list: new entries, those that were on it already, and refused lines."""
+
+    added: int = 0
+    known: int = 0
+    refused: int = 0
+    held: int = 0  # of the new ones, those that some contact holds
+
+
+def import_list(
+    ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text", evidence: str = ""
+) -> ImportResult:
+    """Put numbers (E.164) on the list `name`, streaming.
+
+    To repeat it adds nothing, and does not bring back an entry that was lifted. The queue flags
+    whoever holds one of them now; contacts that come later are flagged by their sync.
+    """
+    name = _mask_numbers(name)[:_MAX_LIST_NAME]
+    result = ImportResult()
+    now, keys = ctx.now(), ctx.keys
+    stream = iter(numbers)
+    text = evidence or f"on the list {name}"
+    while batch := list(dict.fromkeys(islice(stream, _IMPORT_BATCH))):
+        with ctx.store.write() as connection:
+            names = number_aliases(keys, batch, report_log.has_erasures(connection))
+            listed_as = {list_key(name, kept_as): of for kept_as, of in names.items()}
+            known: set[str] = set()
+            for chunk in chunks(list(listed_as)):
+                listed = sa.select(suppressions.c.key).where(suppressions.c.key.in_(chunk))
+                known.update(*(listed_as[key] for key in connection.scalars(listed)))
+            new = [number for number in batch if number not in known]
+            rows = [
+                {
+                    "key": list_key(name, number),
+                    "number": number,
+                    "contact": "",
+                    "person": "",
+                    "channels": channels,
+                    "reason": SuppressionReason.LIST,
+                    "source": name,
+                    "evidence": text,
+                    "since": now,
+                    "lifted_by": "",
+                    "lifted_why": "",
+                }
+                for number in new
+            ]
+            insert(connection, suppressions, rows)
+            in_index = outbox.held_by_anybody(connection, new)
+            invalidate(connection, in_index)
+            crms = crms_to_notify(ctx)
+            items = [OutboxItem(list_key(name, number), number, crms, now) for number in in_index]
+            outbox.enqueue(connection, items, now)
+        result.added += len(new)
+        result.known += len(batch) - len(new)
+        result.held += len(in_index)
+    return result
+
+
+def _mask_numbers(name: str) -> str:
+    """Return a list's name without phone numbers, which an erasure could not take out
+    of every row."""
+    for match in reversed(list(PhoneNumberMatcher(name, "US"))):
+        name = f"{name[: match.start]}(number){name[match.end :]}"
+    return name
+
+
+def list_key(name: str, number: str) -> str:
+    """Return the key by which an entry of a list counts once."""
+    return f"list:{name}:{number}"

@@ -25,7 +25,7 @@ from worker.feedback.consent_state import Rules, apply_lifts
 from worker.feedback.models import Feedback
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.store.tables import contacts, feedback
-from worker.suppression import suppressions
+from worker.suppression import from_reports, suppressions
 from worker.suppression.apply_reports import apply_pending
 
 CLEARED = dict.fromkeys(STOP_FLAGS, False)
@@ -392,7 +392,7 @@ def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Con
         return apply_lifts(report, later, rules)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(suppressions, "apply_lifts", counted)
+        patch.setattr(from_reports, "apply_lifts", counted)
         apply_pending(ctx)
     assert len(suppressions.list_suppressions(ctx, limit=2000)) == 1500
     assert compared == []

@@ -8,5 +8,8 @@ _FILE = "csv"
 
 
 def crms_to_notify(ctx: Context) -> tuple[str, ...]:
-    """Return the CRMs to which reports are delivered; a list on disk is told by its next run."""
+    """Return the CRMs to which reports are delivered.
+
+    A list on disk learns of them in its next run.
+    """
     return tuple(name for name in ctx.settings.active_connectors if name != _FILE)

@@ -20,7 +20,7 @@ from worker.context import Context
 from worker.phones.plan_changes import equal_forms
 from worker.queries.number import number_details
 from worker.store.pseudonyms import number_aliases
-from worker.suppression import suppressions
+from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_number
 from worker.verification.answer_cache import load_answers, put_answers
@@ -91,11 +91,11 @@ def test_what_a_list_holds_of_the_old_one_counts(
 ) -> None:
     release(ctx, {})
     sync(ctx, crm.name, "everything")
-    suppressions.import_list(ctx, [OLD], "do not call")
+    imported_lists.import_list(ctx, [OLD], "do not call")
     deliver_reports(ctx, crm.name)
     assert status(crm, contact_id) == "do_not_contact"
     apply_pending(ctx)
-    assert suppressions.import_list(ctx, [TODAY], "do not call").added == 0
+    assert imported_lists.import_list(ctx, [TODAY], "do not call").added == 0
 
 
 def test_an_answer_that_was_paid_for_serves_both(ctx: Context) -> None:

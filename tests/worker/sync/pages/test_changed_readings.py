@@ -20,7 +20,7 @@ from reports import deliver_reports, store_report, stored_reports
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store.tables import contact_numbers, former_readings
-from worker.suppression import suppressions
+from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_number
 from worker.sync.propagate import propagate
@@ -117,7 +117,7 @@ class TestWhoSaidNo:
     def test_on_a_list_is_not_called(
         self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
     ) -> None:
-        suppressions.import_list(ctx, [INVENTED], "do not call", "call")
+        imported_lists.import_list(ctx, [INVENTED], "do not call", "call")
         release(ctx, NOW)
         sync(ctx, crm.name, "everything")
         apply_pending(ctx)

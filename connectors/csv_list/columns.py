@@ -45,6 +45,17 @@ _COUNTRY = re.compile(
 _ID = re.compile(r"^(record |contact |lead |customer |user )?(id|uuid|guid|key|number)$", re.I)
 _SOURCE = re.compile(r"^(lead |original |traffic )?source$", re.IGNORECASE)
 _EMAIL = re.compile(r"e-?mail", re.IGNORECASE)
+_STATE = re.compile(
+    r"^(mailing |billing |shipping |home |company )?"
+    r"(state|province|state[/ ]province|state.?(code|name|/region)|bundesland|provincia|estado"
+    r"|província|regione)$",
+    re.IGNORECASE,
+)
+_WEBSITE = re.compile(
+    r"^(company )?(web ?site|web|url|web ?page|home ?page|domain|site web|sitio web|sito web"
+    r"|webseite|strona www|www|сайт)( url)?$",
+    re.IGNORECASE,
+)
 # Columns that `hygiene clean` and the CSV connector add behind a phone column's name.
 ADDED = ("status", "e164", "line type", "extension", "reason")
 _AGAIN = re.compile(r"( \(checked(?: \d+)?\))+$")
@@ -112,8 +123,11 @@ def place_named(header: Sequence[str], wanted: str, option: str, where: str) -> 
 def guess_columns(
     header: Sequence[str], sample: Sequence[Sequence[str]] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """Guess which columns hold phones, country, id, source and email. `header`: unique names;
-    `sample`: some rows, whose cells can show that a column named after a phone holds none."""
+    """Guess which columns hold phones, country, id, source, email, state and website.
+
+    `header`: unique names; `sample`: some rows, whose cells can show that a column named after a
+    phone holds none.
+    """
     spoken = {name: _spoken(name) for name in header}
     own = _our_own(header)
 
@@ -134,6 +148,8 @@ def guess_columns(
         "id": named(_ID)[:1],
         "source": named(_SOURCE)[:1],
         "email": named(_EMAIL)[:1],
+        "state": named(_STATE)[:1],
+        "website": named(_WEBSITE)[:1],
     }
 
 

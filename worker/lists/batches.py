@@ -12,13 +12,15 @@ from connectors.csv_list.parser import Plain, Record
 from connectors.csv_list.workbook import Cell
 from worker.lists.columns import Plan
 from worker.lists.files import CellRows
-from worker.phones import region_of
+from worker.phones import ContactLocation, region_of
+from worker.phones.regions import region_of_domain
 
 _MAX_COUNTRIES = 5000  # spellings of countries that are kept
 _EXTENSION = re.compile(r"\s*'?(?:ext\.?|x|#)?\s*(\d{1,7})(?:[.,]0+)?\s*", re.IGNORECASE)
 
-# A phone field, the country that it is read in, and the extension that stands in another column.
-FieldKey = tuple[str, str | None, str]
+# A phone field, the country that it is read in (or, in a list with more columns that may tell it,
+# where its contact is), and the extension that stands in another column.
+FieldKey = tuple[str, str | ContactLocation | None, str]
 
 
 @dataclass(slots=True)
@@ -46,16 +48,62 @@ class Regions(dict[str, str | None]):
         return region
 
 
-def read_batch(rows: Plain | Sequence[Record] | CellRows, plan: Plan, regions: Regions) -> Batch:
+class Locations(dict[tuple[str, str, str, str], ContactLocation]):
+    """Where contacts are, by their cells: country, state, and the domains of email and website.
+
+    Of an address only what tells a country is kept, so that few locations stand for all rows.
+    """
+
+    def __init__(self, fallback: str | None) -> None:
+        super().__init__()
+        self._fallback = fallback
+
+    def __missing__(self, cells: tuple[str, str, str, str]) -> ContactLocation:
+        if len(self) >= _MAX_COUNTRIES:
+            self.clear()
+        location = self[cells] = ContactLocation(*cells, default=self._fallback)
+        return location
+
+    def of(self, cells: Sequence[str], plan: Plan) -> ContactLocation:
+        state, email, website = plan.context
+        return self[
+            cells[plan.country_place].strip() if plan.country_place is not None else "",
+            cells[state].strip() if state is not None else "",
+            _top_level_domain(cells[email]) if email is not None else "",
+            _top_level_domain(cells[website]) if website is not None else "",
+        ]
+
+
+def _top_level_domain(address: str) -> str:
+    """An address of the same country: ".de" for kim@example.de; "" where it tells none."""
+    region = region_of_domain(address) if address else None
+    return f"@.{'uk' if region == 'GB' else region.lower()}" if region else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Countries:
+    """What tells the country of a row's numbers."""
+
+    regions: Regions
+    locations: Locations
+
+    @classmethod
+    def of(cls, plan: Plan) -> Countries:
+        return cls(Regions(plan.fallback), Locations(plan.fallback))
+
+
+def read_batch(
+    rows: Plain | Sequence[Record] | CellRows, plan: Plan, countries: Countries
+) -> Batch:
     """Return rows of a source as a batch, with their phone fields."""
     if isinstance(rows, Plain):
-        return _from_plain(rows, plan, regions)
+        return _from_plain(rows, plan, countries)
     if rows and isinstance(rows[0], Record):
-        return _from_records(cast(Sequence[Record], rows), plan, regions)
-    return _from_sheet(cast(CellRows, rows), plan, regions)
+        return _from_records(cast(Sequence[Record], rows), plan, countries)
+    return _from_sheet(cast(CellRows, rows), plan, countries)
 
 
-def _from_plain(rows: Plain, plan: Plan, regions: Regions) -> Batch:
+def _from_plain(rows: Plain, plan: Plan, countries: Countries) -> Batch:
     """Rows of one line each without quotes: a cell is what stands between two delimiters."""
     delimiter, width, places = plan.delimiter, plan.width, plan.places
     country, first = plan.country_place, plan.places[0]
@@ -71,14 +119,17 @@ def _from_plain(rows: Plain, plan: Plan, regions: Regions) -> Batch:
             if raw:
                 broken.append((rows.number + place, _cells_problem(cells, plan)))
             continue
-        region = plan.fallback if country is None else regions[cells[country]]
+        if plan.has_context:
+            keys.append(_keys(cells, countries.locations.of(cells, plan), plan))
+            continue
+        region = plan.fallback if country is None else countries.regions[cells[country]]
         keys.append(((cells[first], region, ""),) if simple else _keys(cells, region, plan))
     return Batch(raws, [rows.end] * len(raws), keys, broken)
 
 
-def _keys(cells: Sequence[str], region: str | None, plan: Plan) -> list[FieldKey]:
+def _keys(cells: Sequence[str], where: str | ContactLocation | None, plan: Plan) -> list[FieldKey]:
     return [
-        (cells[place], region, "" if extension is None else _extension(cells[extension]))
+        (cells[place], where, "" if extension is None else _extension(cells[extension]))
         for place, extension in zip(plan.places, plan.extensions, strict=True)
     ]
 
@@ -89,7 +140,7 @@ def _extension(cell: str) -> str:
     return match[1] if match else ""
 
 
-def _from_records(records: Sequence[Record], plan: Plan, regions: Regions) -> Batch:
+def _from_records(records: Sequence[Record], plan: Plan, countries: Countries) -> Batch:
     rows: list[str] = []
     batch = Batch(rows, [], [], [])
     for record in records:
@@ -102,15 +153,19 @@ def _from_records(records: Sequence[Record], plan: Plan, regions: Regions) -> Ba
             if row.problem or row.raw:  # an empty line stays one
                 batch.broken.append((row.number, row.problem or _cells_problem(cells, plan)))
             continue
-        batch.keys.append(_keys(cells, _region(cells, plan, regions), plan))
+        batch.keys.append(_keys(cells, _where(cells, plan, countries), plan))
     return batch
 
 
-def _region(cells: Sequence[str], plan: Plan, regions: Regions) -> str | None:
-    return plan.fallback if plan.country_place is None else regions[cells[plan.country_place]]
+def _where(cells: Sequence[str], plan: Plan, countries: Countries) -> str | ContactLocation | None:
+    if plan.has_context:
+        return countries.locations.of(cells, plan)
+    if plan.country_place is None:
+        return plan.fallback
+    return countries.regions[cells[plan.country_place]]
 
 
-def _from_sheet(rows: CellRows, plan: Plan, regions: Regions) -> Batch:
+def _from_sheet(rows: CellRows, plan: Plan, countries: Countries) -> Batch:
     """Rows of a sheet, which end where their last cell does."""
     batch = Batch([row for _number, row in rows], [], [], [])
     for number, row in rows:
@@ -121,7 +176,7 @@ def _from_sheet(rows: CellRows, plan: Plan, regions: Regions) -> Batch:
                 batch.broken.append((number, _cells_problem(cells, plan)))
             continue
         cells += [""] * (plan.width - len(cells))
-        batch.keys.append(_keys(cells, _region(cells, plan, regions), plan))
+        batch.keys.append(_keys(cells, _where(cells, plan, countries), plan))
     return batch
 
 

@@ -14,9 +14,10 @@ from connectors.csv_list.formula_guard import encode_cells, formula_safe
 from worker.decisions import FieldFacts, NumberKnowledge, ProviderAnswer, decide_field
 from worker.lists.batches import Batch, FieldKey
 from worker.lists.columns import Plan
-from worker.phones import facts, parse_field
+from worker.phones import ContactLocation, facts, parse_contact, parse_field
 
 _BATCHES_AHEAD = 4  # for each helping process
+_FIELD = "Phone"
 _MAX_KEPT = 200_000  # fields whose outcome is kept: some 60 MB
 
 # A field's status, and its added cells: as text to put behind a row, or one by one for a sheet.
@@ -98,8 +99,11 @@ def _check_fields(keys: Sequence[FieldKey], plan: Plan) -> list[CheckedField]:
 def check_field(key: FieldKey, plan: Plan) -> CheckedField:
     """Return a phone field's status and its added cells: status, E.164, line type, extension,
     reason."""
-    text, region, other_extension = key
-    parsed = parse_field(text, region)
+    text, where, other_extension = key
+    if isinstance(where, ContactLocation):
+        parsed = parse_contact({_FIELD: text}, where)[_FIELD]
+    else:
+        parsed = parse_field(text, where)
     known = tuple(
         NumberKnowledge(
             number,

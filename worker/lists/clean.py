@@ -19,7 +19,7 @@ from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import TOLD_BY_ITSELF, Layout
 from connectors.csv_list.workbook import Cell
 from worker.lists import files
-from worker.lists.batches import Batch, Regions, read_batch
+from worker.lists.batches import Batch, Countries, read_batch
 from worker.lists.checks import CheckedFields, check_ahead
 from worker.lists.columns import Plan, plan_columns
 from worker.lists.files import Output, Source
@@ -142,8 +142,8 @@ def _summary(source: Source, plan: Plan) -> Summary:
 def _checked_batches(source: Source, plan: Plan) -> Iterator[CheckedBatch]:
     """Yield all rows, in their order. A long list is checked by all cores."""
     checked = CheckedFields(plan)
-    regions = Regions(plan.fallback)
-    batches: Iterable[Batch] = (read_batch(rows, plan, regions) for rows in source.batches)
+    countries = Countries.of(plan)
+    batches: Iterable[Batch] = (read_batch(rows, plan, countries) for rows in source.batches)
     cores = os.cpu_count() or 1
     if source.size >= _LONG and cores > 1:
         batches = check_ahead(batches, checked, plan, cores - 1)

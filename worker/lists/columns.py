@@ -24,8 +24,9 @@ class Plan:
     """Which columns of a list are read, and what is added to each row.
 
     `phones`, `country`: names of columns, each once; `places`: of the phones, and of the columns
-    that hold their extensions (None where there is none). `fallback`: the country in which a number
-    is read where the row names none. `as_cells`: added cells go into a sheet one by one.
+    that hold their extensions (None where there is none). `context`: places of the state, email
+    and website, which may tell a number's country. `fallback`: the country in which a number is
+    read where the row names none. `as_cells`: added cells go into a sheet one by one.
     """
 
     width: int
@@ -38,7 +39,12 @@ class Plan:
     fallback: str | None
     delimiter: str
     encoding: str
+    context: tuple[int | None, int | None, int | None] = (None, None, None)
     as_cells: bool = False
+
+    @property
+    def has_context(self) -> bool:
+        return any(place is not None for place in self.context)
 
 
 def plan_columns(
@@ -77,6 +83,7 @@ def plan_columns(
         fallback,
         dialect.delimiter if dialect else ",",
         dialect.encoding if dialect else "utf-8",
+        _context_places(names, phones),
     )
 
 
@@ -116,6 +123,18 @@ def _country_place(name: str, header: Sequence[str], wanted: str) -> int | None:
     names = unique_names(header)
     guessed = guess_columns(names)["country"]
     return names.index(guessed[0]) if guessed else None
+
+
+def _context_places(
+    names: Sequence[str], phones: Sequence[str]
+) -> tuple[int | None, int | None, int | None]:
+    guessed = guess_columns(names)
+
+    def place_of(what: str) -> int | None:
+        name = next((name for name in guessed[what] if name not in phones), None)
+        return names.index(name) if name is not None else None
+
+    return place_of("state"), place_of("email"), place_of("website")
 
 
 def _added_names(names: Sequence[str], phones: Sequence[str]) -> tuple[str, ...]:

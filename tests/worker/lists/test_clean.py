@@ -160,6 +160,42 @@ class TestColumns:
         assert found == ["12", "7", ""]
 
 
+class TestTheCountryOfANumber:
+    """As a sync tells it: by country, state, email and website."""
+
+    @pytest.mark.parametrize(
+        ("header", "row", "expected"),
+        [
+            ("Phone,State", "(415) 555-2671,California", "+14155552671"),
+            ("Phone,Email", "030 901820,kim@example.de", "+4930901820"),
+            ("Phone,Company website", "030 901820,https://www.example.de/kontakt", "+4930901820"),
+            ("Phone,Country,Email", "01 42 68 53 00,FRANCE METROPOLITAINE,x@y.com", "+33142685300"),
+            ("Phone,Country,State", "030 901820,DE - Germany,Berlin", "+4930901820"),
+            ("Phone,Country,Email", "030 901820,+49,", "+4930901820"),
+            ('"Phone",Email', '"030 901820",kim@example.de', "+4930901820"),
+        ],
+    )
+    def test_is_told_by_what_else_the_row_says(
+        self, tmp_path: Path, header: str, row: str, expected: str
+    ) -> None:
+        _, out = cleaned(tmp_path, f"{header}\n{row}\n".encode())
+        (found,) = csv.DictReader(out.decode().splitlines())
+        assert (found["Phone status"], found["Phone e164"]) == ("valid", expected)
+
+    def test_a_number_of_another_country_stays_unverified(self, tmp_path: Path) -> None:
+        content = b"Phone,Country,Email\n44 20 7219 4272,France,kim@example.co.uk\n"
+        _, out = cleaned(tmp_path, content)
+        (found,) = csv.DictReader(out.decode().splitlines())
+        assert found["Phone status"] == "unverified"
+        assert "email" in found["Phone reason"]
+
+    def test_the_country_option_comes_last(self, tmp_path: Path) -> None:
+        content = b"Phone,Email\n030 901820,kim@example.de\n020 7219 4272,kim@example.com\n"
+        _, out = cleaned(tmp_path, content, default_country="GB")
+        rows = list(csv.DictReader(out.decode().splitlines()))
+        assert [row["Phone e164"] for row in rows] == ["+4930901820", BRITISH]
+
+
 class TestHowListsComeFromSpreadsheets:
     @pytest.mark.parametrize(
         "first", ["sep=;", '"sep=;"', "\ufeffsep=;", "SEP=;", "sep=;;;", '\ufeff"sep=;"']

@@ -7,6 +7,7 @@ Read in this order:
     test_reply_kinds.py      kinds of replies that were once misread
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to
+    test_changed_readings.py  what is said of a number, said of the one that is read now
     test_equal_forms.py      numbers that a change of plan made equal
     test_flags.py            flags that CRM users change
     test_flags_over_time.py  a flag in the life of its record

@@ -24,4 +24,5 @@ class AlertSettings(Section):
     call_outcomes: bool = True  # calls wait for the name of their outcome
     setbacks: bool = True  # what runs in the background was refused several times in a row
     budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up
+    review_older_than: Duration = timedelta(days=2)  # a reply that waits for a person; 0s = never
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never

@@ -10,6 +10,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.feedback import review_queue
 from worker.feedback.sources import call_outcomes
 from worker.segments import isolation
 from worker.store import lost_fields, setbacks
@@ -21,6 +22,7 @@ from worker.verification import circuit_breaker, spend_report
 Kind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
     "call_outcomes", "suppression_refused", "field_hidden", "setback",
+    "review_waiting",
 ]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
@@ -57,6 +59,7 @@ def current(ctx: Context) -> list[Alert]:
         everything += _unnamed_outcomes(ctx)
     if wanted.setbacks:
         everything += _setbacks(ctx)
+    everything += _waiting_reviews(ctx)
     return everything
 
 
@@ -160,6 +163,22 @@ def _setbacks(ctx: Context) -> Iterator[Alert]:
         if one.times >= setbacks.TOLD_AFTER and one.connector in ctx.settings.active_connectors:
             key = f"setback:{one.connector}:{one.what}:{one.since.isoformat()}"
             yield Alert(key, "setback", one.text, "/")
+
+
+def _waiting_reviews(ctx: Context) -> Iterator[Alert]:
+    """A reply that may be a revocation waits too long for a person; again for the next oldest."""
+    longest = ctx.settings.alerts.review_older_than
+    if not longest:
+        return
+    with ctx.store.read() as connection:
+        waiting = review_queue.oldest_waiting(connection)
+    if waiting is not None and ctx.now() - waiting.since > longest:
+        text = (
+            f"{waiting.count:,} replies wait for a review, the oldest since "
+            f"{waiting.since:%Y-%m-%d}: a revocation must be honoured within "
+            f"{review_queue.HONOUR_WITHIN} business days"
+        )
+        yield Alert(f"review:{waiting.oldest_id}", "review_waiting", text, "/reviews")
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Alert]:

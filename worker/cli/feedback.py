@@ -110,40 +110,71 @@ def _pair(text: str) -> tuple[str, str]:
 @json_option
 def feedback_reviews(as_json: bool) -> None:
     """List replies that a person must review."""
-    from worker.feedback import intake as receive
+    from worker.feedback import review_queue
 
     with open_context(read_only=True) as ctx:
-        waiting = receive.open_reviews(ctx)
+        waiting = review_queue.open_reviews(ctx)
     if as_json:
         console.print_json(waiting)
     elif not waiting:
         console.info("no replies to review")
     else:
-        made = console.table("id", "reply", "suggestion", "at")
+        made = console.table("id", "reply", "suggestion", "because of", ">likely", "honour by")
         console.rows(made, [
-            (str(one["id"]), one["text"][:100], one["suggestion"] or "", one["at"][:16])
+            (str(one["id"]), one["text"][:100], (one["suggestion"] or "").replace("_", " "),
+             one["evidence"][:40], f"{one['likelihood']}%", one["honour_by"])
             for one in waiting
         ])  # fmt: skip
         console.show_table(made)
-        console.info("decide what a reply means: hygiene feedback decide ID MEANING")
+        console.info("decide what replies mean: hygiene feedback decide ID... MEANING")
 
 
 @feedback.command("decide")
-@click.argument("review", metavar="ID", type=int)
+@click.argument("review_ids", metavar="ID...", type=int, nargs=-1, required=True)
 @click.argument("meaning", type=click.Choice([decision.value for decision in ReviewDecision]))
 @later_option
-def feedback_decide(review: int, meaning: str, later: bool) -> None:
-    """Decide what a reply means."""
-    from worker.feedback import intake as receive
+def feedback_decide(review_ids: tuple[int, ...], meaning: str, later: bool) -> None:
+    """Decide what one reply means, or what several mean alike."""
+    from worker.feedback import review_queue
 
     with open_context() as ctx:
-        if not receive.resolve_review(ctx, review, ReviewDecision(meaning), "admin"):
-            raise click.UsageError(
-                f"there is no reply {review} to review; see: hygiene feedback reviews"
-            )
-        if not later:
+        decided = review_queue.resolve_reviews(ctx, review_ids, ReviewDecision(meaning), "admin")
+        if decided and not later:
             propagate_now(ctx)
-    console.info(f"{review}: {meaning.replace('_', ' ')}")
+    for review_id in decided:
+        console.info(f"{review_id}: {meaning.replace('_', ' ')}")
+    _complain_about_others(review_ids, decided, "to review; see: hygiene feedback reviews")
+
+
+@feedback.command("undo")
+@click.argument("review_ids", metavar="ID...", type=int, nargs=-1, required=True)
+@later_option
+def feedback_undo(review_ids: tuple[int, ...], later: bool) -> None:
+    """Put decided replies back into the queue.
+
+    Makes nobody contactable: an opt-out or wrong number that was decided stands until it is lifted
+    (hygiene suppressions lift), and an opt-in is answered by an opt-out.
+    """
+    from worker.feedback import review_queue
+
+    with open_context() as ctx:
+        reopened = review_queue.undo_reviews(ctx, review_ids, "admin")
+        if reopened and not later:
+            propagate_now(ctx)
+    for review_id in reopened:
+        console.info(f"{review_id}: waits for a review again")
+    _complain_about_others(review_ids, reopened, "that was decided and still has its text")
+
+
+def _complain_about_others(asked: tuple[int, ...], done: list[int], which: str) -> None:
+    others = [one for one in dict.fromkeys(asked) if one not in done]
+    if others and not done:
+        named = ", ".join(map(str, others))
+        raise click.UsageError(f"there is no reply {named} {which}")
+    for other in others:
+        console.error(f"there is no reply {other} {which}")
+    if others:
+        sys.exit(1)
 
 
 @feedback.command("outcomes")

@@ -28,6 +28,7 @@ COMMANDS = {
     "contact": ("numbers", "contact"),
     "suppressions": ("suppressions", "suppressions"),
     "feedback": ("feedback", "feedback"),
+    "replies": ("replies", "replies"),
     "explain": ("explain", "explain"),
     "link": ("numbers", "link"),
     "evidence": ("numbers", "evidence"),

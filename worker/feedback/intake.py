@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.feedback import merged_records, report_log
-from worker.feedback.models import (
-    ContactIdentity,
-    Feedback,
-    FeedbackKind,
-    ReviewDecision,
-    contact_key,
-)
+from worker.feedback.models import ContactIdentity, Feedback, contact_key
+from worker.feedback.replies import router
 from worker.feedback.sources import twilio
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
@@ -42,7 +36,7 @@ def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
     """Store an inbound message; return how many new reports it made. Raises what
     `twilio.parse_reply` does."""
     now = ctx.now()
-    heard = twilio.parse_reply(form, now)
+    heard = twilio.parse_reply(form, now, router.current(ctx.settings.home))
     keys = ctx.keys
     with ctx.store.write() as connection:
         if not _was_received_before(connection, heard, keys):
@@ -95,56 +89,6 @@ def receive_twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
         with ctx.store.write() as connection:
             report_log.record_delivery(connection, outcome.number, outcome.at, ctx.now())
     return store_reports(ctx, [outcome.report]) if outcome.report is not None else 0
-
-
-_OF_TEXTS = (ReviewDecision.OPT_OUT, ReviewDecision.OPT_IN)  # what a reply says of texts alone
-
-
-def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: str) -> bool:
-    """Store a person's decision about a reply, and the report that it makes. Return False if no
-    such reply is open."""
-    now, keys = ctx.now(), ctx.keys
-    with ctx.store.write() as connection:
-        row = connection.execute(
-            sa.select(reviews).where(reviews.c.id == review_id, reviews.c.decision == "")
-        ).one_or_none()
-        if row is None:
-            return False
-        connection.execute(
-            sa.update(reviews)
-            .where(reviews.c.id == review_id)
-            .values(decision=decision, decided_at=now, decided_by=by)
-        )
-        if decision != ReviewDecision.NOTHING:
-            report = Feedback(
-                key=f"review:{row.key}",
-                kind=FeedbackKind(decision),
-                number=row.number,
-                source=row.source,
-                at=row.at,
-                channels="text" if decision in _OF_TEXTS else "",
-                evidence=f"a reply, read by {by}",
-                received_at=row.at,
-            )
-            report_log.store(connection, [report], now, keys)
-    return True
-
-
-def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
-    """Return replies that wait for a person, oldest first."""
-    query = sa.select(reviews).where(reviews.c.decision == "").order_by(reviews.c.id).limit(limit)
-    with ctx.store.read() as connection:
-        return [
-            {
-                "id": row.id,
-                "number": row.number,
-                "text": row.text,
-                "suggestion": row.suggestion or None,
-                "evidence": row.evidence,
-                "at": row.at.isoformat(),
-            }
-            for row in connection.execute(query)
-        ]
 
 
 def numbers_of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:

@@ -5,6 +5,8 @@ Read in this order:
     sources/                 where reports come from
     test_replies.py          what a reply means
     test_reply_kinds.py      kinds of replies that were once misread
+    test_router.py           what no rule knows
+    test_review_queue.py     the replies that wait for a person
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to
     test_changed_readings.py  what is said of a number, said of the one that is read now

@@ -11,7 +11,7 @@ from crms import Crm
 from fixture_types import Sync
 
 from worker.context import Context
-from worker.feedback import intake
+from worker.feedback import intake, review_queue
 from worker.ops.retention import purge_expired
 from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
 from worker.suppression import suppressions as suppress
@@ -27,7 +27,7 @@ def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -
     suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "admin")
     form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
     intake.receive_twilio_sms(ctx, form)
-    intake.resolve_review(ctx, intake.open_reviews(ctx)[0]["id"], "nothing", "admin")
+    review_queue.resolve_review(ctx, review_queue.open_reviews(ctx)[0]["id"], "nothing", "admin")
     assert count(ctx, writes) > 0
     assert not any(purge_expired(ctx).values())
     advance_clock(ctx, days=731)

@@ -15,7 +15,7 @@ from fixture_types import Sync
 from reports import deliver_reports
 
 from worker.context import Context
-from worker.feedback import intake
+from worker.feedback import intake, review_queue
 from worker.feedback.models import Feedback
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.queries.number import number_details
@@ -94,7 +94,7 @@ class TestARetryOfWhatWasSaidBefore:
         apply_pending(ctx)
         erase_number(ctx, NUMBER, "an admin")
         assert receive_sms(ctx, text, "SM1") == 0
-        assert not intake.open_reviews(ctx)
+        assert not review_queue.open_reviews(ctx)
         with ctx.store.read() as connection:
             kept = connection.execute(sa.select(reviews)).mappings().all()
         assert not any(NUMBER in str(value) for row in kept for value in row.values())

@@ -37,3 +37,21 @@ def languages_of(folded: str) -> frozenset[str]:
             codes.update(_LATIN_CODES)
         codes.update(code for code, count in counts.items() if most and count >= needed)
     return frozenset(codes)
+
+
+def likely_language(folded: str) -> str:
+    """The code of the language with the most evidence in a normalized text, "" without any.
+
+    >>> likely_language("esto no es para mi")
+    'es'
+    """
+    words = folded.split()
+    if _CYRILLIC.search(folded):
+        ukrainian = bool(re.search("[іїєґ]", folded)) or any(w in _ONLY_UKRAINIAN for w in words)
+        return "uk" if ukrainian else "ru"
+    counts = {code: sum(w in _WORDS[code] for w in words) for code in _LATIN_CODES}
+    best = max(counts, key=lambda code: counts[code])
+    return best if counts[best] else ""
+
+
+_ONLY_UKRAINIAN = COMMON_WORDS["uk"] - COMMON_WORDS["ru"]

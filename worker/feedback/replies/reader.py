@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from worker.feedback.replies import de, en, es, fr, it, pl, pt, ru, uk
-from worker.feedback.replies.detection import languages_of
+from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
+from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.language import Language
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
 from worker.feedback.replies.text import (
@@ -29,6 +29,7 @@ _JOKES = re.compile(
     r"|[😂🤣😆😜😝🤪😛]|[:;=]-?p+(?!\w)"
 )
 _MAX_EVIDENCE = 80
+_MIN_ROUTED = 6  # characters below which the router says nothing of a reply
 _MAX_KEYWORD = 100  # characters of a keyword with the polite words beside it
 _STOPS = en.LANGUAGE.exact_opt_out_pattern
 # Keywords that are everyday words in a longer message.
@@ -99,47 +100,85 @@ class Intent:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`intents`: what is clear, at most one of a kind. `needs_review`: a person should look, at
-    the `suggestion` first; nothing is clear, or the message says more than is read."""
+    the `suggestion` first; nothing is clear, or the message says more than is read. `likelihood`:
+    in percent, that a reply which a person should look at is a request."""
 
     intents: tuple[Intent, ...] = ()
     needs_review: bool = False
     suggestion: Intent | None = None
+    likelihood: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Match:
     """What a sentence may mean. `sure`: it is clear. `apart`: it is no wording of a request but a
-    circumstance, such as a death, that a person should know beside what was asked."""
+    circumstance, such as a death, that a person should know beside what was asked. `weak`: single
+    words said so, or a phrase in a sentence that speaks of something else."""
 
     intent: Intent
     sure: bool
     apart: bool = False
+    weak: bool = False
 
 
 NOTHING = Reply()
 
 
-def read_reply(text: str) -> Reply:
+def read_reply(text: str, model: router.Model | None = None) -> Reply:
     """Say what a reply means; an ordinary one means nothing to us.
 
     Takes time and memory in proportion to the length, and little of both: only the beginning of a
     very long message is read (`text.readable`). Whatever that says, a person is to look at the
-    rest, and an opt-in is not clear before they have.
+    rest, and an opt-in is not clear before they have. `model`: of the router; as shipped without
+    one.
 
     >>> [one.kind for one in read_reply("Please don't text me anymore").intents]
     ['opt_out']
     >>> read_reply("I'll stop by tomorrow").needs_review
     True
     """
+    reply, is_weak = _read_by_rules(text)
+    if reply.intents or (reply.needs_review and not is_weak and reply.suggestion is None):
+        return reply
+    text, _ = readable(text)
+    plain = without_emoticons(without_signature(text))
+    return _routed(reply, is_weak, plain, model or router.load())
+
+
+def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Reply:
+    """What the router makes of a reply in which no rule is sure.
+
+    It sends to a person what it takes for a request, and leaves alone a reply in which a rule saw
+    only weak words and it sees nothing. It never flags.
+    """
+    found = router.score(text, model)
+    kind: Kind = "opt_out" if found.kind == "opt_out" else "wrong_number"
+    if reply.needs_review:
+        if is_weak and found.best < model.harmless:
+            return NOTHING
+        suggestion = reply.suggestion
+        if is_weak and suggestion is not None and found.best > 0:
+            suggestion = replace(suggestion, kind=kind)
+        return replace(reply, suggestion=suggestion, likelihood=found.likelihood)
+    language = likely_language(normalize(text))
+    limit = model.review if language in ("", "en") else model.review_elsewhere
+    if not found.evidence or found.best < limit or len(found.evidence) < _MIN_ROUTED:
+        return NOTHING
+    intent = Intent(kind, found.evidence[:_MAX_EVIDENCE], language)
+    return Reply(needs_review=True, suggestion=intent, likelihood=found.likelihood)
+
+
+def _read_by_rules(text: str) -> tuple[Reply, bool]:
+    """What the rules make of a reply, and whether only weak words made it one for a person."""
     text, all_of_it = readable(text)
     playful = bool(_JOKES.search(text.casefold()))
     text = without_emoticons(without_signature(text))
     folded = normalize(text)
     if not folded:
-        return NOTHING if all_of_it else Reply(needs_review=True)
+        return (NOTHING if all_of_it else Reply(needs_review=True)), False
     whole = _exact_match(folded, all_of_it) if all_of_it else None
     if whole is not None and not playful and "?" not in text:
-        return Reply((whole,))
+        return Reply((whole,)), False
     matches = [_Match(whole, False)] if whole else []
     readers = _possible_languages(folded)
     parts = 0
@@ -152,7 +191,9 @@ def read_reply(text: str) -> Reply:
             continue
         seen.add((sentence, is_question))
         matches += _read_sentence(sentence, is_question, folded, readers)
-    return _weighed(matches, playful, complete=all_of_it and parts <= MAX_PARTS)
+    complete = all_of_it and parts <= MAX_PARTS
+    is_weak = complete and bool(matches) and all(match.weak for match in matches)
+    return _weighed(matches, playful, complete), is_weak
 
 
 def _weighed(matches: list[_Match], playful: bool, complete: bool) -> Reply:
@@ -300,7 +341,7 @@ def _phrases(
         if match is None:
             continue
         alone = sure and _says_little_else(match, meant, rest)
-        found.append(_Match(_intent(kind, match.group(), language, meant), alone))
+        found.append(_Match(_intent(kind, match.group(), language, meant), alone, weak=unclear))
         if kind == "opt_in":
             if _DENIES.search(meant) or _content_words(meant) - _content_words(match.group()) > 2:
                 found[-1] = _Match(found[-1].intent, False)
@@ -368,7 +409,8 @@ def _weak_matches(read: list[tuple[Language, str]]) -> list[_Match]:
     for language, meant in read:
         match = language.weak_pattern.search(meant)
         if match:
-            return [_Match(_intent(_weak_kind(match.group()), match.group(), language), False)]
+            intent = _intent(_weak_kind(match.group()), match.group(), language)
+            return [_Match(intent, False, weak=True)]
     return []
 
 

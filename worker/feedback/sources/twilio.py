@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from worker.feedback import replies
 from worker.feedback.models import Feedback, FeedbackKind
 from worker.feedback.replies import Reply, read_reply
+from worker.feedback.replies.router import Model
 from worker.feedback.sources.delivery_codes import parse_error_code
 from worker.phones import facts, folded_digits
 
@@ -55,7 +56,7 @@ class MessageStatus:
     at: datetime | None = None
 
 
-def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
+def parse_reply(form: Mapping[str, str], now: datetime, model: Model | None = None) -> ParsedReply:
     """Parse an inbound message. Raises `MalformedWebhookError`."""
     number = _number(form, "From")
     key = f"twilio:sms:{_message_id(form)}"
@@ -74,7 +75,7 @@ def parse_reply(form: Mapping[str, str], now: datetime) -> ParsedReply:
         return ParsedReply(number, key, (report,))
     if kind == "HELP":
         return ParsedReply(number, key)
-    reply = read_reply(form.get("Body", ""))
+    reply = read_reply(form.get("Body", ""), model)
     reports = tuple(
         report_from_intent(intent, number, SOURCE, key, now) for intent in reply.intents
     )

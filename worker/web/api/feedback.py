@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from connectors.errors import ConnectorError
 from worker.context import Context
-from worker.feedback import intake
+from worker.feedback import intake, review_queue
 from worker.feedback.models import Feedback, ReviewDecision
 from worker.feedback.sources import submitted_reports
 from worker.feedback.sources.submitted_reports import InvalidReportError, Report
@@ -31,6 +31,19 @@ class Accepted(BaseModel):
 
 class Decision(StrictBody):
     decision: ReviewDecision
+
+
+class Decisions(StrictBody):
+    """One meaning for several replies."""
+
+    ids: list[int] = Field(min_length=1, max_length=1000)
+    decision: ReviewDecision
+
+
+class Undo(StrictBody):
+    """Decided replies that go back into the queue."""
+
+    ids: list[int] = Field(min_length=1, max_length=1000)
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
@@ -72,7 +85,21 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         **answers(suppression_schemas.Reviews),
     )
     def reviews(_who: FeedbackToken) -> dict[str, Any]:
-        return {"reviews": intake.open_reviews(ctx)}
+        return {"reviews": review_queue.open_reviews(ctx)}
+
+    @routes.post(
+        "/reviews/undo",
+        summary="Put decided replies back into the queue",
+        **answers(suppression_schemas.ReviewIds),
+    )
+    def undo_reviews(
+        who: FeedbackToken, body: Undo, background: BackgroundTasks
+    ) -> dict[str, list[int]]:
+        reopened = review_queue.undo_reviews(ctx, body.ids, who)
+        for review_id in reopened:
+            note(who, "review.undo", str(review_id))
+        background.add_task(notify)
+        return {"ids": reopened}
 
     @routes.post(
         "/reviews/{review_id}",
@@ -82,10 +109,24 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def review(
         who: FeedbackToken, review_id: RowId, body: Decision, background: BackgroundTasks
     ) -> dict[str, str]:
-        if not intake.resolve_review(ctx, review_id, body.decision, who):
+        if not review_queue.resolve_review(ctx, review_id, body.decision, who):
             raise HTTPException(404, "There is no such reply to review.")
         note(who, "review.decide", f"{review_id}: {body.decision}")
         background.add_task(notify)
         return {"decision": body.decision}
+
+    @routes.post(
+        "/reviews",
+        summary="Decide what several replies mean",
+        **answers(suppression_schemas.ReviewIds),
+    )
+    def review_several(
+        who: FeedbackToken, body: Decisions, background: BackgroundTasks
+    ) -> dict[str, list[int]]:
+        decided = review_queue.resolve_reviews(ctx, body.ids, body.decision, who)
+        for review_id in decided:
+            note(who, "review.decide", f"{review_id}: {body.decision}")
+        background.add_task(notify)
+        return {"ids": decided}
 
     return routes

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from worker.access import audit
 from worker.context import Context
-from worker.feedback import intake
+from worker.feedback import review_queue
 from worker.feedback.models import ReviewDecision, SuppressionReason
 from worker.phones import facts
 from worker.phones.single_number import number_of
@@ -90,7 +90,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/reviews")
     def reviews(request: Request, me: Viewer) -> Response:
-        found = intake.open_reviews(ctx)
+        found = review_queue.open_reviews(ctx)
         for one in found:
             one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
         return page(request, "reviews.html", me, here="suppressions", reviews=found)
@@ -101,7 +101,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         decision = form.get("decision", "")
         if decision not in ReviewDecision.__members__.values():
             raise HTTPException(422, "Choose what the reply means.")
-        if not intake.resolve_review(ctx, review_id, ReviewDecision(decision), me.name):
+        if not review_queue.resolve_review(ctx, review_id, ReviewDecision(decision), me.name):
             raise HTTPException(409, "Somebody else has already decided this reply.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         background.add_task(queue.reports)

@@ -74,7 +74,10 @@ class Suppressions(TypedDict):
 
 
 class Review(TypedDict):
-    """A reply that waits for a person."""
+    """A reply that waits for a person. `likelihood`: in percent, that it is a request.
+
+    `honour_by`: the last day on which a revocation is honoured in time.
+    """
 
     id: int
     number: str
@@ -82,6 +85,14 @@ class Review(TypedDict):
     suggestion: str | None
     evidence: str
     at: str
+    likelihood: int
+    honour_by: str
+
+
+class ReviewIds(TypedDict):
+    """The replies that were changed; others were not open, or not decided."""
+
+    ids: list[int]
 
 
 class Reviews(TypedDict):

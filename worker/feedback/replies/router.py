@@ -1,0 +1,158 @@
+"""Decides between review and ignore for what no rule knows, by a small learned model.
+
+Logistic regression over hashed character and word n-grams, one output for each meaning
+(https://en.wikipedia.org/wiki/Feature_hashing). Weights are 8-bit integers and all arithmetic is
+in integers, so that the same text has the same score on every machine. The router never flags: it
+sends a reply to a person, orders the queue, and proposes a meaning.
+
+`train` makes the two files: the weights, and beside them the thresholds and how they were chosen.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
+from math import exp, isqrt
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from worker.feedback.replies.text import normalize
+
+KINDS = ("opt_out", "wrong_number")
+BUCKETS = 1 << 18  # of each meaning
+WEIGHTS = "router.bin"
+SETTINGS = "router.json"
+_UNIT = 1000  # a score of one logit
+_MOST_WHOLE = 300  # characters of a message that is also scored as a whole
+_SENTENCES = re.compile(r"[.!?;\n…]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """`weights`: a signed byte for each bucket of each meaning, one meaning after the other.
+
+    `bias` and `thresholds` are in thousandths of a logit, `unit` is what a weight of 1 is in them.
+    `review`: from this score on a reply that no rule knows goes to a person; `review_elsewhere`:
+    the same in other languages than English, whose harmless messages score lower. `harmless`:
+    below it a reply in which a rule saw only weak words does not.
+    """
+
+    weights: memoryview
+    bias: tuple[int, ...]
+    unit: int
+    review: int
+    harmless: int
+    review_elsewhere: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`values`: of each of `KINDS`. `evidence`: the sentence that speaks for the best, as read."""
+
+    values: tuple[int, ...]
+    evidence: str
+
+    @property
+    def best(self) -> int:
+        return max(self.values)
+
+    @property
+    def kind(self) -> str:
+        return KINDS[self.values.index(self.best)]
+
+    @property
+    def likelihood(self) -> int:
+        """The likelihood that the reply is of its kind, in percent."""
+        return round(100 / (1 + exp(-max(-30_000, min(30_000, self.best)) / _UNIT)))
+
+
+def features(folded: str) -> set[int]:
+    """The buckets of a normalized text: words, pairs of words, three and four characters."""
+    words = folded.split()
+    text = f" {folded} "
+    found = {f"w{word}" for word in words}
+    found.update(f"b{one} {two}" for one, two in pairwise(words))
+    for size in (3, 4):
+        found.update(text[place : place + size] for place in range(len(text) - size + 1))
+    return {crc32(feature.encode()) % BUCKETS for feature in found}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """What is scored: each sentence of two words or more, and a short message as a whole."""
+    whole = normalize(text)
+    seen = {""}
+    if len(whole) <= _MOST_WHOLE and whole:
+        seen.add(whole)
+        yield whole
+    for sentence in _SENTENCES.split(text):
+        folded = normalize(sentence)
+        if folded not in seen and " " in folded:
+            seen.add(folded)
+            yield folded
+
+
+def score(text: str, model: Model | None = None) -> Score:
+    """Score a reply; the best of its sentences counts."""
+    model = model or load()
+    best = Score(model.bias, "")
+    for piece in pieces(text):
+        values = _values(piece, model)
+        if not best.evidence or max(values) > best.best:
+            best = Score(values, piece)
+    return best
+
+
+def _values(folded: str, model: Model) -> tuple[int, ...]:
+    found = features(folded)
+    length = isqrt(len(found) << 16) or 1  # 256 times the square root
+    return tuple(
+        model.bias[kind]
+        + sum(model.weights[kind * BUCKETS + one] for one in found) * model.unit * 256 // length
+        for kind in range(len(KINDS))
+    )
+
+
+def read_model(folder: Path) -> Model:
+    """Read a model from its two files."""
+    settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
+    weights = memoryview((folder / WEIGHTS).read_bytes()).cast("b")
+    if len(weights) != BUCKETS * len(KINDS):
+        raise ValueError(f"{folder / WEIGHTS}: has {len(weights)} weights")
+    return Model(
+        weights, tuple(settings["bias"]), settings["unit"], settings["review"],
+        settings["harmless"], settings["review_elsewhere"],
+    )  # fmt: skip
+
+
+@cache
+def load() -> Model:
+    """The model that the product ships."""
+    return read_model(Path(__file__).parent)
+
+
+def local_folder(home: Path) -> Path:
+    """Where an installation keeps what it learned itself."""
+    return home / "replies"
+
+
+def current(home: Path) -> Model:
+    """The model that counts for an installation: what it learned itself, or what is shipped."""
+    path = local_folder(home) / SETTINGS
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return load()
+    return _local(path.parent, changed)
+
+
+@lru_cache(maxsize=1)
+def _local(folder: Path, _changed: int) -> Model:
+    try:
+        return read_model(folder)
+    except (OSError, ValueError, KeyError):  # half written, or of another version
+        return load()

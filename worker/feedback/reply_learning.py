@@ -1,0 +1,110 @@
+"""Trains the router of replies again with what people decided, here and for this installation.
+
+The sentences of the project come first, so that a few decisions do not unlearn the rest. What was
+learned lies under HYGIENE_HOME (`router.current`) and counts only after `apply`; the texts
+themselves stay in the review queue, under its retention and erasure. Only n-gram weights are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.feedback.replies import read_reply, router
+from worker.feedback.replies.train import learn, rounded
+from worker.feedback.replies.training_data import Example, examples
+from worker.store.tables import reviews
+
+_REPEATED = 3  # how often a decision counts beside a sentence of the project
+_MAX_DECISIONS = 20_000  # the latest
+_MEANT = {"opt_out": (True, False), "wrong_number": (False, True)}
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A model that does not count yet, and what it would change (`report`)."""
+
+    model: router.Model
+    report: dict[str, Any]
+
+
+def decided(ctx: Context) -> list[Example]:
+    """What people decided, while the retention of replies keeps the text."""
+    query = (
+        sa.select(reviews.c.text, reviews.c.decision)
+        .where(reviews.c.decision != "", reviews.c.text != "")
+        .order_by(reviews.c.id.desc())
+        .limit(_MAX_DECISIONS)
+    )
+    with ctx.store.read() as connection:
+        rows = connection.execute(query).all()
+    return [
+        Example(row.text, _MEANT.get(row.decision, (False, False)), "", row.text)
+        for row in reversed(rows)
+    ]
+
+
+def learn_again(ctx: Context) -> Learned:
+    """Train with the project's sentences and the decisions; says what would change."""
+    decisions = decided(ctx)
+    now = router.current(ctx.settings.home)
+    trained = rounded(learn([*examples(), *decisions * _REPEATED]))
+    model = replace(
+        trained, review=now.review, harmless=now.harmless, review_elsewhere=now.review_elsewhere
+    )
+    return Learned(model, _report(decisions, now, model))
+
+
+def _report(decisions: list[Example], now: router.Model, then: router.Model) -> dict[str, Any]:
+    """How the decided replies would be read before and after."""
+    more: list[str] = []
+    fewer: list[str] = []
+    right = {"now": 0, "then": 0}
+    for one in decisions:
+        before, after = read_reply(one.text, now), read_reply(one.text, then)
+        wanted = any(one.meant)
+        right["now"] += bool(before.intents or before.needs_review) == wanted
+        right["then"] += bool(after.intents or after.needs_review) == wanted
+        if after.needs_review and not before.needs_review:
+            more.append(one.text)
+        elif before.needs_review and not after.needs_review:
+            fewer.append(one.text)
+    lost = [one.text for one in decisions if any(one.meant) and one.text in set(fewer)]
+    return {
+        "decisions": len(decisions),
+        "routed_right_now": right["now"],
+        "routed_right_then": right["then"],
+        "newly_reviewed": len(more),
+        "no_longer_reviewed": len(fewer),
+        "requests_no_longer_reviewed": len(lost),
+        "examples": {"newly_reviewed": more[:_SHOWN], "no_longer_reviewed": fewer[:_SHOWN]},
+    }
+
+
+def apply(learned: Learned, home: Path) -> None:
+    """Make a model count for the processes with this home."""
+    folder = router.local_folder(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = learned.model
+    document = {
+        "about": "What this installation learned: hygiene replies learn. Delete it to go back.",
+        "bias": list(model.bias),
+        "unit": model.unit,
+        "review": model.review,
+        "review_elsewhere": model.review_elsewhere,
+        "harmless": model.harmless,
+        "chosen": "thresholds as in the model before",
+        "decisions": learned.report["decisions"],
+    }
+    new = folder / f"{router.WEIGHTS}.new"
+    new.write_bytes(model.weights.tobytes())
+    new.replace(folder / router.WEIGHTS)
+    new = folder / f"{router.SETTINGS}.new"
+    new.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    new.replace(folder / router.SETTINGS)

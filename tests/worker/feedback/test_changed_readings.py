@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from constants import NOW, NUMBER, OTHER, THIRD
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,8 +14,6 @@ from worker.decisions.model import blocked
 from worker.feedback.changed_readings import ChangedField, carry_over
 from worker.feedback.consent_state import Rules, evaluate
 from worker.feedback.models import ContactIdentity, Feedback
-
-pytestmark = pytest.mark.unit
 
 WHO = ContactIdentity("hubspot/contacts/1", "person")
 CHANGED_AT = NOW + timedelta(days=30)

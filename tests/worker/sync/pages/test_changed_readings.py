@@ -184,6 +184,21 @@ class TestWhoSaidNo:
         sync(ctx, crm.name)
         assert status(crm, contact_id) == "do_not_contact"
 
+    def test_is_covered_where_a_former_version_kept_no_state_and_the_text_has_other_digits(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        """That nobody touched the texts is told by the contact's fingerprint."""
+        release(ctx, {"one eight hundred": (STEM,)})
+        record_id = crm.ids()[0]
+        set_only_number(crm, record_id, "one eight hundred")
+        sync(ctx, crm.name)
+        store_report(ctx, "opt_out", STEM)
+        deliver_reports(ctx, crm.name)
+        forget_states(ctx)
+        release(ctx, {"one eight hundred": (THIRD,)})
+        sync(ctx, crm.name, "everything")
+        assert status(crm, record_id) == "do_not_contact"
+
     def test_stays_covered_when_a_dry_run_comes_first(
         self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
     ) -> None:

@@ -154,9 +154,10 @@ def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Repl
     found = router.score(text, model)
     kind: Kind = "opt_out" if found.kind == "opt_out" else "wrong_number"
     if reply.needs_review:
-        if is_weak and found.best < model.harmless:
-            return NOTHING
         suggestion = reply.suggestion
+        is_opt_out = suggestion is not None and suggestion.kind == "opt_out"
+        if is_weak and is_opt_out and found.best < model.harmless:
+            return NOTHING
         if is_weak and suggestion is not None and found.best > 0:
             suggestion = replace(suggestion, kind=kind)
         return replace(reply, suggestion=suggestion, likelihood=found.likelihood)

@@ -6,6 +6,7 @@ Read in this order:
     test_replies.py          what a reply means
     test_reply_kinds.py      kinds of replies that were once misread
     test_router.py           what no rule knows
+    test_unseen_replies.py   how well replies are read that nobody here has seen
     test_review_queue.py     the replies that wait for a person
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to

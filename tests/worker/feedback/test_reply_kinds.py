@@ -55,7 +55,8 @@ class TestConsent:
         "text",
         ["Please start. I'll be back at noon", "We can start. Bring the papers", "Yes. Start",
          "do not opt me in", "I never asked you to sign me up", "Inizia. Arrivo tra poco",
-         "Alta. Mañana te cuento", "why did you opt me in"],
+         "Alta. Mañana te cuento", "why did you opt me in", "on subscribe me",
+         "can you un subscribe me", "please and subscribe me from your list"],
     )  # fmt: skip
     def test_is_not_revived_by_a_sentence_of_several(self, text: str) -> None:
         assert "opt_in" not in kinds(text)

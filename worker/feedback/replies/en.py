@@ -46,7 +46,8 @@ LANGUAGE = Language(
     opt_in=(
         r"opt(?:ing)? (?:me )?(?:back )?in(?! to|to)",
         r"(?:sign|put|add) me (?:back )?(?:up|on|in)(?: (?:again|for (?:the |your )?(?:texts|messages|sms|alerts)|to (?:the|your) list))?$",
-        r"(?:re ?subscribe|subscribe) me(?: again| back)?",
+        # "Subscribe me" alone is how dictation writes "unsubscribe me" as well.
+        r"(?<!on )(?<!un )(?:re ?subscribe me(?: again| back)?|subscribe me (?:again|back))(?! from)",
         r"(?:start|resume) (?:texting|sending|messaging) (?:me )?(?:\w+ )?again",
         r"changed my mind (?:and )?(?:you can text|please text|keep (?:texting|sending))",
     ),

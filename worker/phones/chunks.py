@@ -39,18 +39,19 @@ _LETTER_BEFORE = re.compile(r"[A-Za-z][-_#]?\Z")
 _LETTER_BEHIND = re.compile(r"[-_]?(?:[A-Za-z]{2}|[A-Za-z]\d|[OoIilSsBZzQG](?![A-Za-z]))")
 # Words that announce a number of another kind: an order, a customer, a tax office, a meeting.
 _OTHER_NUMBER = re.compile(
-    r"(?:(?<![^\W\d_])(?:order|invoice|inv|acct|account|case|ticket|customer|client|member|booking"
+    r"(?:(?<![^\W\d_])(?:order|invoice|inv|acct|account|case|ticket|booking"
     r"|reservation|confirmation|tracking|reference|ref|policy|claim|serial|sku|po\s?box|p\.?o\.?|zip"
     r"|postcode|postal code|ssn|ein|vat|tax|tin|id|passport|licen[cs]e|zoom|meeting|webinar|pin"
-    r"|code|passcode|password|iban|bic|swift|skype|live|room|rm|suite|ste|apt|unit|floor|npi"
+    r"|code|passcode|password|iban|bic|swift|skype|live(?=:)|room|rm|suite|ste|apt|floor|npi"
     r"|kd|kdnr|kundennr|kundennummer|rechnung|rechnungsnr|bestell|bestellnr|auftrag|ust|steuernr|hrb"
     r"|plz|postfach|zi|zimmer|konto|kontonr|blz"
     r"|siren|siret|rcs(?:\s[^\W\d_]+)?|tva|facture|commande|bp|cedex|boîte postale"
-    r"|p\.?\s?iva|c\.?f|codice fiscale|partita iva|fattura|ordine|cap"
-    r"|nif|cif|nie|dni|rut|run|ruc|rfc|curp|cuit|cuil|nit|cnpj|cpf|cep|pedido|factura|cuenta"
+    r"|p\.?\s?iva|c\.?f|codice fiscale|partita iva|fattura|ordine"
+    r"|(?:customer|client|member|unit|run)(?=[\s.:#]{1,3}(?:no|nr|number|num|id)\b)"
+    r"|nif|cif|nie|dni|rut|ruc|rfc|curp|cuit|cuil|nit|cnpj|cpf|cep|pedido|factura|cuenta"
     r"|nip|regon|krs|pesel|faktura|zamówienie|инн|огрн|кпп|заказ|счёт|договор|єдрпоу|іпн"
     r"|y-tunnus|org\.?\s?nr|cvr|mst|ird|abn|acn|gst|pan|ח\.פ|ע\.מ)"
-    r"[\s.:#№-]{0,4}(?:(?:no|nr|number|num|numéro|número|n[o°º]|[A-Z])[\s.:#-]{0,3})?"
+    r"[\s.:#№-]{0,4}(?:(?:no|nr|number|num|id|numéro|número|n[o°º]|[A-Z])[\s.:#-]{0,3})?"
     r"|〒\s?|(?<!\x1a)#\s?|(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?)\Z",
     re.IGNORECASE,
 )

@@ -218,7 +218,8 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, found: 
             found.problems.append(_MASKED)
         return 1
     digits = chunk.digits
-    if digits.startswith("0") and (taken := _parse_joined(chunks, region, found)):
+    is_area_code = digits.startswith("0") and len(digits) < _SHORTEST
+    if is_area_code and (taken := _parse_joined(chunks, region, found)):
         return taken
     if (len(digits) < _SHORTEST or found.is_group(chunk)) and _parse_short_form(text, chunk, found):
         return 1

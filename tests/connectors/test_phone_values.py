@@ -79,9 +79,10 @@ class TestAFieldOfNumbers:
     ) -> None:
         add_field(crm, NUMBERS[crm.name][0])
         target, odd, plain = crm.ids()[:3]
-        crm.act(
-            target, {"set": {extra_field(crm): GOOD if crm.name == "salesforce" else str(GOOD)}}
-        )
+        country = "MailingCountry" if crm.name == "salesforce" else "country"
+        typed = GOOD if crm.name == "salesforce" else str(GOOD)
+        # Such a field keeps no plus: its number is read by the contact's country.
+        crm.act(target, {"set": {extra_field(crm): typed, country: "United Kingdom"}})
         crm.act(odd, {"set": {extra_field(crm): -5.5 if crm.name == "salesforce" else "-5.5"}})
         jobs = "[connectors.salesforce]\nbulk_from = 1\n" if by_job else ""
         ctx = make_context(mapped(crm, jobs))

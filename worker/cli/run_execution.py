@@ -14,7 +14,6 @@ from config.throttle import at_most_every
 from worker.cli.base import stoppable
 from worker.cli.output import console
 from worker.cli.output.runs import show_result
-from worker.store.states import RunState
 
 if TYPE_CHECKING:
     from worker.context import Context
@@ -124,6 +123,7 @@ def _show_results(results: Sequence[dict[str, Any]], as_json: bool, many: bool) 
 
 def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
     """Return one line for a command that was stopped: how to continue."""
+    from worker.store.states import RunState
     from worker.sync.runs import lifecycle as runs
 
     last = runs.load(ctx, begun[-1]) if begun else None

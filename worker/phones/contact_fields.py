@@ -135,7 +135,7 @@ def _evidence(readings: Mapping[str, ParsedField], where: ContactLocation) -> li
         number.region
         for reading in readings.values()
         for number in reading.numbers
-        if number.valid and number.confidence == "high"
+        if number.valid and number.confidence != "low"
     }
     if len(regions) == 1 and (other := regions.pop()) not in ("", "001"):
         guesses.append((other, "like the contact's other number"))

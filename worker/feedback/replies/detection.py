@@ -23,7 +23,7 @@ def languages_of(folded: str) -> frozenset[str]:
     >>> sorted(languages_of("come here, text me when you arrive"))
     ['en']
     >>> sorted(languages_of("please dejen de mandarme mensajes"))
-    ['en', 'es']
+    ['es']
     """
     codes: set[str] = set()
     if _CYRILLIC.search(folded):

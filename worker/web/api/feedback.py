@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException
 from pydantic import BaseModel, Field
@@ -36,14 +36,14 @@ class Decision(StrictBody):
 class Decisions(StrictBody):
     """One meaning for several replies."""
 
-    ids: list[int] = Field(min_length=1, max_length=1000)
+    ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
     decision: ReviewDecision
 
 
 class Undo(StrictBody):
     """Decided replies that go back into the queue."""
 
-    ids: list[int] = Field(min_length=1, max_length=1000)
+    ids: list[Annotated[int, Field(ge=1, le=2**62)]] = Field(min_length=1, max_length=1000)
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:

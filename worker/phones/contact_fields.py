@@ -81,17 +81,20 @@ def _with_a_country(
     where: ContactLocation,
     read: FieldParser,
 ) -> dict[str, ParsedField]:
-    unread = [name for name, reading in readings.items() if _needs_a_country(reading)]
-    guesses = _evidence(readings, where) if unread else []
-    if where.default is not None and not where.named and unread:
-        guesses.append((where.default, ""))
     confidence: Confidence = "low" if where.named else "medium"
-    for guess, because in guesses:
-        for name in list(unread):
+    before = dict(readings)
+    for name, reading in before.items():
+        if not _needs_a_country(reading):
+            continue
+        others = {other: before[other] for other in before if other != name}
+        guesses = _evidence(others, where)
+        if where.default is not None and not where.named:
+            guesses.append((where.default, ""))
+        for guess, because in guesses:
             again = read(phones[name], guess)
             if any(number.valid for number in again.numbers):
                 readings[name] = _with_evidence(again, guess, because, confidence)
-                unread.remove(name)
+                break
     return readings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -44,9 +45,13 @@ def explain_phone(text: str, where: ContactLocation) -> PhoneExplanation:
     """Read and decide one phone field as a sync does, where nothing else is known."""
     explained = explain_field(text, where)
     reading = explained.reading
-    known = tuple(NumberKnowledge(number, (_by_the_plan(number),)) for number in reading.numbers)
-    decided = decide_field(FieldFacts("Phone", reading, known))
+    decided = decide_field(FieldFacts("Phone", reading, known_by_the_plan(reading.numbers)))
     return PhoneExplanation(reading, explained.steps, decided.status or "", decided.reason)
+
+
+def known_by_the_plan(numbers: Iterable[Number]) -> tuple[NumberKnowledge, ...]:
+    """Return what is known of numbers where nobody but the numbering plan was asked."""
+    return tuple(NumberKnowledge(number, (_by_the_plan(number),)) for number in numbers)
 
 
 def _by_the_plan(number: Number) -> ProviderAnswer:

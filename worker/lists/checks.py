@@ -11,10 +11,11 @@ from multiprocessing import get_context
 
 from config import process_memory
 from connectors.csv_list.formula_guard import encode_cells, formula_safe
-from worker.decisions import FieldFacts, NumberKnowledge, ProviderAnswer, decide_field
+from worker.decisions import FieldFacts, decide_field
+from worker.decisions.explanation import known_by_the_plan
 from worker.lists.batches import Batch, FieldKey
 from worker.lists.columns import Plan
-from worker.phones import ContactLocation, facts, parse_contact, parse_field
+from worker.phones import ContactLocation, parse_contact, parse_field
 
 _BATCHES_AHEAD = 4  # for each helping process
 _FIELD = "Phone"
@@ -104,21 +105,7 @@ def check_field(key: FieldKey, plan: Plan) -> CheckedField:
         parsed = parse_contact({_FIELD: text}, where)[_FIELD]
     else:
         parsed = parse_field(text, where)
-    known = tuple(
-        NumberKnowledge(
-            number,
-            (
-                ProviderAnswer(
-                    "offline",
-                    "valid" if number.valid else "invalid",
-                    number.kind,
-                    facts(number.e164).problem,
-                ),
-            ),
-        )
-        for number in parsed.numbers
-    )
-    decision = decide_field(FieldFacts("Phone", parsed, known))
+    decision = decide_field(FieldFacts(_FIELD, parsed, known_by_the_plan(parsed.numbers)))
     extension = next((n.extension for n in parsed.numbers if n.e164 == decision.e164), "")
     if decision.e164 and len(parsed.numbers) == 1:
         extension = extension or other_extension

@@ -17,9 +17,10 @@ from phonenumbers import NumberParseException
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from worker.phones import fast_parser
+from worker.phones.dial_prefixes import dial_prefixes
 from worker.phones.metadata import facts, split
 from worker.phones.model import Number
-from worker.phones.plan_changes import renumbered
+from worker.phones.plan_changes import lacks_a_digit, renumbered
 
 NO_COUNTRY = "is a local number, and nothing tells its country"
 LONGEST = 20  # digits; E.164 has 15, prefixes that are dialled before it come on top
@@ -29,8 +30,6 @@ _GROUPS = re.compile(r"\d+", re.ASCII)
 # "0+44", "(+44)", "+0044", "+011 44", "++44": a plus with something before or behind it.
 _PLUS = re.compile(r"^[\s(\[{0]*\+[\s(\[+]*(?:011(?=\s)|0+)?[\s(]*(?=\d)")
 _TRUNK = re.compile(r"^(\+\s*\d{1,3}[\s.\-)\]]*)[(\[]\s*0\s*[-]?\s*[)\]]?[\s.-]*")
-# What is dialled before a country code, where the contact's own country says nothing better.
-_DIALLED = ("0011", "011", "00", "810")
 # What was dialled before a number within a country until its plan changed: Mexico's 01, 044 and
 # 045 until 2019 (IFT, "Plan Técnico Fundamental de Numeración"), the zero of Czechia and Poland,
 # and the 8 of the countries that shared the Soviet Union's plan.
@@ -93,16 +92,13 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
 
 
 def _renumbered(text: str, number: Number, old: Number) -> Number:
-    """Return a number of a plan that has changed; with low confidence where a number of today that
-    has lost its last digit looks the same."""
+    """Return a number of a plan that has changed; with low confidence where its groups and digits
+    are also those of a number of today that has lost its last digit."""
     changed = mended(number, "its plan has changed since")
     groups = [len(group) for group in _GROUPS.findall(text)]
     is_cut_short = len(groups) > 1 and groups[-1] in (1, 3) and set(groups) != {3}
-    is_doubled = len(number.e164) == len(old.e164) + 1 and any(
-        number.e164 == old.e164[:place] + old.e164[place] + old.e164[place:]
-        for place in range(2, len(old.e164))
-    )
-    return replace(changed, confidence="low") if is_cut_short and is_doubled else changed
+    parts = split(old.e164) if is_cut_short else None
+    return replace(changed, confidence="low") if parts and lacks_a_digit(*parts) else changed
 
 
 def _mended_code(text: str, region: str | None) -> tuple[Number | None, str]:
@@ -155,7 +151,7 @@ def is_international(text: str) -> bool:
     if text.lstrip(" ([{")[:1] == "+":
         return True
     digits = _DIGITS.sub("", text)
-    return len(digits) > _PREFIXED and digits.startswith(_DIALLED)
+    return len(digits) > _PREFIXED and digits.startswith(dial_prefixes(None))
 
 
 def _candidates(
@@ -178,7 +174,7 @@ def _candidates(
         return
     if region is not None:
         yield text, region, ""
-    for prefix in _DIALLED:
+    for prefix in dial_prefixes(None):
         rest = digits[len(prefix) :]
         if not digits.startswith(prefix) or len(rest) <= 7:
             continue

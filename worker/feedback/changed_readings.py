@@ -34,8 +34,9 @@ _WRONG = ("wrong_number", "corrected")
 class ChangedField:
     """A phone field of a contact that was read as `former` and is read as `numbers` now.
 
-    `until`: when we learned that it is read differently. `replaced`: other numbers took the place
-    of the former ones; otherwise those are gone and the others were there before.
+    `numbers` is empty where nothing is read any more. `until`: when we learned that it is read
+    differently. `replaced`: other numbers took the place of the former ones; otherwise those are
+    gone and the others were there before.
     """
 
     who: ContactIdentity
@@ -57,7 +58,9 @@ def carry_over(
     """Say of a field's numbers what stands against its former ones.
 
     `reports`: about the former numbers. Where a former number is gone and no other took its place,
-    only stops go over: who calls the number that is left does not reach the wrong one.
+    only stops go over: who calls the number that is left does not reach the wrong one. Where
+    nothing is left, a stop is said of the contact: its text still stands in the CRM, and somebody
+    may dial it.
     """
     for number in changed.former:
         about = reports.get(number, ())
@@ -68,6 +71,8 @@ def carry_over(
         ):
             if report.kind not in STOPS and not changed.replaced:
                 continue
+            if not changed.numbers:
+                yield _on_contact(report, changed, number, now)
             # What a change of the plan made equal has the report already, by whichever form.
             same = {*equal_forms(number), *equal_forms(report.new_number)}
             for target in changed.numbers:
@@ -100,6 +105,15 @@ def _in_force(
             last_delivered is None or report.at > last_delivered
         ):
             yield report
+
+
+def _on_contact(report: Feedback, changed: ChangedField, number: str, now: datetime) -> Feedback:
+    """Say a stop of a contact, whatever numbers it has."""
+    copy = _copy(report, changed, number, number, now)
+    key = f"{READING_KEY_PREFIX}{changed.who.key}/:{report_hash(report)}"
+    return replace(
+        copy, key=key[:255], contact=changed.who.key, person=changed.who.person, scope="person"
+    )
 
 
 def _copy(

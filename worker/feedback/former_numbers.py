@@ -20,6 +20,7 @@ from worker.feedback.consent_state import READING_KEY_PREFIX, Rules
 from worker.feedback.merged_records import report_hash
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
 from worker.feedback.report_log import ReportSet
+from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import ERASED_PREFIX, Keys
@@ -123,11 +124,28 @@ def copies_of_late_reports(
     if not fields:
         return []
     about = load_reports(connection, fields, keys)
+    _have_processed(connection, [one.who for one in fields if not one.numbers], now)
     return conceal_erased(copies(fields, about, now, rules), about, keys)
 
 
+def _have_processed(
+    connection: Connection, people: Iterable[ContactIdentity], now: datetime
+) -> None:
+    """Have contacts processed that hold no number by which a report would find them."""
+    c = contacts.c
+    for who in people:
+        connector, object_name, record_id = who.key.split("/", 2)
+        connection.execute(
+            sa.update(contacts)
+            .where(c.connector == connector, c.object == object_name, c.record_id == record_id)
+            .values(fresh_until=None)
+        )
+        changed_records.record(connection, connector, object_name, [record_id], now)
+
+
 def _read_before_as(connection: Connection, numbers: Collection[str]) -> list[ChangedField]:
-    """Return fields that were read as one of these numbers, with those that they hold now."""
+    """Return fields that were read as one of these numbers, with those that they hold now; none
+    where nothing is read."""
     f, held, c = former_readings.c, contact_numbers.c, contacts.c
     same_contact = sa.and_(
         c.connector == f.connector, c.object == f.object, c.record_id == f.record_id
@@ -141,7 +159,7 @@ def _read_before_as(connection: Connection, numbers: Collection[str]) -> list[Ch
     query = (
         sa.select(former_readings, c.person, held.number.label("now"))
         .join(contacts, same_contact)
-        .join(contact_numbers, same_field)
+        .join(contact_numbers, same_field, isouter=True)
         .where(any_of(f.number, sorted(numbers)))
     )
     found: dict[tuple[str, str, str], ChangedField] = {}
@@ -149,6 +167,7 @@ def _read_before_as(connection: Connection, numbers: Collection[str]) -> list[Ch
         who = ContactIdentity(contact_key(row.connector, row.object, row.record_id), row.person)
         key = (who.key, row.field, row.number)
         before = found[key].numbers if key in found else ()
-        found[key] = ChangedField(who, row.field, (row.number,), (*before, row.now), row.until)
+        numbers_now = before if row.now is None else (*before, row.now)
+        found[key] = ChangedField(who, row.field, (row.number,), numbers_now, row.until)
     # One that is read as that number again has the report by itself.
     return [one for one in found.values() if not set(one.former) & set(one.numbers)]

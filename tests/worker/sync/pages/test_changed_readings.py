@@ -147,17 +147,59 @@ class TestWhoSaidNo:
         sync(ctx, crm.name, "everything")
         assert crm.get(contact_id, "do_not_call")
 
+    @pytest.mark.parametrize("by_former_version", [True, False])
     def test_stays_covered_while_nothing_is_read_and_once_it_is_again(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_id: str, by_former_version: bool
+    ) -> None:
+        store_report(ctx, "opt_out", INVENTED)
+        deliver_reports(ctx, crm.name)
+        if by_former_version:
+            forget_states(ctx)
+        release(ctx, {TWO_NUMBERS: ()})
+        sync(ctx, crm.name, "everything")
+        assert numbers_of(ctx, contact_id) == []
+        assert all(crm.get(contact_id, flag) for flag in STOP_FLAGS)
+        assert status(crm, contact_id) == "do_not_contact"
+        sync(ctx, crm.name, "everything")
+        assert crm.get(contact_id, "do_not_contact")
+        release(ctx, NOW)
+        sync(ctx, crm.name, "everything")
+        assert status(crm, contact_id) == "do_not_contact"
+
+    def test_of_what_is_no_number_any_more_is_covered_after_an_erasure(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
+    ) -> None:
+        store_report(ctx, "opt_out", INVENTED)
+        deliver_reports(ctx, crm.name)
+        erase_number(ctx, INVENTED, "an admin")
+        release(ctx, THEN)
+        sync(ctx, crm.name, "everything")  # the CRM has the contact still
+        release(ctx, {TWO_NUMBERS: ()})
+        sync(ctx, crm.name, "everything")
+        assert crm.get(contact_id, "do_not_contact")
+
+    def test_of_what_is_no_number_any_more_is_covered_also_later(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
+    ) -> None:
+        """The text still stands in the CRM: somebody may dial it."""
+        release(ctx, {TWO_NUMBERS: ()})
+        sync(ctx, crm.name, "everything")
+        store_report(ctx, "opt_out", INVENTED)
+        deliver_reports(ctx, crm.name)
+        sync(ctx, crm.name)
+        assert all(crm.get(contact_id, flag) for flag in STOP_FLAGS)
+
+    def test_of_what_is_no_number_any_more_may_opt_in_again(
         self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
     ) -> None:
         store_report(ctx, "opt_out", INVENTED)
         deliver_reports(ctx, crm.name)
         release(ctx, {TWO_NUMBERS: ()})
         sync(ctx, crm.name, "everything")
-        assert numbers_of(ctx, contact_id) == []
-        release(ctx, NOW)
+        store_report(ctx, "opt_in", INVENTED)
+        deliver_reports(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        assert status(crm, contact_id) == "do_not_contact"
+        assert not crm.get(contact_id, "do_not_contact")
 
     def test_by_a_number_that_was_never_meant_is_not_called_on_the_other_one(
         self, ctx: Context, crm: Crm, sync: Sync

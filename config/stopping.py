@@ -36,6 +36,15 @@ class Stopped(BaseException):
     be resumed."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Raised in the main thread by a signal, for whoever handles a `KeyboardInterrupt`.
+
+    Not that class itself: CPython takes one that passes through an `exec` of a string, as
+    dataclasses and namedtuples use while they are imported, for unhandled, and ends the process by
+    SIGINT later although it was handled (`run_eval_code_obj` in its pythonrun.c).
+    """
+
+
 def request() -> None:
     """Ask all threads of this process to stop."""
     _asked.set()
@@ -103,10 +112,10 @@ def gracefully(goes_on: Callable[[], str]) -> Iterator[None]:
 
 @contextmanager
 def by_interrupt() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` in the main thread for each of these signals."""
+    """Raise `Interrupted` in the main thread for each of these signals."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        raise Interrupted
 
     with _handled_by(interrupt):
         yield

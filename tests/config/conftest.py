@@ -6,5 +6,6 @@ Read in this order:
     test_errors.py         the tree of errors, exit codes and HTTP statuses
     test_logging_setup.py  what log lines hold, and what they never hold
     test_tracing.py        one trace from a request to its writes
+    test_stopping.py       a signal ends a process with one exit code
     test_version.py        the version comes from one place
 """

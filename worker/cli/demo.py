@@ -79,7 +79,6 @@ def run_demo(contacts: int, once: bool) -> int:
     """Start everything, sync, show, and stay until Ctrl-C (or not, with `once`)."""
     home = Path(os.environ.get("HYGIENE_HOME") or ".hygiene").absolute() / "demo"
     port = _pages_port()  # before anything is thrown away
-    signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         os.umask(UMASK)
         make_home(home.parent)
@@ -95,10 +94,6 @@ def run_demo(contacts: int, once: bool) -> int:
         console.info("stopped, with all its processes")
         return stopping.CODE
     return 0
-
-
-def _as_interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -30,12 +30,14 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from crms import QUICK, Crm
+from databases import SharedDatabase
 from needs import mark, nothing_from_outside
 from processes import kill
 from servers import NoServerError, close_session, open_session, postgres_url
@@ -171,10 +173,25 @@ def postgres_template() -> Iterator[str]:
         yield url.rpartition("/")[2]
 
 
+@pytest.fixture(scope="session")
+def shared_database(postgres_template: str) -> Iterator[Callable[[], SharedDatabase]]:
+    """The database of this process, as the template is. It is made anew if a test spoiled it."""
+    with ExitStack() as made:
+        current: list[SharedDatabase] = []
+
+        def get() -> SharedDatabase:
+            if not current or not current[-1].empty():
+                url = made.enter_context(contextmanager(postgres)(postgres_template))
+                current.append(SharedDatabase(url))
+            return current[-1]
+
+        yield get
+
+
 @pytest.fixture
-def postgres_database_url(postgres_template: str) -> Iterator[str]:
-    """A fresh database on the session's server, with our tables."""
-    yield from postgres(postgres_template)
+def postgres_database_url(shared_database: Callable[[], SharedDatabase]) -> str:
+    """An empty database on the session's server, with our tables."""
+    return shared_database().url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

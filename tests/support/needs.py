@@ -41,7 +41,8 @@ BY_MODULE = {
 # A fixture -> what it needs. Fixtures that these use need not be listed.
 _BY_FIXTURE = {
     "chromium": "browser", "start": "slow",
-    "postgres_template": "postgres", "postgres_database_url": "postgres",
+    "postgres_template": "postgres", "shared_database": "postgres",
+    "postgres_database_url": "postgres",
     "sandbox": "outside", "bare_sandbox": "outside", "empty_database": "outside",
 }  # fmt: skip
 _BY_FUNCTION = {"postgres_server": "postgres"}  # of tests/conftest.py

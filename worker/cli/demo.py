@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -69,6 +69,9 @@ _START_WITHIN = 90.0  # seconds
 DEFAULT_PORT = 8000
 _STOPS_WITHIN = 30.0  # seconds; `hygiene up` gives its own 25
 _EXAMPLES = 4  # of each status
+# Below those that systems give to outgoing connections (Linux from 32768, macOS from 49152), so
+# that a port is still free when its process binds it.
+_PORTS = range(20_000, 32_000)
 
 
 class DemoError(Exception):
@@ -161,18 +164,11 @@ def _running(
 
 
 def _free_ports(pages_port: int) -> tuple[dict[str, int], int]:
-    """Return a port for each stand-in, and one for the pages."""
+    """Return a port for each stand-in, and one for the pages (`pages_port`; 0: any)."""
     names = (*CRMS, "twilio")
-    sockets = []
-    for wanted in (pages_port, *(0 for _ in names)):
-        opened = socket.socket()
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(("127.0.0.1", wanted))
-        sockets.append(opened)
-    found = [int(opened.getsockname()[1]) for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return dict(zip(names, found[1:], strict=True)), found[0]
+    free = (port for port in random.sample(_PORTS, len(_PORTS)) if is_free(port))
+    ports = dict(zip(names, free, strict=False))
+    return ports, pages_port or next(free)
 
 
 def _pages_port() -> int:

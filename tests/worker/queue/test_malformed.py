@@ -127,8 +127,7 @@ class TestAMalformedMessage:
         lines = [line for line in said.splitlines() if "set aside" in line]
         assert len(lines) == len(MALFORMED)  # one line each, and nothing else
         assert "Traceback" not in said
-        assert NUMBER not in said
-        assert "0123" not in said
+        assert NUMBER[-7:] not in said
         kept = [json.loads(text) for text in queue.lrange(SET_ASIDE, 0, -1)]  # type: ignore[union-attr]
         assert any(NUMBER in entry["message"] for entry in kept)
         assert all(entry["why"] and entry["at"] and len(entry["message"]) <= 4000 for entry in kept)

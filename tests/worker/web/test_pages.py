@@ -226,12 +226,13 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light"),
-                                               (390, "dark")])  # fmt: skip
+@pytest.mark.parametrize(("width", "scheme", "other"), [(1440, "light", "dark"),
+                                                        (390, "dark", "light")])  # fmt: skip
 def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
     chromium: Browser, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync, width: int,
-    scheme: Any,
+    scheme: Any, other: Any,
 ) -> None:  # fmt: skip
+    """In the other colours only the contrast is another."""
     from axe_playwright_python.sync_playwright import Axe
 
     paths = all_page_urls(ctx, sync, sandbox)
@@ -256,5 +257,9 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
         if shots := os.environ.get("SCREENSHOTS"):
             name = path.split("?")[0].strip("/").split("/")[0] or "overview"
             page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png")
+        page.emulate_media(color_scheme=other)
+        found = Axe().run(page, options={"runOnly": ["color-contrast"]})
+        assert found.violations_count == 0, f"{path}, {other}: {found.generate_report()}"
+        page.emulate_media(color_scheme=scheme)
     assert problems == []
     page.close()

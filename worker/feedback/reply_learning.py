@@ -8,7 +8,7 @@ themselves stay in the review queue, under its retention and erasure. Only n-gra
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback.replies import read_reply, router
-from worker.feedback.replies.train import learn, rounded
+from worker.feedback.replies.train import learn, rounded, with_thresholds_of
 from worker.feedback.replies.training_data import Example, examples
 from worker.store.tables import reviews
 
@@ -54,10 +54,7 @@ def learn_again(ctx: Context) -> Learned:
     """Train with the project's sentences and the decisions; says what would change."""
     decisions = decided(ctx)
     now = router.current(ctx.settings.home)
-    trained = rounded(learn([*examples(), *decisions * _REPEATED]))
-    model = replace(
-        trained, review=now.review, harmless=now.harmless, review_elsewhere=now.review_elsewhere
-    )
+    model = with_thresholds_of(rounded(learn([*examples(), *decisions * _REPEATED])), now)
     return Learned(model, _report(decisions, now, model))
 
 
@@ -98,6 +95,7 @@ def apply(learned: Learned, home: Path) -> None:
         "unit": model.unit,
         "review": model.review,
         "review_elsewhere": model.review_elsewhere,
+        "weak": model.weak,
         "harmless": model.harmless,
         "chosen": "thresholds as in the model before",
         "decisions": learned.report["decisions"],

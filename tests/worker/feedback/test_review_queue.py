@@ -13,7 +13,7 @@ from worker.feedback.models import ReviewDecision
 from worker.store.tables import feedback, reviews
 
 NUMBERS = ("+14155550123", "+14155550124", "+14155550125")
-UNSURE = ("I'll stop by tomorrow", "how do I unsubscribe?", "my husband passed away")
+UNSURE = ("not interested", "how do I unsubscribe?", "my husband passed away")
 
 
 def receive(ctx: Context, *texts: str) -> list[int]:

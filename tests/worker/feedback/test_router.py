@@ -25,7 +25,8 @@ def model_of(weights: dict[str, int], **thresholds: int) -> Model:
     for word, weight in weights.items():
         for place in features(normalize(word)):
             data[place] = weight % 256
-    limits = {"review": 2000, "harmless": -2000, "review_elsewhere": 1000} | thresholds
+    limits = {"review": 2000, "review_elsewhere": 1000, "weak": -500, "harmless": -2000}
+    limits |= thresholds
     return Model(memoryview(bytes(data)).cast("b"), (-1000, -1000), 100, **limits)
 
 
@@ -48,18 +49,25 @@ class TestAReplyThatNoRuleKnows:
         assert read_reply("We had fun at the beach", self.MODEL) == read_reply("ok", self.MODEL)
 
     def test_does_not_matter_to_what_a_rule_knows(self) -> None:
-        sees_nothing = replace(self.MODEL, review=10**9, harmless=10**9)
+        sees_nothing = replace(self.MODEL, review=10**9, weak=10**9, harmless=10**9)
         assert [i.kind for i in read_reply("STOP", sees_nothing).intents] == ["opt_out"]
-        assert read_reply("How do I unsubscribe?", sees_nothing).needs_review
+        assert not read_reply("How do I unsubscribe?", sees_nothing).needs_review
+
+    def test_goes_to_a_person_where_a_rule_doubts_unless_it_is_surely_harmless(self) -> None:
+        """Each doubt of a rule has its own threshold."""
+        for text, threshold in (("not interested", "weak"), ("Who is this?", "harmless")):
+            assert read_reply(text, replace(self.MODEL, **{threshold: -1001})).needs_review, text
+            assert not read_reply(text, replace(self.MODEL, **{threshold: -999})).needs_review, text
 
     @pytest.mark.parametrize(
         "text",
         [
             "go find somebody else to bother", "whatever you are selling I don't want any of it",
-            "you people are driving me nuts with these",
+            "take the hint, I am never buying anything from you people",
             "busquen a otro para fastidiar", "trouvez un autre pigeon à embêter",
             "sucht euch jemand anderen zum nerven", "procurem outra pessoa para chatear",
-            "andate a disturbare qualcun altro", "znajdźcie sobie kogoś innego do męczenia",
+            "cercate qualcun altro da disturbare, non me",
+            "znajdźcie sobie kogoś innego do męczenia",
             "найдите кого-нибудь другого и доставайте его", "знайдіть когось іншого і діставайте",
         ],
     )  # fmt: skip

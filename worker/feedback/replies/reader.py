@@ -8,6 +8,7 @@ from typing import Literal
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
 from worker.feedback.replies.detection import languages_of, likely_language
+from worker.feedback.replies.doubts import is_doubtful
 from worker.feedback.replies.language import Language
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
 from worker.feedback.replies.text import (
@@ -134,10 +135,10 @@ def read_reply(text: str, model: router.Model | None = None) -> Reply:
 
     >>> [one.kind for one in read_reply("Please don't text me anymore").intents]
     ['opt_out']
-    >>> read_reply("I'll stop by tomorrow").needs_review
+    >>> read_reply("not interested").needs_review
     True
     """
-    reply, is_weak = _read_by_rules(text)
+    reply, is_weak = read_by_rules(text)
     if reply.intents or (reply.needs_review and not is_weak and reply.suggestion is None):
         return reply
     text, _ = readable(text)
@@ -148,15 +149,14 @@ def read_reply(text: str, model: router.Model | None = None) -> Reply:
 def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Reply:
     """What the router makes of a reply in which no rule is sure.
 
-    It sends to a person what it takes for a request, and leaves alone a reply in which a rule saw
-    only weak words and it sees nothing. It never flags.
+    It sends to a person what it takes for a request, and leaves alone what is surely harmless
+    although a rule saw weak words or doubted. It never flags.
     """
     found = router.score(text, model)
     kind: Kind = "opt_out" if found.kind == "opt_out" else "wrong_number"
     if reply.needs_review:
         suggestion = reply.suggestion
-        is_opt_out = suggestion is not None and suggestion.kind == "opt_out"
-        if is_weak and is_opt_out and found.best < model.harmless:
+        if suggestion is not None and found.best < (model.weak if is_weak else model.harmless):
             return NOTHING
         if is_weak and suggestion is not None and found.best > 0:
             suggestion = replace(suggestion, kind=kind)
@@ -169,7 +169,7 @@ def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Repl
     return Reply(needs_review=True, suggestion=intent, likelihood=found.likelihood)
 
 
-def _read_by_rules(text: str) -> tuple[Reply, bool]:
+def read_by_rules(text: str) -> tuple[Reply, bool]:
     """What the rules make of a reply, and whether only weak words made it one for a person."""
     text, all_of_it = readable(text)
     playful = bool(_JOKES.search(text.casefold()))
@@ -342,6 +342,7 @@ def _phrases(
         if match is None:
             continue
         alone = sure and _says_little_else(match, meant, rest)
+        alone = alone and not is_doubtful(kind, match, meant)
         found.append(_Match(_intent(kind, match.group(), language, meant), alone, weak=unclear))
         if kind == "opt_in":
             if _DENIES.search(meant) or _content_words(meant) - _content_words(match.group()) > 2:

@@ -38,16 +38,17 @@ class Model:
 
     `bias` and `thresholds` are in thousandths of a logit, `unit` is what a weight of 1 is in them.
     `review`: from this score on a reply that no rule knows goes to a person; `review_elsewhere`:
-    the same in other languages than English, whose harmless messages score lower. `harmless`:
-    below it a reply in which a rule saw only weak words does not.
+    the same in other languages than English, whose harmless messages score lower. `weak`: the same
+    of a reply in which a rule saw weak words. `harmless`: of one that a rule doubts.
     """
 
     weights: memoryview
     bias: tuple[int, ...]
     unit: int
     review: int
+    review_elsewhere: int
+    weak: int
     harmless: int
-    review_elsewhere: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def read_model(folder: Path) -> Model:
         raise ValueError(f"{folder / WEIGHTS}: has {len(weights)} weights")
     return Model(
         weights, tuple(settings["bias"]), settings["unit"], settings["review"],
-        settings["harmless"], settings["review_elsewhere"],
+        settings["review_elsewhere"], settings["weak"], settings["harmless"],
     )  # fmt: skip
 
 

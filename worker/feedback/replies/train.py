@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-from worker.feedback.replies.reader import read_reply
+from worker.feedback.replies.reader import read_by_rules, read_reply
 from worker.feedback.replies.router import (
     BUCKETS,
     KINDS,
@@ -38,9 +38,10 @@ _PASSES = 6
 _RATE = 1.2
 _SETTLED = 0.04  # an error at which a sentence teaches nothing more
 _DECAY = 0.985  # of all weights after each pass, so that rare n-grams count little
-_PERSONAL_SHARE = 0.034  # of personal messages that the router alone may send to a person
-_HARMLESS_SHARE = 0.11  # of harmless sentences in other languages that it may send to a person
-_WANTED_SHARE = 0.97  # of requests with weak words that must not count as harmless
+_PERSONAL_SHARE = 0.047  # of personal messages that rules and router may send to a person
+_HARMLESS_SHARE = 0.16  # of harmless sentences in other languages that the router may send to one
+_WEAK_SHARE = 0.98  # of requests in which rules see weak words that must go to a person
+_WANTED_SHARE = 0.995  # of requests that must not count as surely harmless
 _HELD_OUT = 5  # one line of five is held out to measure
 
 
@@ -86,7 +87,7 @@ def rounded(weights: Weights) -> Model:
     return Model(
         memoryview(data.tobytes()).cast("b"),
         tuple(round(1000 * value) for value in weights.bias),
-        max(1, round(1000 * most / 127)), 0, 0,
+        max(1, round(1000 * most / 127)), 0, 0, 0, 0,
     )  # fmt: skip
 
 
@@ -103,8 +104,6 @@ def measure(model: Model, held_out: Sequence[Example]) -> dict[str, Any]:
         "sentences": len(held_out),
         "caught": _share([is_sent(one, model, code) for one, code in wanted]),
         "harmless_reviewed": _share([is_sent(one, model, code) for one, code in harmless]),
-        "harmless_kept_by_weak_words": _share([one.best >= model.harmless for one, _ in harmless]),
-        "lost_with_weak_words": _share([one.best < model.harmless for one, _ in wanted]),
         "with_the_rules": _with_rules(model, held_out),
         "meaning_right": _share([meant[KINDS.index(kind)] for kind, meant in kinds]),
     }
@@ -160,6 +159,7 @@ def train(folder: Path, personal: Path | None, out: Path, every: int = 1) -> dic
         "unit": final.unit,
         "review": trial.review,
         "review_elsewhere": trial.review_elsewhere,
+        "weak": trial.weak,
         "harmless": trial.harmless,
         "chosen": how,
         "trained_with": len(lessons),
@@ -177,33 +177,55 @@ def _with_thresholds(
     """The trial model with thresholds, and how they were chosen."""
     if personal is None:
         before = read_model(Path(__file__).parent)
-        thresholds = (before.review, before.harmless, before.review_elsewhere)
-        return replace_thresholds(trial, thresholds), "as in the model before"
-    texts = personal_messages(personal)
-    review = quantile([score(text, final).best for text in texts], _PERSONAL_SHARE)
-    wanted = [score(one.text, trial).best for one in held_out if any(one.meant)]
+        return with_thresholds_of(trial, before), "as in the model before"
+    wanted = [(one, score(one.text, trial).best) for one in held_out if any(one.meant)]
     elsewhere = [
         score(one.text, trial).best
         for one in held_out
         if not any(one.meant) and one.language != "en"
     ]
+    weak = quantile([best for one, best in wanted if _has_weak_words(one.text)], _WEAK_SHARE)
+    texts = personal_messages(personal)
+    review = _limit_of_personal(texts, final, weak)
     how = (
-        f"review: {_PERSONAL_SHARE:.1%} of {len(texts):,} personal messages score as high or "
-        f"higher; review_elsewhere: {_HARMLESS_SHARE:.0%} of the held-out harmless sentences in "
-        f"other languages than English do; harmless: {_WANTED_SHARE:.0%} of the held-out requests "
-        "score higher. Held-out sentences are scored by a model that was not trained with them."
+        f"review: rules and router send {_PERSONAL_SHARE:.1%} of {len(texts):,} personal messages "
+        f"to a person; review_elsewhere: {_HARMLESS_SHARE:.0%} of the held-out harmless sentences "
+        "in other languages than English score as high or higher; weak: "
+        f"{_WEAK_SHARE:.0%} of the held-out requests with weak words score higher; harmless: "
+        f"{_WANTED_SHARE:.1%} of all held-out requests do. Held-out sentences are scored by a "
+        "model that was not trained with them."
     )
-    thresholds = (
-        review,
-        min(review, quantile(wanted, _WANTED_SHARE)),
-        min(review, quantile(elsewhere, _HARMLESS_SHARE)),
-    )
-    return replace_thresholds(trial, thresholds), how
+    chosen = replace(
+        trial, review=review, review_elsewhere=min(review, quantile(elsewhere, _HARMLESS_SHARE)),
+        weak=min(review, weak), harmless=quantile([best for _, best in wanted], _WANTED_SHARE),
+    )  # fmt: skip
+    return chosen, how
 
 
-def replace_thresholds(model: Model, thresholds: tuple[int, int, int]) -> Model:
-    review, harmless, elsewhere = thresholds
-    return replace(model, review=review, harmless=harmless, review_elsewhere=elsewhere)
+def _has_weak_words(text: str) -> bool:
+    reply, is_weak = read_by_rules(text)
+    return reply.needs_review and is_weak
+
+
+def _limit_of_personal(texts: Sequence[str], model: Model, weak: int) -> int:
+    """The score from which on the router may send messages to a person that no rule knows, beside
+    those that it sends where a rule knows something."""
+    sent, scores = 0, []
+    for text in texts:
+        reply, is_weak = read_by_rules(text)
+        best = score(text, model).best
+        if reply.needs_review:
+            sent += not is_weak or best >= weak
+        elif not reply.intents:
+            scores.append(best)
+    return quantile(scores, max(0.0, _PERSONAL_SHARE * len(texts) - sent) / len(scores))
+
+
+def with_thresholds_of(model: Model, other: Model) -> Model:
+    return replace(
+        model, review=other.review, review_elsewhere=other.review_elsewhere, weak=other.weak,
+        harmless=other.harmless,
+    )  # fmt: skip
 
 
 def main() -> None:

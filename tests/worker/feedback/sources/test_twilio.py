@@ -31,7 +31,7 @@ class TestAnInboundMessage:
         assert len({report.key for report in heard.reports}) == 2
 
     def test_that_is_unclear_is_for_a_person(self) -> None:
-        heard = twilio.parse_reply({**FROM, "Body": "I'll stop by tomorrow"}, NOW)
+        heard = twilio.parse_reply({**FROM, "Body": "how do I unsubscribe?"}, NOW)
         assert heard.reports == ()
         assert heard.needs_review is not None
 

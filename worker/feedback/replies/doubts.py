@@ -1,0 +1,75 @@
+"""What makes a clear phrase unclear in any language: it speaks of mail, of a thing, or of a slip.
+
+Patterns are over normalized text (`text.normalize`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+_MAIL = re.compile(
+    r"\b(?:e ?mail\w*|mails?|maile\w*|maila\w*|correos?|courriels?|posta elettronica"
+    r"|электронн\w+|електронн\w+|(?:на|по) (?:почт|пошт)\w+|имеил\w*|емеил\w*|emailow|emailami)\b"
+)
+_OTHER_CHANNELS = re.compile(
+    r"\b(?:text|sms|messag|mensa[jg]|messagg|nachricht|wiadomos|сообщ|повідом|смс|эсэмэс|есемес"
+    r"|calls?\b|phone|number|numero|nummer|numer|номер|mailing|list|verteiler|everything|anything"
+    r"|anruf|llamad|appels?\b|chiamat|ligac|dzwon|звон|дзвін|дзвон)"
+)
+_BESIDE = 24  # characters after a phrase in which its object stands
+# "You were wrong in the invoice": a place that is no number and nobody.
+_PLACE = re.compile(
+    r"\b(?:en|dans|in|im|nel\w*|sul\w*|bei|beim|na|no|em|w|we|в|во|у|на|sur|mit|with|on|about)"
+    r" (?:(?:la|el|le|l|il|lo|the|my|der|die|das|den|dem|a|o|as|os|mi|su|il|una?"
+    r"|moj\w*|meu|minha|mein\w*|mon|ma|votre|notre|моем|моеи|моїм) ){0,2}(\w+)"
+)
+_CONTACT = re.compile(
+    r"num|nr\b|номер|phone|tel|телеф|cell|mobil|handy|komork|line|linea|person|pessoa|человек|людин"
+    r"|osob|name|nom\b|nome|nombre|имен|contact|kontakt|contat|leitung|anschluss|destina|receiver"
+)
+_ERRED = re.compile(r"equivoc|tromp|sbagliat|geirrt|engan|pomyl|ошиб|помил|wrong|mistak|errad")
+_SPEAKS_OF_NUMBER = re.compile(r"num|номер|phone|person|pessoa|человек|людин|osob|verwahlt")
+# "I unsubscribed by mistake", "I still want them": the opposite is asked.
+_LEAVING = re.compile(
+    r"unsub|\bopt|cancel|cancell|desabon|desinscri|disiscri|abgemeld|abmeld|abbestell|wypis|отпис"
+    r"|відпис|descadastr|\bbaja\b|stop|desuscri|remov|borr|delet|geloscht|удал|видал|usun"
+)
+_SLIP = re.compile(
+    r"\b(?:by (?:mistake|accident)|accidentally|mistakenly|por error|sin querer|par erreur"
+    r"|per (?:sbaglio|errore)|aus versehen|versehentlich|irrtumlich|por (?:engano|acidente)"
+    r"|sem querer|przez (?:pomyl\w+|przypadek)|przypadk(?:iem|owo)|niechcacy|omylkowo|случаино"
+    r"|по ошибке|нечаянно|випадково|помилково)\b"
+)
+_BACK = re.compile(
+    r"\b(?:(?:resub|re sub)\w*|(?:subscribe|sign up|join) (?:me )?again|back (?:in|on)\b"
+    r"|(?:still|do) want (?:them|the|your|to (?:get|receive))|inscrever\w* de novo"
+    r"|(?:receber|recibir|recevoir|ricevere) (?:de novo|de nuevo|a nouveau|ancora|di nuovo)"
+    r"|recibir(?:los|las)? otra vez"
+    r"|wieder (?:anmelden|bekommen|erhalten|haben|aufnehmen)|(?:ponownie|znowu|z powrotem) \w+"
+    r"|(?:снова|обратно|опять) (?:подпис|получ|включ)\w*|(?:знову|назад) (?:підпис|отрим|включ)\w*)"
+)
+
+
+def is_doubtful(
+    kind: Literal["opt_out", "opt_in", "wrong_number"], match: re.Match[str], sentence: str
+) -> bool:
+    """Whether a person should look at a sentence in which a phrase of this kind was found.
+
+    >>> sentence = "you were wrong on the bill"
+    >>> is_doubtful("wrong_number", re.match("you were wrong", sentence), sentence)
+    True
+    """
+    after = sentence[match.start() :]
+    if kind == "opt_out":
+        near = sentence[match.start() : match.end() + _BESIDE]
+        if _MAIL.search(near) and not _OTHER_CHANNELS.search(near):
+            return True
+        return bool(_LEAVING.search(match.group()) and (_SLIP.search(after) or _BACK.search(after)))
+    if kind == "wrong_number" and not _SPEAKS_OF_NUMBER.search(match.group()):
+        if _LEAVING.search(sentence) and _SLIP.search(sentence):
+            return True
+        if not _ERRED.search(match.group()) or _CONTACT.search(after):
+            return False
+        return _PLACE.search(after) is not None
+    return False

@@ -46,6 +46,37 @@ class TestLeavingByASlip:
         assert "opt_out" not in {intent.kind for intent in read_reply(text).intents}
 
 
+class TestComingBack:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "please resubscribe me to the list",
+            "can you put me back on your list",
+            "Tragen Sie mich bitte wieder in die Liste ein",
+            "ich möchte wieder SMS erhalten",
+            "je souhaite me réabonner",
+            "remettez-moi sur la liste s'il vous plaît",
+            "quiero volver a suscribirme",
+            "por favor me inclua na lista de novo",
+            "vorrei iscrivermi di nuovo alla lista",
+            "proszę zapisać mnie ponownie na listę",
+            "подпишите меня снова на рассылку",
+            "підпишіть мене знову на розсилку",
+        ],
+    )
+    def test_is_no_opt_out(self, text: str) -> None:
+        assert "opt_out" not in {intent.kind for intent in read_reply(text).intents}
+
+    @pytest.mark.parametrize(
+        "text",
+        ["never put me back on your list, unsubscribe me", "ich will nie wieder SMS erhalten",
+         "rufen Sie mich nie wieder an", "no quiero volver a recibir mensajes suyos",
+         "больше никогда не звоните мне снова"],
+    )  # fmt: skip
+    def test_that_is_denied_is_an_opt_out(self, text: str) -> None:
+        assert [intent.kind for intent in read_reply(text).intents] == ["opt_out"]
+
+
 class TestAnErrorThatIsNoWrongNumber:
     @pytest.mark.parametrize(
         "text",

@@ -42,12 +42,26 @@ _SLIP = re.compile(
     r"|по ошибке|нечаянно|випадково|помилково)\b"
 )
 _BACK = re.compile(
-    r"\b(?:(?:resub|re sub)\w*|(?:subscribe|sign up|join) (?:me )?again|back (?:in|on)\b"
-    r"|(?:still|do) want (?:them|the|your|to (?:get|receive))|inscrever\w* de novo"
+    r"\b(?:re ?(?:subscri|susbri|inscri|abonn|aktivier)\w*|riiscri\w*|reiscri\w*|rimett\w+"
+    r"|remett\w+|(?:subscribe|sign up|join|opt in) (?:me )?again|back (?:in|on)(?:to)?\b"
+    r"|still want (?:them|the|your|to (?:get|receive))"
+    r"|(?:inscrev|cadastr|inclu|coloqu|adicion)\w* (?:\w+ ){0,3}de (?:novo|volta)"
     r"|(?:receber|recibir|recevoir|ricevere) (?:de novo|de nuevo|a nouveau|ancora|di nuovo)"
     r"|recibir(?:los|las)? otra vez"
-    r"|wieder (?:anmelden|bekommen|erhalten|haben|aufnehmen)|(?:ponownie|znowu|z powrotem) \w+"
-    r"|(?:снова|обратно|опять) (?:подпис|получ|включ)\w*|(?:знову|назад) (?:підпис|отрим|включ)\w*)"
+    r"|(?:volver|vuelv\w+|voltar|volt\w+) a (?:\w+ )?(?:recib|receb|inscri|inscrev|suscrib|apunt)"
+    r"\w*"
+    r"|(?:iscriv|inser|aggiung)\w* (?:\w+ ){0,3}(?:di nuovo|ancora)"
+    r"|wieder (?:\w+ ){0,4}(?:auf|an|ein|anmelden|bekommen|erhalten|haben|aufnehmen|eintragen)\b"
+    r"|(?:zapis|dopis|wpis|dodaj|wlacz)\w* (?:\w+ ){0,3}(?:ponownie|znowu|znow|z powrotem)"
+    r"|(?:ponownie|znowu|znow|z powrotem) (?:\w+ ){0,2}(?:zapis|dopis|wpis|dodaj|wlacz|dosta)\w*"
+    r"|(?:снова|обратно|опять|заново) (?:\w+ ){0,2}(?:подпи|получ|включ|добав|верн)\w*"
+    r"|(?:подпи|включ|добав|верн)\w* (?:\w+ ){0,3}(?:снова|обратно|опять|заново)"
+    r"|(?:знову|назад|наново) (?:\w+ ){0,2}(?:підпи|отрим|увімк|дода|поверн)\w*"
+    r"|(?:підпи|увімк|дода|поверн)\w* (?:\w+ ){0,3}(?:знову|назад|наново))"
+)
+_NEGATION = re.compile(
+    r"\b(?:no|not|dont|never|stop|nie|nicht|kein\w*|ne|pas|plus|jamais|non|mai|nao|nunca|jamas|не"
+    r"|ніколи|никогда|больше|більше|nigdy)\b"
 )
 
 
@@ -65,7 +79,9 @@ def is_doubtful(
         near = sentence[match.start() : match.end() + _BESIDE]
         if _MAIL.search(near) and not _OTHER_CHANNELS.search(near):
             return True
-        return bool(_LEAVING.search(match.group()) and (_SLIP.search(after) or _BACK.search(after)))
+        if _LEAVING.search(match.group()) and _SLIP.search(after):
+            return True
+        return bool(_BACK.search(sentence) and not _NEGATION.search(sentence))
     if kind == "wrong_number" and not _SPEAKS_OF_NUMBER.search(match.group()):
         if _LEAVING.search(sentence) and _SLIP.search(sentence):
             return True

@@ -16,6 +16,8 @@ _MAX_WORD = 20  # longer ones are no typing errors
 _LEET = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t"})
 _KNOWN = REAL_WORDS.union(*COMMON_WORDS.values(), *KEY_WORDS.values())
 _KEYS = tuple(sorted(frozenset().union(*KEY_WORDS.values())))
+# "resubscribe" is no "unsubscribe" with slips, nor "réinscrire" a "désinscrire".
+_JOINS_AGAIN = re.compile(r"re(?:sub|sus|ins|isc|ab|anm|adm|act)|riis|rein")
 _CYRILLIC_NOT = re.compile(
     r"\bне(?=(?:пиш|звон|присыл|присил|беспок|надо|турбу|дзвон|надсил|шл[иіь]|смс))"
 )
@@ -71,7 +73,7 @@ def correct(folded: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _corrected(word: str) -> str:
-    if not 4 <= len(word) <= _MAX_WORD or word in _KNOWN:
+    if not 4 <= len(word) <= _MAX_WORD or word in _KNOWN or _JOINS_AGAIN.match(word):
         return word
     if any(c.isdigit() for c in word):
         plain = word.translate(_LEET)

@@ -21,7 +21,7 @@ def replies_learn(apply: bool, as_json: bool) -> None:
     """Train again with what people decided, and show what would change.
 
     Only which replies go to a person is learned, never what is flagged. Nothing counts without
-    --apply. It takes about a minute.
+    --apply. It takes about two minutes.
     """
     from worker.feedback import reply_learning
 

@@ -8,6 +8,7 @@ themselves stay in the review queue, under its retention and erasure. Only n-gra
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,12 @@ def decided(ctx: Context) -> list[Example]:
     ]
 
 
-def learn_again(ctx: Context) -> Learned:
-    """Train with the project's sentences and the decisions; says what would change."""
+def learn_again(ctx: Context, sentences: Iterable[Example] | None = None) -> Learned:
+    """Train with the project's sentences (or others) and the decisions; says what would change."""
     decisions = decided(ctx)
     now = router.current(ctx.settings.home)
-    model = with_thresholds_of(rounded(learn([*examples(), *decisions * _REPEATED])), now)
+    lessons = [*(examples() if sentences is None else sentences), *decisions * _REPEATED]
+    model = with_thresholds_of(rounded(learn(lessons)), now)
     return Learned(model, _report(decisions, now, model))
 
 

@@ -17,6 +17,7 @@ from config.settings import load
 from sandbox.run import Sandbox
 from worker.cli.main import main
 from worker.context import Context
+from worker.feedback import intake
 from worker.feedback.sources.dispositions import poll_all
 
 Run = Callable[..., Result]
@@ -399,3 +400,39 @@ class TestOutcomesOfCalls:
         assert poll() >= 4
         assert document(hygiene("feedback", "outcomes", "--json")) == []
         assert "every outcome seen so far" in hygiene("feedback", "outcomes").output
+
+
+class TestReplies:
+    @pytest.fixture
+    def waiting(self, hygiene: Run, sandbox: Sandbox, home: Path) -> list[int]:
+        hygiene("db", "upgrade")
+        settings = load({**sandbox.env(), "HYGIENE_HOME": str(home)})
+        ctx = Context.create(settings)
+        for place, number in enumerate((NUMBER, OTHER)):
+            form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "not interested"}
+            intake.receive_twilio_sms(ctx, form)
+        ctx.close()
+        return [one["id"] for one in document(hygiene("feedback", "reviews", "--json"))]
+
+    def test_are_listed_decided_together_and_put_back(
+        self, hygiene: Run, waiting: list[int]
+    ) -> None:
+        ids = [str(one) for one in waiting]
+        assert len(ids) == 2
+        assert "not interested" in hygiene("feedback", "reviews").stdout
+        hygiene("feedback", "decide", *ids, "opt_out")
+        assert document(hygiene("feedback", "reviews", "--json")) == []
+        assert len(document(hygiene("suppressions", "list", "--json"))) == 2
+        assert "waits for a review again" in hygiene("feedback", "undo", ids[0]).stderr
+        assert [str(one["id"]) for one in document(hygiene("feedback", "reviews", "--json"))] == (
+            ids[:1]
+        )
+        # It makes nobody contactable.
+        assert len(document(hygiene("suppressions", "list", "--json"))) == 2
+
+    def test_that_are_not_there_are_named(self, hygiene: Run, waiting: list[int]) -> None:
+        refused = hygiene("feedback", "decide", "999", "nothing", exit_code=2)
+        assert "999" in refused.stderr
+        partly = hygiene("feedback", "decide", str(waiting[0]), "999", "nothing", exit_code=1)
+        assert "999" in partly.stderr
+        hygiene("feedback", "undo", str(waiting[1]), exit_code=2)

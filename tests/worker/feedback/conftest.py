@@ -9,6 +9,7 @@ Read in this order:
     test_router.py           what no rule knows
     test_unseen_replies.py   how well replies are read that nobody here has seen
     test_review_queue.py     the replies that wait for a person
+    test_reply_learning.py   what an installation learns from decided replies
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to
     test_changed_readings.py  what is said of a number, said of the one that is read now

@@ -10,6 +10,7 @@ Read in this order:
     test_port.py          the port
     test_webhooks.py      signed webhooks
     test_api.py           the API
+    test_reviews_api.py   replies that a person decides, by the API
     test_openapi.py       the document of the API, held against real answers
     test_rechecks.py      the API for automations of a CRM
     test_hubspot_app.py   the HubSpot app

@@ -59,6 +59,12 @@ class TestAReplyThatNoRuleKnows:
             assert read_reply(text, replace(self.MODEL, **{threshold: -1001})).needs_review, text
             assert not read_reply(text, replace(self.MODEL, **{threshold: -999})).needs_review, text
 
+    @pytest.mark.parametrize("text", ["not interested", "Who is this?", "is this a wrong number?"])
+    def test_has_no_say_where_a_part_was_not_read(self, text: str) -> None:
+        sees_nothing = replace(self.MODEL, review=10**9, weak=10**9, harmless=10**9)
+        assert not read_reply(text, sees_nothing).needs_review
+        assert read_reply(f"{text} {'We had fun at the beach. ' * 200}", sees_nothing).needs_review
+
     @pytest.mark.parametrize(
         "text",
         [

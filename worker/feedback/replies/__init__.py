@@ -1,7 +1,7 @@
 """Reads replies in words: does somebody opt out, or say that we have the wrong number?
 
-Deterministic and offline. One file a language; all languages are tried, since people answer in
-their own. What is not clear is not guessed: it is `doubtful`, and goes to a person.
+Deterministic and offline. Rules, one file a language, flag what is clear (`reader`); a small model
+decides which of the rest a person should see (`router`).
 """
 
 from worker.feedback.replies.reader import Intent, Reply, read_reply

@@ -24,6 +24,9 @@ from worker.feedback.replies.typos import JOINED_KEYWORDS, correct, is_mistyped_
 
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
 Kind = Literal["opt_out", "opt_in", "wrong_number"]
+# Why the rules are not sure: they know single words, or what they know is unclear. With "" the
+# router has no say in a review: a part of the message was not read.
+Doubt = Literal["", "weak", "unclear"]
 _Patterns = tuple[tuple[Kind, re.Pattern[str]], ...]
 _JOKES = re.compile(
     r"\b(?:lol|lmao|rofl|jk|just kidding|haha\w*|hehe\w*|jaja\w*|kkk+|mdr|ahah\w*|(?:а?ха){2}\w*)\b"
@@ -138,15 +141,15 @@ def read_reply(text: str, model: router.Model | None = None) -> Reply:
     >>> read_reply("not interested").needs_review
     True
     """
-    reply, is_weak = read_by_rules(text)
-    if reply.intents or (reply.needs_review and not is_weak and reply.suggestion is None):
+    reply, doubt = read_by_rules(text)
+    if reply.intents or (reply.needs_review and not doubt):
         return reply
     text, _ = readable(text)
     plain = without_emoticons(without_signature(text))
-    return _routed(reply, is_weak, plain, model or router.load())
+    return _routed(reply, doubt, plain, model or router.load())
 
 
-def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Reply:
+def _routed(reply: Reply, doubt: Doubt, text: str, model: router.Model) -> Reply:
     """What the router makes of a reply in which no rule is sure.
 
     It sends to a person what it takes for a request, and leaves alone what is surely harmless
@@ -156,9 +159,9 @@ def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Repl
     kind: Kind = "opt_out" if found.kind == "opt_out" else "wrong_number"
     if reply.needs_review:
         suggestion = reply.suggestion
-        if suggestion is not None and found.best < (model.weak if is_weak else model.harmless):
+        if found.best < (model.weak if doubt == "weak" else model.harmless):
             return NOTHING
-        if is_weak and suggestion is not None and found.best > 0:
+        if doubt == "weak" and suggestion is not None and found.best > 0:
             suggestion = replace(suggestion, kind=kind)
         return replace(reply, suggestion=suggestion, likelihood=found.likelihood)
     language = likely_language(normalize(text))
@@ -169,17 +172,17 @@ def _routed(reply: Reply, is_weak: bool, text: str, model: router.Model) -> Repl
     return Reply(needs_review=True, suggestion=intent, likelihood=found.likelihood)
 
 
-def read_by_rules(text: str) -> tuple[Reply, bool]:
-    """What the rules make of a reply, and whether only weak words made it one for a person."""
+def read_by_rules(text: str) -> tuple[Reply, Doubt]:
+    """What the rules make of a reply, and why they are not sure."""
     text, all_of_it = readable(text)
     playful = bool(_JOKES.search(text.casefold()))
     text = without_emoticons(without_signature(text))
     folded = normalize(text)
     if not folded:
-        return (NOTHING if all_of_it else Reply(needs_review=True)), False
+        return (NOTHING if all_of_it else Reply(needs_review=True)), ""
     whole = _exact_match(folded, all_of_it) if all_of_it else None
     if whole is not None and not playful and "?" not in text:
-        return Reply((whole,)), False
+        return Reply((whole,)), ""
     matches = [_Match(whole, False)] if whole else []
     readers = _possible_languages(folded)
     parts = 0
@@ -193,8 +196,10 @@ def read_by_rules(text: str) -> tuple[Reply, bool]:
         seen.add((sentence, is_question))
         matches += _read_sentence(sentence, is_question, folded, readers)
     complete = all_of_it and parts <= MAX_PARTS
-    is_weak = complete and bool(matches) and all(match.weak for match in matches)
-    return _weighed(matches, playful, complete), is_weak
+    doubt: Doubt = ""
+    if complete and matches:
+        doubt = "weak" if all(match.weak for match in matches) else "unclear"
+    return _weighed(matches, playful, complete), doubt
 
 
 def _weighed(matches: list[_Match], playful: bool, complete: bool) -> Reply:

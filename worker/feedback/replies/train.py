@@ -203,8 +203,7 @@ def _with_thresholds(
 
 
 def _has_weak_words(text: str) -> bool:
-    reply, is_weak = read_by_rules(text)
-    return reply.needs_review and is_weak
+    return read_by_rules(text)[1] == "weak"
 
 
 def _limit_of_personal(texts: Sequence[str], model: Model, weak: int) -> int:
@@ -212,10 +211,10 @@ def _limit_of_personal(texts: Sequence[str], model: Model, weak: int) -> int:
     those that it sends where a rule knows something."""
     sent, scores = 0, []
     for text in texts:
-        reply, is_weak = read_by_rules(text)
+        reply, doubt = read_by_rules(text)
         best = score(text, model).best
         if reply.needs_review:
-            sent += not is_weak or best >= weak
+            sent += doubt != "weak" or best >= weak
         elif not reply.intents:
             scores.append(best)
     return quantile(scores, max(0.0, _PERSONAL_SHARE * len(texts) - sent) / len(scores))

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -147,15 +146,13 @@ class TestFromAnEmptyFolder:
         assert checks["connectors"] == "problem", "none is connected"
 
     @pytest.mark.timeout(240)
-    def test_everything_is_started_by_up(self, installed: Installed) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    def test_everything_is_started_by_up(self, installed: Installed, free_port: int) -> None:
         home = installed.folder / ".hygiene"
         log = installed.folder / "up.log"
         with log.open("wb") as file:
+            env = {**installed.env, "PORT": str(free_port)}
             up = subprocess.Popen(
-                ["hygiene", "up"], cwd=installed.folder, env={**installed.env, "PORT": str(port)},
+                ["hygiene", "up"], cwd=installed.folder, env=env,
                 stdin=subprocess.DEVNULL, stdout=file, stderr=file,
             )  # fmt: skip
         try:
@@ -163,7 +160,7 @@ class TestFromAnEmptyFolder:
             # "queue" is ok once the worker has carried out a task that beat sent; the style sheet
             # is a file of the wheel.
             wanted = {"/readyz": r'"queue": ?"ok"', "/static/style.css": "color-scheme"}
-            while not all(re.search(text, _get(port, path)) for path, text in wanted.items()):
+            while not all(re.search(text, _get(free_port, path)) for path, text in wanted.items()):
                 assert up.poll() is None, log.read_text()
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.3)

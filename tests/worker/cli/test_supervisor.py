@@ -6,7 +6,6 @@ import io
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,16 +30,13 @@ from worker.store import embedded_redis
 class TestUp:
     @pytest.mark.timeout(300)
     def test_it_runs_web_worker_and_beat_and_stops_them_all(
-        self, sandbox: Sandbox, tmp_path: Path
+        self, sandbox: Sandbox, tmp_path: Path, free_port: int
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         path = tmp_path / "hygiene.toml"
         path.write_text('[sync]\nevery = "2s"\n', encoding="utf-8")
         env = {
             **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
-            "HYGIENE_CONFIG": str(path), "PORT": str(port),
+            "HYGIENE_CONFIG": str(path), "PORT": str(free_port),
         }  # fmt: skip
         with (tmp_path / "up.log").open("wb") as log:
             up = subprocess.Popen(
@@ -50,7 +46,7 @@ class TestUp:
             crms = Crm.all(sandbox).values()
             end = time.monotonic() + 240
             # Beat starts the first sync by itself; the worker does it; the page shows it.
-            while not all(crm.all_checked() for crm in crms) or not _ready(port):
+            while not all(crm.all_checked() for crm in crms) or not _ready(free_port):
                 assert up.poll() is None, (tmp_path / "up.log").read_text()
                 assert time.monotonic() < end, (tmp_path / "up.log").read_text()
                 time.sleep(0.3)

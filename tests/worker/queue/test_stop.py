@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -260,11 +259,8 @@ class TestAWorkerThatIsStopped:
 class TestTheWebProcess:
     @pytest.mark.parametrize("number", SIGNALS, ids=lambda one: one.name)
     def test_it_ends_soon_also_while_somebody_downloads(
-        self, ctx: Context, hygiene: Callable[..., Command], number: signal.Signals
+        self, ctx: Context, hygiene: Callable[..., Command], number: signal.Signals, free_port: int
     ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
         rows = [
             {"key": f"list:x:{n}", "number": f"+1415555{n:04}", "contact": "", "person": "",
              "channels": "call text", "reason": "list", "source": "x", "evidence": "x" * 900,
@@ -273,10 +269,10 @@ class TestTheWebProcess:
         ]  # fmt: skip
         with ctx.store.write() as connection:
             insert(connection, suppressions, rows)
-        web = hygiene("web", PORT=str(port), ADMIN_TOKEN=TOKEN)
-        until(lambda: answers(port), "the web process")
+        web = hygiene("web", PORT=str(free_port), ADMIN_TOKEN=TOKEN)
+        until(lambda: answers(free_port), "the web process")
         asking = {"Authorization": f"Bearer {TOKEN}"}
-        url = f"http://127.0.0.1:{port}/api/suppressions/export"
+        url = f"http://127.0.0.1:{free_port}/api/suppressions/export"
         with requests.get(url, headers=asking, stream=True, timeout=10) as download:
             assert download.status_code == 200
             next(download.iter_content(1000))  # and it reads no further

@@ -69,7 +69,8 @@ class TestComingBack:
 
     @pytest.mark.parametrize(
         "text",
-        ["never put me back on your list, unsubscribe me", "ich will nie wieder SMS erhalten",
+        ["remove me from your list, I am back in school",
+         "never put me back on your list, unsubscribe me", "ich will nie wieder SMS erhalten",
          "rufen Sie mich nie wieder an", "no quiero volver a recibir mensajes suyos",
          "больше никогда не звоните мне снова"],
     )  # fmt: skip

@@ -43,7 +43,8 @@ _SLIP = re.compile(
 )
 _BACK = re.compile(
     r"\b(?:re ?(?:subscri|susbri|inscri|abonn|aktivier)\w*|riiscri\w*|reiscri\w*|rimett\w+"
-    r"|remett\w+|(?:subscribe|sign up|join|opt in) (?:me )?again|back (?:in|on)(?:to)?\b"
+    r"|remett\w+|(?:subscribe|sign up|join|opt in) (?:me )?again"
+    r"|(?:put|add|sign|opt|get|take|let) (?:me |us )?back (?:in|on)(?:to)?\b"
     r"|still want (?:them|the|your|to (?:get|receive))"
     r"|(?:inscrev|cadastr|inclu|coloqu|adicion)\w* (?:\w+ ){0,3}de (?:novo|volta)"
     r"|(?:receber|recibir|recevoir|ricevere) (?:de novo|de nuevo|a nouveau|ancora|di nuovo)"

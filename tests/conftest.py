@@ -40,6 +40,7 @@ from crms import QUICK, Crm
 from databases import SharedDatabase
 from needs import mark, nothing_from_outside
 from processes import kill
+from schemas import share_built
 from servers import NoServerError, close_session, open_session, postgres_url
 from skips import skip_without, summary
 from statements import share_compiled
@@ -121,6 +122,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     share_compiled()
+    share_built()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share it
         open_session()
 

@@ -159,7 +159,7 @@ class TestFromAnEmptyFolder:
             end = time.monotonic() + 180
             # "queue" is ok once the worker has carried out a task that beat sent; the style sheet
             # is a file of the wheel.
-            wanted = {"/readyz": r'"queue": ?"ok"', "/static/style.css": "color-scheme"}
+            wanted = {"/readyz": r'"queue": ?"ok"', "/static/app.css": "color-scheme"}
             while not all(re.search(text, _get(free_port, path)) for path, text in wanted.items()):
                 assert up.poll() is None, log.read_text()
                 assert time.monotonic() < end, log.read_text()

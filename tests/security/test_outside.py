@@ -273,7 +273,7 @@ class TestRequests:
 
     @pytest.mark.parametrize("path", [
         "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py",
-        "/static/%2e%2e%2f%2e%2e%2fstore/tables.py", "/static//etc/passwd", "/static/style.css/..",
+        "/static/%2e%2e%2f%2e%2e%2fstore/tables.py", "/static//etc/passwd", "/static/app.css/..",
         "/runs/..%2f..%2fetc", "/confirm/..%2f..%2fetc%2fpasswd",
     ])  # fmt: skip
     def test_lead_to_no_file_that_is_not_meant_for_them(

@@ -13,6 +13,7 @@ import redis
 import sqlalchemy as sa
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -26,7 +27,7 @@ from worker.store import embedded_redis, heartbeat
 from worker.store.engine import is_current
 from worker.store.errors import StoreError
 from worker.web import api, login, metrics, webhooks
-from worker.web.auth import LoginNeededError, give_cookie
+from worker.web.auth import LoginNeededError, give_cookie, logged_in
 from worker.web.confirm import routes as confirm_routes
 from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot import app as hubspot_app
@@ -73,7 +74,9 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.ctx = ctx
-    app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
+    # Compressed here and nowhere else: beside secrets, the length of an answer would tell of them.
+    files = StaticFiles(directory=_HERE / "static")
+    app.mount("/static", GZipMiddleware(files, compresslevel=6), name="static")
     if settings.oidc is not None:
         login.keep_state(app, ctx)
     if settings.public_url:
@@ -136,7 +139,9 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     async def refused(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-        answer = page(request, "message.html", None, error.status_code, text=error.detail)
+        answer = page(
+            request, "message.html", logged_in(request), error.status_code, text=error.detail
+        )
         answer.headers.update(error.headers or {})
         return answer
 
@@ -156,7 +161,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         text = "; ".join(found[:20])
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": text}, 422)
-        return page(request, "message.html", None, 422, text=text)
+        return page(request, "message.html", logged_in(request), 422, text=text)
 
     return app
 

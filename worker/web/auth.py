@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
+import sqlalchemy as sa
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import (
     HTTPAuthorizationCredentials,
@@ -76,6 +77,16 @@ def require_viewer(
 
 
 Viewer = Annotated[Person, Depends(require_viewer)]
+
+
+def logged_in(request: Request) -> Person | None:
+    """Whose session a request belongs to, if any: so that an error page has the menu."""
+    ctx: Context = request.app.state.ctx
+    secret = request.cookies.get(COOKIE, "")
+    try:
+        return sessions.of(ctx.store, secret, ctx.now()) if secret else None
+    except (StoreError, sa.exc.SQLAlchemyError):
+        return None  # the database may be what failed
 
 
 def check_password(request: Request, name: str, password: str) -> Person | None:

@@ -10,8 +10,10 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
+from markupsafe import Markup
 
 from worker.access.model import Person
+from worker.queries import waiting
 
 _pages = Jinja2Templates(Path(__file__).parent / "templates")
 _NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot", "csv": "CSV"}
@@ -19,25 +21,72 @@ _NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot", "csv": "CSV"}
 STATUSES = ("valid", "unverified", "unreachable", "invalid", "wrong_number", "do_not_contact")
 
 
+# Path, name (`here` of a page), text and icon of each entry of the menu.
+_MENU = (
+    ("/", "overview", "Overview", "home"),
+    ("/numbers", "numbers", "Numbers", "phone"),
+    ("/segments", "segments", "Segments", "chart-bar"),
+    ("/runs", "runs", "Runs", "refresh"),
+    ("/suppressions", "suppressions", "Suppressions", "ban"),
+    ("/reviews", "reviews", "Reviews", "message-question"),
+    ("/alerts", "alerts", "Alerts", "bell"),
+    ("/spend", "spend", "Spend", "coin"),
+    ("/settings", "settings", "Settings", "settings"),
+    ("/access", "access", "Access", "key"),
+)
+# What a page says once after a form was sent (`?done=` in the address that the form leads to).
+_DONE = {
+    "recheck": "The number is being verified again.",
+    "suppress": "The number is suppressed. Each CRM confirms it below.",
+    "wrong": "Marked as wrong. Each CRM confirms it below.",
+    "right": "Marked as right.",
+    "lift": "The suppression is lifted.",
+    "opt_out": "The person is not contacted any more. Each CRM is told.",
+    "isolated": "The segment is isolated, and its audit begins.",
+    "released": "The segment is released.",
+    "review": "The decision is kept.",
+    "user": "The user is saved.",
+    "removed": "The user is removed.",
+    "revoked": "The token is revoked.",
+}
+
+
 def page(
     request: Request, name: str, person: Person | None, status: int = 200, **values: Any
 ) -> HTMLResponse:
     """Render a page for somebody. `here`: the menu entry that it belongs to."""
-    found = {"me": person, "statuses": STATUSES, **values}
-    return _pages.TemplateResponse(request, name, found, status)
+    frame: dict[str, Any] = {"me": person, "statuses": STATUSES}
+    if person is not None:
+        frame |= {
+            "menu": _MENU,
+            "waiting": waiting.counts(request.app.state.ctx),
+            "toast": _DONE.get(request.query_params.get("done", ""), ""),
+        }
+    return _pages.TemplateResponse(request, name, frame | values, status)
 
 
-def ago(at: datetime | str | None) -> str:
-    """Describe how long ago something was.
+def ago(at: datetime | str | None) -> Markup:
+    """Describe how long ago something was, with the exact time on hover.
 
     >>> from datetime import timedelta
-    >>> ago(datetime.now(UTC) - timedelta(minutes=3, seconds=20))
+    >>> ago(datetime.now(UTC) - timedelta(minutes=3, seconds=20)).striptags()
     '3 min ago'
     """
     if at is None:
-        return "never"
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{length((datetime.now(UTC) - moment).total_seconds())} ago"
+        return Markup("never")
+    then = _utc(at)
+    return _time(then, f"{length((datetime.now(UTC) - then).total_seconds())} ago")
+
+
+def _utc(at: datetime | str) -> datetime:
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
+
+
+def _time(at: datetime, text: str, attributes: str = "") -> Markup:
+    exact = f"{at:%d %b %Y, %H:%M:%S} UTC"
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
+        at.isoformat(), exact, Markup(attributes), text
+    )
 
 
 def length(seconds: float) -> str:
@@ -54,15 +103,16 @@ def length(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def moment(at: datetime | str | None) -> str:
-    """
-    >>> moment("2026-11-25T03:04:05+00:00")
+def moment(at: datetime | str | None) -> Markup:
+    """Write a time in UTC; in the browser it becomes the viewer's (`static/app.js`).
+
+    >>> moment("2026-11-25T03:04:05+00:00").striptags()
     '25 Nov 2026, 03:04'
     """
     if at is None:
-        return "–"
-    found = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return f"{found.astimezone(UTC):%d %b %Y, %H:%M}"
+        return Markup("–")
+    then = _utc(at)
+    return _time(then, f"{then:%d %b %Y, %H:%M}", " data-local")
 
 
 def number(value: Any) -> str:

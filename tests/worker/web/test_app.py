@@ -63,7 +63,7 @@ class TestRunsPage:
         assert not re.search(r"https?://(?!127\.0\.0\.1)[\w.]*\.(com|net|io)/.*\.(js|css)", page)
 
     def test_an_empty_list_says_how_to_start(self, serve: Serve, ctx: Context) -> None:
-        assert "hygiene sync" in by_link(ctx).get(f"{serve()}/runs").text
+        assert "Start a run" in by_link(ctx).get(f"{serve()}/runs").text
 
     def test_a_run_that_is_not_there_is_a_404(self, serve: Serve, ctx: Context) -> None:
         assert by_link(ctx).get(f"{serve()}/runs/20990101-000000-abcdef").status_code == 404

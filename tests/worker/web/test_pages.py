@@ -46,6 +46,13 @@ def text_of(page: Page) -> str:
     return " ".join(page.inner_text("main").split())
 
 
+def go_by_menu(page: Page, entry: str) -> None:
+    """The menu stands beside the page, or behind a button on a phone."""
+    if (button := page.get_by_role("button", name="Menu")).is_visible():
+        button.click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name=entry).click()
+
+
 def give_number(ctx: Context, crm: Crm, sync: Sync, number: str = NUMBER) -> str:
     """A record with this number, synced."""
     record_id = crm.ids()[0]
@@ -78,7 +85,7 @@ class TestARun:
         page.locator(".pill.done").first.wait_for()
         assert "it was only a test" in text_of(page)
         assert crm.snapshot() == before
-        page.get_by_role("link", name="Access", exact=True).click()
+        go_by_menu(page, "Access")
         page.get_by_role("link", name="Audit log").click()
         assert "run.undo" in text_of(page)
 
@@ -124,10 +131,12 @@ class TestANumber:
         page.get_by_label("A number with its country code").fill("+1 (415) 555-2671")
         page.get_by_role("button", name="Find").click()
         assert "4155552671" not in page.url
-        page.get_by_text("Suppress…").click()
-        panel = page.locator("details[open]")
+        page.get_by_role("button", name="Suppress…").click()
+        panel = page.locator("dialog[open]")
         panel.get_by_label("Why").fill("asked us at the fair")
         panel.get_by_role("button", name="Suppress").click()
+        assert "Each CRM confirms it below" in page.get_by_role("status").inner_text()
+        assert "done=" not in page.url
         for _ in range(100):
             if all(crm.get(records[name], "do_not_contact") for name, crm in crms.items()):
                 break
@@ -170,8 +179,8 @@ class TestASegment:
         sync(ctx, crm.name)
         counters.count(ctx)
         page.goto(f"{serve(working=True)}/segments")
-        page.get_by_text("Actions…").first.click()
-        panel = page.locator("details[open]")
+        page.get_by_role("button", name="Isolate…").first.click()
+        panel = page.locator("dialog[open]")
         panel.get_by_label("Why it should be isolated").fill("bought from a stranger")
         panel.get_by_role("button", name="Isolate").click()
         assert "bought from a stranger" in text_of(page)
@@ -181,9 +190,10 @@ class TestASegment:
         audits.next_audits(ctx)
         page.goto(page.url.split("/runs")[0] + "/segments")
         assert "after it" in text_of(page)
-        page.get_by_text("Release…").click()
-        page.get_by_label("Why the segment is good again").fill("cleaned by hand")
-        page.get_by_role("button", name="Release").click()
+        page.get_by_role("button", name="Release…").click()
+        panel = page.locator("dialog[open]")
+        panel.get_by_label("Why the segment is good again").fill("cleaned by hand")
+        panel.get_by_role("button", name="Release").click()
         with ctx.store.read() as connection:
             row = connection.execute(sa.select(isolations)).one()
         assert (row.released_why, row.active_key) == ("cleaned by hand", None)
@@ -238,8 +248,9 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
     paths = all_page_urls(ctx, sync, sandbox)
     url = serve()
     page = chromium.new_page(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
-    )
+        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True,
+        reduced_motion="reduce",
+    )  # fmt: skip
     let_in(page, ctx)
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
@@ -249,17 +260,20 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
         answer = page.goto(url + path)
         assert answer is not None
         assert answer.status == 200, path
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        found = Axe().run(page, options={"preload": False})
+        if found.violations_count:
+            problems.append(f"{path}: {found.generate_report()}")
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert over <= 0, f"{path} is wider than the screen"
+        if over > 0:
+            problems.append(f"{path} is {over} px wider than the screen")
         assert page.locator("main script, main b > b").count() == 0, path
         if shots := os.environ.get("SCREENSHOTS"):
-            name = path.split("?")[0].strip("/").split("/")[0] or "overview"
-            page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png")
+            name = path.partition("?")[0].strip("/").replace("/", "-")[:40] or "overview"
+            page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme=other)
         found = Axe().run(page, options={"runOnly": ["color-contrast"]})
-        assert found.violations_count == 0, f"{path}, {other}: {found.generate_report()}"
+        if found.violations_count:
+            problems.append(f"{path}, {other}: {found.generate_report()}")
         page.emulate_media(color_scheme=scheme)
-    assert problems == []
+    assert not problems, "\n".join(problems)
     page.close()

@@ -143,7 +143,7 @@ def test_the_pages_show_them_with_a_button(
     page.goto(f"{url}/runs/{run_id}")
     look("run-held")
     page.goto(url)
-    page.click("a.button:has-text('Review')")
+    page.click("a.btn:has-text('Review')")
     look("accept")
     page.fill("input[name=why]", "they left us")
     page.click("button:has-text('Accept removals')")

@@ -109,7 +109,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         else:
             raise HTTPException(404, "There is no such page.")
         audit.note(ctx.store, ctx.now(), me.name, f"number.{what}", audit.masked(number), why)
-        return RedirectResponse(f"/numbers/{ref}", 303)
+        return RedirectResponse(f"/numbers/{ref}?done={what}", 303)
 
     @routes.get("/contacts/{connector}/{object_name}/{record_id}")
     def record_page(
@@ -142,7 +142,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         else:
             raise HTTPException(404, "There is no such page.")
         audit.note(ctx.store, ctx.now(), me.name, f"contact.{what}", path[10:], why)
-        return RedirectResponse(path, 303)
+        return RedirectResponse(f"{path}?done={what}", 303)
 
     return routes
 

@@ -61,7 +61,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         audit.note(ctx.store, ctx.now(), me.name, "segment.isolate", f"{name} {by}={value}", why)
         for run_id in audits.next_audits(ctx):
             queue.go_on(run_id)
-        return RedirectResponse(f"/segments?by={by}", 303)
+        return RedirectResponse(f"/segments?by={by}&done=isolated", 303)
 
     @routes.post("/{isolation_id}/release")
     def release(admin: AdminForm, isolation_id: int) -> Response:
@@ -72,7 +72,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         audit.note(ctx.store, ctx.now(), me.name, "segment.release", target, why)
         for run_id in audits.next_audits(ctx):
             queue.go_on(run_id)
-        return RedirectResponse(f"/segments?by={made.by}", 303)
+        return RedirectResponse(f"/segments?by={made.by}&done=released", 303)
 
     return routes
 

@@ -72,7 +72,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         suppressions.add(ctx, number, SuppressionReason.OPT_OUT, channels, why, me.name)
         audit.note(ctx.store, ctx.now(), me.name, "number.suppress", audit.masked(number), why)
         background.add_task(queue.reports)
-        return RedirectResponse(f"/numbers/{encrypt_number(ctx.keys, number)}", 303)
+        return RedirectResponse(f"/numbers/{encrypt_number(ctx.keys, number)}?done=suppress", 303)
 
     @routes.post("/suppressions/{suppression_id}/lift")
     def lift(admin: AdminForm, background: BackgroundTasks, suppression_id: int) -> Response:
@@ -86,14 +86,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         background.add_task(queue.reports)
         back = safe_path(form.get("back", ""))
         to = back if back.startswith("/numbers/") else "/suppressions"
-        return RedirectResponse(to, 303)
+        return RedirectResponse(f"{to}?done=lift", 303)
 
     @routes.get("/reviews")
     def reviews(request: Request, me: Viewer) -> Response:
         found = review_queue.open_reviews(ctx)
         for one in found:
             one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
-        return page(request, "reviews.html", me, here="suppressions", reviews=found)
+        return page(request, "reviews.html", me, here="reviews", reviews=found)
 
     @routes.post("/reviews/{review_id}")
     def decide(admin: AdminForm, background: BackgroundTasks, review_id: int) -> Response:
@@ -105,6 +105,6 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             raise HTTPException(409, "Somebody else has already decided this reply.")
         audit.note(ctx.store, ctx.now(), me.name, "review.decide", f"{review_id}: {decision}")
         background.add_task(queue.reports)
-        return RedirectResponse("/reviews", 303)
+        return RedirectResponse("/reviews?done=review", 303)
 
     return routes

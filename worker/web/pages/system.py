@@ -61,7 +61,7 @@ def router(ctx: Context) -> APIRouter:
     @routes.get("/alerts")
     def alerts(request: Request, me: Viewer) -> Response:
         return page(
-            request, "alerts.html", me, here="settings", alerts=notifier.active(ctx),
+            request, "alerts.html", me, here="alerts", alerts=notifier.active(ctx),
             channels=channels(ctx.settings),
         )  # fmt: skip
 
@@ -103,7 +103,7 @@ def router(ctx: Context) -> APIRouter:
         if not tokens.revoke(ctx.store, token_id, ctx.now()):
             raise HTTPException(404, "There is no such active token.")
         audit.note(ctx.store, ctx.now(), me.name, "token.revoke", str(token_id))
-        return RedirectResponse("/access", 303)
+        return RedirectResponse("/access?done=revoked", 303)
 
     @routes.post("/access/users")
     def put_user(request: Request, admin: AdminForm) -> Response:
@@ -115,7 +115,7 @@ def router(ctx: Context) -> APIRouter:
         except AccessError as error:
             return access_page(request, me, 422, problem=str(error))
         audit.note(ctx.store, ctx.now(), me.name, "user.put", f"{name} ({role})")
-        return RedirectResponse("/access", 303)
+        return RedirectResponse("/access?done=user", 303)
 
     @routes.post("/access/users/remove")
     def remove_user(admin: AdminForm) -> Response:
@@ -126,6 +126,6 @@ def router(ctx: Context) -> APIRouter:
         if not users.remove(ctx.store, name):
             raise HTTPException(404, "There is no user with this name.")
         audit.note(ctx.store, ctx.now(), me.name, "user.remove", name)
-        return RedirectResponse("/access", 303)
+        return RedirectResponse("/access?done=removed", 303)
 
     return routes

@@ -11,7 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from heapq import nlargest
 from typing import Any
 
@@ -35,6 +35,7 @@ from worker.store.tables import (
     poll_cursors,
     runs,
     segment_counts,
+    segment_history,
     shared_numbers,
 )
 
@@ -52,6 +53,9 @@ _MOST_SHARED = 1000  # numbers that are listed
 # Of a kind and connector, the largest: some CRMs keep an address or a search term as the campaign,
 # and a segment of a handful of contacts says nothing.
 _MOST_SEGMENTS = 2000
+# Of a kind and connector, those whose past is kept: as many as the pages list.
+_MOST_REMEMBERED = 200
+_REMEMBERED_FOR = timedelta(days=2 * 366)
 
 
 @dataclass
@@ -112,16 +116,18 @@ def count(ctx: Context) -> None:
             if (held := found.get((by, connector, value))) is not None:
                 held.reports[kind] += number
         shared = _shared(connection, ctx.settings.segments.placeholder_from)
-    day = f"{ctx.now():%Y-%m-%d}"
+    now = ctx.now()
+    day = f"{now:%Y-%m-%d}"
     with ctx.store.write() as connection:
         locks.acquire(connection, Lock.COUNTING_SEGMENTS)
+        _remember(connection, found, now)
         connection.execute(sa.delete(segment_counts))
         insert(
             connection,
             segment_counts,
             [
                 {"by": by, "connector": connector, "value": value[:255], **one.as_json()}
-                for (by, connector, value), one in _largest(found)
+                for (by, connector, value), one in _largest(found, _MOST_SEGMENTS)
             ],
         )
         upsert(
@@ -140,14 +146,30 @@ def count(ctx: Context) -> None:
 Segment = tuple[str, str, str]  # (by, connector, value)
 
 
-def _largest(found: dict[Segment, Counts]) -> list[tuple[Segment, Counts]]:
+def _remember(connection: Connection, found: dict[Segment, Counts], now: datetime) -> None:
+    """Keep how the largest segments do this week, and forget what is older than two years."""
+    week = (now - timedelta(days=now.weekday())).strftime("%Y-%m-%d")
+    upsert(
+        connection,
+        segment_history,
+        [
+            {"by": by, "connector": connector, "value": value[:255], "week": week,
+             "contacts": counts.contacts, "numbers": counts.numbers, "bad": counts.bad}
+            for (by, connector, value), counts in _largest(found, _MOST_REMEMBERED)
+        ],
+    )  # fmt: skip
+    oldest = (now - _REMEMBERED_FOR).strftime("%Y-%m-%d")
+    connection.execute(sa.delete(segment_history).where(segment_history.c.week < oldest))
+
+
+def _largest(found: dict[Segment, Counts], most: int) -> list[tuple[Segment, Counts]]:
     kinds: dict[tuple[str, str], list[tuple[Segment, Counts]]] = {}
     for segment, one in found.items():
         kinds.setdefault(segment[:2], []).append((segment, one))
     return [
         entry
         for entries in kinds.values()
-        for entry in nlargest(_MOST_SEGMENTS, entries, key=lambda entry: entry[1].contacts)
+        for entry in nlargest(most, entries, key=lambda entry: entry[1].contacts)
     ]
 
 

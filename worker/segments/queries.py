@@ -27,6 +27,18 @@ def list_segments(
     query = sa.select(segment_counts).where(c.by == by)
     if connector:
         query = query.where(c.connector == connector)
+    return _describe(ctx, by, query, limit)
+
+
+def find_segment(ctx: Context, by: By, connector: str, value: str) -> dict[str, Any] | None:
+    """One segment, described as in the list; None where no contact is in it."""
+    c = segment_counts.c
+    query = sa.select(segment_counts).where(c.by == by, c.connector == connector, c.value == value)
+    found = _describe(ctx, by, query, 1)
+    return found[0] if found else None
+
+
+def _describe(ctx: Context, by: By, query: sa.Select[Any], limit: int) -> list[dict[str, Any]]:
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
     isolations = {(one.connector, one.by, one.value): one for one in isolation.active(ctx, 10_000)}

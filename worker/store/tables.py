@@ -607,6 +607,20 @@ segment_counts = sa.Table(
     sa.Column("reports", sa.JSON, nullable=False),  # {opt_out, complaint, ...: contacts}
 )
 
+# The largest segments, a row a week: how each did over time. The current week's row is renewed.
+segment_history = sa.Table(
+    "segment_history",
+    metadata,
+    sa.Column("by", sa.String(10), primary_key=True),
+    sa.Column("connector", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(255), primary_key=True),
+    sa.Column("week", sa.String(10), primary_key=True),  # its Monday, an ISO date in UTC
+    sa.Column("contacts", sa.Integer, nullable=False),
+    sa.Column("numbers", sa.Integer, nullable=False),
+    sa.Column("bad", sa.Integer, nullable=False),
+    sa.Index("ix_segment_history_week", "week"),
+)
+
 # The same over all, a row a day: the trend.
 daily_counts = sa.Table(
     "daily_counts",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
@@ -14,6 +15,7 @@ from markupsafe import Markup
 
 from worker.access.model import Person
 from worker.queries import waiting
+from worker.queries.charts import Chart
 
 _pages = Jinja2Templates(Path(__file__).parent / "templates")
 _NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot", "csv": "CSV"}
@@ -127,28 +129,22 @@ def percent(value: float) -> str:
     return f"{value * 100:.1f}%" if 0 < value < 0.1 else f"{value * 100:.0f}%"
 
 
-def stacked(
-    days: Sequence[Mapping[str, Any]], width: int = 600, height: int = 120
-) -> dict[str, Any]:
-    """Return the areas of a stacked plot of statuses by day: status -> points of an SVG polygon,
-    and labels of the first and last day. They are shares, so that growth hides nothing."""
-    if len(days) < 2:
-        return {}
-    step = width / (len(days) - 1)
-    bottoms = [0.0] * len(days)
-    areas: dict[str, str] = {}
-    for status in STATUSES:
-        tops = []
-        for place, day in enumerate(days):
-            whole = sum(day["statuses"].values()) or 1
-            tops.append(bottoms[place] + day["statuses"].get(status, 0) / whole)
-        if tops != bottoms:
-            over = [f"{n * step:.1f},{height * (1 - top):.1f}" for n, top in enumerate(tops)]
-            under = [f"{n * step:.1f},{height * (1 - low):.1f}" for n, low in enumerate(bottoms)]
-            areas[status] = " ".join([*over, *reversed(under)])
-        bottoms = tops
-    return {"areas": areas, "width": width, "height": height,
-            "first": days[0]["day"], "last": days[-1]["day"]}  # fmt: skip
+def chart_data(chart: Chart) -> str:
+    """What `static/charts.js` draws, as JSON."""
+    return orjson.dumps(
+        {
+            "unit": chart.unit,
+            "kind": chart.kind,
+            "x": [datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp() for at in chart.x]
+            if "T" not in chart.since
+            else [datetime.fromisoformat(at).timestamp() for at in chart.x],
+            "days": "T" not in chart.since,
+            "series": [
+                {"name": line.name, "label": line.name.replace("_", " "), "values": line.values}
+                for line in chart.series
+            ],
+        }
+    ).decode()
 
 
 def interval(one: Mapping[str, Any], reach: float, width: int = 160) -> dict[str, float]:
@@ -164,6 +160,7 @@ def interval(one: Mapping[str, Any], reach: float, width: int = 160) -> dict[str
 _pages.env.filters.update(
     ago=ago, moment=moment, number=number, percent=percent, length=length, length_of=len,
     crm=lambda name: _NAMES.get(name, name),
+    chart_data=chart_data,
     words=lambda text: str(text).replace("_", " "),
 )  # fmt: skip
 _pages.env.globals.update(interval=interval)

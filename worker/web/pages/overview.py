@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from worker.context import Context
 from worker.queries.overview import overview
 from worker.web.auth import Viewer
-from worker.web.render import page, stacked
+from worker.web.render import page
 
 
 def router(ctx: Context) -> APIRouter:
@@ -17,9 +17,6 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/")
     def home(request: Request, me: Viewer) -> Response:
-        found = overview(ctx)
-        return page(
-            request, "overview.html", me, here="overview", plot=stacked(found["trend"]), **found
-        )
+        return page(request, "overview.html", me, here="overview", **overview(ctx))
 
     return routes

@@ -1,0 +1,282 @@
+"""What the pages plot: figures over time, as they were kept.
+
+Nothing is made up for the time before: a chart starts with its first figure and says since when
+there are any.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from config.segments import By
+from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
+from worker.segments import queries
+from worker.segments.statistics import share
+from worker.store.outbox import DeliveryState
+from worker.store.tables import deliveries, feedback, pages, segment_history
+from worker.verification import spend_report
+
+STATUSES = ("valid", "unverified", "unreachable", "invalid", "wrong_number", "do_not_contact")
+_DAYS = 90
+_WEEKS = 26
+_SPEND_DAYS = 30
+_MOST_DELIVERIES = 50_000  # of the newest; beyond them the median hardly moves
+MAX_POINTS = 240  # points of a run's plot: as many as a screen shows
+
+Value = float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`values`: one for each `x` of its chart; None where nothing is known."""
+
+    name: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`x`: days (ISO) or moments (ISO, UTC). `unit`: of all values, such as "%" or "USD". `note`:
+    what a reader must know to read it rightly."""
+
+    name: str
+    title: str
+    unit: str
+    x: tuple[str, ...]
+    series: tuple[Series, ...]
+    kind: Literal["lines", "bars"] = "lines"
+    note: str = ""
+
+    @property
+    def since(self) -> str:
+        return self.x[0] if self.x else ""
+
+    def rows(self) -> Iterable[tuple[str, tuple[Value, ...]]]:
+        """The table behind it, the newest first."""
+        columns = [line.values for line in self.series]
+        for place in range(len(self.x) - 1, -1, -1):
+            yield self.x[place], tuple(column[place] for column in columns)
+
+
+def status_shares(ctx: Context) -> Chart:
+    """The share of each status of all phone fields, by day."""
+    days = queries.trend(ctx, _DAYS)
+    found = {status for day in days for status, count in day["statuses"].items() if count}
+    wholes = [sum(day["statuses"].values()) for day in days]
+    return Chart(
+        "statuses",
+        "Status of phone fields",
+        "%",
+        tuple(day["day"] for day in days),
+        tuple(
+            Series(
+                status,
+                tuple(
+                    round(100 * day["statuses"].get(status, 0) / whole, 2) if whole else None
+                    for day, whole in zip(days, wholes, strict=True)
+                ),
+            )
+            for status in STATUSES
+            if status in found
+        ),
+    )
+
+
+def bad_by_week(ctx: Context) -> Chart:
+    """How many more phone fields were bad at the end of a week than at its beginning."""
+    ends: dict[str, int] = {}
+    days = queries.trend(ctx, 7 * _WEEKS)
+    for day in days:  # the oldest first: the last of a week stays
+        ends[_monday(day["day"])] = sum(day["statuses"].get(name, 0) for name in BAD_STATUSES)
+    weeks = list(ends)
+    return Chart(
+        "bad",
+        "Phone fields gone bad",
+        "fields",
+        tuple(weeks[1:]),
+        (Series("more bad fields", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
+        if len(weeks) > 1
+        else (),
+        kind="bars",
+        note="Bad means invalid, wrong or unreachable. Bars below zero: more became good, were "
+        "corrected or were deleted than went bad.",
+    )
+
+
+def reports_by_week(ctx: Context) -> Chart:
+    """How many reports came in, by kind."""
+    c = feedback.c
+    first = _weeks_ago(ctx.now())
+    totals: dict[str, dict[str, int]] = {}
+    with ctx.store.read() as connection:
+        day = _day_of(c.received_at, connection.dialect.name)
+        query = sa.select(day, c.kind, sa.func.count()).where(c.received_at >= first)
+        for on, kind, count in connection.execute(query.group_by(day, c.kind)):
+            week = totals.setdefault(_monday(str(on)), defaultdict(int))
+            week[kind] += count
+    weeks = _each_week(totals)
+    kinds = sorted({kind for week in totals.values() for kind in week})
+    return Chart(
+        "reports",
+        "Reports received",
+        "reports",
+        weeks,
+        tuple(
+            Series(kind, tuple(float(totals.get(week, {}).get(kind, 0)) for week in weeks))
+            for kind in kinds
+        ),
+    )
+
+
+def delays_by_week(ctx: Context) -> Chart:
+    """How long it took from a report to the CRM's confirmation: half of them, and the slowest."""
+    c = deliveries.c
+    query = (
+        sa.select(c.connector, c.since, c.confirmed_at)
+        .where(c.state == DeliveryState.DONE, c.confirmed_at >= _weeks_ago(ctx.now()))
+        .order_by(c.id.desc())
+        .limit(_MOST_DELIVERIES)
+    )
+    seconds: dict[str, dict[str, list[float]]] = {}
+    with ctx.store.read() as connection:
+        for name, since, confirmed_at in connection.execute(query):
+            week = seconds.setdefault(_monday(f"{confirmed_at:%Y-%m-%d}"), defaultdict(list))
+            week[name].append(max(0.0, (confirmed_at - since).total_seconds()))
+    weeks = _each_week(seconds)
+    names = sorted({name for week in seconds.values() for name in week})
+    described: tuple[tuple[str, Callable[[list[float]], float]], ...] = (
+        ("median", median),
+        ("slowest", max),
+    )
+    return Chart(
+        "delays",
+        "From a report to the CRM",
+        "s",
+        weeks,
+        tuple(
+            Series(
+                f"{name}, {word}",
+                tuple(
+                    round(of(seconds[week][name]), 1) if seconds.get(week, {}).get(name) else None
+                    for week in weeks
+                ),
+            )
+            for name in names
+            for word, of in described
+        ),
+    )
+
+
+def spend_by_day(ctx: Context) -> Chart:
+    """What lookups cost, by provider, with the day's budget."""
+    now, verification = ctx.now(), ctx.settings.verification
+    with ctx.store.read() as connection:
+        found = spend_report.report(connection, ctx.providers, verification, now, _SPEND_DAYS)
+    costs = {(row["day"], row["provider"]): row["cost"] for row in found["days"]}
+    if not costs:
+        return Chart("spend", "Spend by day", found["currency"], (), ())
+    first = date.fromisoformat(min(day for day, _ in costs))
+    days = tuple(
+        (first + timedelta(days=n)).isoformat() for n in range((now.date() - first).days + 1)
+    )
+    lines = [
+        Series(name, tuple(costs.get((day, name), 0.0) for day in days))
+        for name in sorted({name for _, name in costs})
+    ]
+    cap = verification.budget.day
+    if cap is not None:
+        lines.append(Series("the day's budget", (float(cap),) * len(days)))
+    return Chart("spend", "Spend by day", found["currency"], days, tuple(lines))
+
+
+def throughput(ctx: Context, run_id: str) -> Chart:
+    """How many contacts a second a run has read."""
+    c = pages.c
+    query = sa.select(c.stored_at, c.size).where(c.run_id == run_id).order_by(c.stored_at)
+    with ctx.store.read() as connection:
+        stored = connection.execute(query).all()
+    title = "Contacts read a second"
+    if len(stored) < 2:
+        return Chart("throughput", title, "contacts/s", (), ())
+    begin, end = stored[0].stored_at, stored[-1].stored_at
+    step = max(1.0, (end - begin).total_seconds() / MAX_POINTS)
+    counts = [0] * (int((end - begin).total_seconds() / step) + 1)
+    for row in stored:
+        counts[int((row.stored_at - begin).total_seconds() / step)] += row.size
+    return Chart(
+        "throughput",
+        title,
+        "contacts/s",
+        tuple((begin + timedelta(seconds=n * step)).isoformat() for n in range(len(counts))),
+        (Series("read", tuple(round(count / step, 1) for count in counts)),),
+    )
+
+
+def segment_by_week(ctx: Context, connector: str, by: By, value: str) -> Chart:
+    """The share of bad phone fields in a segment, with its interval."""
+    c = segment_history.c
+    query = (
+        sa.select(segment_history)
+        .where(c.connector == connector, c.by == by, c.value == value)
+        .order_by(c.week)
+    )
+    with ctx.store.read() as connection:
+        rows = connection.execute(query).all()
+    shares = [share(row.bad, row.numbers) for row in rows]
+    return Chart(
+        "segment",
+        "Bad phone fields",
+        "%",
+        tuple(row.week for row in rows),
+        (
+            Series("bad", tuple(round(100 * found.rate, 2) for found in shares)),
+            Series("at least", tuple(round(100 * found.low, 2) for found in shares)),
+            Series("at most", tuple(round(100 * found.high, 2) for found in shares)),
+        )
+        if rows
+        else (),
+        note="At least and at most: the 95% confidence interval. A week counts as it ended.",
+    )
+
+
+# -- days and weeks -------------------------------------------------------------------------
+
+
+def _monday(day: str) -> str:
+    """
+    >>> _monday("2026-11-28")
+    '2026-11-23'
+    """
+    found = date.fromisoformat(day)
+    return (found - timedelta(days=found.weekday())).isoformat()
+
+
+def _weeks_ago(now: datetime) -> datetime:
+    monday = now - timedelta(days=now.weekday(), weeks=_WEEKS - 1)
+    return monday.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _each_week(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """All weeks from the first one to the last one, also those without anything."""
+    if not found:
+        return ()
+    first, last = date.fromisoformat(min(found)), date.fromisoformat(max(found))
+    return tuple(
+        (first + timedelta(weeks=n)).isoformat() for n in range((last - first).days // 7 + 1)
+    )
+
+
+def _day_of(column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[str]:
+    """The day (UTC) of a moment, worked out by the database."""
+    if dialect == "postgresql":
+        return sa.func.to_char(sa.func.timezone("UTC", column), "YYYY-MM-DD")
+    return sa.func.substr(sa.cast(column, sa.Text), 1, 10)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from config.segments import By
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
-from worker.segments import queries
+from worker.segments import counters, queries
 from worker.segments.statistics import share
 from worker.store.outbox import DeliveryState
 from worker.store.tables import deliveries, feedback, pages, segment_history
@@ -30,6 +30,7 @@ _DAYS = 90
 _WEEKS = 26
 _SPEND_DAYS = 30
 _MOST_DELIVERIES = 50_000  # of the newest; beyond them the median hardly moves
+_MOST_PARTS = 10
 MAX_POINTS = 240  # points of a run's plot: as many as a screen shows
 
 Value = float | None
@@ -219,6 +220,31 @@ def throughput(ctx: Context, run_id: str) -> Chart:
         tuple((begin + timedelta(seconds=n * step)).isoformat() for n in range(len(counts))),
         (Series("read", tuple(round(count / step, 1) for count in counts)),),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    count: int
+    share: float
+
+
+def number_origins(ctx: Context) -> dict[str, list[Part]]:
+    """Where numbers come from: {"country": .., "line type": ..}, the largest part first. What is
+    beyond the largest ten is one part."""
+    origins = counters.load_origins(ctx)
+    whole = sum(count for _, _, count in origins)
+    parts = {}
+    for title, column in (("country", 0), ("line type", 1)):
+        totals: dict[str, int] = defaultdict(int)
+        for entry in origins:
+            totals[str(entry[column]) or "unknown"] += entry[2]
+        ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+        listed = ordered[:_MOST_PARTS]
+        if rest := sum(count for _, count in ordered[_MOST_PARTS:]):
+            listed.append(("others", rest))
+        parts[title] = [Part(name, count, count / whole) for name, count in listed if count]
+    return parts
 
 
 def segment_by_week(ctx: Context, connector: str, by: By, value: str) -> Chart:

@@ -37,6 +37,7 @@ from worker.store.tables import (
     segment_counts,
     segment_history,
     shared_numbers,
+    verifications,
 )
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ _COLUMNS = {
     "month": contacts.c.month,
 }
 _COUNTED = "segments counted"
+_ORIGINS = "number origins"  # in app_state: [[country, line type, numbers], ...]
 _MOST_SHARED = 1000  # numbers that are listed
 # Of a kind and connector, the largest: some CRMs keep an address or a search term as the campaign,
 # and a segment of a handful of contacts says nothing.
@@ -116,6 +118,7 @@ def count(ctx: Context) -> None:
             if (held := found.get((by, connector, value))) is not None:
                 held.reports[kind] += number
         shared = _shared(connection, ctx.settings.segments.placeholder_from)
+        origins = _origins(connection)
     now = ctx.now()
     day = f"{now:%Y-%m-%d}"
     with ctx.store.write() as connection:
@@ -139,6 +142,8 @@ def count(ctx: Context) -> None:
                 for connector, one in overall.items()
             ],
         )  # fmt: skip
+        value = orjson.dumps(origins).decode()
+        upsert(connection, app_state, [{"name": _ORIGINS, "value": value}])
         connection.execute(sa.delete(shared_numbers))
         insert(connection, shared_numbers, shared)
 
@@ -237,6 +242,22 @@ def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]
     )
     for connector, value, kind, number in connection.execute(query):
         yield "list", connector, value, kind, number
+
+
+def _origins(connection: Connection) -> list[tuple[str, str, int]]:
+    """Return (country, line type, how many numbers) of the numbers that contacts have, by the
+    numbering plans."""
+    v = verifications.c
+    query = sa.select(v.country, v.line_type, sa.func.count()).where(v.provider == "offline")
+    return [tuple(row) for row in connection.execute(query.group_by(v.country, v.line_type))]
+
+
+def load_origins(ctx: Context) -> list[tuple[str, str, int]]:
+    """Return what was last counted: (country, line type, how many numbers)."""
+    with ctx.store.read() as connection:
+        query = sa.select(app_state.c.value).where(app_state.c.name == _ORIGINS)
+        value = connection.scalar(query)
+    return [(country, kind, count) for country, kind, count in orjson.loads(value or "[]")]
 
 
 def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from constants import NUMBER
 from fixture_types import Serve, Sync
 from logins import by_link, let_in
@@ -15,7 +16,15 @@ from worker.queries import charts
 from worker.segments import counters
 from worker.store.bulk import insert
 from worker.store.outbox import DeliveryState
-from worker.store.tables import daily_counts, deliveries, feedback, pages, segment_history, spend
+from worker.store.tables import (
+    daily_counts,
+    deliveries,
+    feedback,
+    pages,
+    segment_history,
+    spend,
+    verifications,
+)
 from worker.web.render import chart_data
 
 if TYPE_CHECKING:
@@ -110,6 +119,22 @@ class TestReports:
             "hubspot, median": (3,), "hubspot, slowest": (3,),
             "salesforce, median": (2,), "salesforce, slowest": (60,),
         }  # fmt: skip
+
+
+def test_numbers_are_counted_by_country_and_line_type(ctx: Context, sync: Sync) -> None:
+    assert charts.number_origins(ctx) == {"country": [], "line type": []}
+    sync(ctx, "hubspot")
+    counters.count(ctx)
+    found = charts.number_origins(ctx)
+    with ctx.store.read() as connection:
+        numbers = connection.execute(
+            sa.select(verifications.c.country).where(verifications.c.provider == "offline")
+        ).all()
+    for parts in found.values():
+        assert sum(part.count for part in parts) == len(numbers) > 0
+        assert sum(part.share for part in parts) == pytest.approx(1)
+    first = found["country"][0]
+    assert first.count == sum(row.country == first.name for row in numbers)
 
 
 @pytest.mark.usefixtures("now")

@@ -33,6 +33,10 @@ def router(ctx: Context) -> APIRouter:
     def segment_chart(request: Request, me: Viewer, connector: str, by: By, value: str) -> Response:
         return drawn(request, me, charts.segment_by_week(ctx, connector[:40], by, value[:255]))
 
+    @routes.get("/charts/origins")
+    def origins(request: Request, me: Viewer) -> Response:
+        return page(request, "_origins.html", me, parts=charts.number_origins(ctx))
+
     @routes.get("/charts/runs/{run_id}")
     def run_chart(request: Request, me: Viewer, run_id: str) -> Response:
         run = load_run(ctx, run_id)

@@ -48,6 +48,8 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
     for name in _SECRETS:
         if getattr(settings, name):
             yield EffectiveSetting(name.upper(), _SECRET, "environment")
+    for variable in settings.alert_channel_urls:
+        yield EffectiveSetting(variable, _SECRET, "environment")
     for group in _GROUPS:
         credentials = getattr(settings, group)
         if credentials is None:

@@ -26,6 +26,7 @@ from config.redaction import register_secrets
 from config.redis_url import RedisUrlError, explicit
 
 _DATED = re.compile(r"20\d\d-(?:03|09)(?:-beta)?")
+_CHANNEL_URL = re.compile(r"(ALERT_CHANNEL_[A-Z0-9_]+_URL)(?:_FILE)?")
 
 
 # Each may stand in a file instead, as container platforms and systemd hand secrets over: NAME_FILE.
@@ -120,7 +121,8 @@ def read(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
         "rnd": _rnd(env, problems),
         "oidc": _oidc(env, problems),
         "smtp_url": _smtp(env, problems),
-        "alert_webhook_url": _webhook(env, problems),
+        "alert_webhook_url": _webhook(env, problems, "ALERT_WEBHOOK_URL"),
+        "alert_channel_urls": _channel_urls(env, problems),
     }
     _check_database(database_url, problems)
     return values
@@ -374,8 +376,21 @@ def _smtp(env: Mapping[str, str], problems: list[str]) -> str:
     return text
 
 
-def _webhook(env: Mapping[str, str], problems: list[str]) -> str:
+def _webhook(env: Mapping[str, str], problems: list[str], name: str) -> str:
     """Check a webhook's address, whose path and query hold its secret."""
-    text = env.get("ALERT_WEBHOOK_URL", "").strip()
-    _url({"ALERT_WEBHOOK_URL": text.partition("?")[0]}, "ALERT_WEBHOOK_URL", problems)
+    text = env.get(name, "").strip()
+    _url({name: text.partition("?")[0]}, name, problems)
+    # Errors of HTTP clients quote the path alone.
+    _scheme, _mark, rest = text.partition("://")
+    register_secrets([rest.partition("/")[2]])
     return text
+
+
+def _channel_urls(env: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Return the addresses of the channels of alerts (`config.alerts`), by variable."""
+    variables = {found[1] for name in env if (found := _CHANNEL_URL.fullmatch(name))}
+    urls = {}
+    for variable in sorted(variables):
+        if text := secret(env, variable, problems):
+            urls[variable] = _webhook({variable: text}, problems, variable)
+    return urls

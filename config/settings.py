@@ -10,10 +10,11 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from config import alerts as alert_settings
 from config import environment
 from config.access import AccessSettings
 from config.alerts import AlertSettings
@@ -121,6 +122,7 @@ class Settings(FileSettings):
     oidc: OidcCredentials | None = None
     smtp_url: str = Field("", repr=False)
     alert_webhook_url: str = Field("", repr=False)
+    alert_channel_urls: dict[str, str] = Field({}, repr=False)  # by variable
     toml_path: Path | None = None
 
     def read_again(self, connector: str) -> timedelta:
@@ -156,7 +158,17 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = FileSettings() if path is None else read_file(FileSettings, path, env, problems)
     values = environment.read(env, problems)
+    if file is not None:
+        problems += _check_alerts(file, values, path)
     if problems or file is None:
         raise SettingsError(*problems)
     sections = {name: getattr(file, name) for name in FileSettings.model_fields}
     return Settings(**sections, **values, toml_path=path)
+
+
+def _check_alerts(file: FileSettings, values: Mapping[str, Any], path: Path | None) -> list[str]:
+    """Return what is wrong with channels and routes, which need both file and environment."""
+    lines = alert_settings.check(
+        file.alerts, values["alert_channel_urls"], values["smtp_url"], values["alert_webhook_url"]
+    )
+    return [f"{path}: {line}" if path and line.startswith("alerts.") else line for line in lines]

@@ -1,30 +1,79 @@
-"""Send alerts: by email (SMTP_URL) and by a webhook (ALERT_WEBHOOK_URL)."""
+"""Send messages: by email (SMTP_URL), by plain webhooks, to Slack and to Microsoft Teams."""
 
 from __future__ import annotations
 
+import email.policy
+import hashlib
+import json
+import logging
+import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from email.message import EmailMessage
+from email.utils import formatdate
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
 
+from config.alerts import DEFAULT_ROUTE, url_variable
 from config.settings import Settings
+from connectors.http.client import retry_after
 from connectors.http.deadline import clocked_file, connected, session, whole_call
-from worker.alerts.rules import Alert
+from worker.alerts.formats import teams as teams_format
+from worker.alerts.formats.html import html
+from worker.alerts.formats.plain import plain
+from worker.alerts.formats.slack import slack
+from worker.alerts.formats.teams import teams
+from worker.alerts.message import Message
+
+log = logging.getLogger(__name__)
 
 _TIMEOUT = 15.0  # seconds, for each step
 _WHOLE = 60.0  # seconds, for all of it
+_REFUSED = (400, 413, 422)  # this message, not every one
+_LONGEST_REST = 86_400.0  # seconds for which a service may ask to be left alone
+_MOST_READ = 1000  # bytes of an answer
+# What Slack says is one word: https://api.slack.com/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
+_WORD = re.compile(r"[a-z_]{3,40}")
+_SEVEN_BITS = email.policy.SMTP.clone(cte_type="7bit")  # not every server takes eight
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class ChannelError(Exception):
-    """An alert could not be sent. The text says why, without secrets."""
+    """A message could not be sent. The text says why, without secrets.
+
+    `wait`: how long the service wants to be left alone. `refused`: it took exception to this
+    message, and may take others.
+    """
+
+    def __init__(self, text: str, wait: timedelta | None = None, refused: bool = False) -> None:
+        super().__init__(text)
+        self.wait = wait
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """`url`: of a webhook. `to`: addresses of an email channel."""
+
+    name: str
+    kind: str
+    url: str = ""
+    to: tuple[str, ...] = ()
 
 
 def channels(settings: Settings) -> list[str]:
     """Return the names of the channels that are set up."""
+    return [*_default_channels(settings), *settings.alerts.channels]
+
+
+def _default_channels(settings: Settings) -> list[str]:
     found = []
     if settings.smtp_url and settings.alerts.email_to:
         found.append("email")
@@ -33,17 +82,52 @@ def channels(settings: Settings) -> list[str]:
     return found
 
 
-def send(settings: Settings, channel: str, one: Alert) -> None:
-    """Send an alert. Raises `ChannelError`."""
-    link = f"{settings.public_url}{one.path}" if settings.public_url else one.path
+def route(settings: Settings, kind: str) -> list[str]:
+    """Return the names of the channels that alerts of a kind go to."""
+    routes = settings.alerts.routes
+    names = routes.get(kind, routes.get(DEFAULT_ROUTE))
+    return _default_channels(settings) if names is None else list(dict.fromkeys(names))
+
+
+def digest_route(settings: Settings) -> list[str]:
+    """Return the names of the channels that the weekly digest goes to. The plain webhook gets it
+    only if it is named: a program that pages somebody may listen there."""
+    alerts = settings.alerts
+    if not alerts.digest.enabled:
+        return []
+    names = alerts.digest.channels or alerts.routes.get(DEFAULT_ROUTE)
+    if names is None:
+        names = tuple(name for name in _default_channels(settings) if name == "email")
+    return list(dict.fromkeys(names))
+
+
+def find(settings: Settings, name: str) -> Channel:
+    """Return a channel that is set up, by its name."""
+    alerts = settings.alerts
+    if (table := alerts.channels.get(name)) is not None:
+        url = settings.alert_channel_urls.get(url_variable(name), "")
+        return Channel(name, table.kind, url, table.to)
+    if name == "email":
+        return Channel(name, "email", to=alerts.email_to)
+    return Channel(name, "webhook", settings.alert_webhook_url)
+
+
+def send(settings: Settings, channel: str, message: Message) -> None:
+    """Send a message. Raises `ChannelError`."""
+    found = find(settings, channel)
     try:
         with whole_call(_WHOLE):
-            if channel == "email":
-                _email(settings, one, link)
+            if found.kind == "email":
+                _email(settings, found, message)
             else:
-                _webhook(settings.alert_webhook_url, one, link)
+                _post(found, _BODIES[found.kind](message))
     except (OSError, smtplib.SMTPException, requests.RequestException) as error:
         raise ChannelError(f"{channel}: {type(error).__name__}") from error
+    except ValueError as error:  # an address or a header that cannot be written
+        raise ChannelError(f"{channel}: {type(error).__name__}", refused=True) from error
+
+
+# -- email ---------------------------------------------------------------------------------
 
 
 class _Smtp(smtplib.SMTP):
@@ -70,13 +154,9 @@ class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
     pass
 
 
-def _email(settings: Settings, one: Alert, link: str) -> None:
+def _email(settings: Settings, channel: Channel, message: Message) -> None:
     parts = urlsplit(settings.smtp_url)
-    message = EmailMessage()
-    message["Subject"] = f"Phone Hygiene: {one.text.splitlines()[0][:120]}"
-    message["To"] = ", ".join(settings.alerts.email_to)
-    message["From"] = settings.alerts.email_from or settings.alerts.email_to[0]
-    message.set_content(f"{one.text}\n\n{link}\n")
+    mail = compose(settings, channel, message)
     host = parts.hostname or ""
     loopback = host in ("127.0.0.1", "localhost", "::1")
     context = ssl.create_default_context()
@@ -90,7 +170,12 @@ def _email(settings: Settings, one: Alert, link: str) -> None:
             client.starttls(context=context)  # refuses to go on without it
         if parts.username:
             client.login(unquote(parts.username), unquote(parts.password or ""))
-        client.send_message(message)
+        refused = client.send_message(mail)
+        if refused:
+            log.warning(
+                "%s: the mail server takes mail for %d of %d addresses only",
+                channel.name, len(channel.to) - len(refused), len(channel.to),
+            )  # fmt: skip
     finally:
         # What was accepted is sent, however a server says goodbye.
         with suppress(smtplib.SMTPException, OSError):
@@ -98,11 +183,56 @@ def _email(settings: Settings, one: Alert, link: str) -> None:
         client.close()
 
 
-def _webhook(url: str, one: Alert, link: str) -> None:
-    """Post a JSON that chat tools show as it is (`text`), with the parts for others."""
-    body = {"text": f"{one.text} {link}", "kind": one.kind, "key": one.key, "link": link}
+def compose(settings: Settings, channel: Channel, message: Message) -> EmailMessage:
+    """Return an email, with plain text and HTML. The same message has the same Message-ID, by which
+    mail readers tell that it came twice."""
+    sender = settings.alerts.email_from or (settings.alerts.email_to or channel.to)[0]
+    mail = EmailMessage(_SEVEN_BITS)
+    mail["Subject"] = f"Phone Hygiene: {_CONTROL.sub(' ', message.title)[:120]}"
+    mail["To"] = ", ".join(channel.to)
+    mail["From"] = sender
+    mail["Date"] = formatdate(localtime=False)
+    identity = hashlib.sha256(f"{channel.name}\n{message.key}".encode()).hexdigest()[:32]
+    mail["Message-ID"] = f"<{identity}@{sender.rpartition('@')[2].rstrip('>') or 'localhost'}>"
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+    mail.set_content(plain(message))
+    mail.add_alternative(html(message), subtype="html")
+    return mail
+
+
+# -- webhooks ------------------------------------------------------------------------------
+
+_BODIES: dict[str, Callable[[Message], bytes]] = {
+    # A JSON that chat tools show as it is (`text`), with the parts for others.
+    "webhook": lambda message: json.dumps(message.as_json()).encode(),
+    "slack": lambda message: json.dumps(slack(message)).encode(),
+    "teams": lambda message: teams_format.encode(teams(message)),
+}
+
+
+def _post(channel: Channel, body: bytes) -> None:
     # A redirect could lead anywhere: what was set is what is called.
-    with session() as http:
-        answer = http.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False)
-    if not 200 <= answer.status_code < 300:
-        raise ChannelError(f"webhook: it answered {answer.status_code}")
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    with session() as http, http.post(
+        channel.url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False,
+        stream=True,
+    ) as answer:  # fmt: skip
+        status = answer.status_code
+        if 200 <= status < 300:
+            return
+        raise ChannelError(
+            f"{channel.name}: it answered {status}{_word(answer)}",
+            _wait(answer.headers.get("Retry-After")),
+            refused=status in _REFUSED,
+        )
+
+
+def _wait(header: str | None) -> timedelta | None:
+    seconds = retry_after(header)
+    return None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_REST))
+
+
+def _word(answer: Any) -> str:
+    """Return the one word with which a service says what was wrong; nothing else that it says."""
+    text = answer.raw.read(_MOST_READ, decode_content=True).decode("utf-8", "replace").strip()
+    return f" ({text})" if _WORD.fullmatch(text) else ""

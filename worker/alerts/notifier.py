@@ -1,25 +1,26 @@
-"""Store alerts, send each once, and retry those that could not be sent."""
+"""Store alerts, send each once to the channels of its kind, and retry those that could not be
+sent."""
 
 from __future__ import annotations
 
-import logging
-from datetime import timedelta
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from worker.alerts import rules
-from worker.alerts.channels import ChannelError, channels, send
+from worker.alerts import deliveries, rules
+from worker.alerts.channels import route
+from worker.alerts.deliveries import Delivery, Job
+from worker.alerts.message import of_alert
 from worker.alerts.rules import Alert
 from worker.context import Context
 from worker.store.bulk import upsert
 from worker.store.tables import alerts
 
-log = logging.getLogger(__name__)
-
-_MOST_ATTEMPTS = 10
-_LONGEST_WAIT = timedelta(hours=1)
-_CLAIM = timedelta(minutes=5)  # a worker that died while it told one is not waited for any longer
+_KEPT = timedelta(days=100)  # longer than an alert is sent, and longer than a resolved one is kept
+_SENT_LENGTH = 40  # characters of the column
 
 
 def evaluate(ctx: Context) -> int:
@@ -40,53 +41,71 @@ def evaluate(ctx: Context) -> int:
 
 
 def _send(ctx: Context) -> int:
-    now, c, told = ctx.now(), alerts.c, 0
-    wanted = channels(ctx.settings)
+    """Send what is due. One alert may be due to several channels: it is told once all of them have
+    it. A channel that was taken out of the settings is not waited for."""
+    now, c = ctx.now(), alerts.c
     with ctx.store.read() as connection:
         due = connection.execute(sa.select(alerts).where(c.retry_at <= now).order_by(c.at)).all()
-    for row in due:
-        if not _claim(ctx, row):
-            continue  # another worker is at it
-        sent = set(row.sent.split())
-        one = Alert(row.key, row.kind, row.text, row.path)
-        problem = ""
-        for channel in wanted:
-            if channel in sent:
-                continue
-            try:
-                send(ctx.settings, channel, one)
-                sent.add(channel)
-            except ChannelError as error:
-                problem = str(error)
-                log.warning("an alert could not be sent: %s", error)
-        told += not problem
-        attempts = row.attempts + 1
-        wait = min(_LONGEST_WAIT, timedelta(minutes=2 ** min(attempts, 10)))
-        again = now + wait if problem and attempts < _MOST_ATTEMPTS else None
-        with ctx.store.write() as connection:
-            connection.execute(
-                sa.update(alerts)
-                .where(c.key == row.key)
-                .values(
-                    sent=" ".join(sorted(sent)),
-                    attempts=attempts,
-                    retry_at=again,
-                    error=problem[:255],
-                )
-            )
-    return told
+    if not due:
+        return 0
+    jobs = {row.key: _jobs(ctx, row) for row in due}
+    deliveries.send_all(ctx, (job for some in jobs.values() for job in some))
+    deliveries.purge(ctx.store, "sent", f"{now - _KEPT:%Y%m%d}")
+    names = [job.name for some in jobs.values() for job in some]
+    found = deliveries.states(ctx.store, names)
+    return sum(_record(ctx, row, jobs[row.key], found, now) for row in due)
 
 
-def _claim(ctx: Context, row: Any) -> bool:
-    """Take an alert for long enough to tell it; False where somebody else has."""
-    c = alerts.c
+def _jobs(ctx: Context, row: Any) -> list[Job]:
+    message = of_alert(ctx.settings, Alert(row.key, row.kind, row.text, row.path))
+    had_it = set(row.sent.split())  # by a version that kept no deliveries, perhaps
+    identity = hashlib.sha256(row.key.encode()).hexdigest()[:16]
+    return [
+        Job(f"sent:{row.at:%Y%m%d}:{identity}:{channel}", channel, message)
+        for channel in route(ctx.settings, row.kind)
+        if channel not in had_it
+    ]
+
+
+def _record(
+    ctx: Context, row: Any, jobs: Iterable[Job], found: Mapping[str, Delivery], now: datetime
+) -> bool:
+    """Record how far an alert has come, for lists of alerts; whether it has reached all of its
+    channels, and nobody had recorded that."""
+    states = {job.channel: found.get(job.name, Delivery(retry_at=now)) for job in jobs}
+    had_it = {*row.sent.split(), *(name for name, one in states.items() if one.sent)}
+    problems = [one.error for one in states.values() if one.error and not one.sent]
+    waits = [one.retry_at for one in states.values() if one.retry_at is not None]
+    values = {
+        "sent": _in_short(had_it),
+        "attempts": max((one.attempts for one in states.values()), default=row.attempts),
+        "retry_at": min(waits) if waits else None,
+        "error": problems[0] if problems else "",
+    }
+    same = sa.and_(alerts.c.key == row.key, alerts.c.retry_at == row.retry_at)
     with ctx.store.write() as connection:
-        taken = connection.execute(
-            sa.update(alerts)
-            .where(c.key == row.key, c.retry_at == row.retry_at)
-            .values(retry_at=ctx.now() + _CLAIM)
-        )
-    return taken.rowcount == 1
+        recorded = connection.execute(sa.update(alerts).where(same).values(**values))
+    return recorded.rowcount == 1 and not waits and not problems
+
+
+def _in_short(names: Iterable[str]) -> str:
+    """Return names that the column has room for, and how many others there are.
+
+    >>> _in_short(["email", "slack-ops"])
+    'email slack-ops'
+    >>> _in_short(["slack-operations-europe", "slack-operations-asia", "teams"])
+    'slack-operations-asia teams +1'
+    """
+    kept: list[str] = []
+    left_out = 0
+    names = [name for name in names if not name.startswith("+")]  # of what stood there before
+    for name in sorted(names, key=lambda name: (len(name) > 8, name)):
+        if len(" ".join([*kept, name])) <= _SENT_LENGTH - 4:
+            kept.append(name)
+        else:
+            left_out += 1
+    shown = sorted(kept)
+    return " ".join([*shown, f"+{left_out}"] if left_out else shown)
 
 
 def active(ctx: Context, limit: int = 50) -> list[dict[str, Any]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 import sqlalchemy as sa
 
+from config.alerts import AlertKind
 from worker.context import Context
 from worker.feedback import review_queue
 from worker.feedback.sources import call_outcomes
@@ -19,11 +19,6 @@ from worker.store.tables import failures, runs, watermarks
 from worker.sync.runs import removal_holds
 from worker.verification import circuit_breaker, spend_report
 
-Kind = Literal[
-    "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
-    "call_outcomes", "suppression_refused", "field_hidden", "setback",
-    "review_waiting",
-]  # fmt: skip
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
 
 
@@ -32,7 +27,7 @@ class Alert:
     """`path`: of the page to look at."""
 
     key: str
-    kind: Kind
+    kind: AlertKind
     text: str
     path: str
 

@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 import redis
 import sqlalchemy as sa
 
+from config.alerts import KINDS
 from config.former_names import find_former_names
 from config.redis_url import is_unchecked
 from config.settings import Settings
+from worker.alerts.channels import channels, route
 from worker.context import Context
 from worker.feedback.sources import call_outcomes
 from worker.ops.check import Check, warning
@@ -56,9 +58,12 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
     if not any((keep.writes, keep.lookups, keep.runs, keep.replies)):
         text = "nothing is ever deleted, although GDPR forbids keeping data without a purpose"
         yield warning("retention", text)
-    if not (settings.alert_webhook_url or (settings.smtp_url and settings.alerts.email_to)):
+    if not channels(settings):
         text = "nobody gets alerts: set ALERT_WEBHOOK_URL, or SMTP_URL and "
         yield warning("alerts", text + "alerts.email_to")
+    elif deaf := [kind for kind in KINDS if _goes_nowhere(settings, kind)]:
+        text = f"nobody gets alerts of the kinds {', '.join(deaf)}: set alerts.routes.default"
+        yield warning("alerts", text)
     remote = settings.redis_url and urlsplit(settings.redis_url).hostname not in (
         *LOOPBACK_HOSTS,
         None,
@@ -71,6 +76,11 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
     if settings.sync.full_every and settings.sync.every > timedelta(hours=6):
         text = f"changes are read only every {settings.sync.every}: a STOP typed into the CRM waits"
         yield warning("sync.every", text)
+
+
+def _goes_nowhere(settings: Settings, kind: str) -> bool:
+    """Return whether nobody gets alerts of a kind, and nobody has said so (`KIND = []`)."""
+    return kind not in settings.alerts.routes and not route(settings, kind)
 
 
 def _former_names(settings: Settings) -> Iterator[Check]:

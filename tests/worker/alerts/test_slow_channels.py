@@ -14,9 +14,11 @@ from limits import lower_limits
 from config.alerts import AlertSettings
 from config.settings import Settings
 from worker.alerts import channels
-from worker.alerts.rules import Alert
+from worker.alerts.message import Message
 
-SAID = Alert("key", "run_failed", "salesforce: run R failed", "/runs/R")
+SAID = Message(
+    "key", "run_failed", "salesforce: run R failed", "The token expired.", link="/runs/R"
+)
 
 
 @pytest.fixture

@@ -75,16 +75,16 @@ class AlertSettings(Section):
     review_older_than: Duration = timedelta(days=2)  # a reply that waits for a person; 0s = never
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never
     channels: dict[str, ChannelSettings] = Field({})  # by name
-    routes: dict[str, tuple[str, ...]] = Field(
-        {}
-    )  # kind of alert, or "default" -> names of channels
+    # Kind of alert, or "default" -> names of channels.
+    routes: dict[str, tuple[str, ...]] = Field({})
     digest: DigestSettings = DigestSettings()
 
 
 def time_zone(name: str) -> tzinfo:
-    """Return a time zone by its name, such as "Europe/Vienna". Raises `ValueError` or `OSError`.
+    """Return a time zone by its name, such as "Europe/Vienna".
 
-    UTC works also on a machine without time zones.
+    Raises `KeyError`, `ValueError` or `OSError`, as `ZoneInfo` does for different bad names. UTC
+    works also on a machine without time zones.
     """
     return UTC if name.upper() == "UTC" else ZoneInfo(name)
 
@@ -129,7 +129,7 @@ def check(
     yield from _check_names("alerts.digest.channels", alerts.digest.channels, ready)
     try:
         _ = alerts.digest.tz
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         yield (
             f"alerts.digest.zone: this machine knows no time zone {alerts.digest.zone!r}; write "
             "one like Europe/Vienna, or UTC"

@@ -58,6 +58,8 @@ MISTAKES = [
     ('[alerts.digest]\nzone = "Europe/Wien"', {},
      "alerts.digest.zone: this machine knows no time zone 'Europe/Wien'"),
     ('[alerts.digest]\nzone = "../etc/passwd"', {}, "alerts.digest.zone: this machine knows no"),
+    ('[alerts.digest]\nzone = "Europe"', {}, "alerts.digest.zone: this machine knows no"),
+    ('[alerts.digest]\nzone = ""', {}, "alerts.digest.zone: this machine knows no time zone ''"),
     ('[alerts.digest]\nday = "mon"', {}, "alerts.digest.day: Input should be 'monday', "),
     ("[alerts.digest]\nhour = 24", {}, "alerts.digest.hour: Input should be less than or equal"),
 ]  # fmt: skip

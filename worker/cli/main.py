@@ -23,6 +23,7 @@ COMMANDS = {
     "rescan": ("sync", "rescan"),
     "runs": ("runs", "runs_group"),
     "overview": ("overview", "overview"),
+    "digest": ("digest", "digest"),
     "segments": ("segments", "segments"),
     "number": ("numbers", "number"),
     "contact": ("numbers", "contact"),

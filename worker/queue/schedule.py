@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from config.settings import Settings
+from worker.alerts.channels import digest_route
 
 # Reports come first: a worker takes from its queues in turn, and theirs is short.
 QUEUES = ("reports", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
 TIDY_EVERY = 6 * 3600.0
+DIGEST_EVERY = 600.0  # how often it is looked whether the week's digest is due
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -31,6 +33,11 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     plan["alerts"] = {
         "task": "hygiene.alerts", "schedule": looked, "options": {"expires": looked},
     }  # fmt: skip
+    if digest_route(settings):
+        plan["digest"] = {
+            "task": "hygiene.digest", "schedule": DIGEST_EVERY,
+            "options": {"expires": DIGEST_EVERY},
+        }  # fmt: skip
     plan["tidy"] = {"task": "hygiene.tidy", "schedule": TIDY_EVERY}
     every = settings.feedback.deliver_every.total_seconds()
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}

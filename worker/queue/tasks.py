@@ -17,10 +17,12 @@ from celery.signals import worker_ready
 
 from config import process_memory, stopping
 from connectors.errors import ConnectorError
+from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
 from worker.ops import retention
+from worker.queries import digest_message
 from worker.queue import dedupe, deferred_runs
 from worker.queue.celery_app import app, settings
 from worker.segments import counters as count
@@ -261,6 +263,14 @@ def segments() -> None:
 def alerts() -> None:
     """Tell the operator what needs a person."""
     notifier.evaluate(context())
+
+
+@app.task(name="hygiene.digest")
+def digest() -> None:
+    """Send the weekly digest once its time has come, to the channels that have not had it."""
+    ctx = context()
+    if week := weekly_digest.send_due(ctx, lambda week: digest_message.for_week(ctx, week)):
+        log.info("the digest of %s was sent", week)
 
 
 @app.task(name="hygiene.tidy")

@@ -7,6 +7,7 @@ Read in this order:
     test_explain.py     how one text is read
     test_removals.py    removals on hold
     test_admin.py       overview, segments, users, runs
+    test_digest.py      the weekly digest in the terminal
     test_supervisor.py  `hygiene up` and its processes
     test_demo.py        `hygiene demo`
     test_installed_packages.py  a connector and a provider of installed packages

@@ -1,0 +1,259 @@
+"""The weekly digest as a message: in sentences and small tables, for email and chat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from config.settings import Settings
+from worker.alerts.message import Message, Section, Table, page_link
+from worker.alerts.weeks import Week, parse
+from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
+from worker.feedback.review_queue import HONOUR_WITHIN
+from worker.queries.digest import weekly
+from worker.queries.digest_model import Cap, Delivered, Digest
+from worker.queries.failure_help import REMEDIES
+
+_MOST = 8  # rows of a table
+
+
+def for_week(ctx: Context, week: Week) -> Message:
+    """Read a week and compose its digest. Raises `ValueError` for a week that has not begun."""
+    return compose(weekly(ctx, week), ctx.settings)
+
+
+def compose(digest: Digest, settings: Settings) -> Message:
+    week = parse(digest.week)
+    title = f"Week {digest.week}, {_day(week.monday)} to {_day(week.sunday)}"
+    link = page_link(settings, "/")
+    key = f"digest:{digest.week}"
+    if digest.quiet:
+        text = "Nothing happened this week, and nothing waits for a person."
+        return Message(key, "digest", title, text, link=link)
+    sections = (
+        Section("What changed", tuple(_changed(digest)), _statuses(digest), "/"),
+        Section("What went bad", tuple(_went_bad(digest)), _newly_bad(digest), "/segments"),
+        Section("Reports", tuple(_reported(digest)), _reports(digest), "/suppressions"),
+        Section("What needs a person", tuple(_needs(digest)), None, "/reviews"),
+        Section("What it cost", tuple(_cost(digest)), _costs(digest), "/spend"),
+    )
+    return Message(key, "digest", title, _summary(digest), sections, link)
+
+
+def _summary(digest: Digest) -> str:
+    read = sum(one.read for one in digest.checked)
+    bad = sum(one.total for one in digest.newly_bad)
+    reports = sum(digest.reports.values())
+    so_far = "" if digest.over else "So far: "
+    needs = "Some things need a person." if digest.needs_a_person else "Nothing needs a person."
+    return (
+        f"{so_far}{_count(read, 'contact was', 'contacts were')} checked, "
+        f"{_count(bad, 'phone field', 'phone fields')} went bad, and "
+        f"{_count(reports, 'report', 'reports')} came in. {needs}"
+    )
+
+
+# -- what changed --------------------------------------------------------------------------
+
+
+def _changed(digest: Digest) -> Iterator[str]:
+    if not digest.checked:
+        yield "No contact was checked."
+    for one in digest.checked:
+        failed = f", {one.failed:,} could not be written" if one.failed else ""
+        yield (
+            f"{one.connector}: {_count(one.read, 'contact', 'contacts')} checked, "
+            f"{one.changed:,} changed, {one.written:,} written{failed}."
+        )
+    if not digest.statuses:
+        yield "The statuses were not counted this week."
+    begin = parse(digest.week).monday - timedelta(days=1)
+    for status in digest.statuses:
+        if status.since is None:
+            yield (
+                f"{status.connector}: counted on {_day(status.day)} for the first time, so there "
+                "is nothing to compare with yet."
+            )
+        elif status.since != begin:
+            day = _day(status.since)
+            yield f"{status.connector}: compared with {day}, the nearest day that was counted."
+
+
+def _statuses(digest: Digest) -> Table | None:
+    """Phone fields by status, over all connectors; the change over those that can be compared."""
+    now: Counter[str] = Counter()
+    change: Counter[str] = Counter()
+    for one in digest.statuses:
+        now.update(one.now)
+        if one.before is not None:
+            change.update(one.now)
+            change.subtract(one.before)
+    compared = any(one.before is not None for one in digest.statuses)
+    names = sorted({*now, *change}, key=lambda name: (-now[name], name))
+    rows = tuple(
+        (_words(name), f"{now[name]:,}", f"{change[name]:+,}" if compared else "") for name in names
+    )
+    return Table(("status", "phone fields", "change"), rows) if rows else None
+
+
+# -- what went bad -------------------------------------------------------------------------
+
+
+def _went_bad(digest: Digest) -> Iterator[str]:
+    if not digest.newly_bad:
+        yield "No phone field went bad."
+    elif len(digest.newly_bad) > _MOST:
+        rest = digest.newly_bad[_MOST:]
+        fields = sum(one.total for one in rest)
+        yield f"The worst {_MOST} sources; {fields:,} phone fields more in {len(rest):,} others."
+    for one in digest.isolated[:_MOST]:
+        yield f"{one.connector}: {one.segment} was isolated: {one.why}"
+    if len(digest.isolated) > _MOST:
+        yield f"{len(digest.isolated) - _MOST:,} more segments were isolated."
+    if digest.released:
+        yield f"{_count(digest.released, 'segment was', 'segments were')} released."
+    if digest.isolated_now:
+        yield f"{_count(digest.isolated_now, 'segment is', 'segments are')} isolated now."
+    for source in digest.worst_sources[:3]:
+        yield (
+            f"{source.connector}: {source.rate:.0%} of the phone fields from {source.source} are "
+            f"bad now ({source.bad:,} of {source.numbers:,})."
+        )
+
+
+def _newly_bad(digest: Digest) -> Table | None:
+    rows = tuple(
+        (f"{one.connector}: {one.source}",
+         *(f"{one.statuses.get(status, 0):,}" for status in BAD_STATUSES))
+        for one in digest.newly_bad[:_MOST]
+    )  # fmt: skip
+    return Table(("newly bad in", *map(_words, BAD_STATUSES)), rows) if rows else None
+
+
+# -- reports -------------------------------------------------------------------------------
+
+
+def _reported(digest: Digest) -> Iterator[str]:
+    if not digest.reports:
+        yield "No report came in."
+    for one in digest.delivered:
+        yield f"{one.connector}: {_reached(one)}"
+
+
+def _reached(one: Delivered) -> str:
+    parts = []
+    if one.median_seconds is not None and one.slowest_seconds is not None:
+        parts.append(
+            f"{_count(one.confirmed, 'report', 'reports')} confirmed, in "
+            f"{_span(one.median_seconds)} (median), the slowest in {_span(one.slowest_seconds)}"
+        )
+    if one.waiting:
+        parts.append(f"{one.waiting:,} still on the way")
+    if one.late:
+        parts.append(f"{one.late:,} later than {HONOUR_WITHIN} business days")
+    return "; ".join(parts) + "."
+
+
+def _reports(digest: Digest) -> Table | None:
+    rows = tuple((_words(kind), f"{count:,}") for kind, count in digest.reports.items())
+    return Table(("report", "came in"), rows) if rows else None
+
+
+# -- what needs a person -------------------------------------------------------------------
+
+
+def _needs(digest: Digest) -> Iterator[str]:
+    if not digest.needs_a_person:
+        yield "Nothing."
+    waiting = digest.reviews
+    if waiting.oldest is not None and waiting.honour_by is not None:
+        yield (
+            f"{_count(waiting.count, 'reply waits', 'replies wait')} for a review, the oldest "
+            f"since {_day(waiting.oldest.date())}. If it is a revocation, it must be honoured by "
+            f"{_day(waiting.honour_by)} ({HONOUR_WITHIN} business days)."
+        )
+    for one in digest.failing[:_MOST]:
+        remedy = REMEDIES.get(one.kind, REMEDIES["other"])
+        yield (
+            f"{one.connector} refuses {_count(one.records, 'record', 'records')} "
+            f"({_words(one.kind)}): {remedy}."
+        )
+    for kind, count in digest.alerts.items():
+        yield f"{_count(count, 'alert is', 'alerts are')} open: {_words(kind)}."
+    for name in digest.unconnected:
+        yield f"{name} is in the settings, but has no credentials."
+    yield from (f"{line}." for line in digest.left_out)
+
+
+# -- what it cost --------------------------------------------------------------------------
+
+
+def _cost(digest: Digest) -> Iterator[str]:
+    if not digest.costs:
+        yield "Nothing: no lookup was paid for."
+    else:
+        total = sum(one.cost for one in digest.costs)
+        lookups = sum(one.lookups for one in digest.costs)
+        yield f"{total:,.2f} {digest.currency} for {_count(lookups, 'lookup', 'lookups')}."
+    for cap in digest.caps:
+        if line := _cap(cap, digest.currency):
+            yield line
+
+
+def _cap(cap: Cap, currency: str) -> str:
+    name = cap.name[:1].upper() + cap.name[1:]
+    parts = []
+    if cap.cap is not None:
+        parts.append(f"{cap.used:,.2f} of {cap.cap:,.2f} {currency}{_share(cap.used, cap.cap)}")
+    if cap.cap_lookups is not None:
+        share = _share(cap.used_lookups, cap.cap_lookups)
+        parts.append(f"{cap.used_lookups:,} of {cap.cap_lookups:,} lookups{share}")
+    return f"{name}, used as of now: {' and '.join(parts)}." if parts else ""
+
+
+def _share(used: float, cap: float) -> str:
+    return f" ({used / cap:.0%})" if cap else ""
+
+
+def _costs(digest: Digest) -> Table | None:
+    rows = tuple(
+        (one.provider, f"{one.lookups:,}", f"{one.cost:,.2f} {digest.currency}")
+        for one in digest.costs
+    )
+    return Table(("provider", "lookups", "cost"), rows) if rows else None
+
+
+# -- words ---------------------------------------------------------------------------------
+
+
+def _count(count: int, one: str, many: str) -> str:
+    """
+    >>> _count(1, "reply waits", "replies wait"), _count(1200, "reply waits", "replies wait")
+    ('1 reply waits', '1,200 replies wait')
+    """
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _day(day: date) -> str:
+    """
+    >>> _day(date(2026, 11, 6))
+    '6 November 2026'
+    """
+    return f"{day.day} {day:%B %Y}"
+
+
+def _span(seconds: float) -> str:
+    """
+    >>> _span(0.42), _span(75), _span(7300), _span(200_000)
+    ('0.4 s', '1.2 min', '2.0 h', '2.3 days')
+    """
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"

@@ -57,9 +57,9 @@ def _writes_all() -> None:
 
 def _undo_regardless() -> None:
     """An undo does not look whether somebody changed the field since."""
-    from worker.sync.undo import undo
+    from worker.sync.undo import restores
 
-    undo._restorable = lambda row, _current, writable, _result: {
+    restores._restorable = lambda row, _current, writable, _result: {
         key: row.before.get(key) for key in row.after if key in writable
     }
 
@@ -67,13 +67,14 @@ def _undo_regardless() -> None:
 def _undo_makes_contactable() -> None:
     """An undo does not look at what reports demand."""
     from worker.feedback.report_log import ReportSet
-    from worker.sync.undo import standing_demands, undo
+    from worker.sync.undo import redelivery, standing_demands
 
     def allow(_ctx: Any, _run: Any, _connector: Any, restores: Any) -> Any:
-        return [standing_demands.Demand(one.values, False, ()) for one in restores], ReportSet()
+        demands = [standing_demands.Demand(restore.values, False, ()) for restore in restores]
+        return demands, ReportSet()
 
     standing_demands.check = allow
-    undo._deliver_again = lambda *_given: None
+    redelivery.deliver_again = lambda *_given: None
 
 
 def _erased_keys_are_new() -> None:

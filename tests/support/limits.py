@@ -24,7 +24,7 @@ _LIMITS = {
     "salesforce_merge_ids": "connectors.salesforce.merges._IDS",
     "propagation_batch": "worker.sync.propagate._AT_ONCE",
     "removal_batch": "worker.sync.read.removals._BATCH",
-    "undo_batch": "worker.sync.undo.undo._AT_ONCE",
+    "undo_batch": "worker.sync.undo.written_records._AT_ONCE",
     "most_segments": "worker.segments.counters._MOST_SEGMENTS",
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",

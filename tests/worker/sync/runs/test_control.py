@@ -18,7 +18,7 @@ from worker.sync.pages import runner
 from worker.sync.runs import control, lifecycle, report
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
-from worker.sync.undo import undo
+from worker.sync.undo import restore_writes, undo
 
 
 class TestPausing:
@@ -114,7 +114,7 @@ class TestUndo:
         before = crm.snapshot()
         run_id = sync(ctx, crm.name)["run"]
         undo_id = undo.begin(ctx, run_id, by="kim", why="a test")
-        real = undo._write
+        real = restore_writes.write
         calls = 0
 
         class Killed(BaseException):
@@ -127,7 +127,7 @@ class TestUndo:
             raise Killed
 
         with monkeypatch.context() as patched:
-            patched.setattr(undo, "_write", dying)
+            patched.setattr(restore_writes, "write", dying)
             patched.setattr(undo.reader_lease, "release", lambda *_given: None)  # it was kill -9
             with pytest.raises(Killed):
                 undo.execute(ctx, undo_id)

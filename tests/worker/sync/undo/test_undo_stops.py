@@ -20,7 +20,8 @@ from worker.suppression.erasure import erase_number
 from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-from worker.sync.undo.undo import UndoResult, undo
+from worker.sync.undo.model import UndoResult
+from worker.sync.undo.undo import undo
 
 STOPS = {
     "opt_out": ("do_not_contact", "do_not_call", "do_not_text"),
@@ -201,17 +202,17 @@ class TestAnUndo:
         store_report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2))
         run = deliver(ctx, crm)
         store_report(ctx, "opt_in", at=ctx.now() - timedelta(hours=1))
-        from worker.sync.undo import undo as undoing
+        from worker.sync.undo import restore_writes
 
-        write = undoing.write_all
+        write = restore_writes.write_all
 
         def meanwhile(*given: Any, **more: Any) -> Any:
-            monkeypatch.setattr(undoing, "write_all", write)
+            monkeypatch.setattr(restore_writes, "write_all", write)
             store_report(ctx, "opt_out")
             deliver(ctx, crm)
             return write(*given, **more)
 
-        monkeypatch.setattr(undoing, "write_all", meanwhile)
+        monkeypatch.setattr(restore_writes, "write_all", meanwhile)
         undo(ctx, run)
         assert not crm.get(contact_id, "do_not_contact")  # written over
         propagate(ctx, crm.name)

@@ -1,0 +1,102 @@
+"""Choose the values that an undo puts back: those that nobody has changed since the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from connectors.http.lenient_json import REPLACEMENT
+from connectors.records import Contact, Value
+from worker.decisions.diff import FLAGS
+from worker.store.array_param import any_of
+from worker.store.states import WriteState
+from worker.store.tables import writes
+from worker.sync import contact_index
+from worker.sync.contact_index import IndexedContact
+from worker.sync.pages import pending_writes
+from worker.sync.undo.model import RecordWrites, SkippedField, UndoResult, UndoWork
+from worker.sync.undo.standing_demands import Restore
+
+
+def choose(
+    work: UndoWork, object_name: str, rows: Sequence[RecordWrites]
+) -> tuple[list[Restore], list[str]]:
+    """Return what is to be put back, and ids of records with a flag that a person has ticked."""
+    ctx, connector, result = work.ctx, work.connector, work.result
+    ids = [row.record_id for row in rows]
+    current = {contact.id: contact for contact in connector.fetch(object_name, ids)}
+    absent = [record_id for record_id in ids if record_id not in current]
+    gone = connector.deleted(object_name, absent) if absent else set()
+    _resolve_pending_writes(work, object_name, current)
+    known = contact_index.load(ctx.store, work.run.connector, object_name, ids)
+    ticked: list[str] = []
+    restores: list[Restore] = []
+    for row in rows:
+        contact = current.get(row.record_id)
+        if contact is None:
+            (result.gone if row.record_id in gone else result.not_visible).append(row.record_id)
+            continue
+        held = contact.values()
+        values = _restorable(row, held, connector.writable(object_name), result)
+        for flag in _unread_ticks(held, known.get(row.record_id), values):
+            del values[flag]
+            ticked.append(row.record_id)
+            result.kept.append(SkippedField(object_name, row.record_id, flag, True, True))
+        if values:
+            restores.append(Restore(contact, values))
+    return restores, ticked
+
+
+def _resolve_pending_writes(
+    work: UndoWork, object_name: str, current: Mapping[str, Contact]
+) -> None:
+    """After a crash: note which writes of this undo had reached the CRM. All of them may come
+    late."""
+    w = writes.c
+    pending = sa.select(writes).where(
+        w.run_id == work.undoing.id,
+        w.object == object_name,
+        w.state == WriteState.PENDING,
+        any_of(w.record_id, sorted(current)),
+    )
+    with work.ctx.store.write() as connection:
+        rows = list(connection.execute(pending))
+        values = {record_id: contact.values() for record_id, contact in current.items()}
+        not_applied = pending_writes.resolve(
+            connection, work.run.connector, object_name, rows, values
+        )
+        pending_writes.mark_not_applied(connection, not_applied)
+
+
+def _restorable(
+    row: RecordWrites, held: Mapping[str, Value], writable: frozenset[str], result: UndoResult
+) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for key, wrote in row.after.items():
+        before = row.before.get(key)
+        holds = held.get(key)
+        if (holds or None) == (before or None):
+            continue  # it is as it was: undone already, or never written
+        repaired = key.startswith("phone/") and REPLACEMENT in str(before or "")
+        if (holds or None) != (wrote or None) or key not in writable or repaired:
+            result.kept.append(SkippedField(row.object, row.record_id, key, wrote, holds))
+            continue
+        values[key] = before
+    return values
+
+
+def _unread_ticks(
+    held: Mapping[str, Value], known: IndexedContact | None, values: Mapping[str, Value]
+) -> list[str]:
+    """Return flags that a person has ticked and that no sync has read yet.
+
+    They are ticked, and were not when we last saw or wrote them.
+    """
+    if known is None:
+        return []
+    return [
+        flag
+        for flag in FLAGS
+        if flag in values and held.get(flag) and not values[flag] and not known.flags.get(flag)
+    ]

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from connectors.records import Contact, Value
 from worker.decisions.diff import FLAGS
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, Scope
@@ -22,6 +24,21 @@ _WORDS = {
     "do_not_call": "do not call",
     "do_not_text": "do not text",
 }
+
+
+class FlagHistory(msgspec.Struct, frozen=True):
+    """What we know of a contact's flags from before.
+
+    `last_seen`: the flags as we last saw or wrote them; None for a contact that is read for the
+    first time. `former_numbers`: other numbers with which this contact was stopped; whoever clears
+    a flag takes it back for those as well. `late_flags`: flags and values that a write of ours may
+    have brought after we had given it up; these are nobody's word. One that was set keeps its
+    effect, and the evidence says so; one that was cleared is no report.
+    """
+
+    last_seen: Mapping[str, bool] | None = None
+    former_numbers: Sequence[str] = ()
+    late_flags: Collection[tuple[str, bool]] = ()
 
 
 def flags_of(current: Mapping[str, Value]) -> dict[str, bool]:
@@ -48,29 +65,20 @@ def reports_from_flags(
     connector: str,
     contact: Contact,
     identity: ContactIdentity,
-    last_seen: Mapping[str, bool] | None,
+    history: FlagHistory,
     numbers: Sequence[str],
     now: datetime,
     clock_offset: timedelta = timedelta(0),
-    former_numbers: Sequence[str] = (),
-    late_flags: Collection[tuple[str, bool]] = (),
 ) -> list[Feedback]:
     """Make reports of the differences between a contact's flags and what we last knew of them.
 
     Whoever changed *do not contact* has said so for each channel: the flags of one channel that
     changed with it are no reports of their own.
 
-    `last_seen`: None for a contact that is read for the first time. `clock_offset`: how far the
-    CRM's clock is ahead of ours. Whoever clears a flag says it after what set the flag, even if the
-    CRM's clock is slow. `former_numbers`: other numbers with which this contact was stopped;
-    whoever clears a flag takes it back for those as well. `late_flags`: flags and values that a
-    write of ours may have brought after we had given it up; these are nobody's word. One that was
-    set keeps its effect, and the evidence says so; one that was cleared is no report.
-
-    Nine parameters: each is known to the caller by itself, and a record of them would be made
-    once for each contact, of which nearly none has a change.
+    `clock_offset`: how far the CRM's clock is ahead of ours. Whoever clears a flag says it after
+    what set the flag, even if the CRM's clock is slow.
     """
-    current, before = contact.current, last_seen or {}
+    current, before = contact.current, history.last_seen or {}
     changed = {
         flag: bool(current[flag])
         for flag in FLAGS
@@ -82,7 +90,7 @@ def reports_from_flags(
         for flag in _OWN:
             if changed.get(flag) == changed["do_not_contact"]:
                 del changed[flag]
-    modified = contact.modified_at
+    late_flags, modified = history.late_flags, contact.modified_at
     stamp = (modified or now).isoformat()
     return [
         Feedback(
@@ -95,11 +103,11 @@ def reports_from_flags(
             contact=identity.key,
             scope=_scope(flag, numbers),
             person=identity.person,
-            evidence=_evidence(connector, flag, ticked, last_seen, late_flags),
+            evidence=_evidence(connector, flag, ticked, history),
         )
         for flag, ticked in changed.items()
         if ticked or (flag, ticked) not in late_flags
-        for number in _numbers_meant(flag, ticked, numbers, former_numbers)
+        for number in _numbers_meant(flag, ticked, numbers, history.former_numbers)
     ]
 
 
@@ -137,16 +145,10 @@ def _numbers_meant(
     return meant
 
 
-def _evidence(
-    connector: str,
-    flag: str,
-    ticked: bool,
-    last_seen: Mapping[str, bool] | None,
-    late_flags: Collection[tuple[str, bool]],
-) -> str:
-    if (flag, ticked) in late_flags:
+def _evidence(connector: str, flag: str, ticked: bool, history: FlagHistory) -> str:
+    if (flag, ticked) in history.late_flags:
         return f"'{_WORDS[flag]}' was set in {connector}, perhaps by a late write of ours"
-    if last_seen is None or flag not in last_seen:
+    if history.last_seen is None or flag not in history.last_seen:
         # Nobody can tell who changed it: it may be what we set before an erasure.
         return f"'{_WORDS[flag]}' was {_verb(ticked)} in {connector} when it was first read"
     return f"somebody {_verb(ticked)} '{_WORDS[flag]}' in {connector}"

@@ -61,7 +61,7 @@ class Record:
         at = self._later()
         contact = Contact("contacts", "1", {}, modified=at.isoformat(), current=self.held)
         self.reports += crm_flags.reports_from_flags(
-            "hubspot", contact, WHO, self.known, [NUMBER], at
+            "hubspot", contact, WHO, crm_flags.FlagHistory(self.known), [NUMBER], at
         )
         decision = self.decide()
         self.held = {flag: getattr(decision, flag) for flag in FLAGS}

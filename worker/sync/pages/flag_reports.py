@@ -27,19 +27,19 @@ def store(
     """Store what CRM users said by our flags, before anything is decided from it; return it."""
     found, known = [], taken_over.known
     clock_offset = ctx.connector(run.connector).clock_offset()
-    new = [one for one in prepared if one.contact.id not in known]
+    new = [item for item in prepared if item.contact.id not in known]
     unindexed = unindexed_flags.find(ctx, run, new, remembered)
     late = _find_late_flags(ctx, run, prepared, taken_over)
-    for one in prepared:
-        contact, identity = one.contact, one.identity
+    for item in prepared:
+        contact, identity = item.contact, item.identity
         is_known = contact.id in known
         flags = known[contact.id].flags if is_known else unindexed.get(identity.key)
-        said = taken_over.reports_about.get(identity.key, ())
-        former = [report.number for report in said if report.contact == identity.key]
+        about = taken_over.reports_about.get(identity.key, ())
+        former = [report.number for report in about if report.contact == identity.key]
+        history = crm_flags.FlagHistory(flags, former, late.get(contact.id, ()))
         found += crm_flags.reports_from_flags(
-            run.connector, contact, identity, flags, one.numbers, now, clock_offset, former,
-            late.get(contact.id, ()),
-        )  # fmt: skip
+            run.connector, contact, identity, history, item.numbers, now, clock_offset
+        )
     if (found or unindexed) and not run.dry_run:
         with ctx.store.write() as connection:
             found = clearings.backdate_clearings(connection, found, ctx.keys)
@@ -54,9 +54,9 @@ def _find_late_flags(
     """Ask only about contacts whose flags differ from what the index knows."""
     known = taken_over.known
     changed = [
-        one.contact.id
-        for one in prepared
-        if one.contact.id in known and attribution.has_changed_flag(one.contact, known)
+        item.contact.id
+        for item in prepared
+        if item.contact.id in known and attribution.has_changed_flag(item.contact, known)
     ]
     if not changed:
         return {}

@@ -341,7 +341,7 @@ def _ticks(
             numbers = [number for number in target.numbers if number in merged_numbers]
         ticking, untouched = _ticked(target.contact, flag), dict.fromkeys(FLAGS, False)
         for report in crm_flags.reports_from_flags(
-            connector, ticking, target.identity, untouched, numbers, at
+            connector, ticking, target.identity, crm_flags.FlagHistory(untouched), numbers, at
         ):
             reports.append(
                 replace(

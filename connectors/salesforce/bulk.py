@@ -57,7 +57,7 @@ def start_query(call: Call, operation: str, soql: str) -> str:
 
 
 @dataclass
-class Pace:
+class PollSchedule:
     """When it is worth looking at a job: they take about as long as the last one of their kind.
 
     Looking at growing distances alone sees a job's end up to 40 % late, after calls in vain.
@@ -80,18 +80,18 @@ class Pace:
     def note(self, info: Mapping[str, Any], passed: float) -> None:
         """Of a job that is over, `passed` seconds after it was handed in: the org says how long it
         was worked on."""
-        told = info.get("totalProcessingTime")
-        worked = told / 1000 if isinstance(told, int) and told > 0 else passed
+        reported = info.get("totalProcessingTime")  # milliseconds
+        worked = reported / 1000 if isinstance(reported, int) and reported > 0 else passed
         self.took = min(worked, passed)
 
 
-_paces: dict[tuple[str, str], Pace] = {}
+_poll_schedules: dict[tuple[str, str], PollSchedule] = {}
 
 
-def pace_of(org: str, kind: str) -> Pace:
+def poll_schedule_of(org: str, kind: str) -> PollSchedule:
     """What this process knows of an org's jobs of a kind ("query", "ingest"): several threads write
     by jobs, each with a connector of its own."""
-    return _paces.setdefault((org, kind), Pace())
+    return _poll_schedules.setdefault((org, kind), PollSchedule())
 
 
 def wait_for(
@@ -99,19 +99,19 @@ def wait_for(
     purpose: Purpose,
     path: str,
     heartbeat: Callable[[], None],
-    pace: Pace,
+    schedule: PollSchedule,
     check: Check | None = None,
 ) -> Mapping[str, Any]:
     """Look at a job until it is over; `heartbeat` is called in between. `check`: raises
     `ContradictionError` for what is said of the job and is not to be believed."""
-    started, pause, looks = time.monotonic(), pace.whole, pace.looks()
+    started, pause, looks = time.monotonic(), schedule.whole, schedule.looks()
     while True:
         _sleep(pause, heartbeat)
         passed = time.monotonic() - started
         info: Mapping[str, Any] = call(purpose, path, check=check)
         state = info.get("state")
         if state not in ("UploadComplete", "InProgress"):
-            pace.note(info, passed)
+            schedule.note(info, passed)
             return info
         if passed > _LONGEST:
             raise UnavailableError(
@@ -119,8 +119,8 @@ def wait_for(
                 "not done; look at Setup > Bulk Data Load Jobs, then: hygiene sync salesforce"
             )
         # What still waits in the org's queue has all of its time before it.
-        queued = state == "UploadComplete" and pace.took > 0
-        pause = pace.whole if queued else next(looks)
+        queued = state == "UploadComplete" and schedule.took > 0
+        pause = schedule.whole if queued else next(looks)
 
 
 def _sleep(seconds: float, heartbeat: Callable[[], None]) -> None:
@@ -158,7 +158,7 @@ def update(
     call: Call,
     object_name: str,
     records: Mapping[str, Mapping[str, Value]],
-    pace: Pace,
+    schedule: PollSchedule,
     heartbeat: Callable[[], None] = noop,
 ) -> dict[str, Refusal]:
     """Write records (id -> field -> value) by one job; those that were not written, and why."""
@@ -173,7 +173,7 @@ def update(
     with suppress(JobStateError):  # closed before, and the answer was lost
         call("write", path, "PATCH", json={"state": "UploadComplete"})
     with _aborted_if_left(call, path):
-        info = wait_for(call, "write", path, heartbeat, pace)
+        info = wait_for(call, "write", path, heartbeat, schedule)
     problem = str(info.get("errorMessage") or "")
     if "Field name not found" in problem:
         raise SchemaChangedError(f"salesforce: {problem}")

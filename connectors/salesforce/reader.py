@@ -22,7 +22,7 @@ from connectors.http.consistency import QueryCheck, far_short, query_job
 from connectors.records import Page
 from connectors.rows import TRUE
 from connectors.salesforce import bulk, merges, queries
-from connectors.salesforce.bulk import pace_of
+from connectors.salesforce.bulk import poll_schedule_of
 from connectors.salesforce.contact_rows import ContactRows, KeyOf, by_name
 from connectors.salesforce.errors import BulkUnavailableError, CursorLapsedError, LargeQueryError
 from connectors.salesforce.queries import Queries
@@ -183,8 +183,8 @@ class Reader:
         if job == NEW_JOB:
             soql = query.soql(at.after, _JOB_RECORDS)
             job = bulk.start_query(self._queries.call, query.operation, soql)
-        pace, path = pace_of(self._org, "query"), f"jobs/query/{job}"
-        info = bulk.wait_for(self._queries.call, "read", path, heartbeat, pace, query_job(job))
+        schedule, path = poll_schedule_of(self._org, "query"), f"jobs/query/{job}"
+        info = bulk.wait_for(self._queries.call, "read", path, heartbeat, schedule, query_job(job))
         if info["state"] != "JobComplete":
             problem = info.get("errorMessage") or "it was aborted in Setup > Bulk Data Load Jobs"
             raise BulkUnavailableError(f"salesforce: Bulk query job {job} failed: {problem}")

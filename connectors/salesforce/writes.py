@@ -21,7 +21,7 @@ from connectors.http.batch_size import BatchSize
 from connectors.http.consistency import confirm, unconfirmed
 from connectors.records import Contact, FailureKind, Update, Value, WriteResult
 from connectors.salesforce import bulk
-from connectors.salesforce.bulk import Refusal, pace_of
+from connectors.salesforce.bulk import Refusal, poll_schedule_of
 from connectors.salesforce.call import Call
 from connectors.salesforce.errors import ApexLimitError, BulkUnavailableError, RefusedCallError
 from connectors.salesforce.write_rules import ALLOW_DUPLICATES, changes_no_identity
@@ -234,7 +234,7 @@ class Writer:
             if bulk.fits(record)
         }
         refused = bulk.update(
-            self._call, updates[0].object, told, pace_of(self._org, "ingest"), heartbeat
+            self._call, updates[0].object, told, poll_schedule_of(self._org, "ingest"), heartbeat
         )
         if any(map(is_over_limit, refused.values())):
             self._size(updates[0].object).refused(_TRIGGER)

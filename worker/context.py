@@ -187,7 +187,7 @@ class Context:
         """Like `connector`, but ask the CRM again if a field is missing: it may be back."""
         started = self.now()
         opened = self.connector(name)
-        missing = self.fields[name].lost or any(one.blocks for one in self.findings[name])
+        missing = self.fields[name].lost or any(finding.blocks for finding in self.findings[name])
         if missing and self._schema_at[name] < started:
             return self.connector(name, fresh=True)
         return opened
@@ -195,7 +195,7 @@ class Context:
     def _require_fields(self, name: str, opened: Connector) -> None:
         """Raise `SchemaError` for settings that never worked. A field or object that did work and
         is lost stops nothing: the rest continues, and the run reports it (`hidden_fields`)."""
-        lost = {(one.object, one.field) for one in self.fields[name].lost}
+        lost = {(lost_field.object, lost_field.field) for lost_field in self.fields[name].lost}
         for finding in self.findings[name]:
             if (finding.object, finding.field) in lost:
                 continue
@@ -222,7 +222,7 @@ class Context:
                 )
             ours_lost = self.fields[name].lacks(object_name, ["own"])
             writable = opened.writable(object_name)
-            if not any(f"status/{one}" in writable for one in phones) and not ours_lost:
+            if not any(f"status/{phone}" in writable for phone in phones) and not ours_lost:
                 lacking = [f.field for f in self.findings[name] if f.object == object_name]
                 raise SchemaError(
                     f"{name}: {object_name} lacks our fields ({', '.join(lacking[:4])}, ...); "

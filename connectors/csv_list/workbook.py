@@ -105,7 +105,7 @@ def open_sheet(path: Path, wanted: str = "", name: str = "") -> Iterator[Sheet]:
 def _rows(sheet: Any, name: str) -> Iterator[tuple[int, list[Cell]]]:
     try:
         for number, row in enumerate(sheet.iter_rows(), start=1):
-            cells = [_cell(one) for one in row]
+            cells = [_cell(cell) for cell in row]
             while cells and not cells[-1].text:
                 cells.pop()
             yield number, cells

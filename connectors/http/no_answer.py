@@ -33,23 +33,23 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     todo: list[BaseException] = [error]
     seen: set[int] = set()
     while todo:
-        one = todo.pop()
-        if id(one) in seen:
+        cause = todo.pop()
+        if id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        seen.add(id(cause))
+        yield cause
+        inner = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
         todo += [other for other in inner if isinstance(other, BaseException)]
 
 
 def never_sent(error: BaseException) -> bool:
     """Return whether there was no connection yet, so that nothing can have been carried out."""
-    return any(getattr(one, UNSENT, False) for one in causes(error))
+    return any(getattr(cause, UNSENT, False) for cause in causes(error))
 
 
 def is_late(error: BaseException) -> bool:
     kinds = (TimeoutError, urllib3.exceptions.TimeoutError, requests.exceptions.Timeout)
-    return any(isinstance(one, kinds) for one in causes(error))
+    return any(isinstance(cause, kinds) for cause in causes(error))
 
 
 def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
@@ -59,17 +59,17 @@ def tls_problem(error: BaseException) -> tuple[Tls, str] | None:
     `untrusted`: the certificate was checked and refused. `none`: the server speaks no TLS.
     `broken`: a handshake or a connection was cut, or refused by the other side; that may pass.
     """
-    ssl_errors = [one for one in causes(error) if isinstance(one, ssl.SSLError)]
-    for one in ssl_errors:
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return "untrusted", str(getattr(one, "verify_message", "") or one)
-    for one in ssl_errors:
-        reason = str(one.reason or "")
+    ssl_errors = [cause for cause in causes(error) if isinstance(cause, ssl.SSLError)]
+    for ssl_error in ssl_errors:
+        if isinstance(ssl_error, ssl.SSLCertVerificationError):
+            return "untrusted", str(getattr(ssl_error, "verify_message", "") or ssl_error)
+    for ssl_error in ssl_errors:
+        reason = str(ssl_error.reason or "")
         if reason in _NO_TLS:
             return "none", reason
-    for one in ssl_errors:
-        return "broken", str(one.reason or type(one).__name__)
-    broken = any(isinstance(one, urllib3.exceptions.SSLError) for one in causes(error))
+    for ssl_error in ssl_errors:
+        return "broken", str(ssl_error.reason or type(ssl_error).__name__)
+    broken = any(isinstance(cause, urllib3.exceptions.SSLError) for cause in causes(error))
     return ("broken", "no reason given") if broken else None
 
 

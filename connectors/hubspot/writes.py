@@ -184,14 +184,14 @@ class Writer:
         refused = tuple(canonical(entry.get("name", "")) for entry in error.entries)
         details = [str(entry.get("message") or "") for entry in error.entries]
         text = "; ".join(
-            filter(None, (error.text, *(one for one in details if one not in error.text)))
+            filter(None, (error.text, *(detail for detail in details if detail not in error.text)))
         )
         return WriteResult(update.id, False, kind, text, tuple(filter(None, refused)))
 
 
 def _named(context: Mapping[str, Any], key: str) -> list[str]:
     found = context.get(key)
-    return [str(one) for one in found if one] if isinstance(found, list) else []
+    return [str(value) for value in found if value] if isinstance(found, list) else []
 
 
 def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:

@@ -368,11 +368,11 @@ def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Ho
 def _last_delivered(connection: Connection, numbers: Sequence[str]) -> dict[str, datetime]:
     forms = {number: equal_forms(number) for number in numbers}
     query = sa.select(last_delivered.c.number, last_delivered.c.at).where(
-        any_of(last_delivered.c.number, sorted({one for of in forms.values() for one in of}))
+        any_of(last_delivered.c.number, sorted({form for of in forms.values() for form in of}))
     )
     at = {row.number: row.at for row in connection.execute(query)}
     return {
-        number: max(at[one] for one in of if one in at)
+        number: max(at[form] for form in of if form in at)
         for number, of in forms.items()
         if not at.keys().isdisjoint(of)
     }

@@ -155,8 +155,8 @@ def _providers(settings: Settings) -> Iterator[Check]:
     try:
         for line in ctx.providers.left_out:
             yield Check("verification", "warning", line)
-        for one in provider_status.examine(ctx.providers, settings, ctx.store, ctx.now()):
-            yield Check(one.name, "ok" if one.healthy else "problem", one.text)
+        for provider in provider_status.examine(ctx.providers, settings, ctx.store, ctx.now()):
+            yield Check(provider.name, "ok" if provider.healthy else "problem", provider.text)
     finally:
         ctx.close()
 
@@ -252,14 +252,14 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
         verdict: Verdict = "problem" if finding.blocks else "warning"
         yield Check(name, verdict, f"{finding}; see: hygiene crm check {name}")
     yield from _visibility(ctx, name)
-    for one in ctx.open(name).cautions():
-        yield Check(name, "ok" if one.prepared else "warning", one.text)
+    for caution in ctx.open(name).cautions():
+        yield Check(name, "ok" if caution.prepared else "warning", caution.text)
 
 
 def _visibility(ctx: Context, name: str) -> Iterator[Check]:
     """Check how many of the CRM's records our user sees: the others are not processed."""
     try:
-        for one in ctx.open(name).visibility():
-            yield Check(name, "warning" if one.limited else "ok", str(one))
+        for visibility in ctx.open(name).visibility():
+            yield Check(name, "warning" if visibility.limited else "ok", str(visibility))
     except ConnectorError as error:
         yield Check(name, "warning", f"cannot find out what our user sees: {error}")

@@ -58,7 +58,7 @@ def overview(ctx: Context) -> dict[str, Any]:
                 for name, count, since in untold
             ],
             "removals": [hold.as_json() for hold in held],
-            "isolated": [one.as_json() for one in isolation.active(ctx, 20)],
+            "isolated": [isolated.as_json() for isolated in isolation.active(ctx, 20)],
             "alerts": notifier.active(ctx, 20),
         },
         "runs": report.summaries(ctx, run_store.recent(ctx, 5)),
@@ -89,7 +89,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
         every = ctx.settings.sync.every
         # A watermark lies the overlap before the last read, and a run takes its time.
         late = position is not None and now - position > 3 * every + ctx.settings.sync.overlap
-        failed = any(one["outcome"] in _FAILING for one in report.summaries(ctx, last))
+        failed = any(summary["outcome"] in _FAILING for summary in report.summaries(ctx, last))
         found.append(
             {
                 "name": name,

@@ -253,8 +253,8 @@ def segments() -> None:
     """Count the segments, isolate bad ones, and begin the audits that wait."""
     ctx = context()
     if count.count_if_needed(ctx):
-        for one in isolation.isolate_bad_segments(ctx):
-            log.warning("%s: %s was isolated: %s", one.connector, one.name, one.why)
+        for isolated in isolation.isolate_bad_segments(ctx):
+            log.warning("%s: %s was isolated: %s", isolated.connector, isolated.name, isolated.why)
     for run_id in audits.next_audits(ctx):
         go_on(run_id)
 

@@ -98,7 +98,9 @@ def isolate_bad_segments(ctx: Context) -> list[Isolation]:
         for row in connection.execute(sa.select(segment_counts).where(c.by.in_(settings.by))):
             counts.setdefault(row.by, {})[row.connector, row.value] = (row.bad, row.numbers)
             details[row.by, row.connector, row.value] = _counts(row)
-    held = {(one.by, one.connector, one.value) for one in active(ctx, 10_000)}
+    held = {
+        (isolation.by, isolation.connector, isolation.value) for isolation in active(ctx, 10_000)
+    }
     forgiven = _released_at_rate(ctx)
     found = []
     # The doubt that is allowed is one for the whole count: each kind of segment has its part.
@@ -135,10 +137,12 @@ def _describe(bad: int, of: int, threshold: float, confidence: float) -> str:
 def _released_at_rate(ctx: Context) -> dict[tuple[str, str, str], float]:
     """Return segments that a person released, with the upper end of their share at that time."""
     found: dict[tuple[str, str, str], float] = {}
-    for one in reversed(history(ctx, 1000)):
-        if one.released_at is not None:
-            last = one.after or one.before
-            found[one.by, one.connector, one.value] = share(last["bad"], last["numbers"]).high
+    for isolation in reversed(history(ctx, 1000)):
+        if isolation.released_at is not None:
+            last = isolation.after or isolation.before
+            found[isolation.by, isolation.connector, isolation.value] = share(
+                last["bad"], last["numbers"]
+            ).high
     return found
 
 

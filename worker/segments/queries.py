@@ -58,12 +58,12 @@ def _describe(ctx: Context, by: By, query: sa.Select[Any], limit: int) -> list[d
                 "isolation": isolated.id if isolated else None,
             }
         )  # fmt: skip
-    segments.sort(key=lambda one: (-one["low"], -one["rate"], one["value"]))
+    segments.sort(key=lambda segment: (-segment["low"], -segment["rate"], segment["value"]))
     segments = segments[:limit]
     if by == "campaign":
-        totals = campaign_outcomes.totals(ctx, [one["value"] for one in segments])
-        for one in segments:
-            one["outcomes"] = totals.get(one["value"])
+        totals = campaign_outcomes.totals(ctx, [segment["value"] for segment in segments])
+        for segment in segments:
+            segment["outcomes"] = totals.get(segment["value"])
     return segments
 
 
@@ -75,9 +75,10 @@ def _rates(row: Any) -> dict[str, dict[str, float]]:
     found = {}
     # A number may be bad and reported: each share stands by itself.
     for name, (count_, of) in {**of_contacts, **of_fields}.items():
-        one = share(min(count_, of), of)
+        interval = share(min(count_, of), of)
         found[name] = {
-            "rate": round(one.rate, 4), "low": round(one.low, 4), "high": round(one.high, 4),
+            "rate": round(interval.rate, 4), "low": round(interval.low, 4),
+            "high": round(interval.high, 4),
         }  # fmt: skip
     return found
 

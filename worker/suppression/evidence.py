@@ -66,18 +66,21 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
         ],
         "lists": [
             {
-                **one.as_json(),
+                **suppression.as_json(),
                 "delivered": [
                     _delivery(d, now)
                     for cause, of_cause in by_cause.items()
                     for d in of_cause
-                    if cause.startswith(f"list:{one.source}:")
+                    if cause.startswith(f"list:{suppression.source}:")
                 ],
             }
-            for one in suppressions.list_suppressions(ctx, number, active=None, reason="list")
+            for suppression in suppressions.list_suppressions(
+                ctx, number, active=None, reason="list"
+            )
         ],
         "suppressions": [
-            one.as_json() for one in suppressions.list_suppressions(ctx, number, active=None)
+            suppression.as_json()
+            for suppression in suppressions.list_suppressions(ctx, number, active=None)
         ],
     }
 

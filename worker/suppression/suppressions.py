@@ -94,16 +94,17 @@ def add(
     closed = channels or "call text"
     contact = who.key if who else ""
     same = [
-        one
-        for one in list_suppressions(ctx, number, reason=reason)
-        if one.contact == contact and set(closed.split()) <= set(one.channels.split())
+        suppression
+        for suppression in list_suppressions(ctx, number, reason=reason)
+        if suppression.contact == contact
+        and set(closed.split()) <= set(suppression.channels.split())
     ]
     if same:
         with ctx.store.read() as connection:
             lifted_last = report_log.last_lift(connection, kind, number, who, ctx.keys)
-        for one in same:
-            if lifted_last is None or lifted_last <= one.since:
-                return one
+        for suppression in same:
+            if lifted_last is None or lifted_last <= suppression.since:
+                return suppression
     report = Feedback(
         key=f"by hand:{number}:{reason}:{closed}:{contact}:{now.isoformat()}"[:255],
         kind=kind,
@@ -228,16 +229,16 @@ def export_csv(ctx: Context, channel: str | None = None) -> Iterator[str]:
     after = 0
     while part := list_suppressions(ctx, active=True, after=after, limit=2000):
         after = part[-1].id
-        for one in part:
+        for suppression in part:
             if (
-                not one.number
-                or one.number.startswith(ERASED_PREFIX)
-                or (channel and channel not in one.channels.split())
+                not suppression.number
+                or suppression.number.startswith(ERASED_PREFIX)
+                or (channel and channel not in suppression.channels.split())
             ):
                 continue
             yield csv_line(
-                [one.number, one.channels, one.reason, one.contact, one.source,
-                 one.since.isoformat()]
+                [suppression.number, suppression.channels, suppression.reason, suppression.contact,
+                 suppression.source, suppression.since.isoformat()]
             )  # fmt: skip
 
 

@@ -74,7 +74,10 @@ def evaluate_all(page: VerifiedPage) -> list[Evaluation]:
             known.keys(),
             {record_id for record_id, _ in prepared.changed_readings.new_readings},
         )
-    return [evaluator.evaluate(one, known.get(one.contact.id)) for one in prepared.contacts]
+    return [
+        evaluator.evaluate(prepared_contact, known.get(prepared_contact.contact.id))
+        for prepared_contact in prepared.contacts
+    ]
 
 
 def decide_by_reports(
@@ -88,7 +91,7 @@ def decide_by_reports(
     """Decide contacts as if no provider had been asked: by the reports alone."""
     no_answers = Verified({}, {}, Lookups())
     evaluator = Evaluator(ctx, run, connector, no_answers, reports, ctx.now(), remembered)
-    return [evaluator.decide(one)[0] for one in prepared]
+    return [evaluator.decide(prepared_contact)[0] for prepared_contact in prepared]
 
 
 class Evaluator:
@@ -134,21 +137,28 @@ class Evaluator:
             for number, answers in verified.answers.items()
         }  # fmt: skip
 
-    def evaluate(self, one: Prepared, before: IndexedContact | None) -> Evaluation:
+    def evaluate(self, prepared_contact: Prepared, before: IndexedContact | None) -> Evaluation:
         """Decide a contact, and compare that with what the CRM holds."""
-        corrections = self._corrections(one) if self._reports.reports else {}
-        writable = self._connector.writable(one.contact.object)
-        replaced = self._replacements(one, corrections, writable) if corrections else {}
+        corrections = self._corrections(prepared_contact) if self._reports.reports else {}
+        writable = self._connector.writable(prepared_contact.contact.object)
+        replaced = (
+            self._replacements(prepared_contact, corrections, writable) if corrections else {}
+        )
         if replaced:
-            one = self._with_phones(one, replaced)
+            prepared_contact = self._with_phones(prepared_contact, replaced)
             corrections = {}
-        decision, fields = self.decide(one, self._proposal(one, corrections, before))
-        if decision.waiting and self._waits_for_nobody(one):
+        decision, fields = self.decide(
+            prepared_contact, self._proposal(prepared_contact, corrections, before)
+        )
+        if decision.waiting and self._waits_for_nobody(prepared_contact):
             decision = replace(decision, waiting=False)
-        contact = one.contact
-        more = {**replaced, **self._confirm_link(one, decision, writable)}
-        if "isolated" in writable and bool(contact.current.get("isolated")) != one.isolated:
-            more["isolated"] = one.isolated
+        contact = prepared_contact.contact
+        more = {**replaced, **self._confirm_link(prepared_contact, decision, writable)}
+        if (
+            "isolated" in writable
+            and bool(contact.current.get("isolated")) != prepared_contact.isolated
+        ):
+            more["isolated"] = prepared_contact.isolated
         differing = changes(
             decision, fields, contact.phones, contact.current, writable, self._policy, more
         )
@@ -162,41 +172,44 @@ class Evaluator:
         return Evaluation(decision, differing)
 
     def decide(
-        self, one: Prepared, proposed: str | None = None
+        self, prepared_contact: Prepared, proposed: str | None = None
     ) -> tuple[Decision, tuple[FieldFacts, ...]]:
         """Return what is decided of a contact, and the facts of its fields that it rests on."""
         stops = NO_STOPS
-        if one.identity.key in self._reports.numbers_by_contact:
-            stops = self._reports.evaluate_contact(one.identity, self._rules)
+        if prepared_contact.identity.key in self._reports.numbers_by_contact:
+            stops = self._reports.evaluate_contact(prepared_contact.identity, self._rules)
         fields = tuple(
-            self._field_facts(one, name, reading, stops) for name, reading in one.readings.items()
+            self._field_facts(prepared_contact, name, reading, stops)
+            for name, reading in prepared_contact.readings.items()
         )
-        reason = _text(one.contact.current.get("reason"))
+        reason = _text(prepared_contact.contact.current.get("reason"))
         facts = ContactFacts(fields, reason, proposed, stops.suppressed, stops.suppressed_reason)
         return decide(facts), fields
 
-    def _waits_for_nobody(self, one: Prepared) -> bool:
+    def _waits_for_nobody(self, prepared_contact: Prepared) -> bool:
         """Whether all that is missing is what nobody is to pay for."""
-        reasons = {self._verified.unanswered.get(number, UNPAID) for number in one.numbers}
+        reasons = {
+            self._verified.unanswered.get(number, UNPAID) for number in prepared_contact.numbers
+        }
         return reasons == {UNPAID}
 
     # -- corrections -----------------------------------------------------------------------
 
-    def _corrections(self, one: Prepared) -> dict[str, str]:
+    def _corrections(self, prepared_contact: Prepared) -> dict[str, str]:
         """Map numbers of a contact that their owner replaced to the new ones that are valid."""
         found = {}
-        for number in one.numbers:
+        for number in prepared_contact.numbers:
             if not self._reports.about(number):
                 continue
-            new = self._consent(one, number).corrected_to
-            if new and new not in one.numbers:
+            new = self._consent(prepared_contact, number).corrected_to
+            if new and new not in prepared_contact.numbers:
                 best = resolve.winning(self._answers.get(new, ()))
                 if best is not None and best.verdict == "valid":
                     found[number] = new
         return found
 
     def _replacements(
-        self, one: Prepared, corrections: Mapping[str, str], writable: Collection[str]
+        self, prepared_contact: Prepared, corrections: Mapping[str, str], writable: Collection[str]
     ) -> dict[str, Value]:
         """Return new values of phone fields that hold nothing but a number that was corrected.
 
@@ -205,23 +218,26 @@ class Evaluator:
         if not self._replaces_numbers:
             return {}
         replaced: dict[str, Value] = {}
-        for name, reading in one.readings.items():
+        for name, reading in prepared_contact.readings.items():
             only = reading.numbers[0] if len(reading.numbers) == 1 else None
             new = corrections.get(only.e164) if only and not only.extension else None
-            if new and f"phone/{name}" in writable and name in one.contact.phones:
+            if new and f"phone/{name}" in writable and name in prepared_contact.contact.phones:
                 replaced[f"phone/{name}"] = new
         return replaced
 
-    def _with_phones(self, one: Prepared, replaced: Mapping[str, Value]) -> Prepared:
+    def _with_phones(self, prepared_contact: Prepared, replaced: Mapping[str, Value]) -> Prepared:
         phones = {
             name: str(replaced.get(f"phone/{name}", text))
-            for name, text in one.contact.phones.items()
+            for name, text in prepared_contact.contact.phones.items()
         }
-        contact = replace(one.contact, phones=phones)
-        return replace(self._read_contact(contact), isolated=one.isolated)
+        contact = replace(prepared_contact.contact, phones=phones)
+        return replace(self._read_contact(contact), isolated=prepared_contact.isolated)
 
     def _proposal(
-        self, one: Prepared, corrections: Mapping[str, str], before: IndexedContact | None
+        self,
+        prepared_contact: Prepared,
+        corrections: Mapping[str, str],
+        before: IndexedContact | None,
     ) -> str | None:
         """Return the number to propose beside the fields.
 
@@ -231,23 +247,25 @@ class Evaluator:
         proposed = next(iter(corrections.values()), None)
         if not proposed or not before or before.proposed != proposed:
             return proposed
-        return proposed if one.contact.current.get("proposed_phone") == proposed else None
+        return (
+            proposed if prepared_contact.contact.current.get("proposed_phone") == proposed else None
+        )
 
     def _confirm_link(
-        self, one: Prepared, decision: Decision, writable: Collection[str]
+        self, prepared_contact: Prepared, decision: Decision, writable: Collection[str]
     ) -> dict[str, Value]:
         """Return the link to the recipient's page, where the CRM has a field for it and must change
         it."""
         public_url = self._ctx.settings.public_url
         if "confirm_link" not in writable or not public_url:
             return {}
-        current = _text(one.contact.current.get("confirm_link")) or ""
-        number = decision.best_phone or next(iter(one.numbers), None)
+        current = _text(prepared_contact.contact.current.get("confirm_link")) or ""
+        number = decision.best_phone or next(iter(prepared_contact.numbers), None)
         if number is None:
             return {"confirm_link": None} if current else {}
         keys, now = self._ctx.keys, self._policy.now
         lifetime = self._ctx.settings.feedback.link_lifetime
-        contact = one.identity.key
+        contact = prepared_contact.identity.key
         if confirm_links.is_usable(keys, current, contact, number, now, lifetime):
             return {}
         token = confirm_links.create_token(keys, contact, number, now, lifetime)
@@ -255,31 +273,37 @@ class Evaluator:
 
     # -- facts -----------------------------------------------------------------------------
 
-    def _consent(self, one: Prepared, number: str) -> ConsentState:
-        return self._reports.evaluate(number, one.identity, self._rules)
+    def _consent(self, prepared_contact: Prepared, number: str) -> ConsentState:
+        return self._reports.evaluate(number, prepared_contact.identity, self._rules)
 
     def _field_facts(
-        self, one: Prepared, name: str, reading: ParsedField, stops: ConsentState
+        self, prepared_contact: Prepared, name: str, reading: ParsedField, stops: ConsentState
     ) -> FieldFacts:
-        held = one.contact.current
+        held = prepared_contact.contact.current
         return FieldFacts(
             name,
             reading,
-            tuple(self._knowledge(one, number, stops) for number in reading.numbers),
+            tuple(self._knowledge(prepared_contact, number, stops) for number in reading.numbers),
             _text(held.get(f"status/{name}")),
             _text(held.get(f"e164/{name}")),
             _text(held.get(f"line_type/{name}")),
-            name in one.unread,
+            name in prepared_contact.unread,
         )
 
-    def _knowledge(self, one: Prepared, number: Number, stops: ConsentState) -> NumberKnowledge:
+    def _knowledge(
+        self, prepared_contact: Prepared, number: Number, stops: ConsentState
+    ) -> NumberKnowledge:
         e164 = number.e164
         answers = self._answers.get(e164, ())
         missing = self._verified.unanswered.get(e164, "")
-        if not one.contact.consent_date and not stops.suppressed and not self._reports.about(e164):
+        if (
+            not prepared_contact.contact.consent_date
+            and not stops.suppressed
+            and not self._reports.about(e164)
+        ):
             return NumberKnowledge(number, answers, missing)  # nearly all: no report is about them
-        consent = self._consent(one, e164)
-        since = last_confirmed_date(self._ctx, one, self._reports, e164)
+        consent = self._consent(prepared_contact, e164)
+        since = last_confirmed_date(self._ctx, prepared_contact, self._reports, e164)
         verifications = self._verified.answers.get(e164, ())
         return NumberKnowledge(
             number,
@@ -297,7 +321,10 @@ def _delivery_failures(
 ) -> tuple[ProviderAnswer, ...]:
     """Return messages that did not arrive, unless a live check of the number came later."""
     at = consent.unreachable_at
-    if at is None or any(one.check_level == "live" and one.at > at for one in verifications):
+    if at is None or any(
+        verification.check_level == "live" and verification.at > at
+        for verification in verifications
+    ):
         return ()
     answer = ProviderAnswer(
         "messages",
@@ -316,9 +343,15 @@ def reassignment_reason(verifications: Sequence[Verification], since: date | Non
     taken. A later confirmation beats it: `since` is that day then, and an older answer does not
     cover it.
     """
-    for one in verifications:
-        if one.check_level == "reassigned" and one.reassigned and since and one.covers(since):
-            return f"was given to somebody else after {since:%d %b %Y} (checked {one.at:%d %b %Y})"
+    for verification in verifications:
+        if (
+            verification.check_level == "reassigned"
+            and verification.reassigned
+            and since
+            and verification.covers(since)
+        ):
+            checked = f"(checked {verification.at:%d %b %Y})"
+            return f"was given to somebody else after {since:%d %b %Y} {checked}"
     return ""
 
 

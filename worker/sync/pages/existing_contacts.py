@@ -34,8 +34,16 @@ def find(
     `indexed`: ids in our index. `read_differently`: ids of those whose numbers are others than the
     index has, though nobody changed them.
     """
-    new = [one.contact.id for one in contacts if one.contact.id not in indexed]
-    old = {one.contact.id: _numbers(one) for one in contacts if one.contact.id in indexed}
+    new = [
+        prepared_contact.contact.id
+        for prepared_contact in contacts
+        if prepared_contact.contact.id not in indexed
+    ]
+    old = {
+        prepared_contact.contact.id: _numbers(prepared_contact)
+        for prepared_contact in contacts
+        if prepared_contact.contact.id in indexed
+    }
     with ctx.store.read() as connection:
         existing = set() if new and _was_read(connection, connector, object_name) else {*new}
         if old:
@@ -53,10 +61,10 @@ def find(
     return frozenset(existing)
 
 
-def _numbers(one: Prepared) -> set[FieldNumber]:
+def _numbers(prepared_contact: Prepared) -> set[FieldNumber]:
     return {
         (name, place, number.e164, number.extension)
-        for name, reading in one.readings.items()
+        for name, reading in prepared_contact.readings.items()
         for place, number in enumerate(reading.numbers)
     }
 

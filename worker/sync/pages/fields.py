@@ -40,8 +40,8 @@ class Prepared(Struct, frozen=True):
         """The numbers in fields that could be read. Only these are verified."""
         if not self.unread:
             return self.numbers
-        read = (one for name, one in self.readings.items() if name not in self.unread)
-        return tuple(dict.fromkeys(number.e164 for one in read for number in one.numbers))
+        read = (reading for name, reading in self.readings.items() if name not in self.unread)
+        return tuple(dict.fromkeys(number.e164 for reading in read for number in reading.numbers))
 
 
 class Remembered(Struct, frozen=True):

@@ -27,18 +27,22 @@ def store(
     """Store what CRM users said by our flags, before anything is decided from it; return it."""
     found, known = [], taken_over.known
     clock_offset = ctx.connector(run.connector).clock_offset()
-    new = [item for item in prepared if item.contact.id not in known]
+    new = [
+        prepared_contact
+        for prepared_contact in prepared
+        if prepared_contact.contact.id not in known
+    ]
     unindexed = unindexed_flags.find(ctx, run, new, remembered)
     late = _find_late_flags(ctx, run, prepared, taken_over)
-    for item in prepared:
-        contact, identity = item.contact, item.identity
+    for prepared_contact in prepared:
+        contact, identity = prepared_contact.contact, prepared_contact.identity
         is_known = contact.id in known
         flags = known[contact.id].flags if is_known else unindexed.get(identity.key)
         about = taken_over.reports_about.get(identity.key, ())
         former = [report.number for report in about if report.contact == identity.key]
         history = crm_flags.FlagHistory(flags, former, late.get(contact.id, ()))
         found += crm_flags.reports_from_flags(
-            run.connector, contact, identity, history, item.numbers, now, clock_offset
+            run.connector, contact, identity, history, prepared_contact.numbers, now, clock_offset
         )
     if (found or unindexed) and not run.dry_run:
         with ctx.store.write() as connection:
@@ -54,9 +58,10 @@ def _find_late_flags(
     """Ask only about contacts whose flags differ from what the index knows."""
     known = taken_over.known
     changed = [
-        item.contact.id
-        for item in prepared
-        if item.contact.id in known and attribution.has_changed_flag(item.contact, known)
+        prepared_contact.contact.id
+        for prepared_contact in prepared
+        if prepared_contact.contact.id in known
+        and attribution.has_changed_flag(prepared_contact.contact, known)
     ]
     if not changed:
         return {}

@@ -16,7 +16,11 @@ def find_missing(verified: VerifiedPage) -> VerifiedPage:
     """Ask the CRM which of the page's missing records were deleted or merged."""
     page, connector = verified.work.page, verified.work.connector
     prepared = verified.prepared
-    ids = set(page.ids) - {one.contact.id for one in prepared.contacts} - prepared.deferred
+    ids = (
+        set(page.ids)
+        - {prepared_contact.contact.id for prepared_contact in prepared.contacts}
+        - prepared.deferred
+    )
     if not ids:
         return verified
     if page.object in verified.work.ctx.fields[connector.name].lost_objects:

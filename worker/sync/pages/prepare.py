@@ -59,10 +59,12 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
 
 def _rename_persons(ctx: Context, contacts: Sequence[Prepared]) -> None:
     """Rename reports on persons whose pseudonym was made with a key that was replaced since."""
-    if not any(one.identity.aliases for one in contacts):
+    if not any(prepared_contact.identity.aliases for prepared_contact in contacts):
         return  # nobody has changed our key
     with ctx.store.read() as connection:
-        former = feedback_log.find_former_persons(connection, [one.identity for one in contacts])
+        former = feedback_log.find_former_persons(
+            connection, [prepared_contact.identity for prepared_contact in contacts]
+        )
     if former:
         with ctx.store.write() as connection:
             feedback_log.rename_persons(connection, former)

@@ -27,7 +27,9 @@ def load_reports(
     `said`: on the contacts themselves, by their keys. `fresh`: what this page found, which is not
     stored in a dry run.
     """
-    numbers = dict.fromkeys(number for one in prepared for number in one.numbers)
+    numbers = dict.fromkeys(
+        number for prepared_contact in prepared for number in prepared_contact.numbers
+    )
     on_contacts = {key: [report.number for report in of] for key, of in said.items()}
     for report in fresh:
         if report.contact and report.scope != "number":
@@ -51,17 +53,17 @@ def load_reports(
 
 
 def last_confirmed_date(
-    ctx: Context, one: Prepared, reports: ReportSet, number: str
+    ctx: Context, prepared_contact: Prepared, reports: ReportSet, number: str
 ) -> date | None:
     """Return the last day on which a number was surely this contact's.
 
     The CRM's date of consent says so, or a confirmation does.
     """
-    consented = one.contact.consent_date
+    consented = prepared_contact.contact.consent_date
     days = [date.fromisoformat(consented)] if consented else []
     if reports.about(number):
         confirmed = reports.evaluate(
-            number, one.identity, rules_from_settings(ctx.settings)
+            number, prepared_contact.identity, rules_from_settings(ctx.settings)
         ).confirmed_at
         if confirmed is not None:
             days.append(confirmed.date())

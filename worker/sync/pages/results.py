@@ -68,7 +68,9 @@ def commit(written: WrittenPage) -> None:
         contact_index.record(connection, connector, object_name, present, known, work.ctx.now())
         contact_index.forget(connection, connector, object_name, list(removed))
         merged_ids = {merge.id for merge in missing.merged}
-        deleted = {contact_key(connector, object_name, one) for one in removed - merged_ids}
+        deleted = {
+            contact_key(connector, object_name, record_id) for record_id in removed - merged_ids
+        }
         changed_readings.finish(
             work.ctx, connection, connector, object_name, prepared.changed_readings
         )
@@ -214,7 +216,7 @@ def _store_not_visible(connection: Connection, work: PageWork, ids: Set[str]) ->
     if not ids:
         return
     listed = sorted(ids)
-    found = [Failure(one, "not_visible", NOT_VISIBLE, False) for one in listed]
+    found = [Failure(record_id, "not_visible", NOT_VISIBLE, False) for record_id in listed]
     failures.record(connection, work.run, work.page.object, found, work.ctx.now())
     contact_index.invalidate_records(connection, work.run.connector, work.page.object, listed)
 
@@ -227,14 +229,22 @@ def _entries(written: WrittenPage) -> list[IndexEntry]:
     ctx, evaluated = written.work.ctx, written.evaluated
     config_hash = change_detection.decision_config_hash(ctx, written.work.run.connector)
     return [
-        _entry(written, one, decision, written.outcomes.get(one.contact.id), config_hash)
-        for one, decision in zip(evaluated.prepared.contacts, evaluated.decisions, strict=True)
+        _entry(
+            written,
+            prepared_contact,
+            decision,
+            written.outcomes.get(prepared_contact.contact.id),
+            config_hash,
+        )
+        for prepared_contact, decision in zip(
+            evaluated.prepared.contacts, evaluated.decisions, strict=True
+        )
     ]
 
 
 def _entry(
     page: WrittenPage,
-    one: Prepared,
+    prepared_contact: Prepared,
     decision: Decision,
     outcome: Outcome | None,
     config_hash: bytes,
@@ -244,30 +254,32 @@ def _entry(
     verifications = page.evaluated.verified.answers
     written = outcome.written if outcome is not None else {}
     until = None
-    answers = [said for number in one.numbers for said in verifications.get(number, ())]
+    answers = [
+        said for number in prepared_contact.numbers for said in verifications.get(number, ())
+    ]
     rewrites = page.evaluated.rewrites
-    waits = one.contact.id in rewrites.waiting
+    waits = prepared_contact.contact.id in rewrites.waiting
     if not decision.waiting and not waits and (outcome is None or outcome.ok):
-        checked_at = written.get("checked_at", one.contact.current.get("checked_at"))
+        checked_at = written.get("checked_at", prepared_contact.contact.current.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh
-        link = written.get("confirm_link", one.contact.current.get("confirm_link"))
+        link = written.get("confirm_link", prepared_contact.contact.current.get("confirm_link"))
         lifetime = ctx.settings.feedback.link_lifetime
         renewed_at = (
             confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None
         )
         until = change_detection.fresh_until(answers, checked_at, refresh, as_of, renewed_at)
-    state = rewrites.states.get(one.contact.id)
+    state = rewrites.states.get(prepared_contact.contact.id)
     return IndexEntry(
-        one.contact,
+        prepared_contact.contact,
         decision,
-        one.region,
-        one.readings,
+        prepared_contact.region,
+        prepared_contact.readings,
         written,
-        change_detection.hash_contact(one.contact, config_hash, written),
+        change_detection.hash_contact(prepared_contact.contact, config_hash, written),
         until,
         Counter(said.provider for said in answers),
-        one.identity.person,
-        one.signature if state is None else state.encode(),
+        prepared_contact.identity.person,
+        prepared_contact.signature if state is None else state.encode(),
     )
 
 

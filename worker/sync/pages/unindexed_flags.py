@@ -32,9 +32,10 @@ def find(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered
         return {}
     erased = _flags_of_erased(ctx, run, new, remembered)
     flagged = [
-        one
-        for one in new
-        if one.identity.key not in erased and any(crm_flags.flags_of(one.contact.current).values())
+        prepared_contact
+        for prepared_contact in new
+        if prepared_contact.identity.key not in erased
+        and any(crm_flags.flags_of(prepared_contact.contact.current).values())
     ]
     return {**_written_flags(ctx, run, flagged), **erased}
 
@@ -48,7 +49,9 @@ def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags
     if not flagged:
         return {}
     w, object_name = writes.c, flagged[0].contact.object
-    keys = {one.contact.id: one.identity.key for one in flagged}
+    keys = {
+        prepared_contact.contact.id: prepared_contact.identity.key for prepared_contact in flagged
+    }
     query = (
         sa.select(w.record_id, w.after, w.at)
         .where(
@@ -88,18 +91,22 @@ def _flags_of_erased(
     person's word, which went with the erasure: it counts as one again.
     """
     with ctx.store.read() as connection:
-        before = erasure.load_stored_flags(connection, [one.identity.key for one in new], ctx.keys)
-    erased = [one for one in new if one.identity.key in before]
+        before = erasure.load_stored_flags(
+            connection, [prepared_contact.identity.key for prepared_contact in new], ctx.keys
+        )
+    erased = [
+        prepared_contact for prepared_contact in new if prepared_contact.identity.key in before
+    ]
     if not erased:
         return before
     loaded = reports.load_reports(ctx, run, erased, {}, ())
     connector = ctx.connector(run.connector)
     decisions = evaluator.decide_by_reports(ctx, run, connector, erased, loaded, remembered)
     return {
-        one.identity.key: {
+        prepared_contact.identity.key: {
             flag: value
-            for flag, value in before[one.identity.key].items()
+            for flag, value in before[prepared_contact.identity.key].items()
             if not value or getattr(decision, flag)
         }
-        for one, decision in zip(erased, decisions, strict=True)
+        for prepared_contact, decision in zip(erased, decisions, strict=True)
     }

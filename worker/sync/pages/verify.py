@@ -41,7 +41,11 @@ def verify(prepared: PreparedPage) -> VerifiedPage:
         anew = LookupRequest(run.id, owner, run.opened_at, is_due_run)
         usual = anew if run.force else LookupRequest(run.id, owner, None, is_due_run)
         requested = _requested_rechecks(ctx, run)
-        rechecked = {n for one in prepared.contacts for n in _to_recheck(one, requested)}
+        rechecked = {
+            n
+            for prepared_contact in prepared.contacts
+            for n in _to_recheck(prepared_contact, requested)
+        }
         subjects = _subjects(ctx, prepared.contacts, prepared.reports)
         if not run.force and prepared.changed_readings.states:
             subjects = _mark_unpaid(subjects, prepared, rechecked)
@@ -50,8 +54,8 @@ def verify(prepared: PreparedPage) -> VerifiedPage:
         unanswered: dict[str, str] = {}
         lookups = Lookups()
         for request, some in (
-            (usual, [one for one in subjects if one.number not in rechecked]),
-            (anew, [one for one in subjects if one.number in rechecked]),
+            (usual, [subject for subject in subjects if subject.number not in rechecked]),
+            (anew, [subject for subject in subjects if subject.number in rechecked]),
         ):
             if some:
                 answered = chain.verify(some, request, heartbeat)
@@ -69,12 +73,14 @@ def _requested_rechecks(ctx: Context, run: Run) -> dict[rechecks.Record, set[str
         return rechecks.load_for_run(connection, run.id)
 
 
-def _to_recheck(one: Prepared, requested: Mapping[rechecks.Record, set[str]]) -> Iterator[str]:
-    if one.contact.current.get("recheck"):
-        yield from one.numbers
+def _to_recheck(
+    prepared_contact: Prepared, requested: Mapping[rechecks.Record, set[str]]
+) -> Iterator[str]:
+    if prepared_contact.contact.current.get("recheck"):
+        yield from prepared_contact.numbers
         return
-    fields = requested.get((one.contact.object, one.contact.id), ())
-    for name, reading in one.readings.items():
+    fields = requested.get((prepared_contact.contact.object, prepared_contact.contact.id), ())
+    for name, reading in prepared_contact.readings.items():
         if name in fields or "" in fields:
             yield from (number.e164 for number in reading.numbers)
 
@@ -83,24 +89,26 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
     """Return each number once, with what its contacts say of how thoroughly to check it."""
     audited = {tuple(entry.split("=", 1)) for entry in ctx.settings.verification.audit}
     plain = (
-        not audited and not ctx.needs_consent_dates and not any(one.isolated for one in contacts)
+        not audited
+        and not ctx.needs_consent_dates
+        and not any(prepared_contact.isolated for prepared_contact in contacts)
     )
     found: dict[str, Subject] = {}
-    for one in contacts:
-        contact = one.contact
+    for prepared_contact in contacts:
+        contact = prepared_contact.contact
         segments = {
             ("source", contact.source),
             ("campaign", contact.campaign),
-            ("country", one.region or ""),
+            ("country", prepared_contact.region or ""),
         }
-        under_audit = one.isolated or bool(audited & segments)
-        for number in one.numbers_read:
+        under_audit = prepared_contact.isolated or bool(audited & segments)
+        for number in prepared_contact.numbers_read:
             before = found.get(number)
             if plain and contact.contact_value is None:
                 if before is None:
                     found[number] = Subject(number)
                 continue
-            day = last_confirmed_date(ctx, one, reports, number)
+            day = last_confirmed_date(ctx, prepared_contact, reports, number)
             found[number] = _with_contact(
                 before or Subject(number), day, contact.contact_value, under_audit
             )
@@ -110,14 +118,19 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
                 found.setdefault(report.new_number, Subject(report.new_number))
     weak = _read_with_low_confidence(contacts)
     return [
-        msgspec.structs.replace(one, weak=True) if one.number in weak else one
-        for one in found.values()
+        msgspec.structs.replace(subject, weak=True) if subject.number in weak else subject
+        for subject in found.values()
     ]
 
 
 def _read_with_low_confidence(contacts: Sequence[Prepared]) -> set[str]:
     """Return the numbers that no contact of the page holds with more confidence."""
-    read = [n for one in contacts for reading in one.readings.values() for n in reading.numbers]
+    read = [
+        n
+        for prepared_contact in contacts
+        for reading in prepared_contact.readings.values()
+        for n in reading.numbers
+    ]
     weak = {number.e164 for number in read if number.confidence == "low"}
     return weak - {number.e164 for number in read if number.confidence != "low"} if weak else weak
 
@@ -132,16 +145,16 @@ def _mark_unpaid(
     states = prepared.changed_readings.states
     unpaid: set[str] = set()
     paid = set(rechecked)
-    for one in prepared.contacts:
-        state = states.get(one.contact.id)
-        for name, reading in one.readings.items():
+    for prepared_contact in prepared.contacts:
+        state = states.get(prepared_contact.contact.id)
+        for name, reading in prepared_contact.readings.items():
             places = state.fields[name].unpaid if state and name in state.fields else ""
             for place, number in enumerate(reading.numbers):
                 (unpaid if str(place) in places else paid).add(number.e164)
     unpaid -= paid
     return [
-        msgspec.structs.replace(one, unpaid=True) if one.number in unpaid else one
-        for one in subjects
+        msgspec.structs.replace(subject, unpaid=True) if subject.number in unpaid else subject
+        for subject in subjects
     ]
 
 

@@ -37,20 +37,20 @@ def next_audits(ctx: Context) -> list[str]:
     _record_outcomes(ctx)
     opened = []
     busy: set[str] = set()
-    for one in reversed(active(ctx, 10_000)):
+    for isolation in reversed(active(ctx, 10_000)):
         # Without audits a run is needed all the same where contacts are to be flagged.
-        wanted = ctx.settings.segments.audit or flags_contacts(ctx, one.connector)
-        if not wanted or one.run_id is not None or one.connector in busy:
+        wanted = ctx.settings.segments.audit or flags_contacts(ctx, isolation.connector)
+        if not wanted or isolation.run_id is not None or isolation.connector in busy:
             continue
-        run_id = _open_run(ctx, one, f"audit of {one.name}")
-        busy.add(one.connector)
+        run_id = _open_run(ctx, isolation, f"audit of {isolation.name}")
+        busy.add(isolation.connector)
         if run_id is not None:
-            _note_run(ctx, one.id, run_id)
+            _note_run(ctx, isolation.id, run_id)
             opened.append(run_id)
-    for one in _to_unflag(ctx, busy):
-        run_id = _open_run(ctx, one, f"{one.name} is no longer isolated")
+    for isolation in _to_unflag(ctx, busy):
+        run_id = _open_run(ctx, isolation, f"{isolation.name} is no longer isolated")
         if run_id is not None:
-            _note_run(ctx, one.id, run_id)
+            _note_run(ctx, isolation.id, run_id)
             opened.append(run_id)
     return opened
 
@@ -61,31 +61,33 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
     query = sa.select(isolations).where(c.released_at.is_not(None)).order_by(c.id.desc()).limit(200)
     found: dict[str, Isolation] = {}
     with ctx.store.read() as connection:
-        for one in map(as_isolation, connection.execute(query)):
-            if one.connector in busy or not flags_contacts(ctx, one.connector):
+        for isolation in map(as_isolation, connection.execute(query)):
+            if isolation.connector in busy or not flags_contacts(ctx, isolation.connector):
                 continue
             last = connection.execute(
-                sa.select(runs.c.opened_at, runs.c.state).where(runs.c.id == (one.run_id or ""))
+                sa.select(runs.c.opened_at, runs.c.state).where(
+                    runs.c.id == (isolation.run_id or "")
+                )
             ).one_or_none()
-            released = one.released_at
+            released = isolation.released_at
             if last is None or last.state in RESUMABLE or (released and last.opened_at < released):
-                found.setdefault(one.connector, one)
+                found.setdefault(isolation.connector, isolation)
     return list(found.values())
 
 
-def _open_run(ctx: Context, one: Isolation, purpose: str) -> str | None:
+def _open_run(ctx: Context, isolation: Isolation, purpose: str) -> str | None:
     try:
-        scope = Scope("segment", (one.value,), key=one.by)
+        scope = Scope("segment", (isolation.value,), key=isolation.by)
         run_id = lifecycle.open_run(
-            ctx, one.connector, scope, RunOptions(opened_by=AUDIT, purpose=purpose)
+            ctx, isolation.connector, scope, RunOptions(opened_by=AUDIT, purpose=purpose)
         )
     except RunActiveError:
         return None  # at the next look
     except ConnectorError as error:
-        log.warning("audit of %s: %s", one.name, error)
-        setbacks.note(ctx.store, one.connector, _AUDIT, error, ctx.now())
+        log.warning("audit of %s: %s", isolation.name, error)
+        setbacks.note(ctx.store, isolation.connector, _AUDIT, error, ctx.now())
         return None
-    setbacks.clear(ctx.store, one.connector, _AUDIT)
+    setbacks.clear(ctx.store, isolation.connector, _AUDIT)
     return run_id
 
 
@@ -98,21 +100,21 @@ def _note_run(ctx: Context, isolation_id: int, run_id: str | None) -> None:
 
 def _record_outcomes(ctx: Context) -> None:
     """After an audit's run has ended and all was counted again."""
-    for one in active(ctx, 10_000):
-        if one.run_id is None or one.audited_at is not None:
+    for isolation in active(ctx, 10_000):
+        if isolation.run_id is None or isolation.audited_at is not None:
             continue
-        run = lifecycle.load(ctx, one.run_id)
+        run = lifecycle.load(ctx, isolation.run_id)
         if run.state in RESUMABLE:  # the CRM was away: it is tried anew
-            _note_run(ctx, one.id, None)
+            _note_run(ctx, isolation.id, None)
         if run.state not in (RunState.DONE, RunState.CANCELLED):
             continue
         try:
-            after = counts_of(ctx, one.connector, one.by, one.value)
+            after = counts_of(ctx, isolation.connector, isolation.by, isolation.value)
         except NoSuchSegmentError:
             after = {"contacts": 0, "numbers": 0, "bad": 0, "statuses": {}, "reports": {}}
         with ctx.store.write() as connection:
             connection.execute(
                 sa.update(isolations)
-                .where(isolations.c.id == one.id)
+                .where(isolations.c.id == isolation.id)
                 .values(after=dict(after), audited_at=ctx.now())
             )

@@ -243,8 +243,8 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
             "parked": sums.parked,
             "retries": sums.retries,
         },
-        "hidden_fields": [one.as_json() for one in lost],
-        "notes": [*(one.text(run.connector) for one in lost), *run.notes],
+        "hidden_fields": [lost_field.as_json() for lost_field in lost],
+        "notes": [*(lost_field.text(run.connector) for lost_field in lost), *run.notes],
         "error": run.error,
         "seconds": round(max(0.0, (end - run.opened_at).total_seconds()), 3),
     }

@@ -8,16 +8,17 @@ import click
 
 from worker.access.model import ROLES, SCOPES, AccessError, Role
 from worker.cli.base import Command, Group, json_option
+from worker.cli.choices import Choice
 from worker.cli.common import open_context, user_name
 from worker.cli.output import console
 
 
-@click.group("users", cls=Group)
+@click.group("users", cls=Group, examples=["hygiene users list"])
 def users() -> None:
     """List, add and remove users; make a login link."""
 
 
-@users.command("list")
+@users.command("list", examples=["hygiene users list"])
 @json_option
 def users_list(as_json: bool) -> None:
     """List users who have a password."""
@@ -37,9 +38,10 @@ def users_list(as_json: bool) -> None:
         console.show_table(made)
 
 
-@users.command("add")
+@users.command("add", examples=["hygiene users add kim --role admin"])
 @click.argument("name")
-@click.option("--role", default="viewer", show_default=True, type=click.Choice(ROLES))
+@click.option("--role", default="viewer", show_default=True, type=Choice(ROLES),
+              help="Viewers look; admins also act.")  # fmt: skip
 @click.option(
     "--password",
     envvar="HYGIENE_USER_PASSWORD",
@@ -66,7 +68,7 @@ def users_add(name: str, role: Role, password: str) -> None:
     console.out.print(f"{name} may log in as {role}")
 
 
-@users.command("remove")
+@users.command("remove", examples=["hygiene users remove kim"])
 @click.argument("name")
 def users_remove(name: str) -> None:
     """Remove a user, and end their sessions."""
@@ -81,7 +83,7 @@ def users_remove(name: str) -> None:
     console.out.print(f"{name} is gone")
 
 
-@users.command("login-link")
+@users.command("login-link", examples=["hygiene users login-link"])
 def users_login_link() -> None:
     """Print a link that logs in one browser.
 
@@ -101,12 +103,12 @@ def users_login_link() -> None:
             )
 
 
-@click.group("tokens", cls=Group)
+@click.group("tokens", cls=Group, examples=["hygiene tokens list"])
 def tokens_group() -> None:
     """List, make and revoke tokens of the HTTP API."""
 
 
-@tokens_group.command("list")
+@tokens_group.command("list", examples=["hygiene tokens list"])
 @json_option
 def tokens_list(as_json: bool) -> None:
     """List tokens, without their secrets."""
@@ -129,9 +131,10 @@ def tokens_list(as_json: bool) -> None:
         console.show_table(made)
 
 
-@tokens_group.command("make")
+@tokens_group.command("make", examples=["hygiene tokens make dashboard --scope read"])
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES))
+@click.option("--scope", "scopes", multiple=True, required=True, type=Choice(SCOPES),
+              help="What the token may do; repeatable.")  # fmt: skip
 @json_option
 def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
     """Make a token. It is shown only once."""
@@ -151,7 +154,7 @@ def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
         console.info("keep it now: it is not shown again")
 
 
-@tokens_group.command("revoke")
+@tokens_group.command("revoke", examples=["hygiene tokens revoke 4"])
 @click.argument("token", metavar="ID", type=int)
 def tokens_revoke(token: int) -> None:
     """Revoke a token, with immediate effect."""
@@ -165,8 +168,9 @@ def tokens_revoke(token: int) -> None:
     console.out.print(f"token {token} is revoked")
 
 
-@click.command("audit", cls=Command)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.command("audit", cls=Command, examples=["hygiene audit --who kim"])
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000),
+              help="How many entries to list.")  # fmt: skip
 @click.option("--who", default="", help="Only what this user or token did.")
 @json_option
 def audit_command(limit: int, who: str, as_json: bool) -> None:

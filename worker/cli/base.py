@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,27 @@ from typing import Any
 import click
 
 from config import stopping
+from worker.cli.choices import did_you_mean
 from worker.cli.output import console
 
 
-class Command(click.Command):
+class _WithExamples(click.Command):
+    """Ends the help with examples, which a test runs through the parser."""
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            title = "Example" if len(self.examples) == 1 else "Examples"
+            with formatter.section(title):
+                for line in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+class Command(_WithExamples):
     """Exit code 2: wrong usage or settings, nothing was done; 1: not done, or not to the end; 130:
     interrupted. `stopped`: the line that is printed then."""
 
@@ -58,11 +75,34 @@ def stoppable(how_to_continue: Callable[[], str]) -> Iterator[None]:
         sys.exit(stopping.CODE)
 
 
-class Group(click.Group):
+class Group(_WithExamples, click.Group):
+    """Suggests the closest command for a wrong one."""
+
     command_class = Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        is_option = name.startswith("-")
+        if not is_option and not ctx.resilient_parsing and self.get_command(ctx, name) is None:
+            near = did_you_mean(name, self.list_commands(ctx))
+            raise click.UsageError(f"No such command '{name}'.{near}", ctx)
+        return super().resolve_command(ctx, args)
 
 
 Group.group_class = Group
+
+
+def report_usage_error(error: click.ClickException) -> None:
+    """Say in one line what is wrong with the words of a command, and which help to read."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if type(error).__name__ == "NoArgsIsHelpError":  # not in click 8.1
+        error.show()
+        return
+    where = f" See: {context.command_path} --help" if context is not None else ""
+    text = " ".join(error.format_message().split())
+    console.error(text + ("" if text.endswith((".", "?", ")")) else ".") + where)
 
 
 def _report_error(error: Exception) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene clean contacts.csv -o checked.csv --country US"])
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", "target", required=True, metavar="OUT",
               type=click.Path(path_type=Path),

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import connectors
+from worker.cli.choices import Choice, did_you_mean
 from worker.cli.output import console
 
 if TYPE_CHECKING:
@@ -86,12 +87,12 @@ class ConnectorName(_ParamType):
     name = "connector"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return click.Choice(connectors.names()).convert(value, param, ctx)
+        return Choice(connectors.names()).convert(value, param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        return click.Choice(connectors.names()).shell_complete(ctx, param, incomplete)
+        return Choice(connectors.names()).shell_complete(ctx, param, incomplete)
 
 
 def connector_argument(**options: Any) -> Callable[..., Any]:
@@ -136,5 +137,6 @@ def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:
 
     name, colon, record_id = text.partition(":")
     if not colon or not record_id or name not in ctx.settings.active_connectors:
-        raise click.UsageError("--contact: write CONNECTOR:ID, such as hubspot:12345")
+        near = did_you_mean(name, ctx.settings.active_connectors) if colon else ""
+        raise click.UsageError(f"--contact: write CONNECTOR:ID, such as hubspot:12345.{near}")
     return name, *records.locate_record(ctx, name, record_id)

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from connectors.records import SchemaProblem, Visibility
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, examples=["hygiene crm check hubspot"])
 def crm() -> None:
     """Create and check our fields in a CRM."""
 
 
-@crm.command("setup")
+@crm.command("setup", examples=["hygiene crm setup hubspot"])
 @connector_argument()
 @click.option("--adopt", multiple=True, metavar="OBJECT.FIELD",
               help="Use this field although we did not create it; repeatable.")  # fmt: skip
@@ -63,7 +63,7 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
-@crm.command("check")
+@crm.command("check", examples=["hygiene crm check salesforce"])
 @connector_argument()
 @json_option
 def crm_check(connector: str, as_json: bool) -> None:
@@ -117,7 +117,7 @@ def crm_check(connector: str, as_json: bool) -> None:
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 
 
-@crm.command("probe")
+@crm.command("probe", examples=["hygiene crm probe hubspot"])
 @connector_argument()
 @click.option("--write", "record", metavar="ID", default="",
               help="Also test writing, with this record's current values.")  # fmt: skip

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 _CONTACT = ("country", "state", "email", "website")  # in the order of `ContactLocation`
 
 
-@click.group("explain", cls=Group)
+@click.group("explain", cls=Group, examples=['hygiene explain reply "wrong number, sorry"'])
 def explain() -> None:
     """Explain how a text is read."""
 
 
-@explain.command("phone")
+@explain.command("phone", examples=['hygiene explain phone "020 7219 4272/73" --country GB'])
 @click.argument("text", metavar="TEXT|-")
 @click.option("--country", default="", help="The contact's country, by name or ISO code.")
 @click.option("--state", default="", help="The contact's state or province.")
@@ -39,8 +39,6 @@ def explain_phone_command(
     With - it reads lines of JSON from standard input ({"text": ..., "country": ..., "state": ...,
     "email": ..., "website": ...}; all but the text may be left out) and prints one line of JSON for
     each, in order. A line that cannot be read gets {"error": ...}; the exit code is then 1.
-
-    Example: hygiene explain phone "020 7219 4272/73" --country GB
     """
     from worker.decisions.explanation import explain_phone
     from worker.phones import ContactLocation
@@ -66,7 +64,7 @@ def explain_phone_command(
         console.out.print(f"Reason: {found.reason}", markup=False)
 
 
-@explain.command("reply")
+@explain.command("reply", examples=['hygiene explain reply "wrong number, sorry"'])
 @click.argument("text", metavar="TEXT|-")
 @json_option
 def explain_reply_command(text: str, as_json: bool) -> None:

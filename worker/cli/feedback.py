@@ -10,6 +10,7 @@ import click
 
 from config import stopping
 from worker.cli.base import Group, json_option, stoppable
+from worker.cli.choices import Choice
 from worker.cli.common import open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
 
 
-@click.group("feedback", cls=Group)
+@click.group("feedback", cls=Group, examples=["hygiene feedback reviews"])
 def feedback() -> None:
     """Import reports, and decide what unclear replies mean."""
 
 
-@feedback.command("import")
+@feedback.command(
+    "import", examples=["hygiene feedback import reports.csv --column number=Phone --kind opt_out"]
+)
 @click.argument("file", type=FILE, metavar="FILE")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS",
               help=f"Map a column; OURS is one of: {', '.join(REPORT_COLUMNS)}.")  # fmt: skip
@@ -106,7 +109,7 @@ def _pair(text: str) -> tuple[str, str]:
     return ours, theirs
 
 
-@feedback.command("reviews")
+@feedback.command("reviews", examples=["hygiene feedback reviews"])
 @json_option
 def feedback_reviews(as_json: bool) -> None:
     """List replies that a person must review."""
@@ -129,9 +132,9 @@ def feedback_reviews(as_json: bool) -> None:
         console.info("decide what replies mean: hygiene feedback decide ID... MEANING")
 
 
-@feedback.command("decide")
+@feedback.command("decide", examples=["hygiene feedback decide 12 13 opt_out"])
 @click.argument("review_ids", metavar="ID...", type=int, nargs=-1, required=True)
-@click.argument("meaning", type=click.Choice([decision.value for decision in ReviewDecision]))
+@click.argument("meaning", type=Choice([decision.value for decision in ReviewDecision]))
 @later_option
 def feedback_decide(review_ids: tuple[int, ...], meaning: str, later: bool) -> None:
     """Decide what one reply means, or what several mean alike."""
@@ -146,7 +149,7 @@ def feedback_decide(review_ids: tuple[int, ...], meaning: str, later: bool) -> N
     _complain_about_others(review_ids, decided, "to review; see: hygiene feedback reviews")
 
 
-@feedback.command("undo")
+@feedback.command("undo", examples=["hygiene feedback undo 12"])
 @click.argument("review_ids", metavar="ID...", type=int, nargs=-1, required=True)
 @later_option
 def feedback_undo(review_ids: tuple[int, ...], later: bool) -> None:
@@ -177,7 +180,7 @@ def _complain_about_others(asked: tuple[int, ...], done: list[int], which: str) 
         sys.exit(1)
 
 
-@feedback.command("outcomes")
+@feedback.command("outcomes", examples=["hygiene feedback outcomes --all"])
 @click.option("--all", "everything", is_flag=True, help="Include outcomes that have a meaning.")
 @json_option
 def feedback_outcomes(everything: bool, as_json: bool) -> None:

@@ -9,13 +9,17 @@ Exit codes: 0 done, 1 done with failures, 2 wrong usage or settings, 130 interru
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import click
 
 from config.version import product_version
-from worker.cli.base import Group
+from worker.cli.base import Group, report_usage_error
+from worker.cli.output import console
 
 # Command -> module and function.
 COMMANDS = {
@@ -63,6 +67,28 @@ class Commands(Group):
         found: Any = getattr(import_module(f"worker.cli.{module}"), name)
         return found if isinstance(found, click.Command) else None
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with _mistakes_in_one_line():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _mistakes_in_one_line():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _mistakes_in_one_line() -> Iterator[None]:
+    """End the process after a mistake in the words of a command, with one line instead of the
+    three that click prints."""
+    try:
+        yield
+    except click.ClickException as error:
+        report_usage_error(error)
+        sys.exit(error.exit_code)
+    except click.Abort:
+        console.info("nothing was done")
+        sys.exit(1)
+
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     """Show the version like `click.version_option`, which needs the product installed, also if it
@@ -72,7 +98,11 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) 
         ctx.exit()
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    examples=["hygiene demo", "hygiene sync --dry-run"],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True,
               callback=_show_version, help="Show the version and exit.")  # fmt: skip
 @click.option("-v", "--verbose", is_flag=True, help="Show all log lines, not only warnings.")

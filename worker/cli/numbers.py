@@ -10,7 +10,7 @@ from worker.cli.output import console
 from worker.cli.output.numbers import show_evidence, show_number
 
 
-@click.command("link", cls=Command)
+@click.command("link", cls=Command, examples=["hygiene link hubspot 12345"])
 @connector_argument()
 @click.argument("record_id", metavar="ID")
 @click.option(
@@ -51,7 +51,7 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
         console.info(f"valid until {expires:%d %b %Y}")
 
 
-@click.command("evidence", cls=Command)
+@click.command("evidence", cls=Command, examples=["hygiene evidence +14155550123"])
 @click.argument("number", metavar="NUMBER")
 @json_option
 def evidence(number: str, as_json: bool) -> None:
@@ -70,7 +70,11 @@ def evidence(number: str, as_json: bool) -> None:
         show_evidence(found)
 
 
-@click.command("forget", cls=Command)
+@click.command(
+    "forget",
+    cls=Command,
+    examples=["hygiene forget --number +14155550123", "hygiene forget --contact hubspot:12345"],
+)
 @click.option(
     "--number", default=None, metavar="E164", help="A number and the contacts that have it."
 )
@@ -110,7 +114,7 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
     console.out.print(f"erased: {counts or 'nothing was known'}")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene number +14155550123"])
 @click.argument("text", metavar="NUMBER")
 @json_option
 def number(text: str, as_json: bool) -> None:
@@ -129,7 +133,7 @@ def number(text: str, as_json: bool) -> None:
         show_number(found)
 
 
-@click.command("contact", cls=Command)
+@click.command("contact", cls=Command, examples=["hygiene contact hubspot 12345"])
 @connector_argument()
 @click.argument("record", metavar="ID")
 @json_option

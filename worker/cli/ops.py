@@ -13,7 +13,7 @@ from worker.cli.common import number_argument, open_context, read_settings, show
 from worker.cli.output import console
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene doctor", "hygiene doctor --probe"])
 @click.option(
     "--probe",
     is_flag=True,
@@ -47,12 +47,12 @@ def doctor(probe: bool, number: str, as_json: bool) -> None:
     sys.exit(1 if any(check.verdict == "problem" for check in checks) else 0)
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, examples=["hygiene db upgrade"])
 def db() -> None:
     """Upgrade the database, or load an export into it."""
 
 
-@db.command("upgrade")
+@db.command("upgrade", examples=["hygiene db upgrade"])
 def db_upgrade() -> None:
     """Upgrade the tables for this version; safe to repeat."""
     from worker.store.engine import upgrade
@@ -61,7 +61,7 @@ def db_upgrade() -> None:
     console.out.print("the database is up to date")
 
 
-@db.command("load")
+@db.command("load", examples=["hygiene db load export.zip"])
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 def db_load(file: Path, as_json: bool) -> None:
@@ -82,7 +82,7 @@ def db_load(file: Path, as_json: bool) -> None:
         console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables were loaded")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene export export.zip"])
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--with-secrets", is_flag=True,
               help="Include password hashes, token hashes and our own key.")  # fmt: skip
@@ -103,7 +103,7 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
         console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables: {file}")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene web --host 127.0.0.1"])
 @click.option("--host", default=None, help="Address to listen on; by default only this machine, "
               "all once ADMIN_PASSWORD is set (or PORT, and people log in).")  # fmt: skip
 def web(host: str | None) -> None:
@@ -118,7 +118,7 @@ def web(host: str | None) -> None:
     serve(ctx.settings, host)
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene up"])
 def up() -> None:
     """Run web, worker and beat on this machine.
 
@@ -134,7 +134,7 @@ def up() -> None:
     sys.exit(run_all(ctx.settings))
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene demo", "hygiene demo --once --contacts 60"])
 @click.option("--contacts", default=2000, show_default=True, type=click.IntRange(1, 1_000_000),
               help="Contacts in each of the two CRMs.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Stop after the first sync.")
@@ -162,7 +162,7 @@ def _require_stand_ins() -> None:
         )
 
 
-@click.command("settings", cls=Command)
+@click.command("settings", cls=Command, examples=["hygiene settings --changed"])
 @click.option("--changed", is_flag=True, help="Only settings that differ from the default.")
 @json_option
 def settings(changed: bool, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from worker.cli.output import console
 from worker.cli.output.spend import show_spend
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene overview"])
 @json_option
 def overview(as_json: bool) -> None:
     """Show CRMs, numbers, spending, and what needs attention."""
@@ -74,8 +74,9 @@ def _needs(needs: dict[str, Any]) -> Any:
         yield f"{one['connector']} has not confirmed {one['reports']:,} reports yet"
 
 
-@click.command(cls=Command)
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660))
+@click.command(cls=Command, examples=["hygiene spend --days 7"])
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660),
+              help="How many days to look back.")  # fmt: skip
 @json_option
 def spend(days: int, as_json: bool) -> None:
     """Show what lookups cost, and the budget left.

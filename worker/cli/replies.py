@@ -9,12 +9,12 @@ from worker.cli.common import open_context
 from worker.cli.output import console
 
 
-@click.group("replies", cls=Group)
+@click.group("replies", cls=Group, examples=["hygiene replies learn"])
 def replies() -> None:
     """Train the reading of replies."""
 
 
-@replies.command("learn")
+@replies.command("learn", examples=["hygiene replies learn", "hygiene replies learn --apply"])
 @click.option("--apply", "apply", is_flag=True, help="Make what was learned count.")
 @json_option
 def replies_learn(apply: bool, as_json: bool) -> None:

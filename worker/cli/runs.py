@@ -11,6 +11,7 @@ import click
 import connectors
 from config import stopping
 from worker.cli.base import Group, json_option, stoppable
+from worker.cli.choices import RunId
 from worker.cli.common import open_context, user_name
 from worker.cli.output import console
 from worker.cli.output.runs import show_run, show_undone
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 
-@click.group("runs", cls=Group)
+@click.group("runs", cls=Group, examples=["hygiene runs list"])
 def runs_group() -> None:
     """List, show, pause, resume, cancel and undo runs."""
 
 
-@runs_group.command("list")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@runs_group.command("list", examples=["hygiene runs list --limit 5"])
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000),
+              help="How many runs to list.")  # fmt: skip
 @click.option("--reports", is_flag=True, help="Include runs that deliver reports to a CRM.")
 @json_option
 def runs_list(limit: int, reports: bool, as_json: bool) -> None:
@@ -59,8 +61,8 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     console.show_table(made)
 
 
-@runs_group.command("show")
-@click.argument("run", metavar="RUN")
+@runs_group.command("show", examples=["hygiene runs show 20261128-064029-81e5c2"])
+@click.argument("run", metavar="RUN", type=RunId())
 @click.option("--writes", "most", default=10, show_default=True, type=click.IntRange(0),
               help="How many writes to list, with the values before and after.")  # fmt: skip
 @json_option
@@ -78,8 +80,8 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
     sys.exit(1 if has_failures(found) and found["state"] != "running" else 0)
 
 
-@runs_group.command("resume")
-@click.argument("run", metavar="RUN")
+@runs_group.command("resume", examples=["hygiene runs resume 20261128-064029-81e5c2"])
+@click.argument("run", metavar="RUN", type=RunId())
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
 def runs_resume(run: str, queue: bool, as_json: bool) -> None:
@@ -103,8 +105,8 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
         )
 
 
-@runs_group.command("pause")
-@click.argument("run", metavar="RUN")
+@runs_group.command("pause", examples=["hygiene runs pause 20261128-064029-81e5c2"])
+@click.argument("run", metavar="RUN", type=RunId())
 @json_option
 def runs_pause(run: str, as_json: bool) -> None:
     """Pause a run after the pages in progress.
@@ -120,8 +122,8 @@ def runs_pause(run: str, as_json: bool) -> None:
     _print_state(moved, "paused", as_json)
 
 
-@runs_group.command("cancel")
-@click.argument("run", metavar="RUN")
+@runs_group.command("cancel", examples=["hygiene runs cancel 20261128-064029-81e5c2"])
+@click.argument("run", metavar="RUN", type=RunId())
 @json_option
 def runs_cancel(run: str, as_json: bool) -> None:
     """End a run where it is; its writes stay and can be undone."""
@@ -141,8 +143,8 @@ def _print_state(run_id: str, state: str, as_json: bool) -> None:
         console.out.print(f"run {run_id} is {state}")
 
 
-@runs_group.command("undo")
-@click.argument("run", metavar="RUN")
+@runs_group.command("undo", examples=["hygiene runs undo 20261128-064029-81e5c2 --dry-run"])
+@click.argument("run", metavar="RUN", type=RunId())
 @click.option("--dry-run", is_flag=True, help="Only show what would be restored.")
 @json_option
 def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:

@@ -10,7 +10,8 @@ import click
 
 from config.segment_keys import SEGMENTS
 from worker.cli.base import Group, json_option
-from worker.cli.common import open_context, user_name
+from worker.cli.choices import Choice, Segment
+from worker.cli.common import connector_argument, open_context, user_name
 from worker.cli.lists import FILE, layout_options
 from worker.cli.output import console
 
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
     from worker.segments import isolation as isolate
 
 
-@click.group("segments", cls=Group, invoke_without_command=True)
-@click.option("--by", default="source", show_default=True, type=click.Choice(SEGMENTS))
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+@click.group(
+    "segments",
+    cls=Group,
+    invoke_without_command=True,
+    examples=["hygiene segments --by campaign --limit 10"],
+)
+@click.option("--by", default="source", show_default=True, type=Choice(SEGMENTS),
+              help="What to group contacts by.")  # fmt: skip
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000),
+              help="How many segments to list.")  # fmt: skip
 @json_option
 @click.pass_context
 def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> None:
@@ -57,7 +65,7 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
     console.show_table(made)
 
 
-@segments.command("isolated")
+@segments.command("isolated", examples=["hygiene segments isolated"])
 @json_option
 def isolated(as_json: bool) -> None:
     """List isolated segments.
@@ -89,9 +97,12 @@ def _share(counts: dict[str, Any] | None) -> str:
     return f"{counts['bad'] / counts['numbers']:.1%}"
 
 
-@segments.command("isolate")
-@click.argument("connector")
-@click.argument("segment", metavar="KEY=VALUE")
+@segments.command(
+    "isolate",
+    examples=['hygiene segments isolate salesforce "source=Purchased List" --reason "bought"'],
+)
+@connector_argument()
+@click.argument("segment", metavar="KEY=VALUE", type=Segment(SEGMENTS))
 @click.option("--reason", required=True, help="The reason, which is kept.")
 @json_option
 def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> None:
@@ -99,11 +110,7 @@ def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> Non
     from worker.segments import isolation as isolate
     from worker.segments.isolation import NoSuchSegmentError
 
-    key, equals, value = segment.partition("=")
-    if not equals or key not in SEGMENTS:
-        raise click.UsageError(
-            f"KEY=VALUE: KEY is one of {', '.join(SEGMENTS)}; for example source=Web"
-        )
+    key, _, value = segment.partition("=")
     with open_context() as ctx:
         try:
             made = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
@@ -115,7 +122,7 @@ def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> Non
     _show(made, as_json, "isolated")
 
 
-@segments.command("release")
+@segments.command("release", examples=['hygiene segments release 3 --reason "list was cleaned"'])
 @click.argument("isolation", metavar="ID", type=int)
 @click.option("--reason", required=True, help="The reason, which is kept.")
 @json_option
@@ -139,8 +146,9 @@ def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
         console.out.print(f"{made.connector} {made.name} is {what}")
 
 
-@segments.command("shared")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@segments.command("shared", examples=["hygiene segments shared"])
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000),
+              help="How many numbers to list.")  # fmt: skip
 @json_option
 def shared(limit: int, as_json: bool) -> None:
     """List numbers that many contacts share.
@@ -164,7 +172,7 @@ def shared(limit: int, as_json: bool) -> None:
         console.show_table(made)
 
 
-@segments.command("outcomes")
+@segments.command("outcomes", examples=["hygiene segments outcomes campaigns.csv"])
 @click.argument("file", metavar="FILE.csv", type=FILE)
 @layout_options
 @json_option

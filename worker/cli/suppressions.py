@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worker.cli.base import Group, json_option
+from worker.cli.choices import Choice
 from worker.cli.common import contact_argument, number_argument, open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 _REASONS = [reason.value for reason in SuppressionReason]
 
 
-_CHANNELS = click.Choice(["call", "text"])
+_CHANNELS = Choice(["call", "text"])
 
 
-@click.group("suppressions", cls=Group)
+@click.group("suppressions", cls=Group, examples=["hygiene suppressions list"])
 def suppressions() -> None:
     """List, add, lift, import and export suppressions.
 
@@ -34,12 +35,13 @@ def suppressions() -> None:
     """
 
 
-@suppressions.command("list")
+@suppressions.command("list", examples=["hygiene suppressions list --reason opt_out"])
 @click.option("--number", default=None, metavar="E164", help="Only this number.")
-@click.option("--reason", default=None,
-              type=click.Choice(_REASONS))  # fmt: skip
+@click.option("--reason", default=None, type=Choice(_REASONS),
+              help="Only suppressions for this reason.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Include lifted suppressions.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000),
+              help="How many suppressions to list.")  # fmt: skip
 @json_option
 def suppressions_list(
     number: str | None, reason: str | None, everything: bool, limit: int, as_json: bool
@@ -66,11 +68,15 @@ def suppressions_list(
         console.show_table(made)
 
 
-@suppressions.command("add")
+@suppressions.command(
+    "add", examples=['hygiene suppressions add +14155550123 --evidence "asked by letter"']
+)
 @click.argument("number", metavar="NUMBER")
 @click.option("--reason", default="opt_out", show_default=True,
-              type=click.Choice(["opt_out", "wrong_number", "complaint"]))  # fmt: skip
-@click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
+              type=Choice(["opt_out", "wrong_number", "complaint"]),
+              help="Why the number must not be contacted.")  # fmt: skip
+@click.option("--channel", "channels", multiple=True, type=_CHANNELS,
+              help="Only this channel; both by default.")  # fmt: skip
 @click.option("--evidence", default="added by an admin", show_default=True, metavar="TEXT",
               help="How you know this; compliance will ask for it.")  # fmt: skip
 @click.option("--contact", default=None, metavar="CONNECTOR:ID",
@@ -94,7 +100,9 @@ def suppressions_add(
     _show_change(made, told, as_json, "suppressed")
 
 
-@suppressions.command("lift")
+@suppressions.command(
+    "lift", examples=['hygiene suppressions lift 17 --reason "opted in again by email"']
+)
 @click.argument("suppression", metavar="ID", type=int)
 @click.option("--reason", required=True, metavar="TEXT", help="The reason, which is kept.")
 @later_option
@@ -114,7 +122,9 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
     _show_change(lifted, told, as_json, "lifted")
 
 
-@suppressions.command("import")
+@suppressions.command(
+    "import", examples=["hygiene suppressions import do-not-call.csv --column phone --country US"]
+)
 @click.argument("file", type=FILE, metavar="FILE")
 @click.option("--name", default="", metavar="NAME", help="The name of the list; by default the "
               "name of the file. Importing it again adds only new entries.")  # fmt: skip
@@ -127,7 +137,8 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
 @click.option(
     "--country", default="", help="Country of numbers without a country code, such as US."
 )
-@click.option("--channel", "channels", multiple=True, type=_CHANNELS, help="Both by default.")
+@click.option("--channel", "channels", multiple=True, type=_CHANNELS,
+              help="Only this channel; both by default.")  # fmt: skip
 @click.option("--refused", default=None, type=click.Path(path_type=Path), metavar="OUT.csv",
               help="Write refused rows to this file, with the reason.")  # fmt: skip
 @layout_options
@@ -165,7 +176,9 @@ def suppressions_import(
     sys.exit(1 if bad.count else 0)
 
 
-@suppressions.command("export")
+@suppressions.command(
+    "export", examples=["hygiene suppressions export --channel call -o do-not-call.csv"]
+)
 @click.option("-o", "--output", "target", default=None, type=click.Path(path_type=Path),
               metavar="OUT.csv", help="Standard output by default.")  # fmt: skip
 @click.option("--channel", default=None, type=_CHANNELS, help="Only suppressions of this channel.")

@@ -8,6 +8,7 @@ import click
 
 import connectors
 from worker.cli.base import Command, json_option
+from worker.cli.choices import Segment
 from worker.cli.common import connector_argument, number_argument, open_context, user_name
 from worker.cli.output import console
 from worker.cli.run_execution import execute_runs
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from worker.context import Context
     from worker.sync.runs.scope import Scope
 
+_RESCAN_KEYS = ("source", "campaign", "list", "country")
 
-@click.command(cls=Command)
+
+@click.command(cls=Command, examples=["hygiene sync", "hygiene sync salesforce --full --dry-run"])
 @connector_argument(nargs=-1, metavar="[CONNECTOR]...")
 @click.option("--full", is_flag=True, help="Read all contacts, not only changed ones.")
 @click.option("--accept-removals", is_flag=True,
@@ -107,7 +110,13 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
     return run_id
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=[
+        "hygiene rescan hubspot --number +14155550123",
+        "hygiene rescan salesforce --segment source=Web --dry-run",
+    ],
+)
 @connector_argument()
 @click.option("--id", "ids", multiple=True, metavar="ID", help="A record id; repeatable.")
 @click.option(
@@ -118,7 +127,10 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
     help="Contacts with this number; repeatable.",
 )
 @click.option(
-    "--segment", metavar="KEY=VALUE", help="source=..., campaign=..., list=... or country=..."
+    "--segment",
+    metavar="KEY=VALUE",
+    type=Segment(_RESCAN_KEYS),
+    help="source=..., campaign=..., list=... or country=...",
 )
 @click.option(
     "--older-than", metavar="AGE", help="Contacts not checked for this long, such as 90d."
@@ -160,11 +172,7 @@ def _scope(
     if numbers:
         return Scope("numbers", tuple(number_argument(text, "--number") for text in numbers))
     if segment is not None:
-        key, equals, value = segment.partition("=")
-        if not equals or key not in ("source", "campaign", "list", "country"):
-            raise click.UsageError(
-                "--segment: write source=..., campaign=..., list=... or country=..."
-            )
+        key, _, value = segment.partition("=")
         return Scope("segment", (value,), key=key)
     if older_than is not None:
         try:

@@ -12,4 +12,6 @@ Read in this order:
     test_demo.py        `hygiene demo`
     test_installed_packages.py  a connector and a provider of installed packages
     test_imports.py     what a command does not load
+    test_help.py        help, mistakes, completion
+    test_output.py      tables, times and colours, in a terminal and in a pipe
 """

@@ -11,6 +11,7 @@ from worker.cli.base import Command, Group, json_option
 from worker.cli.choices import Choice
 from worker.cli.common import open_context, user_name
 from worker.cli.output import console
+from worker.cli.output.times import local_day, local_minute
 
 
 @click.group("users", cls=Group, examples=["hygiene users list"])
@@ -34,7 +35,7 @@ def users_list(as_json: bool) -> None:
         console.info("no users yet; add one with: hygiene users add NAME --role viewer")
     else:
         made = console.table("name", "role", "since")
-        console.rows(made, [(u.name, u.role, f"{u.created_at:%Y-%m-%d}") for u in found])
+        console.rows(made, [(u.name, u.role, local_day(u.created_at)) for u in found])
         console.show_table(made)
 
 
@@ -77,10 +78,10 @@ def users_remove(name: str) -> None:
 
     with open_context() as ctx:
         if not people.remove(ctx.store, name):
-            console.error(f"there is no user {name}")
+            console.error(f"there is no user {name}; list them: hygiene users list")
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "user.remove", name)
-    console.out.print(f"{name} is gone")
+    console.out.print(f"{name} is removed and logged out")
 
 
 @users.command("login-link", examples=["hygiene users login-link"])
@@ -121,11 +122,11 @@ def tokens_list(as_json: bool) -> None:
     elif not found:
         console.info("no tokens yet; make one with: hygiene tokens make NAME --scope read")
     else:
-        made = console.table("id", "name", "scopes", "made by", "used", "revoked")
+        made = console.table(">id", "name", "~scopes", "?made by", "last used", "revoked")
         console.rows(made, [
             (str(t.id), t.name, ", ".join(t.scopes), t.created_by,
-             f"{t.used_at:%Y-%m-%d %H:%M}" if t.used_at else "never",
-             f"{t.revoked_at:%Y-%m-%d}" if t.revoked_at else "")
+             local_minute(t.used_at),
+             local_day(t.revoked_at, ""))
             for t in found
         ])  # fmt: skip
         console.show_table(made)
@@ -162,7 +163,7 @@ def tokens_revoke(token: int) -> None:
 
     with open_context() as ctx:
         if not tokens.revoke(ctx.store, token, ctx.now()):
-            console.error(f"there is no active token {token}")
+            console.error(f"there is no active token {token}; list them: hygiene tokens list")
             sys.exit(1)
         audit.note(ctx.store, ctx.now(), user_name(), "token.revoke", str(token))
     console.out.print(f"token {token} is revoked")
@@ -184,9 +185,9 @@ def audit_command(limit: int, who: str, as_json: bool) -> None:
     elif not found:
         console.info("nobody has done anything yet")
     else:
-        made = console.table("at", "who", "did", "to", "why")
+        made = console.table("at", "who", "did", "to", "~why")
         console.rows(made, [
-            (one["at"][:16].replace("T", " "), one["who"], one["action"], one["target"],
+            (local_minute(one["at"]), one["who"], one["action"], one["target"],
              one["why"]) for one in found
         ])  # fmt: skip
         console.show_table(made)

@@ -125,7 +125,7 @@ def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
     elif not found:
         console.out.print("no lookup service is connected, so there is nothing to test")
     else:
-        made = console.table("fact", "verdict", "what we rely on", "seen")
+        made = console.table("fact", "verdict", "=what we rely on", "=seen")
         console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
         console.show_table(made)
     return 1 if any(result.verdict == "refuted" for result in found) else 0

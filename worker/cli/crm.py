@@ -106,7 +106,7 @@ def crm_check(connector: str, as_json: bool) -> None:
     if not findings:
         console.out.print(f"{connector}: all fields exist and can be written")
     else:
-        made = console.table("field", "problem")
+        made = console.table("field", "=problem")
         console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
         console.show_table(made)
         console.info(f"create missing fields with: hygiene crm setup {connector}")
@@ -145,7 +145,7 @@ def crm_probe(connector: str, record: str, as_json: bool) -> None:
     elif not found:
         console.out.print(f"{connector}: there is nothing to test")
     else:
-        made = console.table("fact", "verdict", "what the connector relies on", "seen")
+        made = console.table("fact", "verdict", "=what the connector relies on", "=seen")
         console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
         console.show_table(made)
     sys.exit(1 if any(result.verdict == "refuted" for result in found) else 0)

@@ -274,7 +274,7 @@ def _enqueue(settings: Settings, run_id: str) -> None:
 
 
 def _show_sources(result: Mapping[str, Any]) -> None:
-    made = console.table("source", ">contacts", ">phone fields", ">bad", "")
+    made = console.table("~source", ">contacts", ">phone fields", ">bad", ">share")
     for name, counts in sorted(result["sources"].items(), key=lambda entry: -_share(entry[1])):
         share = _share(counts)
         style = "red" if share > 0.15 else "yellow" if share > 0.08 else "green"
@@ -291,7 +291,7 @@ def _share(counts: Mapping[str, int]) -> float:
 
 def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
     """Show one record for each kind of result, before and after, with the reason."""
-    made = console.table("typed", "status", "reason written to the CRM")
+    made = console.table("typed", "status", "~reason written to the CRM")
     seen: Counter[str] = Counter()
     shown: set[str] = set()
     for result in results:

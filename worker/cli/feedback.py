@@ -14,6 +14,7 @@ from worker.cli.choices import Choice
 from worker.cli.common import open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
+from worker.cli.output.times import local_day
 from worker.cli.propagation import later_option, propagate_now
 from worker.feedback.models import REPORT_COLUMNS, ReviewDecision
 
@@ -66,7 +67,12 @@ def feedback_import(
         f"stopped: {file.name} was not read to its end; run the command again (reports that are "
         "already in count only once)"
     )
-    with open_context() as ctx, lists.open_refusals(refused) as bad, stoppable(lambda: again):
+    with (
+        open_context() as ctx,
+        lists.open_refusals(refused) as bad,
+        stoppable(lambda: again),
+        console.working(f"importing {file.name}"),
+    ):
         batch: list[Any] = []
 
         def keep() -> tuple[int, int]:
@@ -122,10 +128,10 @@ def feedback_reviews(as_json: bool) -> None:
     elif not waiting:
         console.info("no replies to review")
     else:
-        made = console.table("id", "reply", "suggestion", "because of", ">likely", "honour by")
+        made = console.table(">id", "~reply", "suggestion", "?because of", ">likely", "honour by")
         console.rows(made, [
-            (str(one["id"]), one["text"][:100], (one["suggestion"] or "").replace("_", " "),
-             one["evidence"][:40], f"{one['likelihood']}%", one["honour_by"])
+            (str(one["id"]), one["text"], (one["suggestion"] or "").replace("_", " "),
+             one["evidence"], f"{one['likelihood']}%", one["honour_by"])
             for one in waiting
         ])  # fmt: skip
         console.show_table(made)
@@ -216,10 +222,10 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
         ])  # fmt: skip
         return
     if shown:
-        made = console.table("CRM", "outcome", ">calls", "last", "means")
+        made = console.table("CRM", "~outcome", ">calls", "last", "means")
         console.rows(made, [
             (one.connector, one.name or f"{one.outcome} (unknown name)", f"{one.calls:,}",
-             f"{one.last_at:%Y-%m-%d}", meaning.replace("_", " ") or "nothing yet")
+             local_day(one.last_at), meaning.replace("_", " ") or "nothing yet")
             for one, meaning in shown
         ])  # fmt: skip
         console.show_table(made)

@@ -8,6 +8,7 @@ from worker.cli.base import Command, json_option
 from worker.cli.common import connector_argument, contact_argument, number_argument, open_context
 from worker.cli.output import console
 from worker.cli.output.numbers import show_evidence, show_number
+from worker.cli.output.times import local_minute
 
 
 @click.command("link", cls=Command, examples=["hygiene link hubspot 12345"])
@@ -161,9 +162,9 @@ def contact(connector: str, record: str, as_json: bool) -> None:
         for field, status in found["statuses"].items()
     ])  # fmt: skip
     console.show_table(made)
-    made = console.table("at", "run", "what", "fields")
+    made = console.table("at", "run", "what", "~fields")
     console.rows(made, [
-        (one["at"][:16].replace("T", " "), one["run"], one["text"] or one["title"],
+        (local_minute(one["at"]), one["run"], one["text"] or one["title"],
          ", ".join(one["after"])) for one in found["timeline"]
     ])  # fmt: skip
     console.show_table(made)

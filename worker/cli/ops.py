@@ -36,12 +36,13 @@ def doctor(probe: bool, number: str, as_json: bool) -> None:
     if probe:
         asked = number_argument(number, "--paid") if number else ""
         sys.exit(show_probe(probe_lookups(read_settings(), asked), as_json))
-    checks = list(examine(read_settings()))
+    with console.working("checking settings, database, Redis and CRMs"):
+        checks = list(examine(read_settings()))
     if as_json:
         console.print_json([{"name": c.name, "verdict": c.verdict, "text": c.text} for c in checks])
     else:
         marks = {"ok": ("ok", "green"), "warning": ("!!", "yellow"), "problem": ("no", "red")}
-        made = console.table("", "what", "finding")
+        made = console.table("", "what", "=finding")
         console.rows(made, [(Text(*marks[c.verdict]), c.name, c.text) for c in checks])
         console.show_table(made)
     sys.exit(1 if any(check.verdict == "problem" for check in checks) else 0)
@@ -73,7 +74,8 @@ def db_load(file: Path, as_json: bool) -> None:
     upgrade(settings.database_url)
     store = open_store(settings.database_url)
     try:
-        counts = exporting.load(store, file)
+        with console.working(f"loading {file.name}"):
+            counts = exporting.load(store, file)
     finally:
         store.close()
     if as_json:
@@ -95,7 +97,7 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
     """
     from worker.ops import export as exporting
 
-    with open_context() as ctx:
+    with open_context() as ctx, console.working(f"exporting to {file.name}"):
         counts = exporting.export(ctx.store, file, ctx.now(), with_secrets)
     if as_json:
         console.print_json({"file": str(file), "rows": counts})
@@ -177,6 +179,6 @@ def settings(changed: bool, as_json: bool) -> None:
     if as_json:
         console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in found])
         return
-    table = console.table("setting", "value", "from")
+    table = console.table("setting", "~value", "from")
     console.rows(table, [(one.name, one.value, one.origin) for one in found])
     console.show_table(table)

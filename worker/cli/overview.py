@@ -10,6 +10,7 @@ from worker.cli.base import Command, json_option
 from worker.cli.common import open_context
 from worker.cli.output import console
 from worker.cli.output.spend import show_spend
+from worker.cli.output.times import local_minute
 
 
 @click.command(cls=Command, examples=["hygiene overview"])
@@ -26,17 +27,21 @@ def overview(as_json: bool) -> None:
         console.print_json(found)
         return
     made = console.table(
-        "crm", "state", ">contacts", "last run", "changes read to", ">calls in 24 h", ">calls left",
+        "CRM", "state", ">contacts", "last run", "?changes read to", ">API calls, 24 h",
+        ">calls left",
     )  # fmt: skip
     console.rows(made, [
         (one["name"], _STATES.get(one["state"], one["state"]), f"{one['contacts'] or 0:,}",
-         _minute(one["run_at"]), _minute(one["watermark"]), f"{one['calls_today']:,}",
+         local_minute(one["run_at"]), local_minute(one["watermark"]), f"{one['calls_today']:,}",
          f"{one['quota']['remaining']:,}" if one["quota"] else "")
         for one in found["connectors"]
     ])  # fmt: skip
-    console.show_table(made)
+    if found["connectors"]:
+        console.show_table(made)
+    else:
+        console.info("no CRM is connected yet: see the README, or try: hygiene demo")
     if found["today"]:
-        made = console.table("status", ">phone fields", ">since the day before")
+        made = console.table("status", ">phone fields", ">since yesterday")
         console.rows(made, [
             (console.styled(one["status"]), f"{one['fields']:,}",
              "" if one["change"] is None else f"{one['change']:+,}")
@@ -51,10 +56,6 @@ def overview(as_json: bool) -> None:
 
 # The state in JSON -> the word for a person.
 _STATES = {"well": "healthy", "new": "no run yet"}
-
-
-def _minute(at: str | None) -> str:
-    return at[:16].replace("T", " ") if at else "never"
 
 
 def _needs(needs: dict[str, Any]) -> Any:

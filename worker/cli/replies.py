@@ -26,7 +26,8 @@ def replies_learn(apply: bool, as_json: bool) -> None:
     from worker.feedback import reply_learning
 
     with open_context(read_only=True) as ctx:
-        learned = reply_learning.learn_again(ctx)
+        with console.working("training, which takes about two minutes"):
+            learned = reply_learning.learn_again(ctx)
         home = ctx.settings.home
     if apply:
         reply_learning.apply(learned, home)

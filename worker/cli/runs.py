@@ -15,6 +15,7 @@ from worker.cli.choices import RunId
 from worker.cli.common import open_context, user_name
 from worker.cli.output import console
 from worker.cli.output.runs import show_run, show_undone
+from worker.cli.output.times import local_minute
 from worker.cli.run_execution import execute_runs, has_failures, how_to_continue
 
 if TYPE_CHECKING:
@@ -45,17 +46,20 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     if not results:
         console.info("no runs yet; start one with: hygiene sync")
         return
-    made = console.table("run", "connector", "scope", "state", ">read", ">changed", ">failed", ">s")
+    made = console.table(
+        "run", "connector", "~scope", "state", "?began", ">read", ">changed", ">failed", ">s",
+    )  # fmt: skip
     console.rows(
         made,
         [
             (
                 one["run"], one["connector"], one["scope"] + (" (dry)" if one["dry_run"] else ""),
-                console.styled(one["outcome"]), f"{one['contacts']['read']:,}",
+                console.styled(one["outcome"]), local_minute(run.opened_at),
+                f"{one['contacts']['read']:,}",
                 f"{one['contacts']['changed']:,}", f"{one['contacts']['failed']:,}",
                 f"{one['seconds']:.1f}",
             )
-            for one in results
+            for run, one in zip(recent, results, strict=True)
         ],
     )  # fmt: skip
     console.show_table(made)

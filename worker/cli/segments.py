@@ -14,6 +14,7 @@ from worker.cli.choices import Choice, Segment
 from worker.cli.common import connector_argument, open_context, user_name
 from worker.cli.lists import FILE, layout_options
 from worker.cli.output import console
+from worker.cli.output.times import local_day
 
 if TYPE_CHECKING:
     from connectors.csv_list.parser import Layout
@@ -52,8 +53,8 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
         console.info(f"no contact has a {by} yet; run a sync first")
         return
     made = console.table(
-        by, "connector", ">contacts", ">phone fields", ">bad", ">share", "95% interval",
-        ">opted out", ">complaints", "",
+        f"~{by}", "connector", ">contacts", ">fields", ">bad", ">share", ">?95% interval",
+        ">opt-outs", ">?complaints", "",
     )  # fmt: skip
     console.rows(made, [
         (one["value"], one["connector"], f"{one['contacts']:,}", f"{one['numbers']:,}",
@@ -81,11 +82,13 @@ def isolated(as_json: bool) -> None:
     elif not found:
         console.info("no segment has been isolated yet")
     else:
-        made = console.table("id", "connector", "segment", "since", "why", ">before", ">after", "")
+        made = console.table(
+            ">id", "connector", "segment", "since", "~why", ">bad before", ">bad after", "?",
+        )  # fmt: skip
         console.rows(made, [
-            (str(one["id"]), one["connector"], f"{one['by']}={one['value']}", one["since"][:10],
-             one["why"], _share(one["before"]), _share(one["after"]),
-             f"released {one['released_at'][:10]}" if one["released_at"] else "")
+            (str(one["id"]), one["connector"], f"{one['by']}={one['value']}",
+             local_day(one["since"]), one["why"], _share(one["before"]), _share(one["after"]),
+             f"released {local_day(one['released_at'])}" if one["released_at"] else "")
             for one in found
         ])  # fmt: skip
         console.show_table(made)

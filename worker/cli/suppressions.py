@@ -13,6 +13,7 @@ from worker.cli.choices import Choice
 from worker.cli.common import contact_argument, number_argument, open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
+from worker.cli.output.times import local_day
 from worker.cli.propagation import later_option, propagate_now
 from worker.feedback.models import SuppressionReason
 
@@ -56,13 +57,13 @@ def suppressions_list(
     if as_json:
         console.print_json([one.as_json() for one in found])
     elif not found:
-        console.info("nothing is suppressed" if not (number or reason) else "none")
+        console.info("nothing is suppressed" if not (number or reason) else "no such suppression")
     else:
-        made = console.table("id", "number", "channels", "why", "evidence", "since", "lifted")
+        made = console.table(">id", "number", "channels", "why", "~evidence", "since", "?lifted")
         console.rows(made, [
             (str(one.id), one.as_json()["number"] or "(erased)", one.channels, one.reason,
-             one.evidence, f"{one.since:%Y-%m-%d}",
-             f"{one.lifted_at:%Y-%m-%d} by {one.lifted_by}" if one.lifted_at else "")
+             one.evidence, local_day(one.since),
+             f"{local_day(one.lifted_at)} by {one.lifted_by}" if one.lifted_at else "")
             for one in found
         ])  # fmt: skip
         console.show_table(made)

@@ -33,7 +33,7 @@ from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot import app as hubspot_app
 from worker.web.hubspot.portal import Portal
 from worker.web.limits import Limits
-from worker.web.pages import charts, numbers, overview, runs, segments, suppressions, system
+from worker.web.pages import charts, docs, numbers, overview, runs, segments, suppressions, system
 from worker.web.queue import Queue, Workers
 from worker.web.redirects import safe_path, without_slash
 from worker.web.render import page
@@ -125,6 +125,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(segments.router(ctx, workers))
     app.include_router(suppressions.router(ctx, workers))
     app.include_router(system.router(ctx))
+    app.include_router(docs.router(app))
 
     @app.exception_handler(LoginNeededError)
     async def log_in_first(request: Request, _error: LoginNeededError) -> Response:

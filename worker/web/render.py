@@ -35,6 +35,7 @@ _MENU = (
     ("/spend", "spend", "Spend", "coin"),
     ("/settings", "settings", "Settings", "settings"),
     ("/access", "access", "Access", "key"),
+    ("/docs", "docs", "API", "book-2"),
 )
 # What a page says once after a form was sent (`?done=` in the address that the form leads to).
 _DONE = {

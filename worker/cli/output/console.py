@@ -1,4 +1,9 @@
-"""Write to a terminal: progress, tables, plain error lines."""
+"""Write to a terminal: progress, tables, plain error lines.
+
+A terminal gets colours, a moving status line, and tables cut to its width. A pipe or a file gets
+plain lines with their full text. `NO_COLOR` and `TERM=dumb` turn colours off
+(https://no-color.org).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,13 +31,26 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+_PIPE_WIDTH = 100_000  # columns; a line in a pipe is never cut or broken
+_LEAST_WIDTH, _READABLE = 8, 16  # characters that a cut column keeps, and keeps if it can
+_GAP = 2  # between two columns of a table
+
 
 def _console(stderr: bool = False) -> Console:
     """Return a console that never cuts or breaks lines for a pipe or a file; a terminal wraps them
     itself."""
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() or "COLUMNS" in os.environ else 160
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+    is_terminal = stream is not None and stream.isatty()
+    plain = not is_terminal or bool(os.environ.get("NO_COLOR"))
+    plain = plain or os.environ.get("TERM") in ("dumb", "unknown")
+    return Console(
+        stderr=stderr,
+        highlight=False,
+        soft_wrap=True,
+        width=None if is_terminal else _PIPE_WIDTH,
+        color_system=None if plain else "auto",
+        force_terminal=is_terminal,  # FORCE_COLOR colours no pipe
+    )
 
 
 out, err = _console(), _console(stderr=True)
@@ -90,11 +109,25 @@ def progress() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=err,
-        disable=not err.is_terminal,
+        disable=not _can_redraw(),
         transient=True,
     )
     with bar:
         yield bar
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Show a moving line on stderr while something of unknown length goes on; nothing in a pipe."""
+    if not _can_redraw():
+        yield
+        return
+    with err.status(text):
+        yield
+
+
+def _can_redraw() -> bool:
+    return err.is_terminal and not err.is_dumb_terminal
 
 
 def move(bar: Progress, task: TaskID, done: float, total: float | None = None) -> None:
@@ -106,24 +139,85 @@ def styled(status: str | None) -> Text:
     return Text(text or "–", style=STYLES.get(status or "", "dim"))
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    made = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, box=None)
+class FittedTable(Table):
+    """A table that `show_table` fits to the terminal. Columns by their place: `cut` are cut first,
+    `spare` are left out before others are cut."""
+
+    cut: list[int]
+    spare: list[int]
+
+
+def table(*columns: str) -> FittedTable:
+    """Return an empty table. Marks before a column's name say how it is shown.
+
+    `>`: aligned right, for numbers. `~`: cut first where the terminal is narrow. `?`: left out
+    where even that is not enough. `=`: prose that says what to do, so it is wrapped, never cut.
+    """
+    made = FittedTable(pad_edge=False, box=None, padding=(0, _GAP, 0, 0))
+    made.cut = [place for place, column in enumerate(columns) if "~" in column[:2]]
+    made.spare = [place for place, column in enumerate(columns) if "?" in column[:2]]
     for column in columns:
-        right = column.startswith(">")
         made.add_column(
-            column.removeprefix(">"),
-            justify="right" if right else "left",
+            column.lstrip(">~?="),
+            justify="right" if ">" in column[:2] else "left",
             header_style="bold",
-            overflow="fold",
+            overflow="fold" if "=" in column[:2] else "ellipsis",
+            no_wrap="=" not in column[:2],
         )
     return made
 
 
-def show_table(made: Table) -> None:
-    out.print(made, soft_wrap=False)
+def show_table(made: FittedTable, to: Console | None = None) -> None:
+    """Print a table, one line for each row. A terminal narrower than the table gets cut columns,
+    which end in an ellipsis; a pipe gets the full text."""
+    console = to or out
+    if console.is_terminal:
+        _fit(made, console.width)
+    console.print(made, soft_wrap=False)
 
 
-def rows(made: Table, entries: Sequence[Sequence[Any]]) -> Table:
+def _fit(made: FittedTable, room: int) -> None:
+    """Set the widths of columns so that the table is no wider than `room`."""
+    widths = [
+        max(
+            cell_len(part.plain if isinstance(part, Text) else str(part))
+            for part in (column.header, *column.cells)
+        )
+        for column in made.columns
+    ]
+    hidden: set[int] = set()
+
+    def excess(cut_to: int) -> int:
+        shown = [
+            min(width, cut_to) if place in made.cut else width
+            for place, width in enumerate(widths)
+            if place not in hidden
+        ]
+        return sum(shown) + _GAP * len(shown) - room  # rich counts one after the last
+
+    for place in reversed(made.spare):
+        if excess(_READABLE) > 0:
+            hidden.add(place)
+    wrapped = [place for place, column in enumerate(made.columns) if not column.no_wrap]
+    others = [place for place, column in enumerate(made.columns) if column.justify == "left"]
+    others.sort(key=lambda place: -widths[place])
+    least = dict.fromkeys(made.cut, _READABLE) | dict.fromkeys(wrapped, 2 * _READABLE)
+    for places in ([*made.cut, *wrapped], made.cut, others):
+        for place in places:
+            floor = least.pop(place, _LEAST_WIDTH)
+            if place not in hidden and (over := excess(10**6)) > 0:
+                widths[place] = min(widths[place], max(floor, widths[place] - over))
+    for place, width in enumerate(widths):
+        made.columns[place].width = width
+    made.columns = [column for place, column in enumerate(made.columns) if place not in hidden]
+
+
+def rows(made: FittedTable, entries: Sequence[Sequence[Any]]) -> FittedTable:
     for entry in entries:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in entry))
+        made.add_row(*(_cell(value) for value in entry))
     return made
+
+
+def _cell(value: Any) -> Text:
+    """Return a value as one line of text."""
+    return value if isinstance(value, Text) else Text(" ".join(str(value).splitlines()))

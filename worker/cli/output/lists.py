@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from worker.cli.output.console import err, out, rows, styled, table
+from worker.cli.output.console import err, out, rows, show_table, styled, table
 
 
 def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
@@ -19,7 +19,7 @@ def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
     made = table("status", ">fields")
     rows(made, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
     if summary.fields:
-        to.print(made, soft_wrap=False)
+        show_table(made, to)
     if summary.broken:
         to.print(Text(f"{summary.broken:,} rows are malformed and were copied unchanged:", "red"))
         for entry in summary.broken_rows:

@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from worker.cli.output.console import info, out, rows, show_table, styled, table
+from worker.cli.output.times import local_day, local_minute, local_second
 
 
 def show_number(found: Mapping[str, Any]) -> None:
@@ -24,12 +25,12 @@ def show_number(found: Mapping[str, Any]) -> None:
     _show_answers(found)
     _section(
         "reports",
-        ("kind", "from", "evidence", "at"),
-        [(f["kind"], f["source"], f["evidence"], f["at"][:16]) for f in found["feedback"]],
+        ("kind", "from", "~evidence", "at"),
+        [(f["kind"], f["source"], f["evidence"], local_minute(f["at"])) for f in found["feedback"]],
     )
     _section(
         "held by",
-        ("contact", "field", "status", "reason"),
+        ("contact", "field", "status", "~reason"),
         [
             (f"{c['connector']} {c['object']} {c['id']}", c["field"], styled(c["status"]),
              c["reason"] or "")
@@ -38,11 +39,11 @@ def show_number(found: Mapping[str, Any]) -> None:
     )  # fmt: skip
     _section(
         "written",
-        ("run", "contact", "what", "at"),
+        ("run", "contact", "~what", "at"),
         [
             (w["run"], f"{w['connector']} {w['id']}",
              ", ".join(f"{k}={v}" for k, v in w["after"].items() if k not in ("run", "checked_at")),
-             w["at"][:16])
+             local_minute(w["at"]))
             for w in found["writes"][:10]
         ],
     )  # fmt: skip
@@ -52,12 +53,12 @@ def _show_answers(found: Mapping[str, Any]) -> None:
     """Show what providers answered, what was paid for, and which lookups got no answer."""
     _section(
         "verifications",
-        ("provider", "asked for", "verdict", "line type", "carrier", "answer", "at",
+        ("provider", "asked for", "verdict", "line type", "~carrier", "~answer", "?at",
          "valid until", f">{found['currency']}"),
         [
             (v["provider"], v["depth"].replace("_", " "), styled(v["verdict"]), v["line_type"],
-             v["carrier"], _answer_details(v), v["at"][:16],
-             v["until"][:10] if v["counts"] else f"{v['until'][:10]} (expired)",
+             v["carrier"], _answer_details(v), local_minute(v["at"]),
+             local_day(v["until"]) + ("" if v["counts"] else " (expired)"),
              f"{v['cost']:.4f}".rstrip("0").rstrip(".") if v["cost"] else "")
             for v in found["verifications"]
         ],
@@ -65,19 +66,19 @@ def _show_answers(found: Mapping[str, Any]) -> None:
     if found["lookups"]:
         _section(
             "paid lookups",
-            ("provider", "package", "state", "verdict", "run", "at", f">{found['currency']}"),
+            ("provider", "package", "state", "verdict", "?run", "at", f">{found['currency']}"),
             [
                 (one["provider"], one["package"], one["state"], styled(one["verdict"] or None),
-                 one["run"], one["at"][:16], f"{one['cost']:.4f}".rstrip("0").rstrip("."))
+                 one["run"], local_minute(one["at"]), f"{one['cost']:.4f}".rstrip("0").rstrip("."))
                 for one in found["lookups"]
             ],
         )  # fmt: skip
     if found["waiting"]:
         _section(
             "unanswered lookups",
-            ("provider", "package", "why", "next attempt"),
+            ("provider", "package", "~why", "next attempt"),
             [
-                (one["provider"], one["package"], one["reason"], one["again_at"][:16])
+                (one["provider"], one["package"], one["reason"], local_minute(one["again_at"]))
                 for one in found["waiting"]
             ],
         )
@@ -111,20 +112,20 @@ def show_evidence(found: Mapping[str, Any]) -> None:
         who = f" by {one['source']}" if one["source"] else ""
         out.print(
             Text(f"\n{one['kind'].replace('_', ' ')}", style="bold")
-            + Text(f"{who}, {one['at'][:16]}: {one['evidence'] or 'no text kept'}")
+            + Text(f"{who}, {local_minute(one['at'])}: {one['evidence'] or 'no text kept'}")
         )
-        out.print(Text(f"  received {one['received_at'][:19]}, applied "
-                       f"{(one['applied_at'] or 'not yet')[:19]}", style="dim"))  # fmt: skip
+        out.print(Text(f"  received {local_second(one['received_at'])}, applied "
+                       f"{local_second(one['applied_at'], 'not yet')}", style="dim"))  # fmt: skip
         _show_deliveries(one["delivered"])
     for one in found["lists"]:
-        named = Text(f" {one['source']}, {one['since'][:16]}")
+        named = Text(f" {one['source']}, {local_minute(one['since'])}")
         out.print(Text("\non an imported list", style="bold") + named)
         _show_deliveries(one["delivered"])
     if not found["reports"] and not found["lists"]:
         info("no reports about this number")
     standing = [
         f"{one['reason'].replace('_', ' ')} ({' and '.join(one['channels'])}), "
-        f"since {one['since'][:10]}"
+        f"since {local_day(one['since'])}"
         for one in found["suppressions"]
         if one["active"]
     ]
@@ -136,7 +137,7 @@ def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:
         if one["state"] == "done" and not one["records"]:
             line = "no record has the number"
         elif one["state"] == "done":
-            line = f"confirmed {one['confirmed_at'][:19]} after {one['seconds']:,.1f} s, "
+            line = f"confirmed {local_second(one['confirmed_at'])} after {one['seconds']:,.1f} s, "
             line += f"{one['records']} record{'' if one['records'] == 1 else 's'}"
         else:
             line = f"waiting: {one['error'] or 'not sent yet'}"

@@ -122,7 +122,7 @@ def show_run(found: Mapping[str, Any]) -> None:
         out.print(Text("\nnot written, by kind", style="bold"))
         for kind, number in sorted(found["failures_by_kind"].items(), key=lambda e: -e[1]):
             out.print(f"  {number:,} {kind}: {REMEDIES.get(kind, '')}")
-        made = table("record", "kind", "CRM error")
+        made = table("record", "kind", "=CRM error")
         shown = found["failures"][:MAX_LISTED]
         rows(made, [(f"{f['object']} {f['id']}", f["kind"], f["message"]) for f in shown])
         show_table(made)

@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from worker.cli.output.console import out, rows, show_table, table
+from worker.cli.output.times import local_minute
 
 
 def show_spend(found: Mapping[str, Any]) -> None:
@@ -30,20 +31,22 @@ def show_spend(found: Mapping[str, Any]) -> None:
         out.print("no lookups so far")
     if found["caps"]:
         out.print(Text("\nbudget", style="bold"))
-        made = table("", ">used", ">of")
+        made = table("", ">used", ">limit")
         for cap in found["caps"]:
             if cap["cap"] is not None:
-                made.add_row(cap["name"], f"{cap['used']:,.2f}", f"{cap['cap']:,.2f} {currency}")
+                made.add_row(
+                    cap["name"], f"{cap['used']:,.2f} {currency}", f"{cap['cap']:,.2f} {currency}"
+                )
             if cap["cap_lookups"] is not None:
-                made.add_row(cap["name"], f"{cap['used_lookups']:,}",
+                made.add_row(cap["name"], f"{cap['used_lookups']:,} lookups",
                              f"{cap['cap_lookups']:,} lookups")  # fmt: skip
         show_table(made)
     if found["providers"]:
         out.print(Text("\nproviders", style="bold"))
-        made = table("", "", "", ">credit")
+        made = table("provider", "state", "=why", ">credit")
         for one in found["providers"]:
             healthy = one["breaker"] == "closed"
-            until = f" until {one['again_at'][11:16]} UTC" if one["again_at"] else ""
+            until = f" until {local_minute(one['again_at'])}" if one["again_at"] else ""
             made.add_row(
                 one["name"],
                 Text("active", style="green") if healthy else Text("paused", style="red"),

@@ -89,6 +89,7 @@ def _environment(home: Path, **more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(Path.cwd()), "HYGIENE_HOME": str(home), **more}
 
 
+@pytest.mark.slow
 class TestColours:
     def _on_terminal(self, home: Path, **more: str) -> str:
         shown = OnTerminal(("sync",), _environment(home, **more))  # no CRM: an error in red
@@ -121,6 +122,7 @@ class TestColours:
         assert "checking settings" in shown.text
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_terminal_fit_it(tmp_path: Path) -> None:
     shown = OnTerminal(("settings",), _environment(tmp_path, TERM="dumb", COLUMNS="80"))
     assert shown.end() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field
 
@@ -26,6 +27,10 @@ class ObjectMap(Section):
     contact_value: str = ""  # a number: what the contact is worth
     consent_date: str = ""  # a date: last contact or consent, when the number was surely theirs
     created: str = ""  # when the record was made
+
+
+# What a reason can be written in: `worker.decisions.wording`.
+ReasonLanguage = Literal["en", "es", "fr", "de", "pt", "it", "pl", "ru", "uk"]
 
 
 class FieldNames(Section):
@@ -52,6 +57,7 @@ class FieldNames(Section):
 class ConnectorSettings(Section):
     enabled: bool = True
     default_country: str = ""
+    reason_language: ReasonLanguage = "en"  # of the sentence that says what is wrong
     api_reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
     objects: dict[str, ObjectMap]
     fields: FieldNames
@@ -152,6 +158,7 @@ class CsvSettings(Section):
     encoding: str = ""
     delimiter: str = ""
     default_country: str = ""
+    reason_language: ReasonLanguage = "en"
     id_column: str = ""
     phone_columns: tuple[str, ...] = ()
     country_column: str = ""

@@ -15,6 +15,7 @@ from worker.cli.base import Group, json_option, stoppable
 from worker.cli.common import connector_argument, open_context, read_settings
 from worker.cli.output import console
 from worker.cli.output.setup import show_steps
+from worker.cli.reasons import crm_reasons
 
 if TYPE_CHECKING:
     from connectors.records import SchemaProblem, Visibility
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 @click.group(cls=Group, examples=["hygiene crm check hubspot"])
 def crm() -> None:
     """Create and check our fields in a CRM."""
+
+
+crm.add_command(crm_reasons)
 
 
 @crm.command("setup", examples=["hygiene crm setup hubspot"])

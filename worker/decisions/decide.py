@@ -10,9 +10,10 @@ reads the field may dial it; among the rest the best number stands for the field
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import NamedTuple, cast, get_args
 
 from worker.decisions import resolve
+from worker.decisions.former_wording import former_sentence
 from worker.decisions.model import (
     ContactFacts,
     Decision,
@@ -20,10 +21,12 @@ from worker.decisions.model import (
     FieldFacts,
     NumberKnowledge,
     ProviderAnswer,
+    Reason,
     Status,
     is_stopped,
 )
-from worker.decisions.reasons import sentence
+from worker.decisions.reasons import reason_of
+from worker.decisions.wording import render, sentence_in_any_language
 from worker.phones import LineType, Number
 
 # What kind of line most likely reaches a person; "unknown" is a line whose plan cannot tell.
@@ -45,6 +48,7 @@ def decide(contact: ContactFacts) -> Decision:
     numbers = [known for facts in contact.fields for known in facts.numbers]
     # One flag a channel: a person clears each for itself.
     flagged = contact.suppressed.union(*(known.suppressed for known in numbers))
+    said = _reason(contact, decided, bool(flagged))
     return Decision(
         fields=decided,
         wrong_number=any(known.wrong for known in numbers),
@@ -54,23 +58,58 @@ def decide(contact: ContactFacts) -> Decision:
         best_phone=_best_phone(
             decided, {known.number.e164 for known in numbers if known.confirmed}
         ),
-        reason=_reason(contact, decided),
+        reason=said.text,
+        why=said.why,
+        same_reason=said.is_held_otherwise,
         waiting=any(known.pending_reason for known in numbers),
         proposed_phone=contact.proposed_phone,
     )
 
 
-def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> str | None:
-    """Where nothing new is known, since it could not be checked again, nothing new is said."""
+class _Said(NamedTuple):
+    """The sentence for a person, and what it says.
+
+    `is_held_otherwise`: the CRM holds it in another wording or language.
+    """
+
+    text: str | None
+    why: Reason | None
+    is_held_otherwise: bool = False
+
+
+def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...], refuses_some: bool) -> _Said:
+    """Where nothing new is known, since it could not be checked again, nothing new is said.
+
+    `refuses_some`: some channel is closed; then nobody is advised to call or to write.
+    """
     kept = any(field.unchanged for field in decided)
     same = all(
         field.status == facts.current_status
         for field, facts in zip(decided, contact.fields, strict=True)
     )
     if kept and same and contact.current_reason:
-        return contact.current_reason
-    alone = f"This person {contact.suppressed_reason}." if contact.suppressed else None
-    return sentence(decided) or alone
+        return _Said(contact.current_reason, contact.current_why)
+    person = contact.suppressed_reason if contact.suppressed else ""
+    why = reason_of(decided, person, advise=not refuses_some)
+    if why is None:
+        return _Said(None, None)
+    text, held = render(why, contact.language), contact.current_reason
+    return _Said(text, why, bool(held) and held != text and _says(contact, why, decided))
+
+
+def _says(contact: ContactFacts, why: Reason, decided: tuple[FieldDecision, ...]) -> bool:
+    """Whether the CRM's sentence says this, in whatever wording or language.
+
+    We know it of a sentence that we wrote last, by what we stored with it. Where that is lost, or
+    was never stored, the sentence itself may tell. What a person has written says something else.
+    """
+    held = contact.current_reason or ""
+    if contact.current_why is not None:
+        return contact.current_why == why
+    former = former_sentence(decided)
+    if former is None and contact.suppressed:
+        former = f"This person {contact.suppressed_reason}."
+    return held == former or sentence_in_any_language(held, why)
 
 
 def _decide_in_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:

@@ -54,15 +54,18 @@ def changes(
 ) -> dict[str, Value]:
     """The differences between what is held and what was decided; {} when there is nothing to do.
 
-    `more`: other values that are to be written. The run and the time of the check go along with
+    `extra`: other values that are to be written. The run and the time of the check go along with
     another change, or alone when they are older than the policy says (promise 2: no pointless
-    write).
+    write). A new wording of the reason only goes along.
     """
     differing: dict[str, Value] = {
         key: value
         for key, value in target_values(decision, writable).items()
         # CRMs hold nothing, an empty text or false where we mean the same.
-        if key in writable and (current.get(key) or None) != (value or None)
+        if key in writable
+        and (current.get(key) or None) != (value or None)
+        # Another wording alone is no difference (promise 2).
+        and not (key == "reason" and decision.same_reason)
     }
     differing.update(extra)
     if policy.normalize:
@@ -73,6 +76,8 @@ def changes(
             differing["checked_at"] = policy.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if "run" in writable:
             differing["run"] = policy.run
+        if decision.same_reason and "reason" in writable:
+            differing["reason"] = decision.reason
     return differing
 
 

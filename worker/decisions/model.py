@@ -19,6 +19,8 @@ Channel = Literal["call", "text", "any"]
 CALL_AND_TEXT: frozenset[Channel] = frozenset({"call", "text"})
 ALL_CHANNELS: frozenset[Channel] = CALL_AND_TEXT | {"any"}
 Value = str | bool | None
+# Of the sentence for a person that stands in the CRM.
+Language = Literal["en", "es", "fr", "de", "pt", "it", "pl", "ru", "uk"]
 
 
 def blocked(suppressed: frozenset[Channel]) -> frozenset[Channel]:
@@ -78,14 +80,43 @@ class FieldFacts(Struct, frozen=True):
     unread: bool = False
 
 
+class Phrase(Struct, frozen=True, array_like=True):
+    """Something that is said of a number, free of any language: a key of the catalogue
+    (`worker.decisions.wording`), and its parameters by name, of which some are phrases in turn."""
+
+    key: str
+    args: tuple[tuple[str, str | Phrase], ...] = ()
+
+
+class Part(Struct, frozen=True, array_like=True):
+    """What is said of one phone field. `field` "": of the person. `phrase` None: its status says it
+    all. `advise`: it may be said what to do; not where that would ask somebody to make contact with
+    a person who said no to some channel."""
+
+    field: str
+    status: Status
+    phrase: Phrase | None = None
+    advise: bool = True
+
+
+# Why a contact's fields say what they say, for a person; a sentence in no language yet.
+Reason = tuple[Part, ...]
+
+
 class ContactFacts(Struct, frozen=True):
-    """`current_reason`: the sentence that the CRM holds now. `proposed_phone`: a verified
-    number that the person gave instead of one of these.
-    `suppressed`: channels by which this person is not
-    to be contacted, whatever numbers there are."""
+    """All that a contact's decision is made from.
+
+    `current_reason`: the sentence that the CRM holds now. `current_why`: what that sentence says,
+    None where that is not known: we did not write it, or a person has changed it.
+    `language`: of the sentence to write. `proposed_phone`: a verified number that the person gave
+    instead of one of these. `suppressed`: channels by which this person is not to be contacted,
+    whatever numbers there are.
+    """
 
     fields: tuple[FieldFacts, ...]
     current_reason: str | None = None
+    current_why: Reason | None = None
+    language: Language = "en"
     proposed_phone: str | None = None
     suppressed: frozenset[Channel] = frozenset()
     suppressed_reason: str = ""
@@ -94,6 +125,8 @@ class ContactFacts(Struct, frozen=True):
 class FieldDecision(Struct, frozen=True):
     """`status` None = the field is empty. `e164`, `line_type`: of the number that stands for it.
 
+    `reason`: an English phrase for programs, which goes on from "this field ..."; what a person
+    reads in the CRM is made of it by `worker.decisions.reasons` and `worker.decisions.wording`.
     `unchanged`: it could not be checked again, and is what it was.
     """
 
@@ -106,7 +139,9 @@ class FieldDecision(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """`waiting`: a step that is wanted has not answered about some number of the contact.
+    """`reason`: the sentence for a person. `why`: what it says, None where that is not known.
+    `same_reason`: the CRM holds another sentence that says the same.
+    `waiting`: a step that is wanted has not answered about some number of the contact.
     `skipped`: a quiet first sync leaves the record alone (`worker.decisions.quiet`)."""
 
     fields: tuple[FieldDecision, ...]
@@ -119,6 +154,8 @@ class Decision(Struct, frozen=True):
     waiting: bool = False
     proposed_phone: str | None = None
     skipped: bool = False
+    why: Reason | None = None
+    same_reason: bool = False
 
 
 @dataclass(frozen=True, slots=True)

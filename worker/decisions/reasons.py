@@ -1,14 +1,21 @@
-"""The sentence that a salesperson reads beside the flags."""
+"""Why a contact's fields say what they say, free of any language.
+
+A reason is kept as keys with parameters. `worker.decisions.wording` makes a sentence of it, in one
+place, for the language that a connector is set to. So a new wording or another language changes
+nothing that was decided.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
-from worker.decisions.model import FieldDecision
+import msgspec
 
-MAX_LENGTH = 255  # what the CRM field holds
+from worker.decisions.model import FieldDecision, Part, Reason
+from worker.decisions.phrases import parse
 
 
 @lru_cache(maxsize=256)
@@ -24,47 +31,65 @@ def label(field: str) -> str:
     return text[:1].upper() + text[1:].lower()
 
 
-def sentence(fields: Iterable[FieldDecision]) -> str | None:
-    """What is wrong, field by field; a plain word when all is well; None when nothing is there."""
+def reason_of(
+    fields: Iterable[FieldDecision], person: str = "", advise: bool = True
+) -> Reason | None:
+    """Return what is wrong, field by field; where all is well, the remarks, or that they are valid.
+
+    `person`: what is said of the person, for a contact without any number. `advise`: nobody has
+    said no to any channel. None: nothing is there.
+    """
     present = [field for field in fields if field.status is not None]
-    if not present:
+    chosen = (
+        [field for field in present if field.status != "valid"]
+        or [field for field in present if field.reason]
+        or present
+    )
+    if not chosen:
+        return (Part("", "do_not_contact", parse(person)),) if person else None
+    return tuple(
+        [
+            Part(
+                field.name,
+                field.status or "valid",
+                parse(field.reason) if field.reason else None,
+                advise or field.status == "do_not_contact",
+            )
+            for field in chosen
+        ]
+    )
+
+
+def encode(reason: Reason | None) -> str:
+    """Return a reason as a text to store; "" for none."""
+    return msgspec.json.encode(reason).decode() if reason else ""
+
+
+def decode(text: str) -> Reason | None:
+    """Read what `encode` made; None where it is empty, or by a release that writes it otherwise."""
+    try:
+        return _decoder.decode(text) or None
+    except msgspec.DecodeError:
         return None
-    troubled = [field for field in present if field.status != "valid"]
-    remarks = [f"{label(field.name)} {field.reason}" for field in present if field.reason]
-    if not troubled and remarks:
-        return _truncated("; ".join(remarks) + ".")
-    if not troubled:
-        names = _joined([label(field.name) for field in present])
-        return f"{names} {'is a valid number' if len(present) == 1 else 'are valid numbers'}."
-    return _truncated("; ".join(_phrases(troubled)) + ".")
 
 
-def _phrases(fields: list[FieldDecision]) -> Iterator[str]:
-    """A phrase a field; what was said of one already is not said again."""
-    said: set[str] = set()
-    for field in fields:
-        reason = field.reason or _default_phrase(field)
-        name = label(field.name) if not said else label(field.name).lower()
-        yield f"{name} likewise" if reason in said else f"{name} {reason}"
-        said.add(reason)
+def tie(sentence: str | None, reason: Reason | None) -> str:
+    """Return a reason to store with the sentence that was made of it; "" where it is not known."""
+    return f"{_hash(sentence)}{encode(reason)}" if sentence and reason else ""
 
 
-def _truncated(text: str) -> str:
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1].rstrip() + "…"
+def untie(sentence: str | None, stored: str) -> Reason | None:
+    """Return what a sentence says, by what `tie` stored with it; None if it is another sentence.
+
+    So a sentence that a person has changed, or another release has written, is not taken for ours.
+    """
+    known = bool(sentence) and stored.startswith(_hash(sentence))
+    return decode(stored[_HASH:]) if known else None
 
 
-def _default_phrase(field: FieldDecision) -> str:
-    return {
-        "invalid": "is not a valid number",
-        "unreachable": "cannot be reached",
-        "wrong_number": "reaches somebody else",
-        "do_not_contact": "must not be called or texted",
-        "unverified": "could not be checked yet",
-    }[field.status or "unverified"]
+def _hash(sentence: str | None) -> str:
+    return hashlib.blake2b((sentence or "").encode(), digest_size=_HASH // 2).hexdigest()
 
 
-def _joined(names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    lowered = [names[0], *(name.lower() for name in names[1:])]
-    return f"{', '.join(lowered[:-1])} and {lowered[-1]}"
+_HASH = 16  # characters of the sentence's hash, in front of the reason
+_decoder = msgspec.json.Decoder(tuple[Part, ...])

@@ -198,6 +198,8 @@ contacts = sa.Table(
     # {flag: value}, as we last saw or wrote them.
     sa.Column("known", sa.JSON, key="last_seen_flags", nullable=False),
     sa.Column("reason", sa.String(255)),
+    # What that sentence says, free of any language (worker.decisions.reasons.tie).
+    sa.Column("why", sa.Text, nullable=False, server_default=""),
     sa.Column("source", sa.String(255), nullable=False, default=""),
     sa.Column("campaign", sa.String(255), nullable=False, default=""),
     sa.Column("country", sa.String(2), nullable=False, default=""),

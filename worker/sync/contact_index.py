@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
 from connectors.records import Contact, Value
-from worker.decisions import Decision
+from worker.decisions import Decision, reasons
 from worker.feedback import crm_flags
 from worker.phones import ParsedField
 from worker.store import Store
@@ -42,6 +42,7 @@ class IndexedContact:
     fresh_until: datetime | None = None
     proposed: str = ""  # the last number that we proposed
     readings: str = ""  # how its phone fields were read (`worker.sync.reading_state`)
+    why: str = ""  # what its reason says (`worker.decisions.reasons.tie`)
 
 
 class IndexEntry(Struct, frozen=True):
@@ -66,14 +67,22 @@ def load(
     found = {}
     c = contacts.c
     query = sa.select(
-        c.record_id, c.fingerprint, c.last_seen_flags, c.content_hash, c.fresh_until, c.readings
+        c.record_id,
+        c.fingerprint,
+        c.last_seen_flags,
+        c.content_hash,
+        c.fresh_until,
+        c.readings,
+        c.why,
     ).where(*_among(contacts, connector, object_name, ids))
     with store.read() as connection:
-        for record_id, fingerprint, flags, content_hash, until, stored in connection.execute(query):
+        for record_id, fingerprint, flags, content_hash, until, stored, why in connection.execute(
+            query
+        ):
             proposed = flags.pop(_PROPOSED, "")
             readings = reading_state.untie(fingerprint, stored)
             found[record_id] = IndexedContact(
-                fingerprint, flags, content_hash, until, proposed, readings
+                fingerprint, flags, content_hash, until, proposed, readings, why
             )
     return found
 
@@ -112,7 +121,8 @@ def record(
             and record_id not in others
         )
         if before is not None and says_the_same and not entry.written:
-            if (before.content_hash, before.fresh_until) != (entry.content_hash, entry.fresh_until):
+            stored = before.content_hash, before.fresh_until, before.why
+            if stored != (entry.content_hash, entry.fresh_until, _why(entry)):
                 refreshed.append({"b_id": record_id, **_freshness(entry, fingerprint)})
             continue
         key = {"connector": connector, "object": object_name, "record_id": record_id}
@@ -174,7 +184,12 @@ def _freshness(entry: IndexEntry, fingerprint: str) -> dict[str, Any]:
         "content_hash": entry.content_hash,
         "fresh_until": entry.fresh_until,
         "answers": dict(entry.answers),
+        "why": _why(entry),
     }
+
+
+def _why(entry: IndexEntry) -> str:
+    return reasons.tie(entry.decision.reason, entry.decision.why)
 
 
 def _number_rows(key: Mapping[str, str], entry: IndexEntry) -> list[dict[str, Any]]:
@@ -272,6 +287,7 @@ def remember_flags(
         "fresh_until": None,
         "answers": {},
         "readings": "",
+        "why": "",
         "checked_at": _NEVER,
     }
     insert(connection, contacts, [row])

@@ -43,7 +43,9 @@ class TestWhoDecides:
     def test_who_looked_deepest(self) -> None:
         decision = decided(PLAN, TWILIO, DEAD)
         assert decision.fields[0].status == "unreachable"
-        assert decision.reason == "Phone is not in service (Twilio Lookup)."
+        assert decision.reason == (
+            "Phone: not in service (Twilio Lookup). Try another number or email."
+        )
 
     def test_the_check_level_counts_more_than_the_order(self) -> None:
         assert resolve.winning((DEAD, NUMVERIFY)) is DEAD
@@ -70,18 +72,21 @@ class TestTheReason:
     def test_names_who_decided_and_who_says_otherwise(self) -> None:
         bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
         assert decided(PLAN, TWILIO, bad).reason == (
-            "Phone is not a number that exists (NumVerify; Twilio Lookup says valid)."
+            "Phone: this number does not exist (NumVerify; Twilio Lookup says valid). "
+            "Ask the contact for the right number."
         )
         assert decided(PLAN, bad, TWILIO).reason == (
-            "Phone counts as valid by Twilio Lookup, though NumVerify says invalid."
+            "Phone: valid according to Twilio Lookup, but NumVerify says invalid."
         )
 
     def test_that_the_plan_has_such_numbers_contradicts_nobody(self) -> None:
         bad = replace(NUMVERIFY, verdict="invalid", detail="is not a number that exists")
-        assert decided(PLAN, bad).reason == "Phone is not a number that exists (NumVerify)."
+        assert decided(PLAN, bad).reason == (
+            "Phone: this number does not exist (NumVerify). Ask the contact for the right number."
+        )
 
     def test_is_plain_where_all_agree(self) -> None:
-        assert decided(PLAN, TWILIO).reason == "Phone is a valid number."
+        assert decided(PLAN, TWILIO).reason == "Phone: valid number."
 
 
 class TestAStepThatGaveNoAnswer:
@@ -90,11 +95,11 @@ class TestAStepThatGaveNoAnswer:
     def test_leaves_a_new_number_unverified_with_that_reason(self) -> None:
         decision = decided(PLAN, missing=self.WHY)
         assert decision.fields[0].status == "unverified"
-        assert decision.reason == f"Phone could not be checked yet: {self.WHY}."
+        assert decision.reason == (f"Phone: not checked yet: {self.WHY}. We will check it again.")
         assert decision.best_phone is None
 
     def test_changes_nothing_of_what_was_known(self) -> None:
-        held = "Phone is a valid number."
+        held = "Phone: valid number."
         decision = decided(
             PLAN, missing=self.WHY, held="valid", e164=NUMBER.e164, line_type="mobile", reason=held
         )

@@ -62,10 +62,10 @@ class TestWhatTheCrmIsTold:
     @pytest.mark.parametrize(
         ("line", "status", "line_type", "reason"),
         [
-            ({"kind": "landline"}, "valid", "landline", "is a valid number"),
-            ({"kind": "voip"}, "valid", "voip", "is a valid number"),
+            ({"kind": "landline"}, "valid", "landline", "valid number"),
+            ({"kind": "voip"}, "valid", "voip", "valid number"),
             ({"in_plan": False, "problem": "INVALID_BUT_POSSIBLE"}, "invalid", None,
-             r"is in no range .* \(Twilio Lookup\)"),
+             r"in a range .* not assigned \(Twilio Lookup\)"),
         ],
     )  # fmt: skip
     def test_what_twilio_found(
@@ -92,7 +92,9 @@ class TestWhatTheCrmIsTold:
         sandbox.network.set(NEW_YORK, kind="landline")
         sync(paid_context(toml), "hubspot")
         assert crm.get(contact_ids[0], "status/phone") == "unreachable"
-        assert crm.get(contact_ids[0], "reason") == "Phone is not in service (Twilio Lookup)."
+        assert crm.get(contact_ids[0], "reason") == (
+            "Phone: not in service (Twilio Lookup). Try another number or email."
+        )
         assert crm.get(contact_ids[2], "status/phone") == "valid", (
             "a landline is not asked that deep"
         )
@@ -115,7 +117,7 @@ class TestWhatTheCrmIsTold:
         assert sync(ctx, "hubspot")["lookups"]["rnd"]["asked"] == 3
         assert crm.get(contact_ids[0], "status/phone") == "wrong_number"
         assert crm.get(contact_ids[0], "wrong_number") is True
-        assert "given to somebody else after 10 Jan 2024" in crm.get(contact_ids[0], "reason")
+        assert "given to someone else after 10 January 2024" in crm.get(contact_ids[0], "reason")
         assert crm.get(contact_ids[1], "status/phone") == "valid"
         assert crm.get(contact_ids[2], "status/phone") == "valid"
         # A person's word beats it (promise 9): they cleared the flag, and it stays cleared.
@@ -191,8 +193,10 @@ class TestWhenItCannotBeAsked:
         account = sync(ctx, "hubspot")
         assert account["state"] == "done"
         assert account["fields"] == {"valid": 2, "unverified": 1}
-        (reason,) = {crm.get(one, "reason") for one in contact_ids} - {"Phone is a valid number."}
-        assert reason == "Phone could not be checked yet: today's budget is used up."
+        (reason,) = {crm.get(one, "reason") for one in contact_ids} - {"Phone: valid number."}
+        assert reason == (
+            "Phone: not checked yet: today's budget is used up. We will check it again."
+        )
 
     def test_a_wrong_key_is_said_once_and_the_chain_goes_on(
         self, paid_context: Any, crm: Crm, contact_ids: list[str], sync: Sync, sandbox: Sandbox

@@ -25,8 +25,10 @@ from worker.decisions import (
     changes,
     decide,
     is_left_untouched,
+    reasons,
     resolve,
 )
+from worker.decisions.model import Language
 from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.report_log import ReportSet
 from worker.phones import Number, ParsedField
@@ -75,8 +77,8 @@ def evaluate_all(page: VerifiedPage) -> list[Evaluation]:
             {record_id for record_id, _ in prepared.changed_readings.new_readings},
         )
     return [
-        evaluator.evaluate(prepared_contact, known.get(prepared_contact.contact.id))
-        for prepared_contact in prepared.contacts
+        evaluator.evaluate(prepared, known.get(prepared.contact.id))
+        for prepared in prepared.contacts
     ]
 
 
@@ -91,7 +93,7 @@ def decide_by_reports(
     """Decide contacts as if no provider had been asked: by the reports alone."""
     no_answers = Verified({}, {}, Lookups())
     evaluator = Evaluator(ctx, run, connector, no_answers, reports, ctx.now(), remembered)
-    return [evaluator.decide(prepared_contact)[0] for prepared_contact in prepared]
+    return [evaluator.decide(prepared)[0] for prepared in prepared]
 
 
 class Evaluator:
@@ -125,6 +127,7 @@ class Evaluator:
             now=as_of,
             run=run.id,
         )
+        self._language: Language = ctx.settings.section(run.connector).reason_language
         self._replaces_numbers = ctx.settings.feedback.corrections == "replace"
         self._read_contact = reader(ctx, run.connector, remembered=remembered)
         labels = {provider.name: provider.label for provider in ctx.providers.providers}
@@ -137,28 +140,23 @@ class Evaluator:
             for number, answers in verified.answers.items()
         }  # fmt: skip
 
-    def evaluate(self, prepared_contact: Prepared, before: IndexedContact | None) -> Evaluation:
+    def evaluate(self, prepared: Prepared, before: IndexedContact | None) -> Evaluation:
         """Decide a contact, and compare that with what the CRM holds."""
-        corrections = self._corrections(prepared_contact) if self._reports.reports else {}
-        writable = self._connector.writable(prepared_contact.contact.object)
-        replaced = (
-            self._replacements(prepared_contact, corrections, writable) if corrections else {}
-        )
+        corrections = self._corrections(prepared) if self._reports.reports else {}
+        writable = self._connector.writable(prepared.contact.object)
+        replaced = self._replacements(prepared, corrections, writable) if corrections else {}
         if replaced:
-            prepared_contact = self._with_phones(prepared_contact, replaced)
+            prepared = self._with_phones(prepared, replaced)
             corrections = {}
         decision, fields = self.decide(
-            prepared_contact, self._proposal(prepared_contact, corrections, before)
+            prepared, self._proposal(prepared, corrections, before), before
         )
-        if decision.waiting and self._waits_for_nobody(prepared_contact):
+        if decision.waiting and self._waits_for_nobody(prepared):
             decision = replace(decision, waiting=False)
-        contact = prepared_contact.contact
-        more = {**replaced, **self._confirm_link(prepared_contact, decision, writable)}
-        if (
-            "isolated" in writable
-            and bool(contact.current.get("isolated")) != prepared_contact.isolated
-        ):
-            more["isolated"] = prepared_contact.isolated
+        contact = prepared.contact
+        more = {**replaced, **self._confirm_link(prepared, decision, writable)}
+        if "isolated" in writable and bool(contact.current.get("isolated")) != prepared.isolated:
+            more["isolated"] = prepared.isolated
         differing = changes(
             decision, fields, contact.phones, contact.current, writable, self._policy, more
         )
@@ -169,47 +167,55 @@ class Evaluator:
         ):
             decision = replace(decision, skipped=True)
             differing = {} if self.quiet else differing
+        if decision.same_reason and "reason" not in differing:  # it stays as it is worded there
+            decision = replace(decision, reason=_text(contact.current.get("reason")))
         return Evaluation(decision, differing)
 
     def decide(
-        self, prepared_contact: Prepared, proposed: str | None = None
+        self, prepared: Prepared, proposed: str | None = None, before: IndexedContact | None = None
     ) -> tuple[Decision, tuple[FieldFacts, ...]]:
         """Return what is decided of a contact, and the facts of its fields that it rests on."""
         stops = NO_STOPS
-        if prepared_contact.identity.key in self._reports.numbers_by_contact:
-            stops = self._reports.evaluate_contact(prepared_contact.identity, self._rules)
+        if prepared.identity.key in self._reports.numbers_by_contact:
+            stops = self._reports.evaluate_contact(prepared.identity, self._rules)
         fields = tuple(
-            self._field_facts(prepared_contact, name, reading, stops)
-            for name, reading in prepared_contact.readings.items()
+            self._field_facts(prepared, name, reading, stops)
+            for name, reading in prepared.readings.items()
         )
-        reason = _text(prepared_contact.contact.current.get("reason"))
-        facts = ContactFacts(fields, reason, proposed, stops.suppressed, stops.suppressed_reason)
+        reason = _text(prepared.contact.current.get("reason"))
+        facts = ContactFacts(
+            fields,
+            reason,
+            reasons.untie(reason, before.why) if before is not None else None,
+            self._language,
+            proposed,
+            stops.suppressed,
+            stops.suppressed_reason,
+        )
         return decide(facts), fields
 
-    def _waits_for_nobody(self, prepared_contact: Prepared) -> bool:
+    def _waits_for_nobody(self, prepared: Prepared) -> bool:
         """Whether all that is missing is what nobody is to pay for."""
-        reasons = {
-            self._verified.unanswered.get(number, UNPAID) for number in prepared_contact.numbers
-        }
+        reasons = {self._verified.unanswered.get(number, UNPAID) for number in prepared.numbers}
         return reasons == {UNPAID}
 
     # -- corrections -----------------------------------------------------------------------
 
-    def _corrections(self, prepared_contact: Prepared) -> dict[str, str]:
+    def _corrections(self, prepared: Prepared) -> dict[str, str]:
         """Map numbers of a contact that their owner replaced to the new ones that are valid."""
         found = {}
-        for number in prepared_contact.numbers:
+        for number in prepared.numbers:
             if not self._reports.about(number):
                 continue
-            new = self._consent(prepared_contact, number).corrected_to
-            if new and new not in prepared_contact.numbers:
+            new = self._consent(prepared, number).corrected_to
+            if new and new not in prepared.numbers:
                 best = resolve.winning(self._answers.get(new, ()))
                 if best is not None and best.verdict == "valid":
                     found[number] = new
         return found
 
     def _replacements(
-        self, prepared_contact: Prepared, corrections: Mapping[str, str], writable: Collection[str]
+        self, prepared: Prepared, corrections: Mapping[str, str], writable: Collection[str]
     ) -> dict[str, Value]:
         """Return new values of phone fields that hold nothing but a number that was corrected.
 
@@ -218,26 +224,23 @@ class Evaluator:
         if not self._replaces_numbers:
             return {}
         replaced: dict[str, Value] = {}
-        for name, reading in prepared_contact.readings.items():
+        for name, reading in prepared.readings.items():
             only = reading.numbers[0] if len(reading.numbers) == 1 else None
             new = corrections.get(only.e164) if only and not only.extension else None
-            if new and f"phone/{name}" in writable and name in prepared_contact.contact.phones:
+            if new and f"phone/{name}" in writable and name in prepared.contact.phones:
                 replaced[f"phone/{name}"] = new
         return replaced
 
-    def _with_phones(self, prepared_contact: Prepared, replaced: Mapping[str, Value]) -> Prepared:
+    def _with_phones(self, prepared: Prepared, replaced: Mapping[str, Value]) -> Prepared:
         phones = {
             name: str(replaced.get(f"phone/{name}", text))
-            for name, text in prepared_contact.contact.phones.items()
+            for name, text in prepared.contact.phones.items()
         }
-        contact = replace(prepared_contact.contact, phones=phones)
-        return replace(self._read_contact(contact), isolated=prepared_contact.isolated)
+        contact = replace(prepared.contact, phones=phones)
+        return replace(self._read_contact(contact), isolated=prepared.isolated)
 
     def _proposal(
-        self,
-        prepared_contact: Prepared,
-        corrections: Mapping[str, str],
-        before: IndexedContact | None,
+        self, prepared: Prepared, corrections: Mapping[str, str], before: IndexedContact | None
     ) -> str | None:
         """Return the number to propose beside the fields.
 
@@ -247,25 +250,23 @@ class Evaluator:
         proposed = next(iter(corrections.values()), None)
         if not proposed or not before or before.proposed != proposed:
             return proposed
-        return (
-            proposed if prepared_contact.contact.current.get("proposed_phone") == proposed else None
-        )
+        return proposed if prepared.contact.current.get("proposed_phone") == proposed else None
 
     def _confirm_link(
-        self, prepared_contact: Prepared, decision: Decision, writable: Collection[str]
+        self, prepared: Prepared, decision: Decision, writable: Collection[str]
     ) -> dict[str, Value]:
         """Return the link to the recipient's page, where the CRM has a field for it and must change
         it."""
         public_url = self._ctx.settings.public_url
         if "confirm_link" not in writable or not public_url:
             return {}
-        current = _text(prepared_contact.contact.current.get("confirm_link")) or ""
-        number = decision.best_phone or next(iter(prepared_contact.numbers), None)
+        current = _text(prepared.contact.current.get("confirm_link")) or ""
+        number = decision.best_phone or next(iter(prepared.numbers), None)
         if number is None:
             return {"confirm_link": None} if current else {}
         keys, now = self._ctx.keys, self._policy.now
         lifetime = self._ctx.settings.feedback.link_lifetime
-        contact = prepared_contact.identity.key
+        contact = prepared.identity.key
         if confirm_links.is_usable(keys, current, contact, number, now, lifetime):
             return {}
         token = confirm_links.create_token(keys, contact, number, now, lifetime)
@@ -273,37 +274,37 @@ class Evaluator:
 
     # -- facts -----------------------------------------------------------------------------
 
-    def _consent(self, prepared_contact: Prepared, number: str) -> ConsentState:
-        return self._reports.evaluate(number, prepared_contact.identity, self._rules)
+    def _consent(self, prepared: Prepared, number: str) -> ConsentState:
+        return self._reports.evaluate(number, prepared.identity, self._rules)
 
     def _field_facts(
-        self, prepared_contact: Prepared, name: str, reading: ParsedField, stops: ConsentState
+        self, prepared: Prepared, name: str, reading: ParsedField, stops: ConsentState
     ) -> FieldFacts:
-        held = prepared_contact.contact.current
+        held = prepared.contact.current
         return FieldFacts(
             name,
             reading,
-            tuple(self._knowledge(prepared_contact, number, stops) for number in reading.numbers),
+            tuple(self._knowledge(prepared, number, stops) for number in reading.numbers),
             _text(held.get(f"status/{name}")),
             _text(held.get(f"e164/{name}")),
             _text(held.get(f"line_type/{name}")),
-            name in prepared_contact.unread,
+            name in prepared.unread,
         )
 
     def _knowledge(
-        self, prepared_contact: Prepared, number: Number, stops: ConsentState
+        self, prepared: Prepared, number: Number, stops: ConsentState
     ) -> NumberKnowledge:
         e164 = number.e164
         answers = self._answers.get(e164, ())
         missing = self._verified.unanswered.get(e164, "")
         if (
-            not prepared_contact.contact.consent_date
+            not prepared.contact.consent_date
             and not stops.suppressed
             and not self._reports.about(e164)
         ):
             return NumberKnowledge(number, answers, missing)  # nearly all: no report is about them
-        consent = self._consent(prepared_contact, e164)
-        since = last_confirmed_date(self._ctx, prepared_contact, self._reports, e164)
+        consent = self._consent(prepared, e164)
+        since = last_confirmed_date(self._ctx, prepared, self._reports, e164)
         verifications = self._verified.answers.get(e164, ())
         return NumberKnowledge(
             number,

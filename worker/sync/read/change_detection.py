@@ -48,8 +48,9 @@ _DECIDING_CODE = (
     "feedback/consent_state.py",
     "feedback/crm_flags.py",
 )
-# Settings of a connector that say how it is called, and not what is decided.
-CONNECTION_SETTINGS = {"api_reserve", "bulk_from", "search_lag"}
+# The wording of reasons (`decisions/wording/`) is not among them: it decides nothing.
+# Settings of a connector that say how it is called, or how it is worded, and not what is decided.
+CONNECTION_SETTINGS = {"api_reserve", "bulk_from", "search_lag", "reason_language"}
 
 
 # What our index holds of a contact as it was last decided: its content hash, its statuses ({phone

@@ -6,6 +6,7 @@ Read in this order:
     test_stored_pages.py   a page survives its way through the database
     test_late_writes.py    what a write that got no answer may still do
     test_evaluator.py      what an answer means for a contact
+    test_reasons.py        a new wording or language of reasons, and its command
     test_changed_readings.py  fields that are read as other numbers than before
     test_merges.py         merged records lose no opt-out
     test_merges_attack.py  merges in odd orders, with crashes and odd answers

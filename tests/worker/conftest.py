@@ -14,6 +14,7 @@ Read in this order:
     queue/         Celery, beat and messages
     store/         the database and local files
     lists/         lists on disk
+    queries/       what pages, commands and the API read
     ops/           doctor, export, retention
     cli/           the command line
     web/           API, webhooks and pages

@@ -86,9 +86,13 @@ def _budget(ctx: Context) -> Iterator[Alert]:
         report = spend_report.report(connection, ctx.providers, ctx.settings.verification, now, 1)
     for cap in report["caps"]:
         period = f"{now:%Y-%m-%d}" if "today" in cap["name"] else f"{now:%Y-%m}"
-        for used, most in ((cap["used"], cap["cap"]), (cap["used_lookups"], cap["cap_lookups"])):
+        for used, most, unit in (
+            (cap["used"], cap["cap"], report["currency"]),
+            (cap["used_lookups"], cap["cap_lookups"], "lookups"),
+        ):
             if most and used >= share * most:
-                text = f"{cap['name']} is used to {used / most:.0%} ({used:,} of {most:,})"
+                amounts = f"{used:,} of {most:,} {unit}"
+                text = f"{cap['name']} is used to {used / most:.0%} ({amounts})"
                 yield Alert(f"budget:{cap['name']}:{period}", "budget", text, "/spend")
 
 

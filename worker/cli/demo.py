@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from rich.progress import TaskID
@@ -36,6 +36,9 @@ from worker.cli.output import console
 from worker.cli.output.runs import show_result
 from worker.cli.terminal import is_terminal, print_login_link
 from worker.context import Context
+from worker.decisions import reasons
+from worker.decisions.model import Status
+from worker.decisions.wording import render
 from worker.feedback.models import contact_key
 from worker.store import embedded_redis
 from worker.store.engine import ensure_schema, upgrade
@@ -43,6 +46,7 @@ from worker.store.private_files import UMASK, make_home
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers
 from worker.suppression import confirm_links
+from worker.sync import contact_index
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.follow import follow
 from worker.sync.runs.scope import Scope
@@ -235,7 +239,7 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
         results = _sync(ctx, settings, watch)
         for result in results:
             out.print()
-            show_result(result)
+            show_result(result, settings.verification.budget.currency)
             _show_sources(result)
         _show_examples(ctx, results)
         out.print()
@@ -290,8 +294,8 @@ def _share(counts: Mapping[str, int]) -> float:
 
 
 def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
-    """Show one record for each kind of result, before and after, with the reason."""
-    made = console.table("typed", "status", "~reason written to the CRM")
+    """Show some phone fields for each kind of result, before and after, with the field's reason."""
+    made = console.table("typed", "status", "~reason")
     seen: Counter[str] = Counter()
     shown: set[str] = set()
     for result in results:
@@ -302,17 +306,28 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
                 field = key.removeprefix("status/")
                 if key != field and isinstance(status, str) and seen[status] < _EXAMPLES:
                     seen[status] += 1
-                    picked.append((write.object, write.record_id, field, status, write.after))
+                    picked.append((write.object, write.record_id, field, status))
         held = {
             contact.id: contact
             for name in connector.objects
             for contact in connector.fetch(name, [p[1] for p in picked if p[0] == name])
         }
-        for _object, record_id, field, status, after in picked:
-            typed = held[record_id].phones[field] if record_id in held else ""
-            if typed and typed not in shown:
-                shown.add(typed)
-                made.add_row(repr(typed)[1:-1], console.styled(status), after.get("reason") or "")
+        said = {
+            object_name: contact_index.load(
+                ctx.store, result["connector"], object_name, [p[1] for p in picked]
+            )
+            for object_name in connector.objects
+        }
+        language = ctx.settings.section(result["connector"]).reason_language
+        for object_name, record_id, field, status in picked:
+            contact, indexed = held.get(record_id), said[object_name].get(record_id)
+            typed = contact.phones[field] if contact is not None else ""
+            if contact is None or indexed is None or not typed or typed in shown:
+                continue
+            shown.add(typed)
+            why = reasons.untie(str(contact.current.get("reason") or ""), indexed.why)
+            sentence = render(reasons.of_field(why, field, cast(Status, status)), language)
+            made.add_row(repr(typed)[1:-1], console.styled(status), sentence)
     console.out.print(Text("\nSome of them", style="bold"))
     console.show_table(made)
 

@@ -62,7 +62,7 @@ def execute_runs(
     results = [reporting.result(ctx, run_id) for run_id in begun]
     if any(has_failures(result) for result in results):
         code = max(code, 1)
-    _show_results(results, as_json, many)
+    _show_results(results, ctx.settings.verification.budget.currency, as_json, many)
     _note_earlier_holds(ctx, names, begun)
     sys.exit(code)
 
@@ -109,14 +109,16 @@ def _drive_here(ctx: Context, run_id: str, show: Callable[[str], None]) -> None:
         sys.exit(1)
 
 
-def _show_results(results: Sequence[dict[str, Any]], as_json: bool, many: bool) -> None:
+def _show_results(
+    results: Sequence[dict[str, Any]], currency: str, as_json: bool, many: bool
+) -> None:
     if as_json:
         for held in (one for result in results for one in _held_removals(result)):
             console.error(held["reason"])
         console.print_json(results if many else results[0] if results else {})
         return
     for result in results:
-        show_result(result)
+        show_result(result, currency)
         if has_failures(result):
             console.info(f"  to see what failed and why: hygiene runs show {result['run']}")
 

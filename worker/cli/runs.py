@@ -77,10 +77,11 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
 
     with open_context(read_only=True) as ctx:
         found = reporting.run_report(ctx, runs.load(ctx, run).id, most)
+        currency = ctx.settings.verification.budget.currency
     if as_json:
         console.print_json(found)
     else:
-        show_run(found)
+        show_run(found, currency)
     sys.exit(1 if has_failures(found) and found["state"] != "running" else 0)
 
 

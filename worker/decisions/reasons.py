@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
-from worker.decisions.model import FieldDecision, Part, Reason
+from worker.decisions.model import FieldDecision, Part, Reason, Status
 from worker.decisions.phrases import parse
 
 
@@ -58,6 +58,13 @@ def reason_of(
             for field in chosen
         ]
     )
+
+
+def of_field(reason: Reason | None, field: str, status: Status) -> Reason:
+    """Return what a contact's reason says of one phone field; a good one among others that are not
+    is not named there."""
+    parts = tuple(part for part in reason or () if part.field == field)
+    return parts or (Part(field, status),)
 
 
 def encode(reason: Reason | None) -> str:

@@ -10,10 +10,16 @@ import sqlalchemy as sa
 
 from config.errors import HygieneError
 from worker.context import Context
+from worker.feedback.models import FeedbackKind, SuppressionReason
+from worker.queries import number_head
 from worker.queries.number import LIMIT, number_details
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, failures, writes
-from worker.suppression import evidence
+from worker.suppression import evidence, suppressions
+
+# Kinds of events that stop contact; the last is a list's.
+_STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE, "do_not_contact")
+_TRIES = 3  # to gather head and story while reports come in
 
 
 class NoSuchRecordError(HygieneError):
@@ -22,10 +28,36 @@ class NoSuchRecordError(HygieneError):
 
 
 def number_timeline(ctx: Context, number: str) -> dict[str, Any]:
-    """All that is known of a number, with `timeline`: the newest first."""
+    """Return all that is known of a number, with `head` and `timeline`, its newest event first.
+
+    The head is what holds now (`worker.queries.number_head`), the timeline how it came to that.
+
+    Both are of the same reports: where one comes in while they are gathered, they are gathered
+    once more.
+    """
+    for _ in range(_TRIES):
+        with ctx.store.read() as connection:
+            reports = number_head.load_reports(ctx, connection, number)
+        found = _story(ctx, number, number_head.counted_since(reports, number))
+        found["head"] = number_head.head_of(ctx, number, reports)
+        with ctx.store.read() as connection:
+            if number_head.load_reports(ctx, connection, number).row_ids == reports.row_ids:
+                break
+    return found
+
+
+def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
+    """`since`: from when each report counts, in their order."""
     found = number_details(ctx, number)
     told = evidence.number_evidence(ctx, number)
-    events = [*_verified(found), *_paid(found), *_reported(told), *_written(found["writes"])]
+    told["suppressions"] = _all_suppressions(ctx, number)
+    told["lists"] += [
+        {**one, "delivered": []}
+        for one in told["suppressions"]
+        if one["reason"] == SuppressionReason.LIST
+        and one["id"] not in {listed["id"] for listed in told["lists"]}
+    ]
+    events = [*_verified(found), *_paid(found), *_reported(told, since), *_written(found["writes"])]
     for one in told["suppressions"]:
         if one["lifted_at"]:
             events.append(
@@ -181,14 +213,29 @@ def _paid(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _reported(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _all_suppressions(ctx: Context, number: str) -> list[dict[str, Any]]:
+    """Return every entry: one in force is not to be missed because many before it were lifted."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while part := suppressions.list_suppressions(ctx, number, active=None, after=after):
+        found += [one.as_json() for one in part]
+        after = part[-1].id
+    return found
+
+
+def _reported(told: Mapping[str, Any], since: Sequence[str]) -> list[dict[str, Any]]:
+    """Return reports, each at the time from which it counts: what was said of a merged record, or
+    of another reading of a field, counts from when we learned that it is about this number."""
     events = []
-    for one in told["reports"]:
+    same = len(since) == len(told["reports"])  # otherwise one came in just now
+    for place, one in enumerate(told["reports"]):
+        at = since[place] if same else one["at"]
         channels = " and ".join(one["channels"]) if one["channels"] else ""
         title = (
             f"{_humanize(one['kind'])}{f' ({channels})' if channels else ''}, from {one['source']}"
         )
-        events.append(_event(one["at"], one["kind"], title, one["evidence"]))
+        said = "" if at == one["at"] else f" (said {one['at'][:10]})"
+        events.append(_event(at, one["kind"], title, f"{one['evidence']}{said}"))
         for done in one["delivered"]:
             if done["state"] == "done" and done["records"]:
                 count = done["records"]
@@ -216,4 +263,7 @@ def _written(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _in_order(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted((one for one in events if one["at"]), key=lambda one: one["at"], reverse=True)
+    """The newest first. Of two at one moment the later one in `events` is the newer, and what stops
+    contact is the newest, since that is what counts (`consent_state.sort_key`)."""
+    placed = [(one["at"], one["kind"] in _STOPS, n) for n, one in enumerate(events) if one["at"]]
+    return [events[n] for _at, _stops, n in sorted(placed, reverse=True)]

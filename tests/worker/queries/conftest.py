@@ -1,7 +1,8 @@
-"""Specification of `worker.queries`.
+"""Specification of `worker.queries`: what pages, commands and the API read.
 
 Read in this order:
 
+    test_number_head.py     what holds for a number now, and the story of how it came to that
     test_digest.py          each figure of the weekly digest, against data that the test made
     test_digest_message.py  what the digest says, and how it looks in a mail reader
 """

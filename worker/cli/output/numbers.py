@@ -54,7 +54,7 @@ def _show_answers(found: Mapping[str, Any]) -> None:
     _section(
         "verifications",
         ("provider", "asked for", "verdict", "line type", "~carrier", "~answer", "?at",
-         "valid until", f">{found['currency']}"),
+         "valid until", f">cost, {found['currency']}"),
         [
             (v["provider"], v["depth"].replace("_", " "), styled(v["verdict"]), v["line_type"],
              v["carrier"], _answer_details(v), local_minute(v["at"]),
@@ -66,7 +66,7 @@ def _show_answers(found: Mapping[str, Any]) -> None:
     if found["lookups"]:
         _section(
             "paid lookups",
-            ("provider", "package", "state", "verdict", "?run", "at", f">{found['currency']}"),
+            ("provider", "package", "state", "verdict", "?run", "at", f">cost, {found['currency']}"),
             [
                 (one["provider"], one["package"], one["state"], styled(one["verdict"] or None),
                  one["run"], local_minute(one["at"]), f"{one['cost']:.4f}".rstrip("0").rstrip("."))

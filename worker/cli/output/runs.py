@@ -13,8 +13,8 @@ from worker.queries.failure_help import REMEDIES
 MAX_LISTED = 20  # lines of a kind before "... and n more"
 
 
-def show_result(result: Mapping[str, Any]) -> None:
-    """Show a run's outcome in a few lines."""
+def show_result(result: Mapping[str, Any], currency: str) -> None:
+    """Show a run's outcome in a few lines. `currency`: of what lookups cost."""
     dry = " (dry run: nothing was written)" if result["dry_run"] else ""
     out.print(
         Text.assemble(
@@ -33,7 +33,7 @@ def show_result(result: Mapping[str, Any]) -> None:
     _show_readings(result)
     calls = result["api_calls"]
     out.print(f"  API calls: {calls['read']} read, {calls['write']} write, {calls['other']} other")
-    _show_lookups(result)
+    _show_lookups(result, currency)
     for note in result["notes"]:
         out.print(Text(f"  note: {note}", style="yellow"))
     if result["error"]:
@@ -93,11 +93,11 @@ def _show_readings(result: Mapping[str, Any]) -> None:
     out.print(line)
 
 
-def _show_lookups(result: Mapping[str, Any]) -> None:
+def _show_lookups(result: Mapping[str, Any], currency: str) -> None:
     """Show each provider's lookups, and what those of a dry run would cost."""
     for name, lookup in result["lookups"].items():
         if lookup["asked"] or lookup["reused"] or lookup["failed"]:
-            cost = f", cost {lookup['cost']:,.2f}" if lookup["cost"] else ""
+            cost = f", cost {lookup['cost']:,.2f} {currency}" if lookup["cost"] else ""
             failed = f", {lookup['failed']} without an answer" if lookup["failed"] else ""
             out.print(
                 f"  {name}: {lookup['asked']:,} asked, "
@@ -115,9 +115,9 @@ def _show_lookups(result: Mapping[str, Any]) -> None:
             )
 
 
-def show_run(found: Mapping[str, Any]) -> None:
+def show_run(found: Mapping[str, Any], currency: str) -> None:
     """Show a run with its failures and some of its writes (`runs show`)."""
-    show_result(found)
+    show_result(found, currency)
     if found["failures"]:
         out.print(Text("\nnot written, by kind", style="bold"))
         for kind, number in sorted(found["failures_by_kind"].items(), key=lambda e: -e[1]):

@@ -15,7 +15,8 @@ def show_spend(found: Mapping[str, Any]) -> None:
     """Show money and lookups by day and provider, the caps, and the state of the providers."""
     currency, total = found["currency"], found["total"]
     if found["days"]:
-        made = table("day", "provider", ">lookups", ">lost", f">{currency}", ">reserved")
+        made = table("day", "provider", ">lookups", ">lost", f">{currency}",
+                     f">reserved, {currency}")  # fmt: skip
         rows(
             made,
             [

@@ -308,7 +308,7 @@ class Evaluator:
         verifications = self._verified.answers.get(e164, ())
         return NumberKnowledge(
             number,
-            (*answers, *_delivery_failures(consent, verifications)),
+            (*answers, *delivery_failures(consent, verifications)),
             missing,
             consent.wrong or reassignment_reason(verifications, since),
             consent.suppressed | stops.suppressed,
@@ -317,7 +317,7 @@ class Evaluator:
         )
 
 
-def _delivery_failures(
+def delivery_failures(
     consent: ConsentState, verifications: Sequence[Verification]
 ) -> tuple[ProviderAnswer, ...]:
     """Return messages that did not arrive, unless a live check of the number came later."""

@@ -62,7 +62,7 @@ def _reading(ctx: Context) -> APIRouter:
             request, "run.html", me, here="runs", run=shown, opened=run.opened_at, scope=run.scope,
             by=run.opened_by, purpose=run.purpose, links=_links(ctx, shown),
             progress=_progress(run, shown), may_undo=may_undo(run, shown),
-            held=load_holds(ctx, run.id),
+            held=load_holds(ctx, run.id), currency=ctx.settings.verification.budget.currency,
         )  # fmt: skip
 
     @routes.get("/{run_id}/progress")

@@ -289,6 +289,10 @@ _FROM = _compiled(
     [
         ("on_merged_record", r"(?P<source>.+), on a record that lives on in this one"),
         (
+            "of_merged_record",
+            r"(?P<source>.+) \(on record (?P<record>.+), which lives on in this one\)",
+        ),
+        (
             "of_earlier_reading",
             rf"(?P<source>.+) \(said of (?P<number>\S+), which (?P<field>.+) was read as until "
             rf"(?P<date>{_DATE})\)",

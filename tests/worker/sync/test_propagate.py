@@ -130,7 +130,7 @@ class TestAReport:
             record_id = contact_ids[crm.name]
             assert crm.get(record_id, crm.status) == "do_not_contact"
             assert crm.get(record_id, "do_not_contact") is True
-            assert "replied STOP" in crm.get(record_id, "reason")
+            assert "replied “STOP”" in crm.get(record_id, "reason")
             assert crm.calls == 2, dict(crm.service.counters)
         assert delivery_states(ctx) == {"salesforce": "done", "hubspot": "done"}
 

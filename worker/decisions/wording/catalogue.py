@@ -121,6 +121,7 @@ class Wording:
     flag_do_not_text: str
     on_list: str  # {text}
     on_merged_record: str  # {source}
+    of_merged_record: str  # {source} {record}
     of_earlier_reading: str  # {source} {number} {field} {date}
     of_erased_reading: str  # {source} {field} {date}
     message_failed: str  # {failure} {code}

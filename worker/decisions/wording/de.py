@@ -91,6 +91,7 @@ GERMAN = Wording(
     flag_do_not_text="keine SMS senden",
     on_list="auf der Liste {text}",
     on_merged_record="{source}, bei einem Datensatz, der mit diesem zusammengeführt wurde",
+    of_merged_record="{source}, beim Datensatz {record}, der mit diesem zusammengeführt wurde",
     of_earlier_reading="{source}; zu {number}, wie {field} bis {date} gelesen wurde",
     of_erased_reading="{source}; zu einer gelöschten Nummer, wie {field} bis {date} gelesen wurde",
     message_failed="Nachricht nicht zugestellt: {failure}{code}",
@@ -144,7 +145,8 @@ GERMAN = Wording(
     why_day_budget_of="das heutige Budget für {provider} ist aufgebraucht",
     why_month_budget_of="das Monatsbudget für {provider} ist aufgebraucht",
     why_run_budget_of="das Budget dieses Laufs für {provider} ist aufgebraucht",
-    why_not_paid="das Feld wird nun anders gelesen, und dafür wird keine neue Abfrage bezahlt",
+    why_not_paid="das Feld wird nun anders gelesen, und dafür wird keine neue Abfrage bezahlt "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} hat nicht rechtzeitig geantwortet",
     why_unreadable="{provider} hat eine unlesbare Antwort geschickt",
     why_slow_down="{provider} bittet um weniger Anfragen{code}",

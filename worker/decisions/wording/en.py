@@ -91,6 +91,7 @@ ENGLISH = Wording(
     flag_do_not_text="do not text",
     on_list="on the list {text}",
     on_merged_record="{source}, on a record merged into this one",
+    of_merged_record="{source}, on record {record}, which was merged into this one",
     of_earlier_reading="{source}; about {number}, as {field} was read until {date}",
     of_erased_reading="{source}; about an erased number, as {field} was read until {date}",
     message_failed="message failed: {failure}{code}",
@@ -144,7 +145,8 @@ ENGLISH = Wording(
     why_day_budget_of="today's budget for {provider} is used up",
     why_month_budget_of="this month's budget for {provider} is used up",
     why_run_budget_of="this run's budget for {provider} is used up",
-    why_not_paid="the field is read differently now, and no new lookup is paid for that",
+    why_not_paid="the field is read differently now, and no new lookup is paid for that "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} did not answer in time",
     why_unreadable="{provider} sent an answer that cannot be read",
     why_slow_down="{provider} asks us to slow down{code}",

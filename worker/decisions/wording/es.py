@@ -95,6 +95,7 @@ SPANISH = Wording(
     flag_do_not_text="no enviar SMS",
     on_list="en la lista {text}",
     on_merged_record="{source}, en un registro combinado con este",
+    of_merged_record="{source}, en el registro {record}, combinado con este",
     of_earlier_reading="{source}; sobre {number}, que se leyó en {field} hasta el {date}",
     of_erased_reading="{source}; sobre un número borrado que se leyó en {field} hasta el {date}",
     message_failed="mensaje no entregado: {failure}{code}",
@@ -148,7 +149,8 @@ SPANISH = Wording(
     why_day_budget_of="el presupuesto de hoy para {provider} está agotado",
     why_month_budget_of="el presupuesto de este mes para {provider} está agotado",
     why_run_budget_of="el presupuesto de esta ejecución para {provider} está agotado",
-    why_not_paid="el campo se lee ahora de otra manera y no se paga otra consulta por ello",
+    why_not_paid="el campo se lee ahora de otra manera y no se paga otra consulta por ello "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} no respondió a tiempo",
     why_unreadable="{provider} envió una respuesta ilegible",
     why_slow_down="{provider} pide menos consultas{code}",

@@ -96,6 +96,7 @@ FRENCH = Wording(
     flag_do_not_text="ne pas envoyer de SMS",
     on_list="sur la liste {text}",
     on_merged_record="{source}, sur une fiche fusionnée avec celle-ci",
+    of_merged_record="{source}, sur la fiche {record}, fusionnée avec celle-ci",
     of_earlier_reading="{source}, à propos du {number} lu dans {field} jusqu'au {date}",
     of_erased_reading="{source}, à propos d'un numéro effacé lu dans {field} jusqu'au {date}",
     message_failed="message non remis\u00a0: {failure}{code}",
@@ -149,7 +150,8 @@ FRENCH = Wording(
     why_day_budget_of="le budget du jour pour {provider} est épuisé",
     why_month_budget_of="le budget du mois pour {provider} est épuisé",
     why_run_budget_of="le budget de ce passage pour {provider} est épuisé",
-    why_not_paid="le champ est lu autrement, et aucune nouvelle vérification n'est payée pour cela",
+    why_not_paid="le champ est lu autrement, et aucune nouvelle vérification n'est payée pour cela "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} n'a pas répondu à temps",
     why_unreadable="{provider} a envoyé une réponse illisible",
     why_slow_down="{provider} nous demande de ralentir{code}",

@@ -95,6 +95,7 @@ ITALIAN = Wording(
     flag_do_not_text="non inviare SMS",
     on_list="nell'elenco {text}",
     on_merged_record="{source}, su un record unito a questo",
+    of_merged_record="{source}, sul record {record}, unito a questo",
     of_earlier_reading="{source}; riguarda {number}, letto in {field} fino al {date}",
     of_erased_reading="{source}; riguarda un numero cancellato, letto in {field} fino al {date}",
     message_failed="messaggio non consegnato: {failure}{code}",
@@ -149,7 +150,7 @@ ITALIAN = Wording(
     why_month_budget_of="il budget di questo mese per {provider} è esaurito",
     why_run_budget_of="il budget di questa esecuzione per {provider} è esaurito",
     why_not_paid="il campo ora viene letto in modo diverso, e per questo non si paga una nuova "
-    "verifica",
+    "verifica (verification.pay_for_changed_readings)",
     why_no_answer="{provider} non ha risposto in tempo",
     why_unreadable="{provider} ha inviato una risposta illeggibile",
     why_slow_down="{provider} chiede di rallentare{code}",

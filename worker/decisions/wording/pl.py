@@ -96,6 +96,7 @@ POLISH = Wording(
     flag_do_not_text="nie wysyłać SMS-ów",
     on_list="na liście {text}",
     on_merged_record="{source}, w rekordzie scalonym z tym",
+    of_merged_record="{source}, w rekordzie {record}, scalonym z tym",
     of_earlier_reading="{source}; dotyczy {number}, tak odczytano {field} do {date}",
     of_erased_reading="{source}; dotyczy usuniętego numeru, tak odczytano {field} do {date}",
     message_failed="wiadomość niedostarczona: {failure}{code}",
@@ -149,7 +150,8 @@ POLISH = Wording(
     why_day_budget_of="dzisiejszy budżet na {provider} jest wyczerpany",
     why_month_budget_of="miesięczny budżet na {provider} jest wyczerpany",
     why_run_budget_of="budżet tego przebiegu na {provider} jest wyczerpany",
-    why_not_paid="pole jest teraz odczytywane inaczej, a za to nie płacimy za nowe zapytanie",
+    why_not_paid="pole jest teraz odczytywane inaczej, a za to nie płacimy za nowe zapytanie "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="brak odpowiedzi na czas ({provider})",
     why_unreadable="nieczytelna odpowiedź ({provider})",
     why_slow_down="{provider} prosi o rzadsze zapytania{code}",

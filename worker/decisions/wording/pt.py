@@ -95,6 +95,7 @@ PORTUGUESE = Wording(
     flag_do_not_text="não enviar SMS",
     on_list="na lista {text}",
     on_merged_record="{source}, num registo unido a este",
+    of_merged_record="{source}, no registo {record}, unido a este",
     of_earlier_reading="{source}; sobre {number}, lido em {field} até {date}",
     of_erased_reading="{source}; sobre um número apagado, lido em {field} até {date}",
     message_failed="mensagem não entregue: {failure}{code}",
@@ -148,7 +149,8 @@ PORTUGUESE = Wording(
     why_day_budget_of="o orçamento de hoje para {provider} está esgotado",
     why_month_budget_of="o orçamento deste mês para {provider} está esgotado",
     why_run_budget_of="o orçamento desta execução para {provider} está esgotado",
-    why_not_paid="o campo é agora lido de outra forma, e não se paga uma nova consulta por isso",
+    why_not_paid="o campo é agora lido de outra forma, e não se paga uma nova consulta por isso "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} não respondeu a tempo",
     why_unreadable="{provider} enviou uma resposta ilegível",
     why_slow_down="{provider} pede menos consultas{code}",

@@ -96,6 +96,7 @@ RUSSIAN = Wording(
     flag_do_not_text="не отправлять SMS",
     on_list="в списке {text}",
     on_merged_record="{source}, в записи, объединённой с этой",
+    of_merged_record="{source}, в записи {record}, объединённой с этой",
     of_earlier_reading="{source}; о номере {number} (поле «{field}», до {date})",
     of_erased_reading="{source}; об удалённом номере (поле «{field}», до {date})",
     message_failed="сообщение не доставлено: {failure}{code}",
@@ -149,7 +150,8 @@ RUSSIAN = Wording(
     why_day_budget_of="бюджет на сегодня для {provider} исчерпан",
     why_month_budget_of="бюджет на этот месяц для {provider} исчерпан",
     why_run_budget_of="бюджет этого запуска для {provider} исчерпан",
-    why_not_paid="поле теперь читается иначе, и новый запрос за это не оплачивается",
+    why_not_paid="поле теперь читается иначе, и новый запрос за это не оплачивается "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} не отвечает вовремя",
     why_unreadable="{provider} присылает нечитаемый ответ",
     why_slow_down="{provider} просит обращаться реже{code}",

@@ -96,6 +96,7 @@ UKRAINIAN = Wording(
     flag_do_not_text="не надсилати SMS",
     on_list="у списку {text}",
     on_merged_record="{source}, у записі, об'єднаному з цим",
+    of_merged_record="{source}, у записі {record}, об'єднаному з цим",
     of_earlier_reading="{source}; про номер {number} (поле «{field}», до {date})",
     of_erased_reading="{source}; про видалений номер (поле «{field}», до {date})",
     message_failed="повідомлення не доставлено: {failure}{code}",
@@ -149,7 +150,8 @@ UKRAINIAN = Wording(
     why_day_budget_of="бюджет на сьогодні для {provider} вичерпано",
     why_month_budget_of="бюджет на цей місяць для {provider} вичерпано",
     why_run_budget_of="бюджет цього запуску для {provider} вичерпано",
-    why_not_paid="поле тепер читається інакше, і новий запит за це не оплачується",
+    why_not_paid="поле тепер читається інакше, і новий запит за це не оплачується "
+    "(verification.pay_for_changed_readings)",
     why_no_answer="{provider} не відповідає вчасно",
     why_unreadable="{provider} надсилає нечитабельну відповідь",
     why_slow_down="{provider} просить звертатися рідше{code}",

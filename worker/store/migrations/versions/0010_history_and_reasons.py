@@ -1,4 +1,4 @@
-"""how the largest segments did, week by week"""
+"""how the largest segments did week by week, and what a reason says, free of any language"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column('contacts', sa.Column('why', sa.Text(), nullable=False, server_default=''))
     op.create_table(
         'segment_history',
         sa.Column('by', sa.String(length=10), nullable=False),
@@ -27,4 +28,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column('contacts', 'why')
     op.drop_table('segment_history')

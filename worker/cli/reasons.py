@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.sync.pages.reword import Rewording
 
 
-@click.command("reasons", cls=Command)
+@click.command("reasons", cls=Command, examples=["hygiene crm reasons hubspot --dry-run"])
 @connector_argument()
 @click.option("--dry-run", is_flag=True, help="Write nothing; say how many would be rewritten.")
 @json_option

@@ -66,7 +66,8 @@ def _show_answers(found: Mapping[str, Any]) -> None:
     if found["lookups"]:
         _section(
             "paid lookups",
-            ("provider", "package", "state", "verdict", "?run", "at", f">cost, {found['currency']}"),
+            ("provider", "package", "state", "verdict", "?run", "at",
+             f">cost, {found['currency']}"),
             [
                 (one["provider"], one["package"], one["state"], styled(one["verdict"] or None),
                  one["run"], local_minute(one["at"]), f"{one['cost']:.4f}".rstrip("0").rstrip("."))

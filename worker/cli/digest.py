@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=["hygiene digest", "hygiene digest --week 2026-W47 --json"])
 @click.option(
     "--week",
     "text",

@@ -29,7 +29,6 @@ def set_aside(client: Any, queue: str, message: str | bytes, why: str) -> None:
         "at": datetime.now(UTC).isoformat(timespec="seconds"), "queue": queue, "why": why,
         "size": len(message), "message": text[:_LONGEST],
     }  # fmt: skip
-    log.error("a message in the queue %s was set aside: %s; see hygiene doctor", queue, why)
     try:
         with client.pipeline() as pipe:
             pipe.lpush(SET_ASIDE, json.dumps(entry))
@@ -37,7 +36,8 @@ def set_aside(client: Any, queue: str, message: str | bytes, why: str) -> None:
             pipe.expire(SET_ASIDE, KEPT_FOR)
             pipe.execute()
     except redis.RedisError as error:
-        log.warning("the message could not be kept: %s", type(error).__name__)
+        log.warning("a message could not be kept: %s", type(error).__name__)
+    log.error("a message in the queue %s was set aside: %s; see hygiene doctor", queue, why)
 
 
 def count(client: redis.Redis) -> int:

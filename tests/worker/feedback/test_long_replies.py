@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from time import process_time
 
 import pytest
 import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.replies import reader
+from worker.feedback.replies import reader, typos
 from worker.feedback.replies.reader import LANGUAGES, read_reply
 from worker.feedback.replies.text import MAX_PARTS, MAX_READ, normalize, readable
 from worker.store.tables import feedback, reviews
@@ -97,6 +98,36 @@ class TestTheWork:
             for match in endless.finditer(getattr(language, kind).pattern)
         ]
         assert found == []
+
+
+# Each was slow once: many words that a rule knows, or nearly, in many parts and many languages.
+_SLOW = {
+    "clauses of all languages": "dont txt me, numero errado, не туда, nie ten nmer, zly, ",
+    "lines": "leave me alone\nfalsche numer\nвы ошблись\nje ne veux plus\n",
+    "long words that are none": "abcdefghijklmnopqrst? ",
+    "stop signs": "🛑",
+    "short words": "ab, c, no, de, ",
+}
+
+
+class TestTheTime:
+    @pytest.mark.parametrize("unit", _SLOW.values(), ids=_SLOW)
+    def test_grows_with_the_length_and_no_faster(self, unit: str) -> None:
+        """Four times the text takes four times as long; twice that is left to the machine."""
+        short, long = ((unit * MAX_READ)[:size] for size in (MAX_READ // 4, MAX_READ))
+        assert _seconds(long) < 2 * 4 * _seconds(short)
+
+
+def _seconds(text: str) -> float:
+    """The least time that a text takes to read, its words unknown."""
+    read_reply(text)  # compiles the patterns
+    times = []
+    for _ in range(7):
+        typos._corrected.cache_clear()
+        begun = process_time()
+        read_reply(text)
+        times.append(process_time() - begun)
+    return min(times)
 
 
 class TestWhatIsBeyondWhatIsRead:

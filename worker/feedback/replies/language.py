@@ -47,7 +47,10 @@ class Language:
 
     def expand(self, folded: str) -> str:
         """A folded text with its abbreviations written out."""
-        return " ".join(self.abbreviations.get(word, word) for word in folded.split())
+        words = folded.split()
+        if self.abbreviations.keys().isdisjoint(words):
+            return " ".join(words)
+        return " ".join([self.abbreviations.get(word, word) for word in words])
 
     @cached_property
     def exact_opt_out_pattern(self) -> re.Pattern[str]:
@@ -97,6 +100,16 @@ class Language:
     def call_pattern(self) -> re.Pattern[str]:
         return re.compile(rf"\b(?:{_alternatives(self.call_words) or '(?!)'})")
 
+    def may_deny(self, folded_case: str) -> bool:
+        """Whether `denial_pattern` or `no_such_person_pattern` may be found in a text of which
+        this is the `folded_case`. It says so quickly: most texts have none of their words."""
+        return self._lead_pattern.search(folded_case) is not None
+
+    @cached_property
+    def _lead_pattern(self) -> re.Pattern[str]:
+        leads = folded_case(bounded("|".join((*self.denials, *self.no_such_person))))
+        return re.compile(rf"\b(?:{leads or '(?!)'})\s")
+
     @cached_property
     def denial_pattern(self) -> re.Pattern[str]:
         return _before_a_name(self.denials)
@@ -104,6 +117,15 @@ class Language:
     @cached_property
     def no_such_person_pattern(self) -> re.Pattern[str]:
         return _before_a_name(self.no_such_person)
+
+
+def folded_case(text: str) -> str:
+    """A text in small letters, in which whatever differs by case alone is alike.
+
+    >>> folded_case("I'M NOT")
+    "i'm not"
+    """
+    return text.casefold().replace("\u0307", "").replace("ı", "i")  # of "İ"
 
 
 def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
@@ -119,9 +141,9 @@ def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(rf"\b(?:{bounded(normalize_pattern(one))})\b" for one in patterns) or "(?!)"
-    )
+    """Whole words that fit one of the patterns; their order counts where several fit."""
+    found = "|".join(bounded(normalize_pattern(one)) for one in patterns)
+    return re.compile(rf"\b(?:{found})\b" if found else "(?!)")
 
 
 _GROUP = re.compile(r"(\((?:\?(?:[:=!]|<[=!]|i:))?)([^()]*)\)([*+]?)")  # without another in it

@@ -9,7 +9,7 @@ from typing import Literal
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
 from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.doubts import is_doubtful
-from worker.feedback.replies.language import Language
+from worker.feedback.replies.language import Language, folded_case
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
 from worker.feedback.replies.text import (
     MAX_PARTS,
@@ -23,6 +23,8 @@ from worker.feedback.replies.transliteration import to_cyrillic
 from worker.feedback.replies.typos import JOINED_KEYWORDS, correct, is_mistyped_stop
 
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
+_CYRILLIC_LANGUAGES = tuple(one for one in LANGUAGES if one.code in ("ru", "uk"))
+_LATIN_OR_DIGIT = re.compile("[a-z0-9#]")
 Kind = Literal["opt_out", "opt_in", "wrong_number"]
 # Why the rules are not sure: they know single words, or what they know is unclear. With "" the
 # router has no say in a review: a part of the message was not read.
@@ -144,8 +146,7 @@ def read_reply(text: str, model: router.Model | None = None) -> Reply:
     reply, doubt = read_by_rules(text)
     if reply.intents or (reply.needs_review and not doubt):
         return reply
-    text, _ = readable(text)
-    plain = without_emoticons(without_signature(text))
+    plain = without_emoticons(without_signature(readable(text)[0]))
     return _routed(reply, doubt, plain, model or router.load())
 
 
@@ -260,17 +261,24 @@ def _keyword(folded: str) -> Intent | None:
     """What a text means that is a keyword, or one among polite words, in any language."""
     if len(folded) > _MAX_KEYWORD:
         return None
-    for language in LANGUAGES:
+    asked_of: dict[str, str] = {}
+    is_stop: dict[str, bool] = {}
+    # The keywords of the other languages are in Latin letters.
+    possible = LANGUAGES if _LATIN_OR_DIGIT.search(folded) else _CYRILLIC_LANGUAGES
+    for language in possible:
         meant = language.expand(folded)
         core = " ".join(language.politeness_pattern.sub(" ", meant).split())
-        candidates = dict.fromkeys(
-            words for text in (meant, core) if text for words in (text, _once(text))
-        )
-        for words in candidates:
+        for words in dict.fromkeys((meant, _once(meant), core, _once(core))):
+            if not words:
+                continue
+            if words not in is_stop:
+                is_stop[words] = _STOPS.fullmatch(words) is not None
             # STOP is understood everywhere, with politeness in any language.
-            if language.exact_opt_out_pattern.fullmatch(words) or _STOPS.fullmatch(words):
+            if is_stop[words] or language.exact_opt_out_pattern.fullmatch(words):
                 return _intent("opt_out", words, language)
-        asked = " ".join(_PLEASE.sub(" ", meant).split())
+        asked = asked_of.get(meant)
+        if asked is None:
+            asked = asked_of[meant] = " ".join(_PLEASE.sub(" ", meant).split())
         if language.exact_opt_in_pattern.fullmatch(asked):
             return _intent("opt_in", asked, language)
     return None
@@ -302,9 +310,10 @@ def _read_sentence(
     read = _readings(folded, readers)
     # Neighbours share words: what is unclear in one language is not taken for clear in another.
     unclear = any(language.uncertain_pattern.search(meant) for language, meant in read)
+    small = folded_case(sentence)
     for language, meant in read:
         found += _phrases(meant, language, is_question, unclear, rest)
-        if named := _names_another_person(sentence, language):
+        if named := _names_another_person(sentence, small, language):
             found.append(
                 _Match(_intent("wrong_number", named, language), not unclear and not is_question)
             )
@@ -322,9 +331,8 @@ def _readings(folded: str, readers: tuple[Language, ...]) -> list[tuple[Language
             meant = language.expand(words)
             read.setdefault((language.code, meant), (language, meant))
     if cyrillic := to_cyrillic(folded):
-        for language in LANGUAGES:
-            if language.code in ("ru", "uk"):
-                read[(language.code, cyrillic)] = (language, language.expand(cyrillic))
+        for language in _CYRILLIC_LANGUAGES:
+            read[(language.code, cyrillic)] = (language, language.expand(cyrillic))
     return list(read.values())
 
 
@@ -439,8 +447,11 @@ _CONTACT_PERSON = re.compile(
 _BARE_DENIAL = re.compile(r"(?:(?:sorry|nope|no),? (?:but )?)?not ", re.IGNORECASE)
 
 
-def _names_another_person(sentence: str, language: Language) -> str | None:
-    """The words of "this is not Maria", where what follows is a name."""
+def _names_another_person(sentence: str, small: str, language: Language) -> str | None:
+    """The words of "this is not Maria", where what follows is a name. `small`: the sentence in
+    small letters."""
+    if not language.may_deny(small):
+        return None
     for match in language.denial_pattern.finditer(sentence):
         title, name = match.group(1) or "", match.group(2)
         plain = normalize(name)

@@ -77,9 +77,9 @@ def features(folded: str) -> set[int]:
     words = folded.split()
     text = f" {folded} "
     found = {f"w{word}" for word in words}
-    found.update(f"b{one} {two}" for one, two in pairwise(words))
+    found.update([f"b{one} {two}" for one, two in pairwise(words)])
     for size in (3, 4):
-        found.update(text[place : place + size] for place in range(len(text) - size + 1))
+        found.update([text[place : place + size] for place in range(len(text) - size + 1)])
     return {crc32(feature.encode()) % BUCKETS for feature in found}
 
 
@@ -113,7 +113,7 @@ def _values(folded: str, model: Model) -> tuple[int, ...]:
     length = isqrt(len(found) << 16) or 1  # 256 times the square root
     return tuple(
         model.bias[kind]
-        + sum(model.weights[kind * BUCKETS + one] for one in found) * model.unit * 256 // length
+        + sum([model.weights[kind * BUCKETS + one] for one in found]) * model.unit * 256 // length
         for kind in range(len(KINDS))
     )
 

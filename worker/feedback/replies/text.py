@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 MAX_READ = 1600  # characters of an SMS in parts
 MAX_SCANNED = 10 * MAX_READ  # characters that are looked at for what is worth reading
 MAX_PARTS = 100  # sentences, and parts between commas, of a message
+_MAX_SIGNS = 40  # stop signs of a message that are read: each stands for a word
 _RUN = re.compile(r"(\W)\1{3,}")
 _HAS_CONTENT = re.compile(r"[\w🛑]")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss"})
@@ -30,23 +31,31 @@ _ELONGATED = re.compile(r"([^\W\d])\1{2,}")
 def readable(text: str) -> tuple[str, bool]:
     """The beginning of a message that is read, and whether it is all that the message says.
 
-    It has at most `LONGEST` characters, also once they are brought into their plain form, in which
+    It has at most `MAX_READ` characters, also once they are brought into their plain form, in which
     one may be eighteen (U+FDFA). Marks that nobody sees, heaps of accents and long runs of one mark
     do not count: they would push out of it what somebody says.
     """
     head, rest = text[:MAX_SCANNED], text[MAX_SCANNED:]
     whole = not rest or rest.isspace()
     if len(text) > MAX_READ:
-        seen = "".join(
-            c for c in head if not unicodedata.combining(c) and unicodedata.category(c) != "Cf"
-        )
+        seen = _without(_without(head, unicodedata.combining), _is_unseen)
         head = _RUN.sub(r"\1\1\1", seen).strip()
     end = _fitting_length(head)
-    return head[:end], whole and _HAS_CONTENT.search(head, end) is None
+    complete = whole and _HAS_CONTENT.search(head, end) is None
+    return _without_many_signs(head[:end]), complete
+
+
+def _without_many_signs(text: str) -> str:
+    """A text with its first stop signs only: each is read as a word of its own."""
+    before, *parts = text.split("🛑", _MAX_SIGNS)
+    if len(parts) < _MAX_SIGNS:
+        return text
+    parts[-1] = parts[-1].replace("🛑", "")
+    return "🛑".join([before, *parts])
 
 
 def _fitting_length(text: str) -> int:
-    """How many characters of a text have a plain form of at most `LONGEST` characters."""
+    """How many characters of a text have a plain form of at most `MAX_READ` characters."""
     head = text[:MAX_READ]
     if len(unicodedata.normalize("NFKC", head)) <= MAX_READ:
         return len(head)
@@ -60,7 +69,7 @@ def _fitting_length(text: str) -> int:
 
 def normalize(text: str) -> str:
     """Small letters, no accents, no apostrophes, one blank between words."""
-    shown = "".join(c for c in text.replace("🛑", " stop ") if unicodedata.category(c) != "Cf")
+    shown = _without(text.replace("🛑", " stop "), _is_unseen)
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
     plain = _SPELLED_OUT.sub(lambda found: re.sub(r"\W", "", found.group()), plain)
     return " ".join(_ELONGATED.sub(r"\1", word) for word in _MARKS.sub(" ", plain).split())
@@ -98,5 +107,19 @@ def sentences(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _strip_accents(text: str) -> str:
+    if text.isascii():
+        return text
     decomposed = unicodedata.normalize("NFD", text.translate(_LETTERS))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    return _without(decomposed, unicodedata.combining)
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) == "Cf"
+
+
+def _without(text: str, is_left_out: Callable[[str], object]) -> str:
+    """Leave characters out; looks at each different one once."""
+    if text.isascii():  # no marks
+        return text
+    left_out = {ord(one): None for one in set(text) if is_left_out(one)}
+    return text.translate(left_out) if left_out else text

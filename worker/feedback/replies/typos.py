@@ -57,7 +57,7 @@ def split_joined(folded: str) -> str:
     """Put blanks where people left them out: "непишите мне", "dontcall me"."""
     for pattern in (_CYRILLIC_NOT, _POLISH_NOT, _ITALIAN_NOT, _ENGLISH_NOT):
         folded = pattern.sub(lambda match: match.group() + " ", folded)
-    return " ".join(_JOINED.get(word, word) for word in folded.split())
+    return " ".join([_JOINED.get(word, word) for word in folded.split()])
 
 
 def correct(folded: str) -> str:
@@ -68,7 +68,7 @@ def correct(folded: str) -> str:
     >>> correct("a strong member at the shop")
     'a strong member at the shop'
     """
-    return " ".join(_corrected(word) for word in split_joined(folded).split())
+    return " ".join(map(_corrected, split_joined(folded).split()))
 
 
 @lru_cache(maxsize=4096)
@@ -78,15 +78,14 @@ def _corrected(word: str) -> str:
     if any(c.isdigit() for c in word):
         plain = word.translate(_LEET)
         return plain if plain in _KEYS_SET else word
-    best = [key for key in _near(word) if _is_slip(word, key)]
-    return best[0] if best else word
+    slips = [(distance(word, key), key) for key in _near(word) if _is_slip(word, key)]
+    return min(slips)[1] if slips else word
 
 
-def _near(word: str) -> list[str]:
-    found = {
-        key for part in _without_letters(word, _reach(len(word))) for key in _INDEX.get(part, ())
-    }
-    return sorted(found, key=lambda key: (distance(word, key), key))
+def _near(word: str) -> set[str]:
+    """The key words that may be meant, and a few that are too far away."""
+    parts = _without_letters(word, _reach(len(word))) & _INDEX.keys()
+    return {key for part in parts for key in _INDEX[part]}
 
 
 def _reach(length: int) -> int:
@@ -119,11 +118,14 @@ def distance(one: str, other: str) -> int:
 
 
 def _without_letters(word: str, most: int) -> set[str]:
-    """A word, and what is left of it without up to `most` of its letters."""
+    """A word, and what is left of it without up to `most` of its letters, two at the most."""
     found = {word}
-    for count in range(1, most + 1):
-        for places in combinations(range(len(word)), count):
-            found.add("".join(c for place, c in enumerate(word) if place not in places))
+    places = range(len(word))
+    if most:
+        found.update([word[:place] + word[place + 1 :] for place in places])
+    if most > 1:
+        for place, other in combinations(places, 2):
+            found.add(word[:place] + word[place + 1 : other] + word[other + 1 :])
     return found
 
 

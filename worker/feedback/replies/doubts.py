@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from worker.feedback.replies.vocabulary import COMMON_WORDS
+
 _MAIL = re.compile(
     r"\b(?:e ?mail\w*|mails?|maile\w*|maila\w*|correos?|courriels?|posta elettronica"
     r"|электронн\w+|електронн\w+|(?:на|по) (?:почт|пошт)\w+|имеил\w*|емеил\w*|emailow|emailami)\b"
@@ -27,7 +29,25 @@ _PLACE = re.compile(
 _CONTACT = re.compile(
     r"num|nr\b|номер|phone|tel|телеф|cell|mobil|handy|komork|line|linea|person|pessoa|человек|людин"
     r"|osob|name|nom\b|nome|nombre|имен|contact|kontakt|contat|leitung|anschluss|destina|receiver"
+    r"|recipient|empfang|odbiorc|адресат|абонент|получат|отримув|одержув|movil|celular|[kc]lient|gente|mamma|mutter"
 )
+# "You got the size wrong": what somebody got wrong, right after the word that says so. Russian and
+# Ukrainian tell it by the ending.
+_THING = re.compile(
+    r"\b(?:(?:equivoc\w+|confundi\w+|tromp\w+|sbagliat\w|engan\w+|err(?:ou|aram))"
+    r" (?:de|di|d) (?P<of>\w+)"
+    r"|(?:sbagliato|errou|erraram|pomylil\w*)"
+    r" (?:(?:il|lo|la|l|i|le|o|a|os|as|pan|pani|panstwo|sie|wam|ci|chyba) ){0,3}(?P<it>\w+)"
+    r"|(?:ошиб\w+|обозна\w+|перепута\w+|помил\w+|переплута\w+|сплута\w+)"
+    r" (?:(?:видимо|наверное|похоже|кажется|мабуть|певно|схоже|здається) )?"
+    r"(?P<with>\w{2,}(?:ом|ем|єм|ои|еи|ью|ою|ею|єю|ами|ями|има)))\b"
+)
+_ADDRESS = re.compile(r"adres|indirizz|endereco|direccion|адрес")
+_NO_THINGS = frozenset(
+    "потом совсем всем тем этом чем нем мнои тобои вами нами тобою мною зовсім цьому вечером ночью"
+    " снова друзья дружище nuovo ancora signora signore scusi scusa spiacente senhor senhora"
+    " amigo amiga".split()
+).union(*COMMON_WORDS.values())
 _ERRED = re.compile(r"equivoc|tromp|sbagliat|geirrt|engan|pomyl|ошиб|помил|wrong|mistak|errad")
 _SPEAKS_OF_NUMBER = re.compile(r"num|номер|phone|person|pessoa|человек|людин|osob|verwahlt")
 # "I unsubscribed by mistake", "I still want them": the opposite is asked.
@@ -88,5 +108,14 @@ def is_doubtful(
             return True
         if not _ERRED.search(match.group()) or _CONTACT.search(after):
             return False
-        return _PLACE.search(after) is not None
+        return _PLACE.search(after) is not None or _names_a_thing(after)
     return False
+
+
+def _names_a_thing(after: str) -> bool:
+    """Whether what somebody got wrong is named, in a text that speaks of no contact."""
+    found = _THING.search(after)
+    if found is None:
+        return False
+    thing = found["of"] or found["it"] or found["with"]
+    return len(thing) > 2 and thing not in _NO_THINGS and not _ADDRESS.match(thing)

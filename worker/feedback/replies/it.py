@@ -198,7 +198,8 @@ LANGUAGE = Language(
         r"come avete avuto|privacy",
     ),
     question_starts=(
-        "e questo|questo e|e il|e giusto|ho sbagliato|sbaglio|come (?:faccio|posso|mi|si)|posso|"
+        "e questo|questo e|e il(?! numero sbagliat)|e giusto|ho sbagliato|sbaglio|"
+        "come (?:faccio|posso|mi|si)|posso|"
         "devo|sei|siete|lei e|cosa succede|e possibile sapere"
     ),
     request_starts=(

@@ -39,6 +39,9 @@ class ReviewDecision(StrEnum):
     OPT_OUT = "opt_out"
     OPT_IN = "opt_in"
     WRONG_NUMBER = "wrong_number"
+    COMPLAINT = "complaint"
+    CORRECTED = "corrected"  # the number is wrong; the new one is not taken from the text
+    CONFIRMED = "confirmed"
     NOTHING = "nothing"
 
 

@@ -23,7 +23,12 @@ from worker.store.tables import reviews
 
 _REPEATED = 3  # how often a decision counts beside a sentence of the project
 _MAX_DECISIONS = 20_000  # the latest
-_MEANT = {"opt_out": (True, False), "wrong_number": (False, True)}
+_MEANT = {
+    "opt_out": (True, False),
+    "complaint": (True, False),
+    "wrong_number": (False, True),
+    "corrected": (False, True),
+}
 _SHOWN = 20
 
 

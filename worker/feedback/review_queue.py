@@ -133,7 +133,8 @@ def undo_reviews(ctx: Context, review_ids: Sequence[int], by: str) -> list[int]:
     """Put decided replies back into the queue; those that were decided and still have their text.
 
     It makes nobody contactable: an opt-out or a wrong number that was decided stands until an admin
-    lifts it, and a decided opt-in is answered by an opt-out until the reply is decided again.
+    lifts it, a decided opt-in is answered by an opt-out until the reply is decided again, and a
+    decided confirmation of a number that was wrong before by a wrong number.
     """
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
@@ -165,8 +166,27 @@ def undo_reviews(ctx: Context, review_ids: Sequence[int], by: str) -> list[int]:
             for row in rows
             if row.decision == ReviewDecision.OPT_IN
         ]
+        stops += [
+            Feedback(
+                key=f"review-undo:{row.key}:{now.isoformat()}",
+                kind=FeedbackKind.WRONG_NUMBER,
+                number=row.number,
+                source=row.source,
+                at=now,
+                evidence=f"{by} took back a confirmation that was read in a reply",
+                received_at=now,
+            )
+            for row in rows
+            if row.decision == ReviewDecision.CONFIRMED and _was_wrong(connection, row.number, keys)
+        ]
         report_log.store(connection, stops, now, keys)
     return [row.id for row in rows]
+
+
+def _was_wrong(connection: Connection, number: str, keys: Keys) -> bool:
+    """Whether a confirmation may have lifted something from a number."""
+    reports = report_log.load(connection, [number], keys).reports.get(number, ())
+    return any(one.kind in (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED) for one in reports)
 
 
 def _report(

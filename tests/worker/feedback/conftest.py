@@ -7,6 +7,7 @@ Read in this order:
     test_reply_kinds.py      kinds of replies that were once misread
     test_reply_doubts.py     clear phrases in sentences that mean something else
     test_reply_slips.py      slips about things, which are no wrong numbers
+    test_reply_statements.py  complaints, other numbers, confirmations
     test_router.py           what no rule knows
     test_unseen_replies.py   how well replies are read that nobody here has seen
     test_review_queue.py     the replies that wait for a person

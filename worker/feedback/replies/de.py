@@ -186,6 +186,33 @@ LANGUAGE = Language(
         r"jemand anders?|jemand anderem|jemand anderen",
         r"ich heisse (?:nicht|anders)|heisse nicht|nicht mein name|mein name ist nicht",
     ),
+    complaint=(
+        r"(?:melde|meldet|melden|anzeige|beschwer\w+) (?:\w+ ){0,4}(?:bei|an) (?:der |die "
+        r"|dem )?(?:\w+ )?"
+        r"(?:bundesnetzagentur|polizei|datenschutz\w*|verbraucherzentrale|verbraucherschutz"
+        r"|aufsichtsbehorde|behorde\w*|ico|bnetza)",
+        r"(?:bei der|der) (?:bundesnetzagentur|polizei|verbraucherzentrale"
+        r"|datenschutzbehorde|aufsichtsbehorde) (?:melden|gemeldet|anzeigen|beschweren|melde)",
+        r"(?:ich |wir )?(?:erstatte|erstatten|stelle|mache) (?:\w+ ){0,2}(?:anzeige"
+        r"|strafanzeige)|ich zeige (?:sie|euch|dich) an|ich verklage (?:sie|euch|dich)",
+        r"das ist (?:schon |reine |jetzt )?(?:belastigung|noetigung|notigung|stalking)",
+        r"mein\w* anw[aä]lt\w* (?:wird|meldet|ist|hort|kontaktiert) (?:\w+ ){0,4}(?:melden"
+        r"|informiert|kontaktieren|eingeschaltet)$",
+        r"(?:horen|hort|horst) (?:sie |ihr |du )?von meine[mr] anw[aä]lt\w*",
+    ),
+    corrected=(
+        r"mein\w* (?:neue |richtige |aktuelle )?(?:nummer|handynummer|telefonnummer) (?:ist"
+        r"|lautet) (?:jetzt |nun )?(?:die )?\d[\d ]{3,}",
+        r"(?:nutz\w*|verwend\w*|nehm\w*|schreib\w*|ruf\w*|erreich\w*) (?:\w+ ){0,5}(?:die"
+        r"|auf|unter|an|nummer)(?: die| der)?(?: nummer)? \d[\d ]{5,}",
+        r"die (?:richtige|neue) nummer (?:ist|lautet) (?:die )?\d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"(?:das|dies|es) ist (?:noch |immer noch |weiterhin |nach wie vor |schon"
+        r" )?(?:meine|die richtige) (?:nummer|handynummer|telefonnummer)",
+        r"^(?:ja )?(?:richtige nummer|nummer (?:stimmt|ist richtig|passt))(?: noch| so)?$"
+        r"|(?:nummer|sie) stimmt noch|sie haben die richtige nummer",
+    ),
     uncertain=(
         r"mein\w* (?:nummer|name|adresse|anschrift|mail) (?:ist|war|steht|wurde) (?:\w+ ){0,3}(?:falsch|verkehrt|nicht richtig)|falsche\w? (?:grosse|datum|tag|uhrzeit|adresse|farbe|artikel|tur|bahn|bus|etage|bestellung|ware|teil|termin)",
         r"(?:sms|nachrichten|anrufe) (?:sind|ist) (?:ok|okay|in ordnung|gut|kein problem)",

@@ -291,6 +291,39 @@ LANGUAGE = Language(
         r"work) (?:number|phone|line)"
         r" not",
     ),
+    complaint=(
+        r"report(?:ing|ed)? (?:you|this|it|your (?:number|company)|this number|you guys|you all)"
+        r" (?:\w+ ){0,3}(?:to|with) (?:the |my )?(?:\w+ )?(?:fcc|ftc|ico|tcpa|police|ofcom"
+        r"|bbb|regulators?"
+        r"|authorit\w+|attorney general|consumer protection|cfpb|dnc registry|trading standards)",
+        r"(?:filing|filed|file|lodging|lodge|lodged|submitting|submitted|making) (?:a |an"
+        r" )?(?:formal |official )?"
+        r"complaint (?:\w+ )?(?:with|to|about|against) (?:the )?(?:fcc|ftc|ico|bbb|ofcom"
+        r"|police|you|your)",
+        r"this is (?:now |just |plain |pure )?harassment|you (?:are|keep|have been)"
+        r" harassing (?:me|us)",
+        r"(?:my|our) (?:lawyer|attorney|solicitor)s? (?:will|is going to|shall) "
+        r"(?:be (?:in touch|contacting you|suing you)|sue you|contact you$)",
+        r"hear(?:ing)? from (?:my|our) (?:lawyer|attorney|solicitor)",
+        r"(?:i|we) (?:will|am going to|are going to) (?:sue you|take legal action|take you"
+        r" to court)",
+        r"taking legal action against you",
+    ),
+    corrected=(
+        r"(?:my|our) (?:new|other|current|correct|right) (?:phone |cell |mobile )?(?:number"
+        r"|cell|phone) is(?: now)? \d[\d ]{3,}",
+        r"(?:use|text|call|reach|contact|try) (?:me |us )?(?:\w+ ){0,2}(?:on |at )?\d[\d"
+        r" ]{5,}(?:instead|from now|now|please|as)",
+        r"(?:my|our) (?:phone )?number (?:has |was )?changed to \d[\d ]{3,}|(?:the"
+        r" )?(?:right|correct|new) number is \d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"(?:this|that|it) is (?:still |indeed )?(?:my|the (?:right|correct)) (?:cell "
+        r"|phone |mobile )?number",
+        r"^(?:yes |yep |yeah )?(?:right|correct) number(?: yes| thanks)?$",
+        r"(?:you have|you got|you reached) the (?:right|correct) (?:number|person)|still"
+        r" (?:my number|using this number|the same number)",
+    ),
     uncertain=(
         r"(?:my|our) (?:\w+ )?(?:number|name|address|email|info\w*|birthday) (?:is|was|are) (?:\w+ )?(?:wrong|incorrect|misspelled|not right|mispelled|outdated)",
         r"(?:texts?|messages?|sms|calls?) (?:are|is) (?:fine|ok|okay|good|great|welcome)",

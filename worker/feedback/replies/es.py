@@ -172,6 +172,31 @@ LANGUAGE = Language(
         r" telefono| celular)|(?:era|fue) (?:el )?numero de|numero (?:anterior|viejo) de",
         r"no me llamo (?:asi|\w+)|mi nombre no es|ese no es mi nombre|no es mi nombre",
     ),
+    complaint=(
+        r"(?:denunci|report)(?:ar|are|aremos|o|amos|ando|e)(?:l[oae]s?|te|le)? (?:\w+"
+        r" ){0,2}(?:a|ante|con|en) (?:la |el |los )?"
+        r"(?:\w+ )?(?:aepd|profeco|policia|autoridad\w*|consumo|agencia|condusef|sernac|ift"
+        r"|fcc|facua|ocu|guardia civil)",
+        r"(?:los|las|les|le|te) (?:voy a |vamos a )(?:denunciar|demandar)|(?:los|las|te|le)"
+        r" (?:denunciare|denunciaremos|demandare|demandaremos)",
+        r"esto (?:ya )?es (?:un )?(?:acoso|hostigamiento)|me estan (?:acosando|hostigando)",
+        r"mi abogad[oa] (?:se |los |les |le |te |va )(?:\w+ ){0,4}(?:contact\w*|comunic\w*"
+        r"|demand\w*)(?: con (?:ustedes|usted|vosotros))?$",
+        r"(?:pondre|voy a poner|presentare|voy a presentar|interpondre) una (?:denuncia"
+        r"|demanda|queja|reclamacion)",
+    ),
+    corrected=(
+        r"mi (?:nuevo |otro )?(?:numero|telefono|celular|movil) (?:nuevo |correcto"
+        r" )?(?:ahora )?es (?:ahora )?(?:el )?\d[\d ]{3,}",
+        r"(?:us[ea]n?|escrib\w+|llam\w+|contact\w+) (?:\w+ ){0,3}(?:al|a|el) (?:numero"
+        r" )?\d[\d ]{5,}",
+        r"el numero (?:correcto|nuevo|bueno) es (?:el )?\d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"(?:este |ese |si )?(?:sigue siendo|es) mi numero(?: actual| de telefono)?|(?:es"
+        r" )?(?:el )?numero (?:es |esta )?correcto",
+        r"sigo (?:teniendo|usando|con) (?:este|el mismo) numero|tiene el numero correcto",
+    ),
     uncertain=(
         r"mi (?:numero|nombre|direccion|correo|apellido) (?:esta|estaba|sale|aparece) (?:mal|equivocad\w|incorrect\w)",
         r"equivocad\w (?:de )?(?:talla|fecha|dia|hora|direccion|color|pedido|puerta|piso|tamano|autobus|producto)|(?:talla|fecha|dia|hora|direccion|color|pedido|producto|puerta|tamano) (?:esta )?(?:equivocad\w|incorrect\w)",

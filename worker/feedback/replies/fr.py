@@ -158,6 +158,29 @@ LANGUAGE = Language(
         r"ancien numero d|une erreur de|non (?:desole |desolee )?erreur$",
         r"ce nest pas mon nom|je (?:ne )?mappelle pas|pas mon nom",
     ),
+    complaint=(
+        r"(?:signal|denonc)(?:er|e|erai|erons|ons|ement)? (?:\w+ ){0,3}(?:a|au|aupres de"
+        r"|33700) ?(?:la |l |de la )?"
+        r"(?:\w+ )?(?:cnil|police|dgccrf|33700|gendarmerie|bloctel|autorites|arcep|justice"
+        r"|lacnil)",
+        r"(?:(?:je|on|nous) (?:porte|depose|porterai|deposerai)|(?:vais|allons) (?:porter"
+        r"|deposer)) plainte(?! contre (?!vous))|je vais vous (?:signaler|poursuivre|denoncer)",
+        r"(?:c est|cest|ceci est|ca devient|c est devenu) (?:du )?harcelement|vous me harcelez",
+        r"mon avocat\w* (?:va|vous|prendra|est) (?:\w+ ){0,3}(?:contact\w*|prevenu\w*|saisi\w*)$",
+    ),
+    corrected=(
+        r"mon (?:nouveau |bon |vrai )?numero (?:est (?:maintenant |desormais )?|cest )(?:le"
+        r" )?\d[\d ]{3,}",
+        r"(?:utilis\w+|appel\w+|ecriv\w+|contact\w+|joign\w+) (?:\w+ ){0,3}(?:au|le|sur le)"
+        r" \d[\d ]{5,}",
+        r"le (?:bon|nouveau) numero (?:est|cest) (?:le )?\d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"(?:c est|cest|ceci est) (?:bien |toujours |encore )?(?:mon|le bon) numero|^(?:oui"
+        r" )?bon numero$",
+        r"vous avez (?:bien )?le bon numero|(?:j ai|jai) (?:toujours|encore) (?:ce|le meme)"
+        r" numero",
+    ),
     uncertain=(
         r"mon (?:numero|nom|adresse|prenom|mail) (?:est|etait) (?:\w+ )?(?:faux|fausse|errone\w*|mal|incorrect\w*)|(?:mauvaise?|fausse?) (?:taille|date|adresse|heure|couleur|jour|porte|commande|etage|bus|article|produit|rue)",
         r"tromp\w+ de (?:taille|date|jour|heure|adresse|couleur|commande|porte|train|bus|modele)",

@@ -159,6 +159,29 @@ LANGUAGE = Language(
         r"mi sa che (?:ha|hai|avete) sbagliato|non sta parlando con|non e (?:qui|lui|lei) che",
         r"non mi chiamo|non e il mio nome|il mio nome non e",
     ),
+    complaint=(
+        r"(?:segnal|denunc)(?:o|iamo|ero|eremo|are|iare|ier\w+|alero|alo)\w* (?:\w+"
+        r" ){0,3}(?:a|al|alla|all|ai|presso) ?(?:il |la )?(?:\w+ )?"
+        r"(?:garante|polizia|agcom|carabinieri|autorita|guardia|privacy|procura)",
+        r"(?:vi|ti|la) (?:denuncio|denuncero|denunceremo|querelo|querelero|faccio causa)"
+        r"|sporg\w+ (?:denuncia|querela)",
+        r"(?:questo|questa|queste|questi) (?:e|sono) (?:una )?(?:molestia|molestie|stalking"
+        r"|persecuzione)|mi state (?:molestando|perseguitando)",
+        r"(?:il )?mio (?:avvocato|legale) (?:vi|ti|la|si|sara) (?:\w+ ){0,3}(?:contatt\w*"
+        r"|informat\w*)$|sentirete il mio avvocato",
+    ),
+    corrected=(
+        r"(?:il )?mio (?:nuovo |vero )?(?:numero|cellulare) (?:nuovo |corretto |giusto"
+        r" )?(?:ora |adesso )?e (?:ora |adesso )?(?:il |lo )?\d[\d ]{3,}",
+        r"(?:us\w+|chiam\w+|scriv\w+|contatt\w+) (?:\w+ ){0,3}(?:il|al|allo|lo|sul)"
+        r" (?:numero )?\d[\d ]{5,}",
+        r"il numero (?:giusto|corretto|nuovo) e (?:il |lo )?\d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"(?:questo|si) (?:e )?(?:ancora |sempre )?(?:il )?mio numero|(?:il )?numero (?:e"
+        r" )?(?:giusto|corretto)(?:$| grazie| si)",
+        r"(?:ho|uso) (?:ancora|sempre) (?:questo|lo stesso) numero",
+    ),
     uncertain=(
         r"(?:il )?mio (?:numero|nome|indirizzo|cognome) (?:e|era) (?:\w+ )?(?:sbagliat\w|errat\w)",
         r"(?:taglia|data|giorno|ora|orario|indirizzo|colore|ordine|porta|piano|misura|prodotto|strada|treno) (?:\w+ )?(?:sbagliat\w|errat\w)|sbagliat\w (?:la |il |l )?(?:taglia|data|giorno|ora|indirizzo|colore|ordine|porta|strada)",

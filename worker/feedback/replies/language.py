@@ -21,6 +21,8 @@ class Language:
     wherever they stand. `uncertain`: phrases that make a sentence unclear. `weak`: words at which
     a person should look when nothing is clear; `weak_wrong_number`: the same, of circumstances
     (a death, a business, "who is this") that a person should know beside a clear request, too.
+    `complaint`: phrases that threaten with an authority, a court or a lawyer, or name harassment.
+    `corrected`: phrases that give another number instead; `confirmed`: that the number is right.
     `question_starts`: beginnings of a question; `request_starts`: of one that asks us to do it.
     `call_words`: words that speak of calls. `denials`: before a name, "this is not ...", over the
     words as they were typed.
@@ -34,6 +36,9 @@ class Language:
     uncertain: tuple[str, ...]
     weak: tuple[str, ...]
     question_starts: str
+    complaint: tuple[str, ...] = ()
+    corrected: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
     request_starts: str = ""
     exact_opt_in: str = ""
     opt_in: tuple[str, ...] = ()
@@ -79,6 +84,18 @@ class Language:
     @cached_property
     def weak_wrong_number_pattern(self) -> re.Pattern[str]:
         return any_of(self.weak_wrong_number)
+
+    @cached_property
+    def complaint_pattern(self) -> re.Pattern[str]:
+        return any_of(self.complaint)
+
+    @cached_property
+    def corrected_pattern(self) -> re.Pattern[str]:
+        return any_of(self.corrected)
+
+    @cached_property
+    def confirmed_pattern(self) -> re.Pattern[str]:
+        return any_of(self.confirmed)
 
     @cached_property
     def uncertain_pattern(self) -> re.Pattern[str]:

@@ -161,6 +161,31 @@ LANGUAGE = Language(
         r"sz)? kogos innego|nie (?:do|dla) mnie",
         r"nie nazywam sie|to nie moje (?:imie|nazwisko)|nie mam na imie",
     ),
+    complaint=(
+        r"(?:zglosz\w*|zglasz\w*|zglosimy|donios\w*|skarg\w*|zloz\w*) (?:\w+ ){0,4}(?:do"
+        r"|na) (?:\w+ )?(?:uodo|uokik|uke|policj\w*|prokuratur\w*|urzed\w*)",
+        r"(?:do|na) (?:uodo|uokik|uke|policj\w+|prokuratur\w+) (?:\w+ )?(?:zglosz\w*"
+        r"|zglasz\w*|skarg\w*)",
+        r"(?:to|to juz|to jest) (?:juz )?(?:nekanie|molestowanie|przesladowanie|stalking)"
+        r"|nekacie mnie",
+        r"moj (?:prawnik|adwokat|mecenas) (?:sie |juz |was |z )(?:\w+ ){0,4}(?:skontaktuje"
+        r"|odezwie|pozwie|zajmie)(?: z wami)?$",
+        r"(?:pozwe|pozywam|skarze|zaskarze) (?:was|cie|pana|pania|firme)|pojde z tym do"
+        r" sadu|spotkamy sie w sadzie",
+    ),
+    corrected=(
+        r"moj (?:nowy |prawidlowy |aktualny )?(?:numer|telefon) (?:telefonu )?(?:to|teraz"
+        r" to|jest) (?:teraz )?\d[\d ]{3,}",
+        r"(?:prosze |uzyw\w* |dzwon\w* |pisz\w* |pisac |dzwonic )(?:\w+ ){0,3}(?:na|pod)(?:"
+        r" numer)? \d[\d ]{5,}",
+        r"(?:nowy|wlasciwy|prawidlowy) numer to \d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"to (?:nadal |wciaz |ciagle |jest )?(?:moj|dobry|wlasciwy|prawidlowy) numer"
+        r"|^(?:tak )?(?:dobry|wlasciwy|prawidlowy) numer$",
+        r"(?:numer (?:sie zgadza|jest aktualny|aktualny|bez zmian))|(?:nadal|wciaz) (?:mam"
+        r"|uzywam) (?:ten|tego) numer\w*",
+    ),
     uncertain=(
         r"moj (?:numer|adres|mail|nazwisko) (?:jest|byl) (?:\w+ )?(?:zly|bledny|zle|niepoprawny)|(?:zly|zla|zle|bledny|bledna) (?:rozmiar|data|date|dzien|godzina|godzine|adres|kolor|produkt|drzwi|pietro|ulica|autobus)",
         r"pomyl\w+ (?:sie )?(?:rozmiar\w*|dat\w|dni|dzien|godzin\w*|adres\w*|kolor\w*|drzwi|pietr\w)",

@@ -169,6 +169,32 @@ LANGUAGE = Language(
         r"numero (?:antigo|anterior) d",
         r"nao me chamo|esse nao e (?:o )?meu nome|este nao e (?:o )?meu nome|meu nome nao e",
     ),
+    complaint=(
+        r"(?:denunci|report|reclam)(?:ar|arei|aremos|o|ando|ei)(?:-?l[oae]s?)? (?:\w+"
+        r" ){0,3}(?:a|ao|na|no|para a|para o|junto a|pro|pra) (?:\w+ )?"
+        r"(?:anatel|procon|policia|anpd|autoridade\w*|cnpd|anacom|reclame aqui|justica|deco"
+        r"|senacon)",
+        r"vou (?:te |vos |os |lhe )?(?:denunciar|processar|denuncia los|processa los)(?:"
+        r" (?:voces|voce|vcs|vc|a empresa))?$",
+        r"isso (?:ja )?e (?:um )?(?:assedio|perseguicao)|(?:isto|isso) e assedio|estao me"
+        r" assediando",
+        r"me[ui]s? advogad[oa]s? (?:vai|vao|entrara|ira) (?:\w+ ){0,4}(?:contato|contacto"
+        r"|processar)(?: (?:com )?(?:voces|voce|vcs|vc|vos))?$",
+        r"vou (?:abrir|fazer|registrar|apresentar) (?:uma |um )?(?:queixa|denuncia"
+        r"|reclamacao|processo|boletim)",
+    ),
+    corrected=(
+        r"meu (?:novo |outro )?(?:numero|telefone|celular) (?:novo |certo |correto |atual"
+        r" )?(?:agora )?e (?:agora )?(?:o )?\d[\d ]{3,}",
+        r"(?:us[ea]m?|lig\w+|cham\w+|escrev\w+|mand\w+|contat\w+) (?:\w+ ){0,3}(?:o|no|para"
+        r" o|para|ao|pro) (?:numero )?\d[\d ]{5,}",
+        r"o numero (?:certo|correto|novo) e (?:o )?\d[\d ]{3,}",
+    ),
+    confirmed=(
+        r"(?:este|esse|sim) (?:ainda |continua sendo )?(?:e )?(?:o )?meu numero|(?:e )?(?:o"
+        r" )?numero (?:esta |e )?(?:certo|correto)",
+        r"continuo (?:com|usando) (?:este|esse|o mesmo) numero",
+    ),
     uncertain=(
         r"meu (?:numero|nome|endereco|email) (?:esta|ta|estava|saiu) errad\w",
         r"(?:tamanho|data|dia|hora|endereco|cor|pedido|produto|horario|porta|andar|rua|item|modelo) (?:\w+ )?(?:errad\w|trocad\w)|errei (?:o|a|de) (?:tamanho|data|dia|hora|endereco|cor|rua|porta)",
@@ -208,7 +234,7 @@ LANGUAGE = Language(
         r"rgpd|onde conseguiu",
     ),
     question_starts=(
-        "este e|esse e|isso e|e o|sera|como (?:faco|posso|eu|me|cancelo)|o que acontece|devo|"
+        "este e|esse e|isso e(?! assedio)|e o|sera|como (?:faco|posso|eu|me|cancelo)|o que acontece|devo|"
         "posso|quer que|voce e|e voce|tem como|eu dei|me enganei|enganei"
     ),
     request_starts=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,16 +26,18 @@ from worker.feedback.replies.typos import JOINED_KEYWORDS, correct, is_mistyped_
 LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
 _CYRILLIC_LANGUAGES = tuple(one for one in LANGUAGES if one.code in ("ru", "uk"))
 _LATIN_OR_DIGIT = re.compile("[a-z0-9#]")
-Kind = Literal["opt_out", "opt_in", "wrong_number"]
+Requested = Literal["opt_out", "opt_in", "wrong_number"]
+Kind = Literal["opt_out", "opt_in", "wrong_number", "complaint", "corrected", "confirmed"]
 # Why the rules are not sure: they know single words, or what they know is unclear. With "" the
 # router has no say in a review: a part of the message was not read.
 Doubt = Literal["", "weak", "unclear"]
-_Patterns = tuple[tuple[Kind, re.Pattern[str]], ...]
+_Patterns = tuple[tuple[Requested, re.Pattern[str]], ...]
 _JOKES = re.compile(
     r"\b(?:lol|lmao|rofl|jk|just kidding|haha\w*|hehe\w*|jaja\w*|kkk+|mdr|ahah\w*|(?:а?ха){2}\w*)\b"
     r"|[😂🤣😆😜😝🤪😛]|[:;=]-?p+(?!\w)"
 )
 _MAX_EVIDENCE = 80
+_UNKNOWN_TO_THE_ROUTER = ("complaint", "corrected", "confirmed")
 _MIN_ROUTED = 6  # characters below which the router says nothing of a reply
 _MAX_KEYWORD = 100  # characters of a keyword with the polite words beside it
 _STOPS = en.LANGUAGE.exact_opt_out_pattern
@@ -160,6 +163,8 @@ def _routed(reply: Reply, doubt: Doubt, text: str, model: router.Model) -> Reply
     kind: Kind = "opt_out" if found.kind == "opt_out" else "wrong_number"
     if reply.needs_review:
         suggestion = reply.suggestion
+        if suggestion is not None and suggestion.kind in _UNKNOWN_TO_THE_ROUTER:
+            return replace(reply, likelihood=found.likelihood)
         if found.best < (model.weak if doubt == "weak" else model.harmless):
             return NOTHING
         if doubt == "weak" and suggestion is not None and found.best > 0:
@@ -218,14 +223,29 @@ def _weighed(matches: list[_Match], playful: bool, complete: bool) -> Reply:
         suggestion = unclear[0].intent if unclear else None
         return Reply(tuple(clear.values()), needs_review=True, suggestion=suggestion)
     if clear:
-        beside = [m.intent for m in unclear if m.apart and m.intent.kind not in clear]
+        beside = [
+            m.intent
+            for m in unclear
+            if m.apart and m.intent.kind not in clear and m.intent.kind != "confirmed"
+        ]
         if beside:
             return Reply(tuple(clear.values()), needs_review=True, suggestion=beside[0])
         return Reply(tuple(clear.values()))
     if unclear:
-        circumstances = [match.intent for match in unclear if match.apart]
-        return Reply(needs_review=True, suggestion=(circumstances or [unclear[0].intent])[0])
+        return Reply(needs_review=True, suggestion=_suggested(unclear))
     return NOTHING
+
+
+def _suggested(unclear: list[_Match]) -> Intent:
+    """What a person is to think of first: what may stop contact, before another number or a
+    confirmation; and a circumstance before the words of a request."""
+    stops = [one.intent for one in unclear if one.intent.kind == "opt_out"]
+    for match in unclear:
+        if match.apart and not (stops and match.intent.kind in ("corrected", "confirmed")):
+            return match.intent
+    if any(match.apart for match in unclear):
+        return stops[0]
+    return unclear[0].intent
 
 
 def _may_be_a_joke(intent: Intent) -> bool:
@@ -361,6 +381,7 @@ def _phrases(
             if _DENIES.search(meant) or _content_words(meant) - _content_words(match.group()) > 2:
                 found[-1] = _Match(found[-1].intent, False)
             break  # "opt me back in" holds words of an opt-out
+    found += _statements(meant, language, asked, found)
     for kind, pattern in (("wrong_number", language.weak_wrong_number_pattern),):
         match = pattern.search(meant)
         if match is not None and not any(m.intent.kind == kind for m in found):
@@ -368,6 +389,29 @@ def _phrases(
                 _Match(_intent("wrong_number", match.group(), language), False, apart=True)
             )
     return found
+
+
+def _statements(
+    meant: str, language: Language, asked: bool, found: list[_Match]
+) -> Iterator[_Match]:
+    """What a sentence says beside the requests in it, which are `found`.
+
+    A complaint is clear, whatever it depends on ("if this goes on"), and asks to be left alone.
+    Another number is only proposed: a person looks at it, also beside a clear request. So is a
+    confirmation, where nothing is asked.
+    """
+    if match := language.complaint_pattern.search(meant):
+        # Whoever complains is not contacted again, by any channel.
+        for kind in ("complaint", "opt_out"):
+            intent = _intent(kind, match.group(), language)
+            intent = replace(intent, channels=frozenset({"call", "text"}))
+            yield _Match(intent, not asked, apart=asked and kind == "complaint")
+    if match := language.corrected_pattern.search(meant):
+        yield _Match(_intent("corrected", match.group(), language), False, apart=True)
+    elif not asked and (match := language.confirmed_pattern.search(meant)):
+        requested = any(one.intent.kind == "opt_out" for one in found)
+        if not requested and not _DENIES.search(meant):
+            yield _Match(_intent("confirmed", match.group(), language), False, apart=True)
 
 
 def _says_little_else(match: re.Match[str], meant: str, rest: str) -> bool:

@@ -22,6 +22,7 @@ from worker.phones import facts, folded_digits
 SOURCE = "twilio sms"
 # The apps by which Twilio reaches a phone number; addresses of others name no number.
 _PHONE_CHANNELS = frozenset({"", "sms", "whatsapp", "rcs"})
+_OF_ALL_CHANNELS = ("wrong_number", "complaint")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 # https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id: at most 11 characters.
@@ -92,7 +93,7 @@ def report_from_intent(
         number,
         source,
         now,
-        "" if intent.kind == "wrong_number" else " ".join(sorted(intent.channels)),
+        "" if intent.kind in _OF_ALL_CHANNELS else " ".join(sorted(intent.channels)),
         evidence=f"replied “{intent.evidence}”",
         received_at=now,
     )

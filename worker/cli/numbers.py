@@ -87,6 +87,7 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
 
     Erase the contact in the CRM first, or the next sync reads it again.
     """
+    from worker.feedback import reply_model
     from worker.suppression import erasure as forgetting
 
     if bool(number) == bool(contact):
@@ -104,6 +105,9 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
             done = forgetting.erase_number(ctx, e164, "admin")
         else:
             done = forgetting.erase_contact(ctx, name, object_name, record_id, "admin")
+        outdated = reply_model.is_outdated(ctx)
+    if outdated:
+        console.info(reply_model.OUTDATED)
     if as_json:
         console.print_json(done.as_json())
         return

@@ -23,9 +23,11 @@ def replies_learn(apply: bool, as_json: bool) -> None:
     Only which replies go to a person is learned, never what is flagged. Nothing counts without
     --apply. It takes about two minutes.
     """
-    from worker.feedback import reply_learning
+    from worker.feedback import reply_learning, reply_model
 
     with open_context(read_only=True) as ctx:
+        if reply_model.is_outdated(ctx):
+            console.info(reply_model.OUTDATED)
         with console.working("training, which takes about two minutes"):
             learned = reply_learning.learn_again(ctx)
         home = ctx.settings.home

@@ -8,9 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import merged_records, report_log
+from worker.feedback import merged_records, reply_model, report_log
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
-from worker.feedback.replies import router
 from worker.feedback.sources import twilio
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
@@ -36,7 +35,7 @@ def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
     """Store an inbound message; return how many new reports it made. Raises what
     `twilio.parse_reply` does."""
     now = ctx.now()
-    heard = twilio.parse_reply(form, now, router.current(ctx.settings.home))
+    heard = twilio.parse_reply(form, now, reply_model.current(ctx))
     keys = ctx.keys
     with ctx.store.write() as connection:
         if not _was_received_before(connection, heard, keys):

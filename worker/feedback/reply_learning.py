@@ -2,7 +2,8 @@
 
 The sentences of the project come first, so that a few decisions do not unlearn the rest. What was
 learned lies under HYGIENE_HOME (`router.current`) and counts only after `apply`; the texts
-themselves stay in the review queue, under its retention and erasure. Only n-gram weights are kept.
+themselves stay in the review queue, under its retention and erasure. Only n-gram weights are kept,
+and they count no more once such a text is erased (`reply_model`).
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.feedback import reply_model
 from worker.feedback.replies import read_reply, router
 from worker.feedback.replies.train import learn, rounded, with_thresholds_of
 from worker.feedback.replies.training_data import Example, examples
@@ -34,10 +37,12 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A model that does not count yet, and what it would change (`report`)."""
+    """A model that does not count yet, and what it would change (`report`). `at`: when the texts
+    were read that it learned from."""
 
     model: router.Model
     report: dict[str, Any]
+    at: datetime
 
 
 def decided(ctx: Context) -> list[Example]:
@@ -58,11 +63,12 @@ def decided(ctx: Context) -> list[Example]:
 
 def learn_again(ctx: Context, sentences: Iterable[Example] | None = None) -> Learned:
     """Train with the project's sentences (or others) and the decisions; says what would change."""
+    at = ctx.now()
     decisions = decided(ctx)
-    now = router.current(ctx.settings.home)
+    now = reply_model.current(ctx)
     lessons = [*(examples() if sentences is None else sentences), *decisions * _REPEATED]
     model = with_thresholds_of(rounded(learn(lessons)), now)
-    return Learned(model, _report(decisions, now, model))
+    return Learned(model, _report(decisions, now, model), at)
 
 
 def _report(decisions: list[Example], now: router.Model, then: router.Model) -> dict[str, Any]:
@@ -106,6 +112,7 @@ def apply(learned: Learned, home: Path) -> None:
         "harmless": model.harmless,
         "chosen": "thresholds as in the model before",
         "decisions": learned.report["decisions"],
+        "learned_at": learned.at.isoformat(),
     }
     new = folder / f"{router.WEIGHTS}.new"
     new.write_bytes(model.weights.tobytes())

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import report_log
+from worker.feedback import reply_model, report_log
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.store.array_param import any_of
@@ -49,7 +49,7 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
     )
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
-    model = router.current(ctx.settings.home)
+    model = reply_model.current(ctx)
     found = [_entry(row, model) for row in rows]
     found.sort(key=lambda one: (-one["likelihood"], one["id"]))
     return found[:limit]

@@ -23,6 +23,7 @@ from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker.alerts.channels import channels, route
 from worker.context import Context
+from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
 from worker.ops.check import Check, warning
 from worker.store import embedded_redis, heartbeat, private_files, setbacks
@@ -257,6 +258,12 @@ def check_call_outcomes(ctx: Context) -> Iterator[Check]:
             text = f"{name}: call outcomes without a meaning: {some}"
             text += f" and {more:,} more" if more > 0 else ""
             yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
+
+
+def check_learned_replies(ctx: Context) -> Iterator[Check]:
+    """Check for a router of replies that no longer counts: a text it learned from was erased."""
+    if reply_model.is_outdated(ctx):
+        yield warning("replies", reply_model.OUTDATED)
 
 
 def check_background(ctx: Context) -> Iterator[Check]:

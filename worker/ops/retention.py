@@ -7,6 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.feedback import reply_model
 from worker.store.states import RunState
 from worker.store.tables import (
     absent_records,
@@ -79,11 +80,11 @@ def _redact_replies(ctx: Context, age: timedelta) -> int:
     """Delete the words of replies; the decisions stay."""
     if not age:
         return 0
+    old = sa.and_(reviews.c.decided_at < ctx.now() - age, reviews.c.text != "")
     with ctx.store.write() as connection:
+        reply_model.note_erasure(connection, old, ctx.now())
         return connection.execute(
-            sa.update(reviews)
-            .where(reviews.c.decided_at < ctx.now() - age, reviews.c.text != "")
-            .values(text="", evidence="")
+            sa.update(reviews).where(old).values(text="", evidence="")
         ).rowcount
 
 

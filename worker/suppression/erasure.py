@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import crm_flags, report_log
+from worker.feedback import crm_flags, reply_model, report_log
 from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.phones.plan_changes import equal_forms
@@ -267,6 +267,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         shared_numbers,
     ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
+    reply_model.note_erasure(connection, reviews.c.number == number, ctx.now())
     # Its key alone stays: the same message sent again makes no new question.
     done.reviews += connection.execute(
         sa.update(reviews)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import islice
 
 import pytest
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.feedback import intake, reply_learning, review_queue
+from worker.feedback import intake, reply_learning, reply_model, review_queue
 from worker.feedback.models import ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.feedback.replies.training_data import Example, examples
+from worker.ops import doctor_checks, retention
 from worker.store.tables import reviews
 from worker.suppression.erasure import erase_number
 
@@ -79,3 +81,54 @@ def test_a_person_who_is_erased_is_not_learned_from(ctx: Context) -> None:
     assert [one.text for one in reply_learning.decided(ctx)] == [TEXT]
     erase_number(ctx, NUMBER, "ada")
     assert reply_learning.decided(ctx) == []
+
+
+class TestWhatWasLearnedFromAnErasedText:
+    def _learned(self, ctx: Context, sentences: list[Example]) -> router.Model:
+        decide(ctx, ReviewDecision.OPT_OUT)
+        learned = reply_learning.learn_again(ctx, sentences[:50])
+        reply_learning.apply(learned, ctx.settings.home)
+        assert reply_model.current(ctx) == learned.model
+        assert not list(doctor_checks.check_learned_replies(ctx))
+        return learned.model
+
+    def test_counts_no_more_until_it_is_learned_again(
+        self, ctx: Context, sentences: list[Example]
+    ) -> None:
+        self._learned(ctx, sentences)
+        erase_number(ctx, NUMBER, "ada")
+        assert reply_model.current(ctx) == router.load()
+        (check,) = doctor_checks.check_learned_replies(ctx)
+        assert "hygiene replies learn" in check.text
+        again = reply_learning.learn_again(ctx, sentences[:50])
+        assert again.report["decisions"] == 0
+        reply_learning.apply(again, ctx.settings.home)
+        assert reply_model.current(ctx) == again.model
+        assert not list(doctor_checks.check_learned_replies(ctx))
+
+    def test_counts_no_more_where_the_decision_was_undone_before(
+        self, ctx: Context, sentences: list[Example]
+    ) -> None:
+        self._learned(ctx, sentences)
+        with ctx.store.read() as connection:
+            ids = list(connection.scalars(sa.select(reviews.c.id)))
+        review_queue.undo_reviews(ctx, ids, "ada")
+        erase_number(ctx, NUMBER, "ada")
+        assert reply_model.current(ctx) == router.load()
+
+    def test_counts_no_more_once_retention_deletes_the_text(
+        self, ctx: Context, sentences: list[Example]
+    ) -> None:
+        self._learned(ctx, sentences)
+        old = ctx.now() - ctx.settings.retention.replies - timedelta(days=1)
+        with ctx.store.write() as connection:
+            connection.execute(sa.update(reviews).values(decided_at=old))
+        assert retention.purge_expired(ctx)["replies"] == 1
+        assert reply_model.current(ctx) == router.load()
+
+    def test_is_used_where_somebody_else_is_erased(
+        self, ctx: Context, sentences: list[Example]
+    ) -> None:
+        model = self._learned(ctx, sentences)
+        erase_number(ctx, "+14155550177", "ada")
+        assert reply_model.current(ctx) == model

@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache, lru_cache
 from itertools import pairwise
 from math import exp, isqrt
@@ -141,19 +142,54 @@ def local_folder(home: Path) -> Path:
     return home / "replies"
 
 
-def current(home: Path) -> Model:
-    """The model that counts for an installation: what it learned itself, or what is shipped."""
+Span = tuple[datetime, datetime]  # from when the first erased text came to the last erasure
+
+
+def has_local(home: Path) -> bool:
+    """Whether an installation has learned something itself."""
+    return (local_folder(home) / SETTINGS).exists()
+
+
+def current(home: Path, erased: Span | None = None) -> Model:
+    """The model that counts for an installation: what it learned itself, or what is shipped.
+
+    `erased`: the time in which texts were here that have been erased since. A model that was
+    learned within it does not count: it may hold traces of them.
+    """
     path = local_folder(home) / SETTINGS
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         return load()
-    return _local(path.parent, changed)
+    local = _local(path.parent, changed)
+    return load() if local is None or is_within(local.learned_at, erased) else local.model
+
+
+def local_learned_at(home: Path) -> datetime | None:
+    """When what an installation learned itself was learned, None where there is nothing."""
+    path = local_folder(home) / SETTINGS
+    try:
+        local = _local(path.parent, path.stat().st_mtime_ns)
+    except OSError:
+        return None
+    return local.learned_at if local is not None else None
+
+
+def is_within(learned_at: datetime, erased: Span | None) -> bool:
+    return erased is not None and erased[0] <= learned_at < erased[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _LocalModel:
+    model: Model
+    learned_at: datetime
 
 
 @lru_cache(maxsize=1)
-def _local(folder: Path, _changed: int) -> Model:
+def _local(folder: Path, _changed: int) -> _LocalModel | None:
     try:
-        return read_model(folder)
+        settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
+        learned_at = datetime.fromisoformat(settings["learned_at"])
+        return _LocalModel(read_model(folder), learned_at)
     except (OSError, ValueError, KeyError):  # half written, or of another version
-        return load()
+        return None

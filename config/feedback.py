@@ -76,6 +76,7 @@ class FeedbackSettings(Section):
     unreachable_after: int = Field(3, ge=1)  # failed messages, none that arrived in between ...
     unreachable_over: Duration = timedelta(days=3)  # ... the first and last at least so far apart
     shared_from: int = Field(3, ge=2)  # persons in one CRM: a switchboard, a family
+    hold_open_reviews: bool = False  # do not text while a reply that may be an opt-out waits
     corrections: Literal["propose", "replace"] = "propose"
     company: str = Field("", max_length=120)  # who asks, on the recipient's page
     link_lifetime: Duration = timedelta(days=180)

@@ -26,6 +26,7 @@ MERGED_KEY_PREFIX = (
 READING_KEY_PREFIX = (
     "reading:"  # begins the key of what was said of a number that a field was read as before
 )
+HOLD_KEY_PREFIX = "review-hold:"  # begins the key of a hold (`review_holds`), which is no report
 _CARRIED_KEY_PREFIXES = (MERGED_KEY_PREFIX, READING_KEY_PREFIX)
 _STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE)
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
@@ -132,6 +133,7 @@ def evaluate(
     - a flag of ours that a CRM user cleared while another one stayed: `flag_cleared`
     - any other opt-in: `opt_in`
     - undelivered message: `failed_message`
+    - a reply that waits for review, which is no report yet: `hold`
 
     `last_delivered`: when a message last arrived.
     """
@@ -140,6 +142,9 @@ def evaluate(
     weighing = _Weighing(identity, rules, holders, last_delivered)
     for report in sorted(reports, key=sort_key):
         if not concerns(report, identity, holders, rules):
+            continue
+        if report.key.startswith(HOLD_KEY_PREFIX):
+            weighing.hold(report)
             continue
         match report.kind:
             case FeedbackKind.WRONG_NUMBER | FeedbackKind.CORRECTED:
@@ -181,6 +186,7 @@ class _Weighing:
     stop_reason: str = ""
     failures: list[Feedback] = field(default_factory=list)  # since the last confirmation
     no_text: str = ""
+    held: str = ""
 
     def wrong_number(self, report: Feedback) -> None:
         """Apply a wrong-number report, which holds for every contact with that number.
@@ -226,6 +232,7 @@ class _Weighing:
         channels = channels_of(report, self.rules)
         self.any_opened = self.any_opened or "any" in channels
         self.cleared |= channels
+        self._release(channels)
 
     def opt_in(self, report: Feedback) -> None:
         """Apply an opt-in: it opens its channels. One by text (START) opens only what a text had
@@ -236,12 +243,22 @@ class _Weighing:
         """
         channels = channels_of(report, self.rules)
         self.any_opened = self.any_opened or "any" in channels
+        self._release(channels)
         if is_by_text(report):
             channels -= self.refused - _OPENS["text"]
         if "any" in self.closed & channels:  # what is left needs its own flag again
             self.cleared.clear()
         self.closed -= channels
         self.refused -= channels
+
+    def hold(self, report: Feedback) -> None:
+        """Apply a reply that waits for review: no texts, until it is decided or somebody opts in
+        later."""
+        self.held = f"is not texted ({describe(report)})"
+
+    def _release(self, channels: frozenset[Channel]) -> None:
+        if "text" in channels:
+            self.held = ""
 
     def failed_message(self, report: Feedback) -> None:
         """Apply a failed message, unless a later one arrived. Its error code says how much it
@@ -254,12 +271,12 @@ class _Weighing:
             self.failures.append(report)
 
     def state(self) -> ConsentState:
-        """Return the state. A number that takes no texts must not be texted, even if nobody opted
-        out."""
+        """Return the state. A number that takes no texts, or is held, must not be texted, even if
+        nobody opted out."""
         suppressed, reason = self.closed - self.cleared, self.stop_reason
-        if self.no_text and "text" not in suppressed:
+        if (no_text := self.no_text or self.held) and "text" not in suppressed:
             suppressed.add("text")
-            reason = reason if len(suppressed) > 1 else self.no_text
+            reason = reason if len(suppressed) > 1 else no_text
         if suppressed >= CALL_AND_TEXT and not self.any_opened:
             suppressed.add("any")
         unreachable = _proof_of_unreachable(self.failures, self.rules)

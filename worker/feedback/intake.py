@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import merged_records, reply_model, report_log
+from worker.feedback import merged_records, reply_model, report_log, review_holds
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
 from worker.feedback.sources import twilio
 from worker.store.bulk import upsert
@@ -32,13 +32,14 @@ def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
 
 
 def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
-    """Store an inbound message; return how many new reports it made. Raises what
-    `twilio.parse_reply` does."""
-    now = ctx.now()
+    """Store an inbound message; return how much of it is to be delivered: new reports, and a hold.
+    Raises what `twilio.parse_reply` does."""
+    now, held = ctx.now(), 0
     heard = twilio.parse_reply(form, now, reply_model.current(ctx))
     keys = ctx.keys
     with ctx.store.write() as connection:
-        if not _was_received_before(connection, heard, keys):
+        is_new = not _was_received_before(connection, heard, keys)
+        if is_new:
             report_log.record_delivery(connection, heard.number, now, now)  # who writes is there
         if heard.needs_review is not None:
             suggestion = heard.needs_review.suggestion
@@ -54,7 +55,10 @@ def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
                 "decided_by": "",
             }
             upsert(connection, reviews, [row], ignore=True, key=("key",))
-    return store_reports(ctx, heard.reports)
+            if is_new:
+                stored = sa.select(reviews).where(reviews.c.key == heard.key)
+                held = review_holds.deliver(ctx, connection, connection.execute(stored), now)
+    return store_reports(ctx, heard.reports) + held
 
 
 def _readable_text(body: str) -> str:

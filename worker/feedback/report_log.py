@@ -10,8 +10,9 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import merged_records
+from worker.feedback import merged_records, review_holds
 from worker.feedback.consent_state import (
+    HOLD_KEY_PREFIX,
     LIFTED_BY,
     NO_HOLDERS,
     ConsentState,
@@ -61,7 +62,8 @@ class ReportSet:
     `ids`: of the rows that it was made from, to tell later whether there are more. `on_contacts`:
     contact -> numbers about which somebody said, on that very contact or on another record of the
     same person, that they must not be contacted, or may be again. That includes numbers that it no
-    longer holds ("" = it had none).
+    longer holds ("" = it had none). `with_holds`: open reviews are among the reports
+    (`review_holds`).
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ class ReportSet:
     holders: dict[str, Holders] = field(default_factory=dict)
     row_ids: frozenset[tuple[str, int]] = frozenset()
     numbers_by_contact: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    with_holds: bool = False
 
     def about(self, number: str) -> Sequence[Feedback]:
         return self.reports.get(number, ())
@@ -211,8 +214,11 @@ def record_delivery(connection: Connection, number: str, at: datetime, now: date
         outbox.requeue(connection, None, [number], now)
 
 
-def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSet:
-    """Load all reports about these numbers, and the lists that they are on."""
+def load(
+    connection: Connection, numbers: Sequence[str], keys: Keys, with_holds: bool = False
+) -> ReportSet:
+    """Load all reports about these numbers, and the lists that they are on. `with_holds`: and the
+    open reviews, which are no reports: whoever copies or lists reports does without them."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     by_number: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
@@ -224,6 +230,10 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSe
         ids.add(("list", row.id))
         for number in names[row.number]:
             by_number.setdefault(number, []).append(_report_from_list_entry(row))
+    for review_id, hold in review_holds.load(connection, names) if with_holds else ():
+        ids.add(("review", review_id))
+        for number in names[hold.number]:
+            by_number.setdefault(number, []).append(hold)
     doubted = [
         n for n, reports in by_number.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
     ]
@@ -237,6 +247,7 @@ def load(connection: Connection, numbers: Sequence[str], keys: Keys) -> ReportSe
         _last_delivered(connection, failed) if failed else {},
         load_holders(connection, doubted) if doubted else {},
         frozenset(ids),
+        with_holds=with_holds,
     )
 
 
@@ -333,7 +344,24 @@ def find_unseen(
         for row in connection.execute(query):
             if (kind, row.id) not in known.row_ids:
                 news.update(names[row.number])
+    if known.with_holds:
+        news.update(_numbers_of_changed_holds(connection, names, known))
     return sorted(news)
+
+
+def _numbers_of_changed_holds(
+    connection: Connection, names: Mapping[str, Sequence[str]], known: ReportSet
+) -> Iterator[str]:
+    """Yield numbers with a review that was opened since, or is open no more."""
+    now_open: set[str] = set()
+    for _, hold in review_holds.load(connection, names):
+        now_open.add(hold.key)
+        for number in names[hold.number]:
+            if all(hold.key != report.key for report in known.about(number)):
+                yield number
+    for number, reports in known.reports.items():
+        if any(r.key.startswith(HOLD_KEY_PREFIX) and r.key not in now_open for r in reports):
+            yield number
 
 
 def has_erasures(connection: Connection) -> bool:

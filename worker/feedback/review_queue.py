@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import reply_model, report_log
+from worker.feedback import reply_model, report_log, review_holds
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.store.array_param import any_of
@@ -126,6 +126,7 @@ def resolve_reviews(
         if decision != ReviewDecision.NOTHING:
             reports = [_report(connection, row, decision, by, now, keys) for row in rows]
             report_log.store(connection, reports, now, keys)
+        review_holds.deliver(ctx, connection, rows, now)
     return [row.id for row in rows]
 
 
@@ -180,6 +181,7 @@ def undo_reviews(ctx: Context, review_ids: Sequence[int], by: str) -> list[int]:
             if row.decision == ReviewDecision.CONFIRMED and _was_wrong(connection, row.number, keys)
         ]
         report_log.store(connection, stops, now, keys)
+        review_holds.deliver(ctx, connection, rows, now)
     return [row.id for row in rows]
 
 

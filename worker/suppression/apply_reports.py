@@ -33,6 +33,7 @@ from worker.feedback import former_numbers, report_log
 from worker.feedback.consent_state import Rules, rules_from_settings
 from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback, FeedbackKind
+from worker.feedback.receivers import crms_to_notify
 from worker.feedback.report_log import report_from_row
 from worker.store import changed_records, locks, outbox
 from worker.store.bulk import chunks
@@ -40,7 +41,6 @@ from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
 from worker.store.tables import contact_numbers, contacts, feedback
 from worker.suppression import from_reports
-from worker.suppression.receivers import crms_to_notify
 
 _BATCH_SIZE = 500
 

@@ -12,13 +12,13 @@ from phonenumbers import PhoneNumberMatcher
 from worker.context import Context
 from worker.feedback import report_log
 from worker.feedback.models import SuppressionReason
+from worker.feedback.receivers import crms_to_notify
 from worker.store import outbox
 from worker.store.bulk import chunks, insert
 from worker.store.invalidation import invalidate
 from worker.store.outbox import OutboxItem
 from worker.store.pseudonyms import number_aliases
 from worker.store.tables import suppressions
-from worker.suppression.receivers import crms_to_notify
 
 _MAX_LIST_NAME = 80  # characters
 _IMPORT_BATCH = 5000  # numbers that are stored in one transaction

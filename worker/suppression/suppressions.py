@@ -19,6 +19,7 @@ from worker.context import Context
 from worker.feedback import report_log
 from worker.feedback.consent_state import LIFT_KEY_PREFIX, rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
+from worker.feedback.receivers import crms_to_notify
 from worker.store import outbox
 from worker.store.invalidation import invalidate
 from worker.store.outbox import OutboxItem
@@ -26,7 +27,6 @@ from worker.store.pseudonyms import ERASED_PREFIX, Keys, number_aliases
 from worker.store.tables import contact_numbers, feedback, suppressions
 from worker.suppression import from_reports
 from worker.suppression.imported_lists import list_key
-from worker.suppression.receivers import crms_to_notify
 
 
 class NoSuchSuppressionError(HygieneError):

@@ -42,7 +42,9 @@ def load_reports(
     if not (numbers or nameless):
         return ReportSet()
     with ctx.store.read() as connection:
-        found = feedback_log.load(connection, list(numbers), ctx.keys)
+        found = feedback_log.load(
+            connection, list(numbers), ctx.keys, ctx.settings.feedback.hold_open_reviews
+        )
     if nameless:
         found.reports[""] = nameless
     if run.dry_run:

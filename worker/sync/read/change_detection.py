@@ -68,6 +68,7 @@ def decision_config_hash(ctx: Context, connector: str) -> bytes:
         ctx.settings.public_url,
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,
+        ctx.settings.feedback.hold_open_reviews,
         ctx.settings.section(connector).model_dump_json(exclude=CONNECTION_SETTINGS),
         [(step.package, step.step.model_dump_json()) for step in ctx.providers.steps],
         verification.counts_for.model_dump_json(),

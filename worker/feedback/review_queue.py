@@ -24,6 +24,7 @@ from worker.store.tables import feedback, reviews
 
 HONOUR_WITHIN = 10  # business days
 _OF_TEXTS = (ReviewDecision.OPT_OUT, ReviewDecision.OPT_IN)  # what a reply says of texts alone
+_MAX_KEPT = 5_000  # likelihoods
 _MAX_SCORED = 500  # open replies that are put in order; the oldest, where more wait
 
 
@@ -50,12 +51,32 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
     model = reply_model.current(ctx)
-    found = [_entry(row, model) for row in rows]
+    found = [_entry(row, _LIKELIHOODS.of(row, model)) for row in rows]
     found.sort(key=lambda one: (-one["likelihood"], one["id"]))
     return found[:limit]
 
 
-def _entry(row: Any, model: router.Model) -> dict[str, Any]:
+class _Likelihoods:
+    """What replies were read as when they were last listed; a reply does not change."""
+
+    def __init__(self) -> None:
+        self._model: router.Model | None = None
+        self._kept: dict[tuple[int, int], int] = {}
+
+    def of(self, row: Any, model: router.Model) -> int:
+        if model is not self._model or len(self._kept) > _MAX_KEPT:
+            self._model, self._kept = model, {}
+        kept, key = self._kept, (row.id, hash(row.text))
+        likelihood = kept.get(key)
+        if likelihood is None:
+            likelihood = kept[key] = read_reply(row.text, model).likelihood
+        return likelihood
+
+
+_LIKELIHOODS = _Likelihoods()
+
+
+def _entry(row: Any, likelihood: int) -> dict[str, Any]:
     return {
         "id": row.id,
         "number": row.number,
@@ -63,7 +84,7 @@ def _entry(row: Any, model: router.Model) -> dict[str, Any]:
         "suggestion": row.suggestion or None,
         "evidence": row.evidence,
         "at": row.at.isoformat(),
-        "likelihood": read_reply(row.text, model).likelihood,
+        "likelihood": likelihood,
         "honour_by": add_business_days(row.at, HONOUR_WITHIN).date().isoformat(),
     }
 

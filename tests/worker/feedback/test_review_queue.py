@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from worker.alerts import rules
@@ -43,6 +44,14 @@ class TestTheQueue:
         proposed = {one["text"]: one["suggestion"] for one in review_queue.open_reviews(ctx)}
         assert proposed["my husband passed away"] == "wrong_number"
         assert proposed["how do I unsubscribe?"] == "opt_out"
+
+    def test_reads_each_reply_once_however_often_it_is_listed(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receive(ctx, *UNSURE)
+        first = review_queue.open_reviews(ctx)
+        monkeypatch.setattr(review_queue, "read_reply", None)
+        assert review_queue.open_reviews(ctx) == first
 
     def test_says_until_when_a_revocation_must_be_honoured(self, ctx: Context) -> None:
         receive(ctx, UNSURE[1])

@@ -15,6 +15,7 @@ MEANT = {
     "opt_out": {"opt_out"},
     "wrong_number": {"wrong_number"},
     "both": {"opt_out", "wrong_number"},
+    "complaint": {"opt_out", "complaint"},
     "none": set(),
 }
 

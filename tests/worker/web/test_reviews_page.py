@@ -122,7 +122,7 @@ def test_the_page_tells_the_story_of_each_number(
     receive(ctx)
     page.goto(f"{serve()}/reviews")
     stories = {
-        article.locator("blockquote").inner_text(): article.locator(".story").inner_text()
+        article.locator("blockquote").inner_text(): article.locator(".number-story").inner_text()
         for article in page.locator("article").all()
     }
     assert "1 contact." in stories[TEXTS[0]]

@@ -79,6 +79,7 @@ _ASIDE = re.compile(
 _ODD = re.compile(r"[_·•・*{}\[\]:\\]")
 # An extension, also behind a word in brackets: "(standard) poste 4512".
 _EXTENSION = re.compile(rf"(?:\s*\([^()\d]*\)\s*)?{CANONICAL.pattern}")
+_SLASH_AND_DASH = re.compile(r"/\s*-\s*\Z")  # "2275150/-51"
 _IN_BRACKETS = re.compile(r"\s*\([^()\d]*\)")
 _ONE_LABEL = re.compile(
     rf"[\s,;/]*(?:[^\W\d_]{{1,24}}\s?[.:-]{{1,2}}|(?:{LABELS})(?![^\W\d_]))\s*", re.IGNORECASE
@@ -115,8 +116,15 @@ class Chunk(Struct, frozen=True):
 
 def chunks_of(text: str) -> list[Chunk]:
     """Return the chunks of a text with canonical extensions, in order."""
-    blanked = _ASIDE.sub(lambda match: _DIGIT.sub(_BLANK, match.group()), text)
-    return list(_scan(blanked))
+    return list(_scan(_ASIDE.sub(_without_digits, text)))
+
+
+def _without_digits(aside: re.Match[str]) -> str:
+    """What stands aside with its digits blanked; "1)" as it is where it closes "(+36 1)"."""
+    before = aside.string[: aside.start()]
+    if aside.group()[1:2] == ")" and before.count("(") > before.count(")"):
+        return aside.group()
+    return _DIGIT.sub(_BLANK, aside.group())
 
 
 def _scan(text: str) -> Iterator[Chunk]:
@@ -158,7 +166,7 @@ def _closed(run: str) -> str:
 
 
 def _joint(between: str) -> str:
-    between = _IN_BRACKETS.sub("", between)
+    between = _SLASH_AND_DASH.sub("/", _IN_BRACKETS.sub("", between))
     if between.strip(" \t") in ("", "-"):
         return between.strip(" \t")
     if _JOINT.fullmatch(between) is None:

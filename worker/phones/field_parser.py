@@ -31,6 +31,7 @@ from worker.phones.model import Number, ParsedField
 from worker.phones.number_parser import (
     LONGEST,
     NO_COUNTRY,
+    group_lengths,
     is_international,
     mended,
     parse_literal,
@@ -57,6 +58,7 @@ _SHORTEST = 7  # digits of a number that stands beside others
 _WITHIN = ("/", "\n", "-")  # may stand within a number
 _LAST_PART = 4  # digits of the last part of a number with such a mark, at least
 _PAUSED = 5  # digits of an extension behind a single comma, at the most
+_LONGEST_E164 = 14  # characters: few plans know longer ones, Germany's knows nearly any
 _MOST_PARTS = 6  # numbers with nothing but spaces between them
 _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
@@ -83,6 +85,7 @@ class _FieldParse:
     spans: list[tuple[int, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     doubtful: Number | None = None  # not valid, kept for what it can say
+    in_list: bool = False  # several last groups stand beside each other
     has_extension: bool = False  # the last number has one: short forms would be more of these
     typed: str = ""  # the text of the last number that was no short form
 
@@ -96,7 +99,7 @@ class _FieldParse:
     def is_group(self, chunk: Chunk) -> bool:
         """Whether a chunk is as long as the last groups of the number before, and not all of it."""
         whole = len(_DIGITS.sub("", self.typed))
-        return len(chunk.digits) in short_forms.group_lengths(self.typed) - {whole}
+        return len(chunk.digits) in group_lengths(self.typed) - {whole}
 
     @property
     def last(self) -> Number | None:
@@ -113,8 +116,9 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
     if _PLAIN.fullmatch(raw) and not fictitious_reason(digits := _DIGITS.sub("", raw), raw):
         number, problem = parse_number(raw, region)
         if number is not None and number.valid:
-            return ParsedField("number", (number,), remark=_remark((number,), region))
-        if 2 < len(digits) < 2 * _SHORTEST and not _may_be_a_range(raw, problem):
+            if len(number.e164) <= _LONGEST_E164 or not short_forms.without_year(raw):
+                return ParsedField("number", (number,), remark=_remark((number,), region))
+        elif 2 < len(digits) < 2 * _SHORTEST and not _may_be_more(raw, problem):
             return _without_valid_number(number, short_code(digits, region) or problem, "")
     text = clean(raw)
     if not text:
@@ -135,9 +139,9 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
     return _parse_text(text, region, len(raw) > MAX_LENGTH)
 
 
-def _may_be_a_range(text: str, problem: str) -> bool:
-    """Whether the last digits may be the end of a range, or an extension."""
-    if text.rfind("(") > _SHORTEST:
+def _may_be_more(text: str, problem: str) -> bool:
+    """Whether the last digits may be the end of a range, an extension or a year."""
+    if text.rfind("(") > _SHORTEST or short_forms.without_year(text):
         return True  # "415-555-2671 (2)"
     return (
         _TAIL.search(text) is not None and "too short" not in problem and "kept for" not in problem
@@ -167,6 +171,7 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     text = canonicalize_extensions(text)
     found = _FieldParse()
     chunks = chunks_of(text)
+    found.in_list = short_forms.are_a_list(chunks)
     place = 0
     while place < len(chunks):
         place += _parse_chunk(text, chunks[place:], region, found)
@@ -225,8 +230,15 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, found: 
         return 1
     if len(digits) < 3 and (len(chunks) == 1 or chunks[1].joint not in _WITHIN):
         return 1
+    if found.last is not None and "(" in chunk.text:
+        mate = short_forms.behind_its_code(chunk, found.last, found.typed)
+        if mate is not None:
+            found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+            return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
+        if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, found):
+            return 1
         if found.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", found.typed))):
             return 1  # beside a whole number, so few digits are hardly another one
         if chunk.slip and is_possible(number.e164 + "0"):
@@ -255,9 +267,13 @@ def _parse_short_form(text: str, chunk: Chunk, found: _FieldParse) -> bool:
         return False
     if re.search(r"\d", text[found.spans[-1][1] : chunk.start]):
         return False  # other digits stand between the two
-    mate = short_forms.expand(chunk, found.last, found.typed)
+    mate = short_forms.expand(chunk, found.last, found.typed, in_list=found.in_list)
     if mate is not None:
         found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+        return True
+    if mates := short_forms.tails_behind(chunk, found.last):
+        for mate in mates:
+            found.add(mate, chunk.start, chunk.end)
         return True
     return _is_extension(text, chunk, found)
 
@@ -306,6 +322,8 @@ def _is_extension(text: str, chunk: Chunk, found: _FieldParse) -> bool:
     pause = chunk.joint == ";" or (chunk.joint == "," and chunk.glued)
     if not pause or text[chunk.end :].strip() or not chunk.text.isdigit():
         return False
+    if short_forms.is_year(chunk.digits):
+        return False
     if len(chunk.digits) > (_SHORTEST if chunk.joint == ";" else _PAUSED):
         return False
     if found.spans[-1][1] != len(text[: chunk.start].rstrip(" ,;")):
@@ -316,7 +334,16 @@ def _is_extension(text: str, chunk: Chunk, found: _FieldParse) -> bool:
 
 
 def _parse_otherwise(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
-    """Read a chunk that is no number by itself: with an end of a range, or as several."""
+    """Read a chunk that is no number by itself: with a year, the last digits of others or the end
+    of a range behind it, or as several."""
+    if _parse_without_year(chunk, region, found):
+        return True
+    first, tails = short_forms.with_tails(chunk.text)
+    number = parse_number(first, region)[0] if first else None
+    if number is not None and number.valid and (mates := short_forms.mates(number, tails)):
+        for each in (number, *mates):
+            found.add(each, chunk.start, chunk.end, first)
+        return True
     for split, as_extension in (
         (short_forms.without_range_end, False),
         (short_forms.with_direct_dialling, True),
@@ -336,6 +363,18 @@ def _parse_otherwise(chunk: Chunk, region: str | None, found: _FieldParse) -> bo
     for number in _split_joined_numbers(chunk, region):
         found.add(number, chunk.start, chunk.end, chunk.text)
     return bool(found.spans) and found.spans[-1] == (chunk.start, chunk.end)
+
+
+def _parse_without_year(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
+    """Read "415-555-2671 2019": the year is a note."""
+    first = "" if chunk.extension else short_forms.without_year(chunk.text)
+    while first:
+        number, _ = parse_number(first, region)
+        if number is not None and number.valid:
+            found.add(number, chunk.start, chunk.start + len(first), first)
+            return True
+        first = short_forms.without_year(first)  # "2019-2020"
+    return False
 
 
 # -- several numbers without a mark between them ---------------------------------------------

@@ -20,7 +20,12 @@ from worker.phones import fast_parser
 from worker.phones.dial_prefixes import dial_prefixes
 from worker.phones.metadata import facts, split
 from worker.phones.model import Number
-from worker.phones.plan_changes import lacks_a_digit, renumbered
+from worker.phones.plan_changes import (
+    codes_with_apart_forms,
+    lacks_a_digit,
+    renumbered,
+    renumbered_apart,
+)
 
 NO_COUNTRY = "is a local number, and nothing tells its country"
 LONGEST = 20  # digits; E.164 has 15, prefixes that are dialled before it come on top
@@ -44,16 +49,36 @@ _TWICE = re.compile(r"\+\s?(\d{1,3})[\s-]+(?=\1[\s(-])", re.ASCII)
 _SOVIET_TRUNK = re.compile(r"\+\s?8(?=[\s(-])")  # a plus before it: "+8 495 606 36 02"
 # A country code without its plus, in brackets with the area code or as a group of its own.
 _FIRST_GROUP = re.compile(r"[(\[]\s*([1-9][\d -]*?)\s*[)\]]|([1-9]\d{0,2})(?=[\s-])", re.ASCII)
+# What is dialled before a country code where the Soviet Union's plan was shared. Some plans know
+# any digits as a local number, as Germany's does.
+_DIALLED_810 = re.compile(r"[(\[\s]*8\s?[-~\s]\s?10[\s-]+(?=\d)", re.ASCII)
 _PREFIXED = 10  # digits: a number behind a prefix has more
+_TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
 _CODE_TWICE = "its country code was typed twice"
 _NO_PLUS = "its plus was left out"
+_NEW_PLAN = "its plan has changed since"
 _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 
 
 def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
-    text = text.strip()
+    number, problem = _parse_number(text.strip(), region)
+    if number is not None and number.valid and number.e164.startswith(codes_with_apart_forms()):
+        today = renumbered_apart(number.e164, group_lengths(text))
+        renewed = parse_literal(today, None)[0] if today is not None else None
+        if renewed is not None:
+            return mended(renewed, _NEW_PLAN), ""
+    return number, problem
+
+
+def group_lengths(typed: str) -> set[int]:
+    """Return how many digits stand behind each mark: {4, 8, 10} for "+44 20 7219 4272"."""
+    groups = [len(group) for group in _GROUPS.findall(typed)]
+    return {sum(groups[place:]) for place in range(len(groups))}
+
+
+def _parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     sign = text[:1]
     if sign == "+":
         if text[1:3] == text[4:6] or text[1:4] == text[5:8] or text[1:2] == "8":
@@ -64,6 +89,10 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
         has_code = text.lstrip(" ([").startswith(code)
         if has_code and (coded := _with_its_code(text, code)) is not None:
             return coded, ""
+    if sign in ("(", "8") and (dialled := _DIALLED_810.match(text)) is not None:
+        number, problem = parse_literal("+" + text[dialled.end() :], None)
+        if number is not None and number.valid:
+            return number, problem
     plainly: tuple[Number | None, str] | None = None
     if (region is not None or text[:1] == "+") and "(0" not in text:
         plainly = parse_literal(text, region)  # nearly all: what is plainly typed is plainly read
@@ -94,7 +123,7 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
 def _renumbered(text: str, number: Number, old: Number) -> Number:
     """Return a number of a plan that has changed; with low confidence where its groups and digits
     are also those of a number of today that has lost its last digit."""
-    changed = mended(number, "its plan has changed since")
+    changed = mended(number, _NEW_PLAN)
     groups = [len(group) for group in _GROUPS.findall(text)]
     is_cut_short = len(groups) > 1 and groups[-1] in (1, 3) and set(groups) != {3}
     parts = split(old.e164) if is_cut_short else None
@@ -117,16 +146,23 @@ def _with_its_code(text: str, code: str) -> Number | None:
     """Return the number of "(4930) 7262-8200" or "49 30 7262 8200" for a contact in Germany.
 
     Where a number begins with a zero within the country, one that begins with the country's code
-    instead is written for callers from abroad; some plans know it as a local number as well.
+    instead is written for callers from abroad; some plans know it as a local number as well. So is
+    one without groups that is too long for a local number: "4915112345678".
     """
-    match = _FIRST_GROUP.match(text)
-    if match is None:
+    digits = _DIGITS.sub("", text)
+    if len(digits) < _TOO_LONG_FOR_LOCAL:
+        match = _FIRST_GROUP.match(text)
+        if match is None:
+            return None
+        first = _DIGITS.sub("", match.group(1) or match.group(2))
+        if not first.startswith(code) or (first != code and match.group(2)):
+            return None
+    number, _ = parse_literal("+" + digits, None)
+    if number is None or not number.valid:
         return None
-    first = _DIGITS.sub("", match.group(1) or match.group(2))
-    if not first.startswith(code) or (first != code and match.group(2)):
-        return None
-    number, _ = parse_literal("+" + _DIGITS.sub("", text), None)
-    return mended(number, _NO_PLUS) if number is not None and number.valid else None
+    if len(digits) - len(code) >= _TOO_LONG_FOR_LOCAL and text.isdigit():
+        return mended(number, _NO_PLUS) if number.kind == "mobile" else None
+    return mended(number, _NO_PLUS)
 
 
 @cache

@@ -7,11 +7,16 @@ is one that the plan knows: a number that exists is never replaced by another.
 A few old forms are over, but libphonenumber still calls them valid (Gabon, Korea's 011 to 019).
 Their rules only `link`: they never replace a number, but both forms are equal where somebody looks
 for what was said about it.
+
+A few more are somebody else's number today, but people type that one in other groups: Ho Chi Minh
+City's "(08) 3829 5001" and the mobile "083 829 5001". Their rules apply only where the old area
+code stands `apart`; they make no forms equal.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -32,7 +37,8 @@ class PlanChange:
 
     `old` is a pattern of the whole national number, made of digits and groups alone; `new` is what
     replaces it, made of digits and each group once (`\\1`): so a rule can be read backwards.
-    `kind`: `mobile`, `fixed` or `all`. `applies`: to what is `unknown` today, or as a `link`.
+    `kind`: `mobile`, `fixed` or `all`. `applies`: to what is `unknown` today, as a `link`, or where
+    the digits before the one group were typed `apart` from it.
     `effective`: when the new form was required (ISO date; the
     first of the month or year where the source tells no more). `source`: keys of `sources.csv`.
     `old_example`, `new_example`: national numbers.
@@ -155,6 +161,31 @@ def renumbered(code: int, national: str) -> tuple[int, str] | None:
     """
     today = _only_outcome("unknown", code, national)
     return None if today is None or _is_valid(code, national) else today
+
+
+@cache
+def codes_with_apart_forms() -> tuple[str, ...]:
+    """Return the beginnings of E.164 numbers that `renumbered_apart` may change."""
+    return tuple(sorted({f"+{rule.code}" for rule in plan_changes() if rule.applies == "apart"}))
+
+
+def renumbered_apart(e164: str, groups: Container[int]) -> str | None:
+    """Return today's form of a number whose old area code was typed apart; None if there is none.
+
+    `groups`: how many digits stand behind each mark in the number's text.
+
+    >>> renumbered_apart("+84838295001", {4, 8, 10}), renumbered_apart("+84838295001", {4, 7, 10})
+    ('+842838295001', None)
+    """
+    for change in plan_changes():
+        if change.applies != "apart" or not e164.startswith(f"+{change.code}"):
+            continue
+        pattern, template = change.forward()
+        match = pattern.fullmatch(e164.removeprefix(f"+{change.code}"))
+        if match is not None and len(match[1]) in groups:
+            new = match.expand(template)
+            return f"+{change.new_code}{new}" if _is_valid(change.new_code, new) else None
+    return None
 
 
 def _only_outcome(applies: str, code: int, national: str) -> tuple[int, str] | None:

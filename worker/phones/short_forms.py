@@ -3,53 +3,93 @@
 A short form is never read where it might be something else: an extension, a room, a floor, a year.
 These forms are known:
 
-1. Its last digits: "020 7219 4272/73", "/3", " or 2673". Behind a slash one or two digits must be
-   more than those that they stand for; behind a comma or a word they must follow closely.
+1. Its last digits: "020 7219 4272/73", "/3", " or 2673". Behind a slash, fewer than four digits
+   that are no whole group must be more than those that they stand for ("5150/50" is left alone:
+   nobody can tell what it means); behind a comma or a word they must follow closely. Two and more
+   may have dashes between them: "2687 5140 - 41 - 42".
 2. Its subscriber's part, without the area code: "020 7219 4272, 7219 4273". Only where the first
    number is a landline. Behind a comma or a word it must be as long as one of the groups in which
    the first number was typed; one of another length (a mobile of the same area) needs an area code
    that libphonenumber knows.
 3. The end of a range: "2615 0130-34". The numbers in between are not listed.
+
+A year is a short form only in a list of others: "707-2003/2119/2021".
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 import phonenumbers
+from msgspec.structs import replace
 
 from worker.phones.chunks import Chunk
 from worker.phones.model import Number
-from worker.phones.number_parser import mended, parse_literal
+from worker.phones.number_parser import group_lengths, mended, parse_literal
 
 _TAIL = 4  # digits of a short form at the most
 _CLOSE = 20  # numbers further on, at the most, behind a comma or a word
 _LABELLED = 6  # digits of a subscriber's part behind a word
 _WHOLE = 7  # digits of one of another length than the first number's
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"19[5-9]\d|20[0-2]\d")
+_YEAR_BEHIND = re.compile(rf"(.*\d[)\]]?)[\s/-]+[(\[]?(?:{_YEAR.pattern})[)\]]?", re.ASCII)
+_TAILS_BEHIND = re.compile(r"(.*?\d)((?:\s*-\s*\d{1,4}){2,})", re.ASCII)
 _RANGE = re.compile(r"(.*\d)\s*-\s*(\d{1,2})", re.ASCII)
+_CODE_IN_BRACKETS = re.compile(r"[(\[](\d{1,3})[)\]]\s*", re.ASCII)
+_IN_BRACKETS = re.compile(r"[(\[]([\d -]+)[)\]]", re.ASCII)
+_DIGIT_GROUP = re.compile(r"\d+", re.ASCII)
 _DIALLED_THROUGH = re.compile(r"(.*\d)\s*-\s*(\d{3,5})", re.ASCII)
 
 
-def expand(chunk: Chunk, number: Number, typed: str) -> Number | None:
+def is_year(digits: str) -> bool:
+    """Whether digits are rather a year than the end of a number."""
+    return _YEAR.fullmatch(digits) is not None
+
+
+def behind_its_code(chunk: Chunk, number: Number, typed: str) -> Number | None:
+    """Return the number of "(48) 617-4800" behind "(4822) 617-4800": its country's code stands in
+    brackets once more, and its area code is that of the number before it."""
+    match, first = _CODE_IN_BRACKETS.match(chunk.text), _IN_BRACKETS.match(typed)
+    if match is None or first is None:
+        return None
+    code = match[1]
+    is_code = number.e164.startswith(f"+{code}") and first[1].startswith(code)
+    whole, _ = parse_literal(f"+{chunk.digits}", None)
+    if not is_code or len(first[1]) == len(code) or whole is None or whole.valid:
+        return None
+    rest = replace(chunk, text=chunk.text[match.end() :], joint=chunk.joint or " ")
+    return _of_subscriber(rest, rest.digits, number, typed)
+
+
+def are_a_list(chunks: Sequence[Chunk]) -> bool:
+    """Whether two or more last groups of numbers stand here, so that one may look like a year."""
+    tails = [chunk.digits for chunk in chunks if chunk.joint == "/" and len(chunk.digits) == _TAIL]
+    return len(tails) > 1 and not all(map(is_year, tails))
+
+
+def expand(chunk: Chunk, number: Number, typed: str, *, in_list: bool = False) -> Number | None:
     """Return the number that a chunk behind `number` stands for; None if it stands for none.
 
     `typed`: the text of `number`, whose groups tell which of its digits may be replaced.
+    `in_list`: whether others like it stand beside it.
     """
     digits = chunk.digits
     if not digits or chunk.spoilt or not chunk.joint or not number.valid:
         return None
-    if chunk.words[1] or chunk.slip or _YEAR.fullmatch(digits):
+    if chunk.words[1] or chunk.slip or (is_year(digits) and not in_list):
         return None  # "/ 4051 Basel", "/ 2024"
     if len(digits) <= _TAIL:
-        return _of_tail(chunk, digits, number) if chunk.text.isdigit() else None
+        return _of_tail(chunk, digits, number, typed) if chunk.text.isdigit() else None
     return _of_subscriber(chunk, digits, number, typed)
 
 
-def _of_tail(chunk: Chunk, digits: str, number: Number) -> Number | None:
+def _of_tail(chunk: Chunk, digits: str, number: Number, typed: str) -> Number | None:
     step = int(digits) - int(number.e164[-len(digits) :])
     if chunk.joint == "/":
-        if step <= 0 and len(digits) < 3:
+        is_group = len(digits) > 2 and len(digits) in group_lengths(typed)
+        if step <= 0 and len(digits) < _TAIL and not is_group:
             return None
     elif chunk.joint in (",", "&", "and", "-"):
         if not 0 < step <= _CLOSE or (digits[0] == "0" and len(digits) > 2):
@@ -77,17 +117,61 @@ def _of_subscriber(chunk: Chunk, digits: str, number: Number, typed: str) -> Num
     return _same_plan(number.e164[: 1 + code + area] + digits, number)
 
 
-def group_lengths(typed: str) -> set[int]:
-    """Return how many digits stand behind each mark: {4, 8, 10} for "+44 20 7219 4272"."""
-    groups = [len(group) for group in re.findall(r"\d+", typed)]
-    return {sum(groups[place:]) for place in range(len(groups))}
-
-
 def _same_plan(e164: str, number: Number) -> Number | None:
     mate, _ = parse_literal(e164, None)
     if mate is None or not mate.valid or mate.region != number.region:
         return None
     return mended(mate, "it is a short form of the number before it")
+
+
+def without_year(text: str) -> str:
+    """Return "415-555-2671" of "415-555-2671 2019"; "" where no year stands behind it."""
+    match = _YEAR_BEHIND.fullmatch(text)
+    return match[1] if match else ""
+
+
+def with_tails(text: str) -> tuple[str, list[str]]:
+    """Split "2687 5140-41-42" into the first number and the last digits of the others.
+
+    Each is more than the one before, and not much; "" and nothing where they are no list.
+    """
+    match = _TAILS_BEHIND.fullmatch(text)
+    if match is None:
+        return "", []
+    groups = _DIGIT_GROUP.findall(match[2])
+    length = len(groups[-1])
+    tails = groups[-1:]
+    for group in reversed(groups[:-1]):
+        if len(group) != length:
+            break
+        tails.insert(0, group)
+    first = text[: _start_of(text, len(tails))].rstrip(" -")
+    return (first, tails) if len(tails) > 1 and _ascend(first, tails) else ("", [])
+
+
+def _start_of(text: str, count: int) -> int:
+    """Where the last groups of digits begin."""
+    return list(_DIGIT_GROUP.finditer(text))[-count].start()
+
+
+def _ascend(before: str, tails: Sequence[str]) -> bool:
+    digits = "".join(_DIGIT_GROUP.findall(before))
+    values = [int(digits[-len(tails[0]) :] or 0), *map(int, tails)]
+    return all(0 < later - earlier <= _CLOSE for earlier, later in pairwise(values))
+
+
+def mates(number: Number, tails: Sequence[str]) -> list[Number]:
+    """Return the numbers of a list of tails behind `number`; none where one does not exist."""
+    found = [_same_plan(number.e164[: -len(tail)] + tail, number) for tail in tails]
+    return [mate for mate in found if mate is not None] if None not in found else []
+
+
+def tails_behind(chunk: Chunk, number: Number) -> list[Number]:
+    """Return the numbers of "- 41 - 42" behind `number`; none where it is no such list."""
+    if chunk.joint != "-" or not chunk.text[0].isdigit() or not number.valid:
+        return []
+    first, tails = with_tails(f"{number.e164}-{chunk.text}")
+    return mates(number, tails) if first == number.e164 else []
 
 
 def without_range_end(text: str) -> tuple[str, str]:
@@ -106,4 +190,4 @@ def without_range_end(text: str) -> tuple[str, str]:
 def with_direct_dialling(text: str) -> tuple[str, str]:
     """Split "010-65322051-123" into the number and an extension of three to five digits."""
     match = _DIALLED_THROUGH.fullmatch(text)
-    return (match.group(1), match.group(2)) if match else ("", "")
+    return (match.group(1), match.group(2)) if match and not is_year(match[2]) else ("", "")

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.phones.plan_changes import PlanChange, equal_forms, plan_changes, renumbered
+from worker.phones.plan_changes import (
+    PlanChange,
+    equal_forms,
+    plan_changes,
+    renumbered,
+    renumbered_apart,
+)
 
 CHANGES = plan_changes()
 _OLD = re.compile(r"(?:[0-9]+|\([^()]+\))+")
@@ -37,7 +43,7 @@ class TestTable:
     @pytest.mark.parametrize("change", CHANGES, ids=named)
     def test_each_change_has_a_kind_and_a_date(self, change: PlanChange) -> None:
         assert change.kind in ("mobile", "fixed", "all")
-        assert change.applies in ("unknown", "link")
+        assert change.applies in ("unknown", "link", "apart")
         assert date(1980, 1, 1) < date.fromisoformat(change.effective) <= date.today()
 
     @pytest.mark.parametrize("change", CHANGES, ids=named)
@@ -53,6 +59,13 @@ class TestTable:
     def test_the_examples_are_true(self, change: PlanChange) -> None:
         assert is_valid(change.new_code, change.new_example)
         old = f"+{change.code}{change.old_example}"
+        if change.applies == "apart":
+            length = len(change.old_example) - change.old.index("(")
+            assert is_valid(change.code, change.old_example), "then a plain rule would do"
+            assert renumbered_apart(old, {length}) == f"+{change.new_code}{change.new_example}"
+            assert renumbered_apart(old, {length - 1, length + 1}) is None
+            assert old not in equal_forms(f"+{change.new_code}{change.new_example}")
+            return
         assert equal_forms(old)[0] == f"+{change.new_code}{change.new_example}"
         today = renumbered(change.code, change.old_example)
         if change.applies == "link":

@@ -61,15 +61,19 @@ _WORD_BEFORE = re.compile(r"[^\W\d_]\s*\Z|〒\s*\Z")
 _WORD_BEHIND = re.compile(r"\s{0,2}[^\W\d_]{2}")
 _MASK = re.compile(r"[ ).\-]{0,3}(?:[Xx#?…•]{2,}|[*_]{2,})")
 
+# Day and month, in either order; their numbers tell a date from "2021-51-77" and "65-32-2051".
+_MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|h|hrs|uhr)\b\.?"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\b\.?)?"
 # Written as they are; their digits belong to no number.
 _ASIDE = re.compile(
     rf"(?<![\w.:+])(?:{_HOUR}|{_TIME})(?:\s?[-–/]\s?(?:{_HOUR}|{_TIME}|\d{{1,2}}\b))?(?![:\d])"
     rf"|(?<![\w.:+])\d{{1,2}}\s?[-–]\s?(?:{_HOUR})"
-    r"|(?<![\w.+/-])\d{1,2}([./-])\d{1,2}\1(?:19|20)\d\d(?![\w-]|[./]\d)"
-    r"|(?<![\w.+/-])\d{1,2}/\d{1,2}/\d\d(?!\s?\d|[\w/-])"
-    r"|(?<![\w.+/-])(?:19|20)\d\d([./-])\d{1,2}\2\d{1,2}(?![\w-]|[./]\d)"
+    # "(8-10-2023) 760-9074": what is dialled before Egypt's code, not a date
+    rf"|(?<![\w.+/-])(?!8-10-\d{{4}}\)\s*\d)(?:{_DAY}([./-]){_MONTH}\1|{_MONTH}([./-]){_DAY}\2)"
+    r"(?:19|20)\d\d(?![\w-]|[./]\d)"
+    rf"|(?<![\w.+/-])(?:{_DAY}/{_MONTH}|{_MONTH}/{_DAY})/\d\d(?!\s?\d|[\w/-])"
+    rf"|(?<![\w.+/-])(?:19|20)\d\d([./-]){_MONTH}\3{_DAY}(?![\w-]|[./]\d)"
     r"|\b24\s?/\s?7\b"
     r"|(?<!\S)\d[.)]\s+(?=[+(\d])"  # the numbers of a list: "1) ... 2) ..."
     # "Do not show my number", dialled before it: #31#, *31#, *67

@@ -52,12 +52,15 @@ _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
 _DIGITS = re.compile(r"\D")
 _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
 _PLUS_BEHIND = re.compile(r"\A(\d{1,3})\s*\+\s*(?=\d)")
+_TWO_PLUSES = re.compile(r"\A\+(\d{1,3})\s?\+(?=\d)")  # "+258+21 41 73 72"
+_SLASHED_CODE = re.compile(r"\A\s*/\s*(\+?\d[\d \-]{0,8})/\s*(?=\d)", re.ASCII)  # "/22/ 826 80 01"
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
 _SHORTEST = 7  # digits of a number that stands beside others
 _WITHIN = ("/", "\n", "-")  # may stand within a number
 _LAST_PART = 4  # digits of the last part of a number with such a mark, at least
 _PAUSED = 5  # digits of an extension behind a single comma, at the most
+_SHORTEST_BEFORE_A_YEAR = 9  # characters of an E.164: a shorter one lacks its last digits
 _LONGEST_E164 = 14  # characters: few plans know longer ones, Germany's knows nearly any
 _MOST_PARTS = 6  # numbers with nothing but spaces between them
 _UNREADABLE = "holds characters that cannot be read"
@@ -167,6 +170,7 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
+    text = _SLASHED_CODE.sub(r"(\1) ", _TWO_PLUSES.sub(r"+\1 ", text))
     text = _PLUS_AS_AND.sub(" & ", _PLUS_BEHIND.sub(r"+\1 ", text))
     text = canonicalize_extensions(text)
     found = _FieldParse()
@@ -232,6 +236,11 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, found: 
         return 1
     if found.last is not None and "(" in chunk.text:
         mate = short_forms.behind_its_code(chunk, found.last, found.typed)
+        if mate is not None:
+            found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+            return 1
+    if found.last is not None and found.last.region != region and chunk.joint:
+        mate = short_forms.beside_a_foreign_one(chunk, found.last, found.typed)
         if mate is not None:
             found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
             return 1
@@ -370,7 +379,7 @@ def _parse_without_year(chunk: Chunk, region: str | None, found: _FieldParse) ->
     first = "" if chunk.extension else short_forms.without_year(chunk.text)
     while first:
         number, _ = parse_number(first, region)
-        if number is not None and number.valid:
+        if number is not None and number.valid and len(number.e164) > _SHORTEST_BEFORE_A_YEAR:
             found.add(number, chunk.start, chunk.start + len(first), first)
             return True
         first = short_forms.without_year(first)  # "2019-2020"

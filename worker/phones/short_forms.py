@@ -26,8 +26,9 @@ import phonenumbers
 from msgspec.structs import replace
 
 from worker.phones.chunks import Chunk
+from worker.phones.metadata import split
 from worker.phones.model import Number
-from worker.phones.number_parser import group_lengths, mended, parse_literal
+from worker.phones.number_parser import group_lengths, is_international, mended, parse_literal
 
 _TAIL = 4  # digits of a short form at the most
 _CLOSE = 20  # numbers further on, at the most, behind a comma or a word
@@ -61,6 +62,19 @@ def behind_its_code(chunk: Chunk, number: Number, typed: str) -> Number | None:
         return None
     rest = replace(chunk, text=chunk.text[match.end() :], joint=chunk.joint or " ")
     return _of_subscriber(rest, rest.digits, number, typed)
+
+
+def beside_a_foreign_one(chunk: Chunk, number: Number, typed: str) -> Number | None:
+    """Return the number of "2877-5024" behind "+852 2877 7188": one of the same country without its
+    code, typed in as many digits. The contact's own country may know it as well."""
+    digits, parts = chunk.digits, split(number.e164)
+    if parts is None or len(digits) != len(parts[1]) or digits[0] == "0" or chunk.spoilt:
+        return None
+    if is_international(chunk.text) or not is_international(typed):
+        return None
+    if len(digits) not in group_lengths(typed):
+        return None
+    return _same_plan(f"+{parts[0]}{digits}", number)
 
 
 def are_a_list(chunks: Sequence[Chunk]) -> bool:

@@ -10,6 +10,7 @@ MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rare
 _INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173))
 _PLUSES = "\uff0b\ufe62"
 _SPACES = re.compile(r"\s+")
+_WRITTEN_BREAK = re.compile(r"\\(?:r\\n|[rn])")  # as programs write a line break
 _NO_DIGIT = re.compile(r"\D")
 _EXCEL = re.compile(r"[+-]?(\d)(?:[.,](\d+))?E\+?(\d{1,3})", re.IGNORECASE)
 # A number as a spreadsheet writes it: "14155550123.00", "14,155,550,123", "14.155.550.123,00".
@@ -22,8 +23,10 @@ _THOUSANDS = re.compile(r"\+?\d{1,3}(?:,\d{3}){2,}|\+?\d{1,3}(?:['\u2019]\d{3}){
 # "0xx11 ...": in Brazil, xx stands for the carrier that one may choose.
 _CARRIER = re.compile(r"(?<!\w)0xx\s?(?=[\d(])", re.IGNORECASE)
 _FORMULA_TEXT = re.compile(r"""=\s*(?:T\s*\(\s*)?"+([^"]*)"+\s*\)?""", re.IGNORECASE)
+_MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _DATE = re.compile(
-    r"(?:\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d|(?:19|20)\d\d-\d{1,2}-\d{1,2})(?:[ T]\d.*)?"
+    rf"(?:(?:{_DAY}[./-]{_MONTH}|{_MONTH}[./-]{_DAY})[./-](?:19|20)\d\d"
+    rf"|(?:19|20)\d\d-{_MONTH}-{_DAY})(?:[ T]\d{{1,2}}(?:[:.h]\d\d.*)?)?"
     r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ T]\d{1,2}:\d\d.*"
 )
 _COORDINATES = re.compile(r"[-+]?\d{1,3}\.\d{4,}\s*[,;]\s*[-+]?\d{1,3}\.\d{4,}")
@@ -46,6 +49,8 @@ _PLACEHOLDERS = frozenset(
 def clean(raw: str) -> str:
     """One plain line: compatible forms folded, other scripts' digits as 0-9, unseen marks gone."""
     text = raw[: MAX_LENGTH * 4].translate(_INVISIBLE)
+    if "\\" in text:
+        text = _WRITTEN_BREAK.sub("\n", text)
     if not text.isascii():
         text = folded_digits(unicodedata.normalize("NFKC", text))
         text = re.sub("[‐-―−]", "-", text)

@@ -85,11 +85,12 @@ class Countries:
     """What tells the country of a row's numbers."""
 
     regions: Regions
+    named: Regions  # by the country's column alone
     locations: Locations
 
     @classmethod
     def of(cls, plan: Plan) -> Countries:
-        return cls(Regions(plan.fallback), Locations(plan.fallback))
+        return cls(Regions(plan.fallback), Regions(None), Locations(plan.fallback))
 
 
 def read_batch(
@@ -119,11 +120,11 @@ def _from_plain(rows: Plain, plan: Plan, countries: Countries) -> Batch:
             if raw:
                 broken.append((rows.number + place, _cells_problem(cells, plan)))
             continue
-        if plan.has_context:
-            keys.append(_keys(cells, countries.locations.of(cells, plan), plan))
-            continue
-        region = plan.fallback if country is None else countries.regions[cells[country]]
-        keys.append(((cells[first], region, ""),) if simple else _keys(cells, region, plan))
+        if simple and not plan.has_context:
+            region = plan.fallback if country is None else countries.regions[cells[country]]
+            keys.append(((cells[first], region, ""),))
+        else:
+            keys.append(_keys(cells, _where(cells, plan, countries), plan))
     return Batch(raws, [rows.end] * len(raws), keys, broken)
 
 
@@ -158,11 +159,13 @@ def _from_records(records: Sequence[Record], plan: Plan, countries: Countries) -
 
 
 def _where(cells: Sequence[str], plan: Plan, countries: Countries) -> str | ContactLocation | None:
+    place = plan.country_place
     if plan.has_context:
         return countries.locations.of(cells, plan)
-    if plan.country_place is None:
-        return plan.fallback
-    return countries.regions[cells[plan.country_place]]
+    if len(plan.places) > 1:  # the other phone fields come before the fallback
+        named = countries.named[cells[place]] if place is not None else None
+        return named or countries.locations.of(cells, plan)
+    return plan.fallback if place is None else countries.regions[cells[place]]
 
 
 def _from_sheet(rows: CellRows, plan: Plan, countries: Countries) -> Batch:

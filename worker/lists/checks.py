@@ -21,8 +21,9 @@ _BATCHES_AHEAD = 4  # for each helping process
 _FIELD = "Phone"
 _MAX_KEPT = 200_000  # fields whose outcome is kept: some 60 MB
 
-# A field's status, and its added cells: as text to put behind a row, or one by one for a sheet.
-CheckedField = tuple[str, str | tuple[str, ...]]
+# A field's status; its added cells: as text to put behind a row, or one by one for a sheet; and
+# whether the other phone fields of its row may tell more about it.
+CheckedField = tuple[str, str | tuple[str, ...], bool]
 
 
 class CheckedFields(dict[FieldKey, CheckedField]):
@@ -38,6 +39,17 @@ class CheckedFields(dict[FieldKey, CheckedField]):
             self.clear()
         checked = self[key] = check_field(key, self._plan)
         return checked
+
+    def of_row(self, keys: Sequence[FieldKey]) -> list[CheckedField]:
+        """Return the outcomes of a row's phone fields. One that is not plainly read by itself is
+        read beside the others, which may tell its country."""
+        outcomes = [self[key] for key in keys]
+        if len(keys) > 1 and any(outcome[2] for outcome in outcomes):
+            for place, (key, outcome) in enumerate(zip(keys, outcomes, strict=True)):
+                others = [other[0] for other in keys if other is not key and other[0]]
+                if outcome[2] and others:
+                    outcomes[place] = check_field(key, self._plan, others)
+        return outcomes
 
 
 def check_ahead(
@@ -97,12 +109,14 @@ def _check_fields(keys: Sequence[FieldKey], plan: Plan) -> list[CheckedField]:
     return [check_field(key, plan) for key in keys]
 
 
-def check_field(key: FieldKey, plan: Plan) -> CheckedField:
+def check_field(key: FieldKey, plan: Plan, others: Sequence[str] = ()) -> CheckedField:
     """Return a phone field's status and its added cells: status, E.164, line type, extension,
-    reason."""
+    reason. `others`: the texts of the row's other phone fields."""
     text, where, other_extension = key
-    if isinstance(where, ContactLocation):
-        parsed = parse_contact({_FIELD: text}, where)[_FIELD]
+    if others or isinstance(where, ContactLocation):
+        phones = {_FIELD: text, **{str(place): other for place, other in enumerate(others)}}
+        contact = where if isinstance(where, ContactLocation) else ContactLocation(where or "")
+        parsed = parse_contact(phones, contact)[_FIELD]
     else:
         parsed = parse_field(text, where)
     decision = decide_field(FieldFacts(_FIELD, parsed, known_by_the_plan(parsed.numbers)))
@@ -115,10 +129,12 @@ def check_field(key: FieldKey, plan: Plan) -> CheckedField:
     status = decision.status or ""
     # What a person typed can only stand in the reason; the others are words and numbers of ours.
     reason = formula_safe(reason)
+    plainly = all(number.valid and number.confidence == "high" for number in parsed.numbers)
+    may_be_told = parsed.outcome != "empty" and not (parsed.numbers and plainly)
     cells = (status, decision.e164 or "", decision.line_type or "", extension, reason)
     if plan.as_cells:
-        return status, cells
+        return status, cells, may_be_told
     added = encode_cells(cells, plan.delimiter)
     if not added.isascii() and not plan.encoding.lower().startswith("utf"):
         added = added.encode(plan.encoding, "replace").decode(plan.encoding)
-    return status, added
+    return status, added, may_be_told

@@ -152,20 +152,21 @@ def _checked_batches(source: Source, plan: Plan) -> Iterator[CheckedBatch]:
 
 def _with_outcomes(batch: Batch, plan: Plan, checked: CheckedFields) -> CheckedBatch:
     """Return a batch with the outcomes of its phone fields."""
-    statuses = Counter([checked[key][0] for keys in batch.keys for key in keys])
+    outcomes = [checked.of_row(keys) for keys in batch.keys]
+    statuses = Counter([status for row in outcomes for status, _, _ in row])
     del statuses[""]
     if plan.as_cells:
-        added = [[cell for key in keys for cell in checked[key][1]] for keys in batch.keys]
+        added = [[cell for _, cells, _ in row for cell in cells] for row in outcomes]
         return CheckedBatch(batch, statuses, added=added)
     lines: list[str] = []
     delimiter = plan.delimiter
-    for raw, end, keys in zip(batch.rows, batch.ends, batch.keys, strict=True):
-        if len(keys) == 1:
-            lines.append(f"{raw}{delimiter}{checked[keys[0]][1]}{end}")
-        elif not keys:
+    for raw, end, row in zip(batch.rows, batch.ends, outcomes, strict=True):
+        if len(row) == 1:
+            lines.append(f"{raw}{delimiter}{row[0][1]}{end}")
+        elif not row:
             lines.append(f"{raw}{end}")
         else:
-            text = delimiter.join([str(checked[key][1]) for key in keys])
+            text = delimiter.join([str(added) for _, added, _ in row])
             lines.append(f"{raw}{delimiter}{text}{end}")
     length = sum(map(len, batch.rows)) + sum(map(len, batch.ends))
     return CheckedBatch(batch, statuses, "".join(lines), length)

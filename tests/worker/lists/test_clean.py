@@ -15,6 +15,7 @@ from limits import lower_limits
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.parser import Layout
 from worker.lists.clean import CleanOptions, Summary, clean
+from worker.phones import ContactLocation, parse_contact
 
 
 def cleaned(tmp_path: Path, content: bytes, **options: str) -> tuple[Summary, bytes]:
@@ -111,7 +112,7 @@ class TestColumns:
         found = dict(zip(header, row, strict=True))
         assert found["Phone status"] == "valid"
         assert found["Phone (2) status"] == "invalid"
-        assert found["phone (3) status"] == "unverified"
+        assert found["phone (3) e164"] == "+442072194273"
         assert found["Phone e164"] == BRITISH
 
     def test_a_name_takes_all_columns_of_that_name_and_a_place_takes_one(
@@ -188,6 +189,44 @@ class TestTheCountryOfANumber:
         (found,) = csv.DictReader(out.decode().splitlines())
         assert found["Phone status"] == "unverified"
         assert "email" in found["Phone reason"]
+
+    def test_is_told_by_the_other_phones_of_the_row(self, tmp_path: Path) -> None:
+        content = (
+            b"Phone,Mobile,Fax\n"
+            b"030 901820,+49 151 23456789,\n"
+            b"030 901820,+44 20 7219 4272,+49 151 23456789\n"  # they do not agree
+            b"030 901820,,none\n"
+        )
+        _, out = cleaned(tmp_path, content)
+        rows = list(csv.DictReader(out.decode().splitlines()))
+        assert [row["Phone e164"] for row in rows] == ["+4930901820", "", ""]
+        assert "other number" in rows[0]["Phone reason"]
+        assert [row["Phone status"] for row in rows[1:]] == ["unverified", "unverified"]
+
+    @pytest.mark.parametrize(
+        ("phones", "country", "default"),
+        [
+            (("030 901820", "+49 151 23456789"), "", None),
+            (("030 901820", "+49 151 23456789"), "", "GB"),
+            (("44 20 7219 4272", "+44 20 7219 4273"), "France", None),
+            (("020 7219 4272", "07400 123456"), "", "GB"),
+            (("030 901820", "020 7219 4272"), "", None),
+            (("442072194272", "020 7219 4273"), "", None),
+        ],
+    )
+    def test_a_row_is_read_as_a_sync_reads_a_contact(
+        self, tmp_path: Path, phones: tuple[str, str], country: str, default: str | None
+    ) -> None:
+        content = f"Phone,Mobile,Country\n{phones[0]},{phones[1]},{country}\n".encode()
+        _, out = cleaned(tmp_path, content, default_country=default or "")
+        (row,) = csv.DictReader(out.decode().splitlines())
+        where = ContactLocation(country, default=default)
+        readings = parse_contact({"Phone": phones[0], "Mobile": phones[1]}, where)
+        for name, reading in readings.items():
+            numbers = reading.numbers
+            assert row[f"{name} e164"] == (numbers[0].e164 if numbers else "")
+            if numbers and numbers[0].confidence == "low":
+                assert row[f"{name} status"] == "unverified"
 
     def test_the_country_option_comes_last(self, tmp_path: Path) -> None:
         content = b"Phone,Email\n030 901820,kim@example.de\n020 7219 4272,kim@example.com\n"

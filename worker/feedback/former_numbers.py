@@ -7,7 +7,7 @@ former number later by whoever applies the report (`copies_of_late_reports`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from worker.feedback.consent_state import READING_KEY_PREFIX, Rules
 from worker.feedback.merged_records import report_hash
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
 from worker.feedback.report_log import ReportSet
+from worker.phones.plan_changes import equal_forms
 from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -114,13 +115,17 @@ def _conceal(copy: Feedback, keys: Keys) -> Feedback:
 
 
 def copies_of_late_reports(
-    connection: Connection, reports: Sequence[Feedback], now: datetime, rules: Rules, keys: Keys
+    connection: Connection, numbers: Collection[str], now: datetime, rules: Rules, keys: Keys
 ) -> list[Feedback]:
-    """Return reports about numbers that fields were read as before, said of their present numbers.
+    """Return what was said of these numbers, said of the present numbers of fields that were read
+    as one of them before.
 
-    Those that are stored already are among them: storing them once more changes nothing.
+    Copies that are stored already are among them: storing them once more changes nothing.
     """
-    fields = _read_before_as(connection, {report.number for report in reports if report.number})
+    if not connection.scalar(sa.select(sa.exists(sa.select(former_readings.c.number)))):
+        return []
+    forms = {form for number in numbers if number for form in equal_forms(number)}
+    fields = _read_before_as(connection, forms)
     if not fields:
         return []
     about = load_reports(connection, fields, keys)

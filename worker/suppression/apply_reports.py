@@ -73,7 +73,8 @@ def _follow_to_present_numbers(
     These reports are applied next.
     """
     now = ctx.now()
-    copies = former_numbers.copies_of_late_reports(connection, reports, now, rules, ctx.keys)
+    numbers = {report.number for report in reports}
+    copies = former_numbers.copies_of_late_reports(connection, numbers, now, rules, ctx.keys)
     if copies:
         report_log.store(connection, copies, now, ctx.keys)
 

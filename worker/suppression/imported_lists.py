@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
 
 from worker.context import Context
-from worker.feedback import report_log
+from worker.feedback import former_numbers, report_log
+from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import SuppressionReason
 from worker.feedback.receivers import crms_to_notify
-from worker.store import outbox
+from worker.store import locks, outbox
 from worker.store.bulk import chunks, insert
 from worker.store.invalidation import invalidate
+from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
 from worker.store.pseudonyms import number_aliases
 from worker.store.tables import suppressions
@@ -40,7 +42,8 @@ def import_list(
     """Put numbers (E.164) on the list `name`, streaming.
 
     To repeat it adds nothing, and does not bring back an entry that was lifted. The queue flags
-    whoever holds one of them now; contacts that come later are flagged by their sync.
+    whoever holds one of them now; contacts that come later are flagged by their sync. An entry also
+    holds for a field that was read as its number before (`worker.feedback.former_numbers`).
     """
     name = _mask_numbers(name)[:_MAX_LIST_NAME]
     result = ImportResult()
@@ -72,7 +75,13 @@ def import_list(
                 }
                 for number in new
             ]
+            # A page that finds a reading changed meanwhile has to see these, or they its record.
+            locks.acquire(connection, Lock.APPLYING_REPORTS)
             insert(connection, suppressions, rows)
+            rules = rules_from_settings(ctx.settings)
+            late = former_numbers.copies_of_late_reports(connection, new, now, rules, keys)
+            if late:
+                report_log.store(connection, late, now, keys)
             in_index = outbox.held_by_anybody(connection, new)
             invalidate(connection, in_index)
             crms = crms_to_notify(ctx)

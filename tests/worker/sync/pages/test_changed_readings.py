@@ -124,6 +124,45 @@ class TestWhoSaidNo:
         assert crm.get(contact_id, "do_not_call")
         assert [one.channels for one in suppressions.list_suppressions(ctx, MEANT[0])] == ["call"]
 
+    def test_on_a_list_that_is_imported_later_is_not_called(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
+    ) -> None:
+        release(ctx, NOW)
+        sync(ctx, crm.name, "everything")
+        imported_lists.import_list(ctx, [INVENTED], "do not call", "call")
+        deliver_reports(ctx, crm.name)
+        assert crm.get(contact_id, "do_not_call")
+        for number in MEANT:
+            found = suppressions.list_suppressions(ctx, number)
+            assert [one.channels for one in found] == ["call"]
+        imported_lists.import_list(ctx, [INVENTED], "do not call", "call")
+        apply_pending(ctx)
+        assert len(suppressions.list_suppressions(ctx, MEANT[0])) == 1
+
+    def test_on_a_list_that_is_imported_while_nothing_is_read_is_not_called(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
+    ) -> None:
+        release(ctx, {TWO_NUMBERS: ()})
+        sync(ctx, crm.name, "everything")
+        imported_lists.import_list(ctx, [INVENTED], "do not call", "call")
+        deliver_reports(ctx, crm.name)
+        sync(ctx, crm.name)
+        assert crm.get(contact_id, "do_not_call")
+
+    def test_as_a_wrong_number_is_not_called_after_nothing_was_read(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
+    ) -> None:
+        """While nothing is read there is no number that anybody could be given to call."""
+        store_report(ctx, "wrong_number", INVENTED, source="twilio sms")
+        deliver_reports(ctx, crm.name)
+        release(ctx, {TWO_NUMBERS: ()})
+        sync(ctx, crm.name, "everything")
+        assert status(crm, contact_id) in ("invalid", "unverified")
+        assert not crm.get(contact_id, "best_phone")
+        release(ctx, NOW)
+        sync(ctx, crm.name, "everything")
+        assert status(crm, contact_id) == "wrong_number"
+
     def test_and_was_erased_is_not_called(
         self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
     ) -> None:

@@ -203,6 +203,7 @@ def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) 
     found += checker.undo()
     found += checker.erasure()
     found += checker.cleared_flag()
+    found += checker.changed_reading()
     found += checker.workers()
     if checker.schedule.flavour == "quota":
         found += checker.reserve()

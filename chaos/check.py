@@ -428,6 +428,29 @@ class Checker:
         if self._is_flagged(key, "contact") != self._is_listed(number):
             yield "promise 7: after an opt-in to an erased number the list and the CRM disagree"
 
+    def changed_reading(self) -> Iterator[str]:
+        """Promise 7: a release reads a field as another number; who said no is not callable there,
+        whether they said so before or after, themselves or by a list."""
+        said, listed = number_of("final_checks", 2), number_of("final_checks", 3)
+        keys = {said: self._create_contact(said), listed: self._create_contact(listed)}
+        self._run_command("sync", "--json")
+        self._report("opt_out", said, "stop")
+        self._run_command("sync", "--json")
+        now = {said: number_of("final_checks", 4), listed: number_of("final_checks", 5)}
+        self.environment.readings = now
+        self._run_command("sync", "--full", "--json")
+        registry = self.environment.home / "registry.csv"
+        registry.write_text(f"phone\n{listed}\n")
+        self._run_command("suppressions", "import", str(registry), "--json")
+        self._run_command("sync", "--full", "--json")
+        for number, key in keys.items():
+            if not self._is_flagged(key, "call") or not self._is_listed(now[number]):
+                yield (
+                    f"promise 7: {key.crm} {key.id} may be called on the number that its field is "
+                    "read as now"
+                )
+        self.environment.readings = {}
+
     def cleared_flag(self) -> Iterator[str]:
         """Promise 9: who clears *do not contact* has said nothing of the other two flags."""
         number = number_of("final_checks", 1)

@@ -295,6 +295,7 @@ class Environment:
         self.env: dict[str, str] = {}
         self.processes: list[Process] = []
         self.mutant = ""
+        self.readings: dict[str, str] = {}  # of the release that commands are of (`overrides`)
         self._count = 0
         self.start_schedule({"DATABASE_URL": self.postgres.url("empty")}, "empty")
         code, _ = self.command("worker", "db", "upgrade")
@@ -307,6 +308,7 @@ class Environment:
         self.logs = self.home / name
         self.logs.mkdir()
         self.processes = []
+        self.readings = {}
         self._count = 0
         system = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "TZ", "HOME")}
         self.env = {**system, "REDIS_URL": self.redis.url, "XDG_STATE_HOME": str(self.logs),
@@ -353,7 +355,12 @@ class Environment:
             self.logs / f"command-{self._count}.{end}" for end in ("log", "out", "done")
         )
         pid = self.fork_server.start(
-            argv, self.env, log, {"mutant": self.mutant}, out=str(out), done=str(done)
+            argv,
+            self.env,
+            log,
+            {"mutant": self.mutant, "readings": self.readings},
+            out=str(out),
+            done=str(done),
         )
         return Command(pid, log, out, done)
 

@@ -100,6 +100,15 @@ def _lists_know_no_hashes() -> None:
     from_reports.recompute = blindly
 
 
+def _forgets_former_readings() -> None:
+    """What was said of the number that a field was read as before is not said of the new one."""
+    from worker.sync.pages import changed_readings
+
+    changed_readings.find = lambda _ctx, _connector, _object, _prepared, known: (
+        changed_readings.ChangedReadings(known)
+    )
+
+
 def _one_flag_opens_all() -> None:
     """Who clears *do not contact* has agreed to everything."""
     from worker.feedback import crm_flags
@@ -264,6 +273,9 @@ MUTANTS = {
     "undo-uncalls": Mutant(3, "undo ignores what reports demand", _undo_makes_contactable),
     "erased-keys-are-new": Mutant(7, "retries count after an erasure", _erased_keys_are_new),
     "lists-know-no-hashes": Mutant(7, "the list ignores erased numbers", _lists_know_no_hashes),
+    "forgets-former-readings": Mutant(
+        7, "a changed reading leaves reports behind", _forgets_former_readings
+    ),
     "one-flag-opens-all": Mutant(9, "one cleared flag opens all", _one_flag_opens_all),
     "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
     "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),

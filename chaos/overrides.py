@@ -14,7 +14,8 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     """Patch this process.
 
     `host`: the name of a machine of its own, where others cannot see whether its processes live.
-    `skew`: seconds by which its clock is ahead. `mutant`: name of a broken build.
+    `skew`: seconds by which its clock is ahead. `readings`: texts that this release reads as other
+    numbers (E.164) than ours does. `mutant`: name of a broken build.
     """
     from worker import context
     from worker.queue import schedule
@@ -35,7 +36,31 @@ def apply_patches(overrides: dict[str, Any]) -> None:
             self.now = lambda: datetime.now(UTC) + timedelta(seconds=skew)
 
         context.Context.__init__ = init_with_skew  # type: ignore[method-assign]
+    if readings := overrides.get("readings"):
+        _read_differently(readings)
     if mutant := overrides.get("mutant"):
         from chaos.mutants import MUTANTS
 
         MUTANTS[mutant].apply()
+
+
+def _read_differently(readings: dict[str, str]) -> None:
+    """Be a release that reads these texts as other numbers, and so looks at every contact anew."""
+    from worker import context
+    from worker.phones import parse_field
+    from worker.phones.model import ParsedField
+    from worker.sync.read import change_detection
+
+    def parse(text: str, region: str | None) -> ParsedField:
+        return parse_field(readings.get(text, text), region)
+
+    init_context = context.Context.__init__
+
+    def init_with_readings(self: Any, *args: Any, **more: Any) -> None:
+        init_context(self, *args, **more)
+        self.parse_field = parse
+
+    context.Context.__init__ = init_with_readings  # type: ignore[method-assign]
+    code_version = change_detection._code_version
+    version = f"{code_version()} {sorted(readings.items())}"
+    change_detection._code_version = lambda: version  # type: ignore[assignment]

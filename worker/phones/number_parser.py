@@ -57,6 +57,7 @@ _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
 _CODE_TWICE = "its country code was typed twice"
 _NO_PLUS = "its plus was left out"
+_APART = codes_with_apart_forms()  # asked about each number
 _NEW_PLAN = "its plan has changed since"
 _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 
@@ -64,7 +65,7 @@ _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
     number, problem = _parse_number(text.strip(), region)
-    if number is not None and number.valid and number.e164.startswith(codes_with_apart_forms()):
+    if number is not None and number.valid and number.e164.startswith(_APART):
         today = renumbered_apart(number.e164, group_lengths(text))
         renewed = parse_literal(today, None)[0] if today is not None else None
         if renewed is not None:
@@ -89,7 +90,7 @@ def _parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
         has_code = text.lstrip(" ([").startswith(code)
         if has_code and (coded := _with_its_code(text, code)) is not None:
             return coded, ""
-    if sign in ("(", "8") and (dialled := _DIALLED_810.match(text)) is not None:
+    if (sign == "8" or text[:2] == "(8") and (dialled := _DIALLED_810.match(text)) is not None:
         number, problem = parse_literal("+" + text[dialled.end() :], None)
         if number is not None and number.valid:
             return number, problem

@@ -29,6 +29,7 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
+    TypedContact,
     Update,
     Value,
     Visibility,
@@ -48,6 +49,8 @@ class BaseConnector(ABC):
       run reads everything.
     - `finds_late`: True if changes are found by a search that may lag behind the records. The
       settings then need a `search_lag` (a `Duration`).
+    - `names_size`: how many records one call of `read_names` reads. 0 if it is not overridden.
+    - `is_file`: True for a file on this machine.
     - `shares_batches`: True if one call writes `write_size` records of several pages at once.
 
     **Override** always; what each takes, gives and raises stands in `connectors.protocol`:
@@ -70,6 +73,7 @@ class BaseConnector(ABC):
     - `probe`: settle with an account what the documents leave open.
     - `object_of`, `locate`: ids that tell their object, or that other systems know differently.
     - `record_url`: where a person sees a record.
+    - `read_names`: the names of records, for people who look at a page of ours.
     - `close`: give connections back.
 
     **Use**: `fields(object)` for the CRM's names of what is read and written, `contact` to make a
@@ -79,6 +83,8 @@ class BaseConnector(ABC):
     name: ClassVar[str]
     settings_type: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     write_size: int = 100
+    names_size: int = 0
+    is_file: bool = False
     shares_batches: bool = False
     incremental: bool = False
     finds_late: bool = False
@@ -162,12 +168,7 @@ class BaseConnector(ABC):
         return Contact(
             object=object_name,
             id=record_id,
-            phones={
-                name: (number_texts if name in fields.numbers else typed_texts)([values.get(name)])[
-                    0
-                ]
-                for name in fields.phones
-            },
+            phones=self.phone_texts(object_name, values),
             country=next(filter(None, map(text, fields.country)), ""),
             state=text(fields.state),
             email=text(fields.email),
@@ -177,6 +178,22 @@ class BaseConnector(ABC):
             modified=modified,
             current={key: _ours(key, values.get(name)) for key, name in fields.names.items()},
         )
+
+    def phone_texts(self, object_name: str, values: Mapping[str, Any]) -> dict[str, str]:
+        """The phone fields of a record as people typed them, "" where one is empty."""
+        fields = self._fields[object_name]
+        return {
+            name: (number_texts if name in fields.numbers else typed_texts)([values.get(name)])[0]
+            for name in fields.phones
+        }
+
+    def typed_contact(
+        self, object_name: str, record_id: str, name: str, values: Mapping[str, Any]
+    ) -> TypedContact:
+        """What `read_names` gives of a record, whose `values` go by the CRM's names."""
+        phones = self.phone_texts(object_name, values)
+        filled = {field: text for field, text in phones.items() if text}
+        return TypedContact(record_id, " ".join(name.split()), filled)
 
     def crm_values(self, update: Update) -> dict[str, Value]:
         """An update's values by the CRM's names; None empties a field."""
@@ -268,6 +285,9 @@ class BaseConnector(ABC):
 
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         return [(self.object_of(record_id), record_id) for record_id in record_ids]
+
+    def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
+        return []
 
     def record_url(self, object_name: str, record_id: str) -> str:
         return ""

@@ -25,6 +25,7 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
+    TypedContact,
     Update,
     Visibility,
     WriteResult,
@@ -40,6 +41,8 @@ class Connector(Protocol):
 
     name: str
     write_size: int  # updates that one `write` takes, at most
+    names_size: int  # records of which one call of `read_names` reads the names; 0: it cannot
+    is_file: bool  # whether it is a file on this machine, which is read without calls
     shares_batches: bool  # whether pages do well to fill a batch together: it is one call
     incremental: bool  # whether `read` can be limited to what changed since a moment
     # Whether changes are found by a search that may return a record as it was some time ago.
@@ -98,6 +101,12 @@ class Connector(Protocol):
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         """These contacts as they are now, without those that are gone or hidden from our user, and
         without those that live on under another id."""
+
+    def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
+        """Names and phone fields of these records as a person sees them, in no promised order,
+        without those that are gone or hidden from our user. For people who look at a page: its
+        calls count as "other" ones, and are not made from the reserve of the day's calls (raises
+        `QuotaError`). Comes after `apply_schema`."""
 
     def deleted(self, object_name: str, ids: Sequence[str]) -> Mapping[str, Merge | None]:
         """Which of these records the CRM itself reports as deleted, merged into another one, or

@@ -78,6 +78,16 @@ class Contact(Struct, frozen=True, rename=_STORED_NAMES):
 
 
 @dataclass(frozen=True, slots=True)
+class TypedContact:
+    """What a person recognises a record by: its name, and its phone fields as people typed them
+    (those that hold something). Never stored."""
+
+    id: str
+    name: str
+    phones: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """A record that lives on in another one: merged into it or, a lead, converted to it."""
 

@@ -44,6 +44,17 @@ _COUNTRY = re.compile(
 )
 _ID = re.compile(r"^(record |contact |lead |customer |user )?(id|uuid|guid|key|number)$", re.I)
 _SOURCE = re.compile(r"^(lead |original |traffic )?source$", re.IGNORECASE)
+_FULL_NAME = re.compile(
+    r"^(full |contact |person |customer |display )?name$|^(vollständiger |voller )?name$|"
+    r"^nom complet$|^nombre( completo)?$|^nome( completo)?$|^имя$|^姓名$|^氏名$",
+    re.IGNORECASE,
+)
+_FIRST_NAME = re.compile(r"^(first|given|fore)[ _]?name$|^vorname$|^prénom$", re.IGNORECASE)
+_LAST_NAME = re.compile(
+    r"^(last|family|sur)[ _]?name$|^nachname$|^familienname$|^nom( de famille)?$|^apellidos?$|"
+    r"^cognome$|^sobrenome$|^фамилия$",
+    re.IGNORECASE,
+)
 _EMAIL = re.compile(r"e-?mail", re.IGNORECASE)
 _STATE = re.compile(
     r"^(mailing |billing |shipping |home |company )?"
@@ -118,6 +129,22 @@ def place_named(header: Sequence[str], wanted: str, option: str, where: str) -> 
             f"that is meant by its place: {option} {found[0] + 1}"
         )
     return found[0]
+
+
+def guess_name_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """Guess which columns hold a person's name: that of the whole name, or first and last name.
+
+    >>> guess_name_columns(["id", "Last Name", "First Name"]), guess_name_columns(["Name", "Phone"])
+    (('First Name', 'Last Name'), ('Name',))
+    >>> guess_name_columns(["Phone", "Company name"])
+    ()
+    """
+    spoken = {name: _spoken(name) for name in header}
+    for patterns in ((_FULL_NAME,), (_FIRST_NAME, _LAST_NAME), (_FIRST_NAME,), (_LAST_NAME,)):
+        found = [next((n for n in header if one.search(spoken[n])), "") for one in patterns]
+        if all(found):
+            return tuple(found)
+    return ()
 
 
 def guess_columns(

@@ -25,6 +25,7 @@ from connectors.csv_list import parser, workbook
 from connectors.csv_list.columns import (
     SAMPLE_ROWS,
     guess_columns,
+    guess_name_columns,
     is_data,
     places_named,
     unique_names,
@@ -44,6 +45,7 @@ from connectors.records import (
     Page,
     Schema,
     SetupResult,
+    TypedContact,
     Update,
     Value,
     Visibility,
@@ -60,6 +62,8 @@ class CsvConnector(BaseConnector):
     name = "csv"
     page_size = 1000
     write_size = 1000
+    names_size = 1000
+    is_file = True
 
     def __init__(self, settings: CsvSettings) -> None:
         self._path = Path(settings.path)
@@ -227,6 +231,19 @@ class CsvConnector(BaseConnector):
         wanted = set(ids)
         self.count("read")
         return [self._contact(rid, row) for rid, row in self._rows() if rid in wanted]
+
+    def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
+        wanted = set(ids)
+        self.count("other")
+        columns = guess_name_columns(self._header)
+        found: list[TypedContact] = []
+        for record_id, row in self._rows() if wanted else ():
+            if record_id in wanted:
+                cells = dict(zip(self._header, map(parser.readable, row.cells), strict=True))
+                cells.update(self._overlay.get(record_id, {}))
+                name = " ".join(cells[column] for column in columns)
+                found.append(self.typed_contact(object_name, record_id, name, cells))
+        return found
 
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         """Rows that the list no longer has: it is the whole truth, and hides nothing. But a list

@@ -154,19 +154,23 @@ class Calls:
         self._quota.record(limits)
 
     def execute(
-        self, purpose: Purpose, call: Callable[[], T], bucket: tuple[str, float] | None = None
+        self,
+        purpose: Purpose,
+        call: Callable[[], T],
+        bucket: tuple[str, float] | None = None,
+        keep_reserve: bool = False,
     ) -> T:
         """Make a call, and again after a `RetryableError`; raises `UnavailableError` at the end.
 
         `bucket`: of calls with a limit of their own, its name and the seconds between two.
 
         Raises `QuotaError` where only the reserve of the day's calls is left. The few calls that
-        are no reading or writing (describe, checks) are made all the same; in the short-time limit
-        they wait and count as all others do.
+        are no reading or writing (describe, checks) are made all the same, unless `keep_reserve`;
+        in the short-time limit they wait and count as all others do.
         """
 
         def counted() -> T:
-            self._quota.wait(from_reserve=purpose == "other")
+            self._quota.wait(from_reserve=purpose == "other" and not keep_reserve)
             if bucket is not None:
                 self._quota.acquire(*bucket)
             with self._lock:

@@ -125,8 +125,11 @@ class Client:
         body: Any,
         query: Query | None = None,
         check: Check | None = None,
+        keep_reserve: bool = False,
     ) -> Any:
-        return self.request(purpose, "POST", path, query, body, check=check)
+        return self.request(
+            purpose, "POST", path, query, body, check=check, keep_reserve=keep_reserve
+        )
 
     def search(
         self,
@@ -154,12 +157,14 @@ class Client:
         body: Any = None,
         bucket: tuple[str, float] | None = None,
         check: Check | None = None,
+        keep_reserve: bool = False,
     ) -> Any:
         """The decoded body of an answer, None where it has none. Raises `ConnectorError`s, and
         `RefusedValuesError` for a write that is refused for what it says.
 
         `bucket`: of calls with a limit of their own, its name and the seconds between two.
         `check`: raises `ContradictionError` for an answer that is not to be believed.
+        `keep_reserve`: see `connectors.http.client.Calls.execute`.
         """
 
         def once() -> Any:
@@ -168,7 +173,7 @@ class Client:
                 check(answer)
             return answer
 
-        return self._calls.execute(purpose, once, bucket)
+        return self._calls.execute(purpose, once, bucket, keep_reserve)
 
     def response(
         self, method: Method, path: str, query: Query | None = None, body: Any = None

@@ -57,6 +57,7 @@ from connectors.records import (
     Schema,
     SchemaProblem,
     SetupResult,
+    TypedContact,
     Update,
     Value,
     Visibility,
@@ -70,6 +71,7 @@ _LIST_PAGE = 100
 _SEARCH_PAGE = 200
 _BATCH = 100
 _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
+_NAMES = ("firstname", "lastname")
 _MERGED = "hs_merged_object_ids"
 _DISPOSITIONS = Dispositions()
 _LONGEST_ID = 20  # digits of a record's id
@@ -82,6 +84,7 @@ class HubSpotConnector(BaseConnector):
     name = "hubspot"
     settings_type = HubSpotSettings
     write_size = _BATCH
+    names_size = _BATCH
     shares_batches = True
     incremental = True
     finds_late = True
@@ -304,6 +307,27 @@ class HubSpotConnector(BaseConnector):
                 alone = self._contacts(self._read([record_id], columns))
                 found.update((one.id, one) for one in alone if one.id == record_id)
         return list(found.values())
+
+    @guards_response
+    def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
+        found: list[TypedContact] = []
+        good = [record_id for record_id in ids if record_id.isdigit()]
+        columns = [*_NAMES, *self._fields[OBJECT].phones]
+        for start in range(0, len(good), _BATCH):
+            some = set(good[start : start + _BATCH])
+            body = {
+                "properties": columns,
+                "propertiesWithHistory": [],
+                "inputs": [{"id": record_id} for record_id in sorted(some)],
+            }
+            path = self.client.paths.objects(OBJECT, "batch/read")
+            answer = self.client.post("other", path, body, {"archived": False}, keep_reserve=True)
+            for entry in answer["results"]:
+                values = entry["properties"]
+                if (record_id := str(entry["id"])) in some:  # a merged one leads to another
+                    name = " ".join(str(values.get(one) or "") for one in _NAMES)
+                    found.append(self.typed_contact(OBJECT, record_id, name, values))
+        return found
 
     @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:

@@ -153,12 +153,14 @@ class Client:
         take: Callable[[requests.Response], Any] | None = None,
         headers: Mapping[str, str] | None = None,
         check: Check | None = None,
+        keep_reserve: bool = False,
         **more: Any,
     ) -> Any:
         """One call below /services/data/vNN.N/, with our retries.
 
         `take`: what is made of an answer that is not JSON, while it comes in. `check`: raises
-        `ContradictionError` for one that is not to be believed.
+        `ContradictionError` for one that is not to be believed. `keep_reserve`: see
+        `connectors.http.client.Calls.execute`.
         """
         if method != "GET":
             headers = {**self._write_headers, **(headers or {})}
@@ -180,7 +182,7 @@ class Client:
 
         client = self._session()
         try:
-            return self._calls.execute(purpose, lambda: attempt(client))
+            return self._calls.execute(purpose, lambda: attempt(client), keep_reserve=keep_reserve)
         except SessionExpiredError:
             if self._credentials.access_token:
                 raise AuthError(
@@ -189,7 +191,9 @@ class Client:
                 ) from None
             renewed = self._session(expired=client)
             try:
-                return self._calls.execute(purpose, lambda: attempt(renewed))
+                return self._calls.execute(
+                    purpose, lambda: attempt(renewed), keep_reserve=keep_reserve
+                )
             except SessionExpiredError as error:
                 raise AuthError(
                     f"salesforce: a fresh session is refused too ({error}); does the app have the "

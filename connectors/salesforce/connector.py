@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from config.connectors import SalesforceSettings
 from config.credentials import SalesforceCredentials
@@ -33,9 +34,11 @@ from connectors.records import (
     OwnWriteFilter,
     Page,
     ProbeResult,
+    Purpose,
     Schema,
     SchemaProblem,
     SetupResult,
+    TypedContact,
     Update,
     Visibility,
     WriteResult,
@@ -62,6 +65,7 @@ class SalesforceConnector(BaseConnector):
     name = "salesforce"
     settings_type = SalesforceSettings
     incremental = True
+    names_size = _FETCH
 
     def __init__(
         self,
@@ -81,6 +85,7 @@ class SalesforceConnector(BaseConnector):
         self._filterable: set[tuple[str, str]] = set()
         self._contact_rows = ContactRows()
         self._queries = Queries(self._client.call)
+        self._name_queries = Queries(self._look)
         org = credentials.login_url or credentials.instance_url
         self._reader = Reader(
             self._queries,
@@ -104,6 +109,10 @@ class SalesforceConnector(BaseConnector):
             # write over the number itself must not be older than that.
             chosen = chosen.model_copy(update={"bulk_from": 0})
         return cls(settings.salesforce, chosen, settings.http, quota)
+
+    def _look(self, _purpose: Purpose, path: str, method: str = "GET", **more: Any) -> Any:
+        """A call for somebody who looks at a page, which may wait for a better day."""
+        return self._client.call("other", path, method, keep_reserve=True, **more)
 
     def clock(self) -> datetime | None:
         return self._client.clock.time
@@ -224,6 +233,21 @@ class SalesforceConnector(BaseConnector):
                 raise
             half = len(ids) // 2
             return [*self._fetch(object_name, ids[:half]), *self._fetch(object_name, ids[half:])]
+
+    @guards_response
+    def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
+        found: list[TypedContact] = []
+        valid = [record_id for record_id in ids if is_record_id(record_id)]
+        # Contacts, leads and accounts all have a Name, a person account that of its person.
+        columns = tuple(dict.fromkeys(("Id", "Name", *self.phone_fields(object_name))))
+        for start in range(0, len(valid), _FETCH):
+            some = valid[start : start + _FETCH]
+            soql = Query(object_name, columns, (f"Id IN {listed(some)}",)).soql()
+            found += (
+                self.typed_contact(object_name, row["Id"], str(row.get("Name") or ""), row)
+                for row in self._name_queries.rows(soql, among=some)
+            )
+        return found
 
     @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:

@@ -13,7 +13,9 @@ from limits import lower_limits
 import connectors
 from config.settings import Settings, load
 from connectors import build
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, QuotaError
+from connectors.http.pacing import Remaining
+from connectors.http.rate_limits import Limits
 from connectors.protocol import Connector
 from connectors.records import Merge, OwnWriteFilter, Update
 from sandbox.hubspot.portal import prop
@@ -108,6 +110,48 @@ class TestReading:
         sandbox.salesforce.page_limit = 2
         ids = [c.id for c in some if c.object == some[0].object]
         assert {c.id for c in connector.fetch(some[0].object, ids)} == set(ids)
+
+
+class TestNames:
+    def test_come_in_batches_with_phones_as_typed(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        some = [c for c in everything(connector) if c.object == connector.objects[0]][:9]
+        sandbox.salesforce.page_limit = 4
+        before = dict(connector.calls)
+        ids = [contact.id for contact in some]
+        found = {one.id: one for one in connector.read_names(some[0].object, [*ids, "999999999"])}
+        assert found.keys() == set(ids)
+        for contact in some:
+            typed = {field: text for field, text in contact.phones.items() if text}
+            assert found[contact.id].phones == typed
+        if name != "csv":
+            crm = Crm.all(sandbox)[name]
+            first, last = ("FirstName", "LastName") if name == "salesforce" else (
+                "firstname", "lastname")  # fmt: skip
+            for record_id, record in crm.records().items():
+                if record_id in found:
+                    told = f"{record.get(first) or ''} {record.get(last) or ''}".strip()
+                    assert found[record_id].name == told != ""
+        calls = {kind: n - before.get(kind, 0) for kind, n in connector.calls.items()}
+        assert calls["read"] == calls["write"] == 0
+        assert 1 <= calls["other"] <= 3
+        assert connector.names_size >= 50
+        assert connector.read_names(some[0].object, []) == []
+
+    def test_are_not_read_from_the_reserve(
+        self, connector: Connector, name: str, sandbox: Sandbox
+    ) -> None:
+        if name == "csv":
+            return  # a list has no quota
+        some = everything(connector)[:1]
+        quota = connector._client._quota if name == "salesforce" else (
+            connector.client._calls._quota)  # fmt: skip
+        quota.record(Limits(day=Remaining(5, 1000, 86_400.0)))
+        before = dict(connector.calls)
+        with pytest.raises(QuotaError, match="reserved for others"):
+            connector.read_names(some[0].object, [some[0].id])
+        assert dict(connector.calls) == before
 
 
 @pytest.mark.parametrize("name", ["salesforce", "hubspot"])

@@ -109,12 +109,13 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
 
 
 def _calls_today(ctx: Context, connector: str) -> int:
-    """API calls of the runs that were opened in the last day."""
+    """API calls of the runs that were opened in the last day, and those for people who looked at
+    pages."""
     since = ctx.now() - timedelta(days=1)
     query = sa.select(runs.c.id).where(runs.c.connector == connector, runs.c.opened_at > since)
     with ctx.store.read() as connection:
         ids = list(connection.scalars(query.order_by(runs.c.opened_at.desc()).limit(500)))
-    return report.calls_of(ctx, ids)
+    return report.calls_of(ctx, ids) + crm_quota.calls_outside_runs(ctx, connector)
 
 
 def _today(trend: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
-"""The day's API quota as each CRM last reported it, kept for the overview and the doctor."""
+"""The day's API quota as each CRM last reported it, and our calls outside of runs: kept for the
+overview and the doctor."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -13,6 +15,8 @@ from worker.store.bulk import upsert
 from worker.store.tables import app_state
 
 _NAME = "quota: "
+_CALLS = "calls outside of runs: "
+_DAY = timedelta(days=1)
 
 
 def record(ctx: Context, connection: Connection, connector: str) -> None:
@@ -31,3 +35,29 @@ def last_reported(ctx: Context, connector: str) -> dict[str, Any] | None:
     with ctx.store.read() as connection:
         stored = connection.scalar(query)
     return orjson.loads(stored) if stored else None
+
+
+def count_calls(ctx: Context, connector: str, made: int) -> None:
+    """Count calls that no run has made: those for somebody who looks at a page."""
+    if not made:
+        return
+    now = ctx.now()
+    name = f"{_CALLS}{connector}"
+    with ctx.store.write() as connection:
+        # The row is there before it is locked, so that two who count at once add up.
+        upsert(connection, app_state, [{"name": name, "value": "{}"}], ignore=True)
+        query = sa.select(app_state.c.value).where(app_state.c.name == name).with_for_update()
+        hours: dict[str, int] = orjson.loads(connection.scalar(query) or "{}")
+        hour = now.replace(minute=0, second=0, microsecond=0).isoformat()
+        hours[hour] = hours.get(hour, 0) + made
+        kept = {at: n for at, n in hours.items() if now - datetime.fromisoformat(at) < 2 * _DAY}
+        upsert(connection, app_state, [{"name": name, "value": orjson.dumps(kept).decode()}])
+
+
+def calls_outside_runs(ctx: Context, connector: str) -> int:
+    """Return the calls of the last day that no run has made."""
+    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_CALLS}{connector}")
+    with ctx.store.read() as connection:
+        stored = connection.scalar(query)
+    hours: dict[str, int] = orjson.loads(stored) if stored else {}
+    return sum(n for at, n in hours.items() if ctx.now() - datetime.fromisoformat(at) <= _DAY)

@@ -1,0 +1,369 @@
+"""The contacts behind a figure: a list is what a plain filter over the same rows gives, in both
+databases, whatever is asked for at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
+from worker.queries import contacts as listing
+from worker.queries.contacts import BAD, STATUSES, ContactFilter, FilterError
+from worker.segments import counters
+from worker.store.bulk import insert
+from worker.store.tables import (
+    contact_numbers,
+    contacts,
+    failures,
+    feedback,
+    list_members,
+    metadata,
+    segment_counts,
+    writes,
+)
+
+AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
+NUMBERS = ("+14155552671", "+14155552672", "+14155552673")
+# A field and a source can be called anything, also what looks like a status in the stored text.
+FIELDS = ("Phone", "invalid", 'x:"invalid"', "MobilePhone:")
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def ctx(make_context: Callable[..., Context], either_database_url: str) -> Context:
+    return make_context(DATABASE_URL=either_database_url)
+
+
+def contact(connector: str, object_name: str, record_id: str, **more: Any) -> Row:
+    return {
+        "connector": connector, "object": object_name, "record_id": record_id, "fingerprint": "",
+        "statuses": {}, "last_seen_flags": {}, "reason": None, "source": "", "campaign": "",
+        "country": "", "month": "", "person": "", "value": None, "content_hash": "",
+        "fresh_until": None, "answers": None, "waiting": False, "readings": "", "checked_at": AT,
+        **more,
+    }  # fmt: skip
+
+
+def number_row(one: Row, number: str, field: str = "Phone") -> Row:
+    return {**key_of(one), "field": field, "place": 0, "number": number, "extension": ""}
+
+
+def key_of(one: Row) -> Row:
+    return {name: one[name] for name in ("connector", "object", "record_id")}
+
+
+def write_row(one: Row, run: str, state: str, kind: str | None = None) -> Row:
+    return {**key_of(one), "run_id": run, "page_id": None, "before": {}, "after": {},
+            "state": state, "kind": kind, "message": None, "at": AT}  # fmt: skip
+
+
+def failure_row(one: Row, kind: str) -> Row:
+    return {**key_of(one), "kind": kind, "message": "no", "retry": False, "attempts": 1,
+            "run_id": "r1", "at": AT}  # fmt: skip
+
+
+def report_row(ctx: Context, number: str, kind: str) -> Row:
+    row: Row = {"key": f"{number}:{kind}", "kind": kind, "number": number}
+    for column in feedback.c:
+        if column.key in row or column.primary_key:
+            continue
+        if not column.nullable and column.default is None and column.server_default is None:
+            row[column.key] = (
+                ctx.now() if isinstance(column.type, type(contacts.c.checked_at.type)) else ""
+            )
+    return row
+
+
+def store(ctx: Context, *rows: Row, **more: Sequence[Row]) -> None:
+    tables = {table.name: table for table in metadata.sorted_tables}
+    with ctx.store.write() as connection:
+        insert(connection, contacts, rows)
+        for name, others in more.items():
+            for one in others:
+                connection.execute(sa.insert(tables[name]).values(**one))
+
+
+def keys(found: Sequence[listing.ListedContact]) -> list[tuple[str, str, str]]:
+    return [(one.connector, one.object, one.id) for one in found]
+
+
+def paged(ctx: Context, wanted: ContactFilter, sort: listing.Sort, size: int) -> list[Any]:
+    """All pages, one after the other."""
+    found: list[Any] = []
+    after: str | None = ""
+    while after is not None:
+        page = listing.list_contacts(ctx, wanted, sort, after, size)
+        assert len(page.contacts) <= size
+        found += page.contacts
+        after = page.after
+    return found
+
+
+# -- against a plain filter ---------------------------------------------------------------------
+
+places = st.tuples(
+    st.sampled_from([("hubspot", "contacts"), ("salesforce", "Contact"), ("salesforce", "Lead")]),
+    st.integers(0, 9),
+)
+statuses = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from(STATUSES), max_size=3)
+sources = st.sampled_from(["", "Web", "Fair", 'a":true', "ä", "Z"])
+bodies = st.fixed_dictionaries(
+    {
+        "statuses": statuses,
+        "last_seen_flags": st.dictionaries(
+            st.sampled_from(["wrong_number", "do_not_contact", "proposed"]),
+            st.one_of(st.booleans(), st.just('x","wrong_number":true')),
+        ),
+        "source": sources,
+        "country": st.sampled_from(["US", "DE"]),
+        "waiting": st.booleans(),
+        "checked_at": st.integers(0, 3).map(lambda n: AT + timedelta(days=n)),
+    }
+)
+worlds = st.dictionaries(places, bodies, max_size=12)
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "connector": st.sampled_from(["hubspot", "salesforce", "none"]),
+        "object": st.sampled_from(["Contact", "Lead"]),
+        "status": st.sampled_from([BAD, *STATUSES]),
+        "segment": st.one_of(
+            st.tuples(st.just("source"), sources),
+            st.tuples(st.just("country"), st.just("US")),
+            st.tuples(st.just("list"), st.just("L")),
+        ),
+        "failure": st.sampled_from(["any", "locked"]),
+        "run": st.sampled_from([("r1", ""), ("r1", "written"), ("r1", "failed"), ("r2", "")]),
+        "flag": st.sampled_from(["wrong_number", "do_not_contact"]),
+        "number": st.sampled_from(NUMBERS),
+        "report": st.just("opt_out"),
+        "waiting": st.just(True),
+    },
+)
+extras = st.lists(
+    st.tuples(
+        st.sampled_from(["member", "number", "written", "failed", "failure"]),
+        st.integers(0, 30),
+        st.integers(0, 2),
+    ),
+    max_size=15,
+)
+
+
+class TestAList:
+    @settings(
+        max_examples=4, deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )  # fmt: skip
+    @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),
+           st.sampled_from(listing.SORTS), st.integers(1, 5))  # fmt: skip
+    def test_is_what_a_plain_filter_over_the_rows_gives(
+        self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]],
+        asked: list[Row], sort: listing.Sort, size: int,
+    ) -> None:  # fmt: skip
+        rows = [contact(*place, f"{n:03}", **body) for (place, n), body in world.items()]
+        told = _extras(rows, more)
+        with ctx.store.write() as connection:
+            for table in (contacts, contact_numbers, list_members, writes, failures, feedback):
+                connection.execute(sa.delete(table))
+        store(ctx, *rows, **told, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
+        for one in asked:
+            wanted = _filter_of(one)
+            expected = {tuple(key_of(row).values()) for row in rows if _matches(row, one, told)}
+            found = paged(ctx, wanted, sort, size)
+            assert sorted(keys(found)) == sorted(expected), wanted
+            assert [_rank(row, sort) for row in found] == sorted(
+                (_rank(row, sort) for row in found), reverse=sort == "checked"
+            )
+            counted = listing.count(ctx, wanted)
+            assert (counted.contacts, counted.more) == (len(expected), False)
+            if wanted.status:
+                assert counted.fields == sum(_fields_with(row, wanted.status) for row in found)
+            by_object = listing.count_by_object(ctx, wanted)
+            assert sum(by_object.values()) == len(expected)
+            streamed = [one for batch in listing.every_contact(ctx, wanted, 2) for one in batch]
+            assert keys(streamed) == sorted(expected)
+
+
+def _extras(rows: list[Row], more: list[tuple[str, int, int]]) -> dict[str, list[Row]]:
+    found: dict[str, dict[str, Row]] = {
+        name: {} for name in ("list_members", "contact_numbers", "writes", "failures")
+    }
+    for kind, place, which in more if rows else ():
+        one = rows[place % len(rows)]
+        row = {
+            "member": ("list_members", {**key_of(one), "list": "L"}),
+            "number": ("contact_numbers", number_row(one, NUMBERS[which], FIELDS[which])),
+            "written": ("writes", write_row(one, f"r{which}", "done")),
+            "failed": ("writes", write_row(one, f"r{which}", "failed", "locked")),
+            "failure": ("failures", failure_row(one, ("locked", "gone", "other")[which])),
+        }[kind]
+        distinct = {**key_of(one), "field": row[1].get("field")} if row[0] != "writes" else row[1]
+        found[row[0]][json.dumps(distinct, default=str)] = row[1]
+    return {name: [*entries.values()] for name, entries in found.items()}
+
+
+def _filter_of(asked: Row) -> ContactFilter:
+    given = {name: value for name, value in asked.items() if name not in ("segment", "run")}
+    by, value = asked.get("segment", ("", ""))
+    run, part = asked.get("run", ("", ""))
+    return ContactFilter(**given, by=by, value=value, run=run, part=part)
+
+
+def _matches(row: Row, asked: Row, told: dict[str, list[Row]]) -> bool:
+    def named(table: str, **values: Any) -> bool:
+        return any(
+            key_of(one) == key_of(row) and all(one[name] == value for name, value in values.items())
+            for one in told[table]
+        )
+
+    def failed() -> bool:
+        kind = {} if asked["failure"] == "any" else {"kind": asked["failure"]}
+        if "run" in asked:
+            return named("writes", run_id=asked["run"][0], state="failed", **kind)
+        return named("failures", **kind)
+
+    def ran() -> bool:
+        run, part = asked["run"]
+        states = {"": ("done", "failed"), "written": ("done",), "failed": ("failed",)}[part]
+        return any(named("writes", run_id=run, state=state) for state in states)
+
+    tests: dict[str, Callable[[], bool]] = {
+        "connector": lambda: row["connector"] == asked["connector"],
+        "object": lambda: row["object"] == asked["object"],
+        "status": lambda: bool(
+            {*row["statuses"].values()}
+            & ({*BAD_STATUSES} if asked["status"] == BAD else {asked["status"]})
+        ),
+        "segment": lambda: (
+            named("list_members")
+            if asked["segment"][0] == "list"
+            else row[asked["segment"][0]] == asked["segment"][1]
+        ),
+        "failure": failed,
+        "run": ran,
+        "flag": lambda: row["last_seen_flags"].get(asked["flag"]) is True,
+        "number": lambda: named("contact_numbers", number=asked["number"]),
+        "report": lambda: named("contact_numbers", number=NUMBERS[0]),
+        "waiting": lambda: row["waiting"],
+    }
+    return all(tests[name]() for name in asked)
+
+
+def _rank(one: listing.ListedContact, sort: listing.Sort) -> Any:
+    if sort == "status":
+        held = one.statuses.values()
+        return min((STATUSES.index(status) for status in held), default=len(STATUSES))
+    # By a source within a connector the order is the database's own.
+    return one.connector if sort == "source" else one.checked_at
+
+
+def _fields_with(one: listing.ListedContact, status: str) -> int:
+    wanted = BAD_STATUSES if status == BAD else (status,)
+    return sum(held in wanted for held in one.statuses.values())
+
+
+# -- what is special -----------------------------------------------------------------------------
+
+
+class TestFigures:
+    def test_of_a_segment_are_those_of_its_list(self, ctx: Context) -> None:
+        """Each figure of the page of segments counts what its link lists."""
+        rows = [
+            contact("hubspot", "contacts", str(n), source="Fair" if n % 2 else "Web",
+                    statuses={"phone": STATUSES[n % 6], "mobile": STATUSES[n % 5]})
+            for n in range(40)
+        ]  # fmt: skip
+        held = [number_row(row, NUMBERS[n % 3]) for n, row in enumerate(rows)]
+        store(ctx, *rows, contact_numbers=held, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
+        counters.count(ctx)
+        with ctx.store.read() as connection:
+            counted = connection.execute(
+                sa.select(segment_counts).where(segment_counts.c.by == "source")
+            ).all()
+        assert {row.value for row in counted} == {"Fair", "Web"}
+        for row in counted:
+            segment = ContactFilter(connector="hubspot", by="source", value=row.value)
+            assert listing.count(ctx, segment).contacts == row.contacts
+
+            def fields_of(status: str, value: str = row.value) -> int | None:
+                wanted = ContactFilter(connector="hubspot", by="source", value=value, status=status)
+                return listing.count(ctx, wanted).fields
+
+            assert fields_of(BAD) == row.bad
+            assert {one: fields_of(one) for one in row.statuses} == row.statuses
+            opted_out = ContactFilter(
+                connector="hubspot", by="source", value=row.value, report="opt_out"
+            )
+            assert listing.count(ctx, opted_out).contacts == row.reports["opt_out"] > 0
+
+
+class TestARecordThatTheIndexLacks:
+    def test_is_listed_by_its_failure_and_by_its_run(self, ctx: Context) -> None:
+        gone = contact("salesforce", "Lead", "00Q1")
+        there = contact("salesforce", "Contact", "0031", statuses={"Phone": "valid"})
+        run = {"id": "r1", "connector": "salesforce", "kind": "sync", "scope": {}, "state": "done",
+               "dry_run": False, "force": False, "opened_at": AT, "reading": [], "reader_calls": {},
+               "own_writes": {}, "notes": []}  # fmt: skip
+        store(
+            ctx, there, runs=[run],
+            failures=[failure_row(gone, "gone"), failure_row(there, "gone")],
+            writes=[write_row(gone, "r1", "failed", "gone")],
+        )  # fmt: skip
+        for sort in listing.SORTS:
+            page = listing.list_contacts(ctx, ContactFilter(failure="gone"), sort)
+            assert [(one.id, one.known, one.failure) for one in page.contacts] == (
+                [("0031", True, "gone"), ("00Q1", False, "gone")]
+                if sort != "source" else [(one.id, one.known, "gone") for one in page.contacts]
+            )  # fmt: skip
+            assert {one.id for one in page.contacts} == {"0031", "00Q1"}
+        (one,) = listing.list_contacts(ctx, ContactFilter(run="r1", part="failed")).contacts
+        assert (one.id, one.known, one.checked_at) == ("00Q1", False, None)
+
+
+class TestACount:
+    def test_ends_at_a_limit(self, ctx: Context) -> None:
+        store(ctx, *(contact("hubspot", "contacts", f"{n:03}") for n in range(30)))
+        assert str(listing.count(ctx, ContactFilter(), 10)) == "10+"
+        assert str(listing.count(ctx, ContactFilter(), 30)) == "30"
+
+
+class TestNothing:
+    def test_is_explained_by_the_condition_that_leaves_it(self, ctx: Context) -> None:
+        store(
+            ctx, contact("hubspot", "contacts", "1", source="Fair", statuses={"p": "valid"}),
+            contact("hubspot", "contacts", "2", source="Web", statuses={"p": "invalid"}),
+        )  # fmt: skip
+        wanted = ContactFilter(connector="hubspot", by="source", value="Fair", status="invalid")
+        found = {name: left.contacts for name, left in listing.explain_empty(ctx, wanted)}
+        assert found == {"by": 1, "status": 1}
+        wanted = ContactFilter(by="source", value="Fair", status="unreachable", flag="wrong_number")
+        found = {name: left.contacts for name, left in listing.explain_empty(ctx, wanted)}
+        assert found == {"status": 0, "flag": 0}
+
+
+class TestWhatIsNoFilter:
+    @pytest.mark.parametrize(
+        "given",
+        [{"status": "good"}, {"by": "person"}, {"part": "all"}, {"flag": "proposed"},
+         {"report": "confirmed"}],
+    )  # fmt: skip
+    def test_is_refused(self, given: Row) -> None:
+        with pytest.raises(FilterError):
+            ContactFilter(**given)
+
+    @pytest.mark.parametrize("after", ["?", "e30", "W10", "WzEsMiwzLDRd", "é"])
+    @pytest.mark.parametrize("sort", listing.SORTS)
+    def test_nor_is_any_text_a_place_in_the_list(
+        self, ctx: Context, after: str, sort: listing.Sort
+    ) -> None:
+        with pytest.raises(FilterError):
+            listing.list_contacts(ctx, ContactFilter(), sort, after)

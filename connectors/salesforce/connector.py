@@ -110,8 +110,9 @@ class SalesforceConnector(BaseConnector):
             chosen = chosen.model_copy(update={"bulk_from": 0})
         return cls(settings.salesforce, chosen, settings.http, quota)
 
-    def _look(self, _purpose: Purpose, path: str, method: str = "GET", **more: Any) -> Any:
-        """A call for somebody who looks at a page, which may wait for a better day."""
+    def _look(self, purpose: Purpose, path: str, method: str = "GET", **more: Any) -> Any:
+        """A call for somebody who looks at a page, whatever its purpose would be."""
+        del purpose
         return self._client.call("other", path, method, keep_reserve=True, **more)
 
     def clock(self) -> datetime | None:

@@ -134,8 +134,8 @@ class TestNames:
                     told = f"{record.get(first) or ''} {record.get(last) or ''}".strip()
                     assert found[record_id].name == told != ""
         calls = {kind: n - before.get(kind, 0) for kind, n in connector.calls.items()}
-        assert calls["read"] == calls["write"] == 0
-        assert 1 <= calls["other"] <= 3
+        assert 1 <= calls.pop("other") <= 3
+        assert not any(calls.values())
         assert connector.names_size >= 50
         assert connector.read_names(some[0].object, []) == []
 

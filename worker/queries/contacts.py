@@ -228,7 +228,7 @@ def pick(ctx: Context, keys: Sequence[tuple[str, str, str]]) -> list[ListedConta
 def count(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> Count:
     """Count the contacts that match, up to a limit."""
     source = _source(wanted, wanted.connector)
-    statuses = _statuses(wanted.status) if wanted.status else sa.literal(None)
+    statuses = _statuses(wanted.status) if wanted.status else sa.literal(0)
     inner = source.select(statuses.label("found")).limit(limit + 1).subquery()
     query = sa.select(sa.func.count(), sa.func.sum(inner.c.found)).select_from(inner)
     with ctx.store.read() as connection:

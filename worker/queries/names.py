@@ -50,9 +50,7 @@ def read(ctx: Context, keys: Sequence[Key]) -> Names:
     return names
 
 
-def _read_from(
-    ctx: Context, name: str, objects: Mapping[str, Sequence[str]], names: Names
-) -> None:
+def _read_from(ctx: Context, name: str, objects: Mapping[str, Sequence[str]], names: Names) -> None:
     if name not in ctx.settings.active_connectors:
         names.problems[name] = "It is not connected."
         return

@@ -33,7 +33,17 @@ from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot import app as hubspot_app
 from worker.web.hubspot.portal import Portal
 from worker.web.limits import Limits
-from worker.web.pages import charts, docs, numbers, overview, runs, segments, suppressions, system
+from worker.web.pages import (
+    charts,
+    contacts,
+    docs,
+    numbers,
+    overview,
+    runs,
+    segments,
+    suppressions,
+    system,
+)
 from worker.web.queue import Queue, Workers
 from worker.web.redirects import safe_path, without_slash
 from worker.web.render import page
@@ -120,6 +130,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(login.router(ctx))
     app.include_router(overview.router(ctx))
     app.include_router(runs.router(ctx, workers))
+    app.include_router(contacts.router(ctx, workers))
     app.include_router(numbers.router(ctx, workers))
     app.include_router(charts.router(ctx))
     app.include_router(segments.router(ctx, workers))

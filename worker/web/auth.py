@@ -135,6 +135,15 @@ def require_admin_form(request: Request, person: Viewer, body: RawBody) -> tuple
     """An admin and what their form says; raises 403 for others, and for forms of other sites."""
     if not person.may_act:
         raise HTTPException(403, "You can look at the pages but not change anything.")
+    return require_viewer_form(request, person, body)
+
+
+AdminForm = Annotated[tuple[Person, Form], Depends(require_admin_form)]
+
+
+def require_viewer_form(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
+    """Whoever may look, and what their form says, where it changes nothing but takes calls of a
+    CRM; raises 403 for forms of other sites."""
     form = dict(form_of(body))
     site = request.headers.get("sec-fetch-site", "same-origin")
     right = hmac.compare_digest(form.get("csrf", "").encode(), person.csrf.encode())
@@ -143,7 +152,7 @@ def require_admin_form(request: Request, person: Viewer, body: RawBody) -> tuple
     return person, form
 
 
-AdminForm = Annotated[tuple[Person, Form], Depends(require_admin_form)]
+ViewerForm = Annotated[tuple[Person, Form], Depends(require_viewer_form)]
 
 
 def reason_in(form: Form) -> str:

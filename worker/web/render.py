@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
@@ -26,6 +27,7 @@ STATUSES = ("valid", "unverified", "unreachable", "invalid", "wrong_number", "do
 # Path, name (`here` of a page), text and icon of each entry of the menu.
 _MENU = (
     ("/", "overview", "Overview", "home"),
+    ("/contacts", "contacts", "Contacts", "users"),
     ("/numbers", "numbers", "Numbers", "phone"),
     ("/segments", "segments", "Segments", "chart-bar"),
     ("/runs", "runs", "Runs", "refresh"),
@@ -161,7 +163,7 @@ def interval(one: Mapping[str, Any], reach: float, width: int = 160) -> dict[str
 _pages.env.filters.update(
     ago=ago, moment=moment, number=number, percent=percent, length=length, length_of=len,
     crm=lambda name: _NAMES.get(name, name),
-    chart_data=chart_data,
+    chart_data=chart_data, urlencode_query=urlencode,
     words=lambda text: str(text).replace("_", " "),
 )  # fmt: skip
 _pages.env.globals.update(interval=interval)

@@ -20,6 +20,7 @@ Read in this order:
     test_frame.py         the frame of every page, and the files of others
     test_charts.py        the plots
     test_pages.py         the admin's pages in Chromium
+    test_contacts.py      the contacts behind a figure, in Chromium
     test_evidence.py      the evidence for a number
     test_removals.py      removals on hold
     test_confirm.py       the recipient's page

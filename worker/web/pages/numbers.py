@@ -13,7 +13,7 @@ from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import ContactIdentity, Feedback, SuppressionReason
+from worker.feedback.models import ContactIdentity, SuppressionReason
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.queries import timeline
@@ -25,6 +25,7 @@ from worker.sync.runs.scope import Scope
 from worker.web.auth import AdminForm, Viewer, reason_in
 from worker.web.body import RawBody, form_of
 from worker.web.encrypted_numbers import decrypt_number, encrypt_number
+from worker.web.pages.page_reports import ACTIONS, report_of_page
 from worker.web.queue import Queue
 from worker.web.render import page
 
@@ -32,9 +33,6 @@ from worker.web.render import page
 # A record's id by itself, or the last one in the address of its page.
 _ID = re.compile(r"00[3Q1][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|\d{1,20}")
 _IN_ADDRESS = re.compile(rf".*/({_ID.pattern})(?![A-Za-z0-9])")
-_ACTIONS = {
-    "wrong": "wrong_number", "right": "confirmed", "opt_out": "opt_out", "opt_in": "opt_in",
-}  # fmt: skip
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
@@ -103,8 +101,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             channels = " ".join(sorted({"call", "text"} & set(form.get("channels", "").split())))
             suppressions.add(ctx, number, SuppressionReason.OPT_OUT, channels, why, me.name)
             background.add_task(queue.reports)
-        elif what in _ACTIONS:
-            _report(ctx, me.name, _ACTIONS[what], number, None, why)
+        elif what in ACTIONS:
+            _report(ctx, me.name, ACTIONS[what], number, None, why)
             background.add_task(queue.reports)
         else:
             raise HTTPException(404, "There is no such page.")
@@ -134,10 +132,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         why, path = reason_in(form), f"/contacts/{connector}/{object_name}/{record_id}"
         if what == "recheck":
             _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
-        elif what in _ACTIONS:
+        elif what in ACTIONS:
             who = intake.find_identity(ctx, connector, object_name, record_id)
             for number in intake.numbers_of_contact(ctx, connector, object_name, record_id):
-                _report(ctx, me.name, _ACTIONS[what], number, who, why)
+                _report(ctx, me.name, ACTIONS[what], number, who, why)
             background.add_task(queue.reports)
         else:
             raise HTTPException(404, "There is no such page.")
@@ -178,20 +176,7 @@ def _recheck(
 def _report(
     ctx: Context, by: str, kind: Any, number: str, who: ContactIdentity | None, why: str
 ) -> None:
-    now = ctx.now()
-    report = Feedback(
-        key=f"page:{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
-        kind=kind,
-        number=number,
-        source=by[:40],
-        at=now,
-        contact=who.key if who else "",
-        scope="person" if who else "number",
-        person=who.person if who else "",
-        evidence=why,
-        received_at=now,
-    )
-    intake.store_reports(ctx, [report])
+    intake.store_reports(ctx, [report_of_page(ctx.now(), by, kind, number, who, why)])
 
 
 def _records(ctx: Context, typed: str) -> list[tuple[str, str, str]]:

@@ -62,7 +62,8 @@ def _reading(ctx: Context) -> APIRouter:
             request, "run.html", me, here="runs", run=shown, opened=run.opened_at, scope=run.scope,
             by=run.opened_by, purpose=run.purpose, links=_links(ctx, shown),
             progress=_progress(run, shown), may_undo=may_undo(run, shown),
-            held=load_holds(ctx, run.id), currency=ctx.settings.verification.budget.currency,
+            held=load_holds(ctx, run.id), scope_filter=_scope_filter(run),
+            currency=ctx.settings.verification.budget.currency,
         )  # fmt: skip
 
     @routes.get("/{run_id}/progress")
@@ -110,6 +111,16 @@ def _progress(run: Run, result: Mapping[str, Any]) -> dict[str, Any]:
         "rate": rate,
         "left": (whole - read) / rate if rate and run.active else None,
     }
+
+
+def _scope_filter(run: Run) -> dict[str, str]:
+    """Which contacts a run has looked at, as a filter of the list of contacts; none where only its
+    writes tell. A dry run changes nothing that the list could show."""
+    if run.scope.kind == "everything":
+        return {"connector": run.connector}
+    if run.scope.kind == "segment":
+        return {"connector": run.connector, "by": run.scope.key, "value": run.scope.values[0]}
+    return {}
 
 
 def _badness(entry: tuple[str, dict[str, int]]) -> float:

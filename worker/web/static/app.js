@@ -72,3 +72,13 @@ document.addEventListener("DOMContentLoaded", () => {
   address.searchParams.delete("done");
   history.replaceState(null, "", address);
 });
+
+// -- a box that ticks all others of a name ------------------------------------------------------------
+
+document.addEventListener("change", (event) => {
+  const box = closest(event, "[data-check-all]");
+  if (!box) return;
+  for (const one of document.querySelectorAll(`[name="${box.dataset.checkAll}"][type=checkbox]`)) {
+    one.checked = box.checked;
+  }
+});

@@ -1,0 +1,244 @@
+"""What is done with a selection of contacts: shown with its count and cost first, then done.
+
+A selection is the rows that were ticked, or all that match a filter. What was confirmed is done,
+and nothing else: where the selection has changed in between, the confirmation is shown again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import urlencode
+
+import sqlalchemy as sa
+from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from connectors.errors import ConnectorError
+from worker.access import audit
+from worker.context import Context
+from worker.feedback import intake
+from worker.feedback.models import ContactIdentity, Feedback
+from worker.queries import contacts as listing
+from worker.store.array_param import any_of
+from worker.store.bulk import chunks
+from worker.store.tables import contact_numbers, contacts, merged_records
+from worker.sync.runs import forecast, lifecycle
+from worker.sync.runs.model import RunActiveError, RunOptions
+from worker.sync.runs.scope import Scope
+from worker.web.auth import AdminForm, Form, reason_in
+from worker.web.body import RawBody, form_of
+from worker.web.pages.contact_filters import Shown, filter_in
+from worker.web.pages.page_reports import ACTIONS, report_of_page
+from worker.web.queue import Queue
+from worker.web.render import page
+
+MOST = 10_000  # contacts of one action
+Key = tuple[str, str, str]  # (connector, object, record id)
+_WHAT = ("recheck", "opt_out", "wrong", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The contacts that an action is for. `everything`: all that match the filter, not rows."""
+
+    shown: Shown
+    keys: tuple[Key, ...]
+    everything: bool
+
+    @property
+    def digest(self) -> str:
+        text = "\n".join(sorted("/".join(key) for key in self.keys))
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def by_connector(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for connector, _, record_id in self.keys:
+            found.setdefault(connector, []).append(record_id)
+        return found
+
+
+def keys_in(pairs: Sequence[tuple[str, str]]) -> list[Key]:
+    """Return the contacts that a form names as CONNECTOR/OBJECT/ID, each once."""
+    parts = (tuple(text[:300].split("/", 2)) for name, text in pairs if name == "id")
+    return list(dict.fromkeys(key for key in parts if len(key) == 3 and all(key)))
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes that show what an action would do, and that do it."""
+    routes = APIRouter()
+
+    @routes.post("/confirm")
+    def confirm(request: Request, admin: AdminForm, body: RawBody) -> Response:
+        me, form = admin
+        return _ask(request, me, form, _selection(ctx, form, form_of(body)))
+
+    def _ask(
+        request: Request, me: Any, form: Form, chosen: Selection, changed: bool = False
+    ) -> Response:
+        what = _what_in(form)
+        return page(
+            request, "contacts_confirm.html", me, 409 if changed else 200, here="contacts",
+            what=what, chosen=chosen, changed=changed, why=form.get("why", ""),
+            costs=_costs(ctx, chosen) if what == "recheck" else {},
+            chips=chosen.shown.chips(), back=chosen.shown.address(),
+        )  # fmt: skip
+
+    @routes.post("/act")
+    def act(
+        request: Request, admin: AdminForm, body: RawBody, background: BackgroundTasks
+    ) -> Response:
+        me, form = admin
+        what, why = _what_in(form), reason_in(form)
+        chosen = _selection(ctx, form, form_of(body))
+        if form.get("digest") != chosen.digest:
+            return _ask(request, me, form, chosen, changed=True)
+        number = len(chosen.keys)
+        said: dict[str, str] = {"did": what, "on": str(number)}
+        if what == "recheck":
+            said["runs"] = ",".join(_recheck(ctx, queue, me.name, chosen, why))
+        else:
+            unnumbered = _report(ctx, me.name, what, chosen.keys, why)
+            said |= {"unnumbered": str(unnumbered)} if unnumbered else {}
+            background.add_task(queue.reports)
+        target = f"{number} contacts: {_described(chosen)}"
+        audit.note(ctx.store, ctx.now(), me.name, f"contacts.{what}", target, why)
+        return RedirectResponse(chosen.shown.address(**said), 303)
+
+    return routes
+
+
+def _what_in(form: Form) -> str:
+    what = form.get("what", "")
+    if what not in _WHAT:
+        raise HTTPException(404, "There is no such page.")
+    return what
+
+
+def _selection(ctx: Context, form: Form, pairs: Sequence[tuple[str, str]]) -> Selection:
+    """Return what a form selects; raises 422 for nothing, and for more than one action takes."""
+    shown = filter_in(ctx, form.get("filter", ""))
+    everything = form.get("all") == "on"
+    if everything:
+        every = (one for batch in listing.every_contact(ctx, shown.wanted) for one in batch)
+        found = [(one.connector, one.object, one.id) for one in islice(every, MOST + 1)]
+    else:
+        found = keys_in(pairs)
+    if not found:
+        raise HTTPException(422, "Select at least one contact.")
+    if len(found) > MOST:
+        raise HTTPException(
+            422, f"More than {MOST:,} contacts match, which is the most that one action takes. "
+            "Narrow the filter, or rescan the segment as a whole."
+        )  # fmt: skip
+    return Selection(shown, tuple(found), everything)
+
+
+def _described(chosen: Selection) -> str:
+    if chosen.everything:
+        return ", ".join(chip["text"] for chip in chosen.shown.chips()) or "all contacts"
+    return ", ".join("/".join(key) for key in chosen.keys)
+
+
+# -- recheck --------------------------------------------------------------------------------------
+
+
+def _costs(ctx: Context, chosen: Selection) -> dict[str, dict[str, Any]]:
+    """What a recheck may cost at most, by connector."""
+    return {
+        name: forecast.upper_bound(ctx, name, Scope("ids", tuple(ids)), force=True)
+        for name, ids in chosen.by_connector().items()
+    }
+
+
+def _recheck(ctx: Context, queue: Queue, who: str, chosen: Selection, why: str) -> list[str]:
+    """Open a run for each connector; returns their ids. Raises 409 where none could be opened, and
+    where some could, says which could not."""
+    opened, problems = [], []
+    for name, ids in chosen.by_connector().items():
+        if name not in ctx.settings.active_connectors:
+            problems.append(f"{name} is not connected")
+            continue
+        options = RunOptions(force=True, opened_by=who, purpose=why)
+        try:
+            run_id = lifecycle.open_run(ctx, name, Scope("ids", tuple(ids)), options)
+        except (RunActiveError, ConnectorError) as error:
+            problems.append(str(error))
+            continue
+        queue.go_on(run_id)
+        opened.append(run_id)
+    if problems:
+        begun = f" Begun: {', '.join(opened)}." if opened else ""
+        raise HTTPException(409, "; ".join(problems) + "." + begun)
+    return opened
+
+
+# -- reports --------------------------------------------------------------------------------------
+
+
+def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str) -> int:
+    """Store a report about each number of these contacts, as the page of a contact does; returns
+    how many contacts have none."""
+    unnumbered = 0
+    now = ctx.now()
+    for some in chunks(keys, 200):
+        reports: list[Feedback] = []
+        for who, numbers in _identities(ctx, some):
+            unnumbered += not numbers
+            reports += [
+                report_of_page(now, by, ACTIONS[what], number, who, why) for number in numbers
+            ]
+        intake.store_reports(ctx, reports)
+    return unnumbered
+
+
+def _identities(
+    ctx: Context, keys: Sequence[Key]
+) -> Iterator[tuple[ContactIdentity, Sequence[str]]]:
+    """Yield who each contact is, with its numbers. Of a merged one, the surviving record."""
+    m, c, n = merged_records.c, contacts.c, contact_numbers.c
+    groups: dict[tuple[str, str], list[str]] = {}
+    with ctx.store.read() as connection:
+        names = ["/".join(key) for key in keys]
+        merged = set(connection.scalars(sa.select(m.key).where(any_of(m.key, names))))
+        for key in keys:
+            if "/".join(key) not in merged:
+                groups.setdefault(key[:2], []).append(key[2])
+        for (connector, object_name), ids in groups.items():
+            persons: dict[str, str] = {}
+            numbers: dict[str, dict[str, None]] = {}
+            of_contacts = sa.select(c.record_id, c.person).where(
+                c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
+            )
+            persons.update(tuple(row) for row in connection.execute(of_contacts))
+            of_numbers = sa.select(n.record_id, n.number).where(
+                n.connector == connector, n.object == object_name, any_of(n.record_id, ids)
+            )
+            for row in connection.execute(of_numbers.order_by(n.record_id, n.field, n.place)):
+                numbers.setdefault(row.record_id, {})[row.number] = None
+            for one in ids:
+                named = f"{connector}/{object_name}/{one}"
+                yield ContactIdentity(named, persons.get(one, "")), [*numbers.get(one, ())]
+    for connector, object_name, record_id in keys:
+        if f"{connector}/{object_name}/{record_id}" in merged:
+            who = intake.find_identity(ctx, connector, object_name, record_id)
+            yield who, intake.numbers_of_contact(ctx, connector, object_name, record_id)
+
+
+# -- afterwards -----------------------------------------------------------------------------------
+
+
+def done_of(query: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what was just done, by the address that an action leads to; None where nothing was."""
+    what, on, unnumbered = query.get("did", ""), query.get("on", ""), query.get("unnumbered", "0")
+    if what not in _WHAT or not on.isdecimal() or len(on) > 6 or not unnumbered.isdecimal():
+        return None
+    opened = [one for one in query.get("runs", "").split(",") if one]
+    good = [one for one in opened if one.isascii() and len(one) <= 40 and one[:1].isdigit()]
+    return {
+        "what": what, "number": int(on), "runs": [urlencode({"r": one})[2:] for one in good],
+        "unnumbered": int(unnumbered[:6]),
+    }  # fmt: skip

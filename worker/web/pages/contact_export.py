@@ -1,0 +1,146 @@
+"""Export the contacts of a filter as CSV or as a workbook. For admins; the audit log keeps each."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from starlette.background import BackgroundTask
+
+from connectors.csv_list.errors import ListError
+from connectors.csv_list.formula_guard import csv_line, formula_safe
+from connectors.csv_list.workbook import WorkbookWriter
+from worker.access import audit
+from worker.context import Context
+from worker.queries import contacts as listing
+from worker.queries import names
+from worker.queries.contacts import ListedContact
+from worker.sync.runs import crm_quota
+from worker.web.auth import AdminForm, Viewer, reason_in
+from worker.web.pages.contact_filters import Shown, filter_in, shown_filter
+from worker.web.render import page
+
+_COLUMNS = (
+    "crm", "object", "id", "statuses", "reason", "flags", "source", "campaign", "country", "month",
+    "checked_at", "failure", "link",
+)  # fmt: skip
+_NAME_COLUMNS = ("name", "phones as typed", "note")
+_AT_ONCE = 1000
+
+
+def router(ctx: Context) -> APIRouter:
+    """Return the routes of the export."""
+    routes = APIRouter()
+
+    @routes.get("/export")
+    def ask(request: Request, me: Viewer) -> Response:
+        """How many contacts, and how many API calls their names take."""
+        if not me.may_act:
+            raise HTTPException(403, "Only admins can export contacts.")
+        shown = shown_filter(ctx, dict(request.query_params))
+        counts = listing.count_by_object(ctx, shown.wanted)
+        calls = names.calls_needed(ctx, counts)
+        quotas = {name: crm_quota.last_reported(ctx, name) for name in calls}
+        return page(
+            request, "contacts_export.html", me, here="contacts", shown=shown,
+            number=sum(counts.values()), calls=calls, quotas=quotas, chips=shown.chips(),
+        )  # fmt: skip
+
+    @routes.post("/export.{kind}")
+    def export(admin: AdminForm, kind: Literal["csv", "xlsx"]) -> Response:
+        me, form = admin
+        shown, why, named = filter_in(ctx, form.get("filter", "")), reason_in(form), "names" in form
+        target = f"{kind}{' with names' if named else ''}: {_target(shown)}"
+        audit.note(ctx.store, ctx.now(), me.name, "contacts.export", target, why)
+        file_name = f"contacts-{ctx.now():%Y%m%d-%H%M}.{kind}"
+        headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+        if kind == "csv":
+            lines = (csv_line(row) for row in _rows(ctx, shown, named))
+            media_type = "text/csv; charset=utf-8"
+            return StreamingResponse(_in_blocks(lines), headers=headers, media_type=media_type)
+        path = _workbook(_rows(ctx, shown, named))
+        return FileResponse(
+            path,
+            headers=headers,
+            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            background=BackgroundTask(path.unlink, missing_ok=True),
+        )
+
+    return routes
+
+
+def _target(shown: Shown) -> str:
+    return ", ".join(chip["text"] for chip in shown.chips()) or "all contacts"
+
+
+def _rows(ctx: Context, shown: Shown, named: bool) -> Iterator[list[str]]:
+    """Yield the header and a row for each contact, batch by batch."""
+    yield [*_COLUMNS, *(_NAME_COLUMNS if named else ())]
+    active = set(ctx.settings.active_connectors)
+    for batch in listing.every_contact(ctx, shown.wanted, _AT_ONCE):
+        told = (
+            names.read(ctx, [(one.connector, one.object, one.id) for one in batch])
+            if named
+            else names.Names()
+        )
+        for one in batch:
+            link = ""
+            if one.connector in active:
+                link = ctx.open(one.connector).record_url(one.object, one.id)
+            row = _row(one, link)
+            if named:
+                typed = told.found.get(one.key)
+                problem = told.problems.get(one.connector, "no longer in the CRM, or not visible")
+                row += [
+                    typed.name if typed else "",
+                    "; ".join(f"{field}: {text}" for field, text in typed.phones.items())
+                    if typed
+                    else "",
+                    "" if typed else f"name not read: {problem}",
+                ]
+            yield row
+
+
+def _row(one: ListedContact, link: str) -> list[str]:
+    return [
+        one.connector, one.object, one.id,
+        "; ".join(f"{field}: {status}" for field, status in one.statuses.items()),
+        one.reason, " ".join(one.flags), one.source, one.campaign, one.country, one.month,
+        one.checked_at.isoformat(timespec="seconds") if one.checked_at else "", one.failure, link,
+    ]  # fmt: skip
+
+
+def _in_blocks(lines: Iterator[str], size: int = 200) -> Iterator[str]:
+    """Yield lines many at a time: each piece of an answer takes its way through the server."""
+    block: list[str] = ["\ufeff"]  # without which Excel takes the text for another encoding
+    for line in lines:
+        block.append(line)
+        if len(block) >= size:
+            yield "".join(block)
+            block = []
+    yield "".join(block)
+
+
+def _workbook(rows: Iterator[list[str]]) -> Path:
+    """Write a workbook row by row to a file of its own; raises 409 where a sheet is too short."""
+    descriptor, name = tempfile.mkstemp(suffix=".xlsx", prefix="hygiene-export-")
+    os.close(descriptor)
+    path = Path(name)
+    book = WorkbookWriter("Contacts")
+    try:
+        for row in rows:
+            book.row(map(formula_safe, row))
+        book.save(path)
+    except ListError as error:
+        book.abandon()
+        path.unlink(missing_ok=True)
+        raise HTTPException(409, f"{error}.") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path

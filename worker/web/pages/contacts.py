@@ -1,0 +1,105 @@
+"""The contacts behind each figure: a list with filters, names from the CRM, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+
+from config.segments import SEGMENTS
+from worker.context import Context
+from worker.decisions.diff import FLAGS
+from worker.queries import contacts as listing
+from worker.queries import names
+from worker.queries.contacts import SORTS, STATUSES, ContactFilter, FilterError, Sort
+from worker.segments import isolation
+from worker.segments.counters import REPORTS
+from worker.web.auth import Viewer, ViewerForm
+from worker.web.body import RawBody, form_of
+from worker.web.pages import contact_actions, contact_export
+from worker.web.pages.contact_filters import Shown, shown_filter
+from worker.web.queue import Queue
+from worker.web.render import page
+
+_SORTED_BY = {"checked": "latest check", "status": "worst status", "source": "source"}
+
+
+def router(ctx: Context, queue: Queue) -> APIRouter:
+    """Return the routes of the list, of its export, and of what is done with a selection."""
+    routes = APIRouter(prefix="/contacts", include_in_schema=False)
+
+    @routes.get("")
+    def listed(request: Request, me: Viewer, sort: Sort = "checked", after: str = "") -> Response:
+        shown = shown_filter(ctx, dict(request.query_params))
+        try:
+            found = listing.list_contacts(ctx, shown.wanted, sort, after[:2000])
+        except FilterError as error:
+            raise HTTPException(422, str(error)) from None
+        empty = not found.contacts and not after
+        ordered = "" if sort == "checked" else sort
+        return page(
+            request, "contacts.html", me, here="contacts", shown=shown, sort=sort, sorts=_SORTED_BY,
+            contacts=found.contacts, count=listing.count(ctx, shown.wanted), first=not after,
+            more=found.after and shown.address(sort=ordered, after=found.after),
+            start=shown.address(sort=ordered), links=_links(ctx, found.contacts),
+            ordered={name: shown.address(sort=name) for name in SORTS},
+            reasons=_reasons(ctx, shown) if empty else [], choices=_choices(ctx, shown.wanted),
+            done=contact_actions.done_of(request.query_params), isolable=_isolable(ctx, shown),
+        )  # fmt: skip
+
+    @routes.post("/names")
+    def read_names(request: Request, viewer: ViewerForm, body: RawBody) -> Response:
+        """Names of the rows that a page shows. Their ids come in the body, and stand in no log."""
+        me, _ = viewer
+        keys = contact_actions.keys_in(form_of(body))[: listing.PAGE]
+        found = names.read(ctx, keys)
+        answer = [found.found.get("/".join(key)) for key in keys]
+        return page(request, "_names.html", me, names=answer, problems=found.problems)
+
+    routes.include_router(contact_export.router(ctx))
+    routes.include_router(contact_actions.router(ctx, queue))
+    return routes
+
+
+def _links(ctx: Context, found: list[listing.ListedContact]) -> dict[str, str]:
+    """The page in the CRM of each contact, where there is one."""
+    active = set(ctx.settings.active_connectors)
+    return {
+        one.key: ctx.open(one.connector).record_url(one.object, one.id)
+        for one in found
+        if one.connector in active
+    }
+
+
+def _reasons(ctx: Context, shown: Shown) -> list[dict[str, Any]]:
+    """What leaves the list empty, in words."""
+    return [
+        {"text": shown.words(name), "count": left, "without": shown.without(name)}
+        for name, left in listing.explain_empty(ctx, shown.wanted)
+    ]
+
+
+def _choices(ctx: Context, wanted: ContactFilter) -> dict[str, Any]:
+    objects = {
+        name for one in ctx.settings.active_connectors for name in ctx.open(one).objects
+    }  # fmt: skip
+    return {
+        "connector": ctx.settings.active_connectors,
+        "object": sorted(objects | ({wanted.object} - {""})),
+        "status": (listing.BAD, *STATUSES),
+        "flag": FLAGS,
+        "report": REPORTS,
+        "by": SEGMENTS,
+    }
+
+
+def _isolable(ctx: Context, shown: Shown) -> bool:
+    """Whether the filter names one segment of one CRM that is not isolated yet."""
+    wanted = shown.wanted
+    if not (wanted.connector and wanted.by and wanted.value):
+        return False
+    return not any(
+        (one.connector, one.by, one.value) == (wanted.connector, wanted.by, wanted.value)
+        for one in isolation.active(ctx, 10_000)
+    )

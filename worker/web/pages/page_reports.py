@@ -1,0 +1,32 @@
+"""What a person says on a page about a number, or about a contact, as a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from worker.feedback.models import ContactIdentity, Feedback
+
+# What a button stands for.
+ACTIONS: Mapping[str, Any] = {
+    "wrong": "wrong_number", "right": "confirmed", "opt_out": "opt_out", "opt_in": "opt_in",
+}  # fmt: skip
+
+
+def report_of_page(
+    now: datetime, by: str, kind: Any, number: str, who: ContactIdentity | None, why: str
+) -> Feedback:
+    """Return the report; `who`: the contact that it is about, None for the number as such."""
+    return Feedback(
+        key=f"page:{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
+        kind=kind,
+        number=number,
+        source=by[:40],
+        at=now,
+        contact=who.key if who else "",
+        scope="person" if who else "number",
+        person=who.person if who else "",
+        evidence=why,
+        received_at=now,
+    )

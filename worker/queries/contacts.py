@@ -182,7 +182,7 @@ def list_contacts(
 
 
 def every_contact(
-    ctx: Context, wanted: ContactFilter, at_once: int = 1000
+    ctx: Context, wanted: ContactFilter, at_once: int = 5000
 ) -> Iterator[list[ListedContact]]:
     """Yield all contacts that match, in batches of one connector and object, in the order of their
     ids. Each batch is a query of its own, so that a slow reader holds no transaction open."""
@@ -191,11 +191,9 @@ def every_contact(
     for connector in connectors:
         after: tuple[str, str] | None = None
         while True:
-            source = _source(wanted, connector)
+            source = _source(wanted, connector, after)
             key = source.key
             query = _columns(source).order_by(key.object, key.record_id).limit(at_once)
-            if after is not None:
-                query = query.where(sa.tuple_(key.object, key.record_id) > sa.tuple_(*after))
             with ctx.store.read() as connection:
                 batch = [_listed(row) for row in connection.execute(query)]
                 batch = _with_failures(connection, batch)
@@ -283,10 +281,10 @@ class _Source:
         return sa.select(*columns).select_from(self.tables).where(*self.conditions)
 
 
-def _source(wanted: ContactFilter, connector: str) -> _Source:
-    """`connector`: the one to look in; "" for all."""
+def _source(wanted: ContactFilter, connector: str, after: tuple[str, str] | None = None) -> _Source:
+    """`connector`: the one to look in; "" for all. `after`: behind this object and id."""
     c = contacts.c
-    picked = _picked(wanted, connector)
+    picked = _picked(wanted, connector, after)
     key: Any = c
     tables: Any = contacts
     conditions: list[sa.ColumnElement[bool]] = []
@@ -298,6 +296,8 @@ def _source(wanted: ContactFilter, connector: str) -> _Source:
         conditions += [columns.in_(other) for other in picked[1:]]
     if connector:
         conditions.append(key.connector == connector)
+    if after is not None and not picked:
+        conditions.append(sa.tuple_(key.object, key.record_id) > sa.tuple_(*after))
     if wanted.object:
         conditions.append(key.object == wanted.object)
     if wanted.status:
@@ -316,7 +316,9 @@ def _source(wanted: ContactFilter, connector: str) -> _Source:
     return _Source(key, tables, tuple(conditions), bool(picked))
 
 
-def _picked(wanted: ContactFilter, connector: str) -> list[sa.Select[Any]]:
+def _picked(
+    wanted: ContactFilter, connector: str, after: tuple[str, str] | None
+) -> list[sa.Select[Any]]:
     """Return queries for the keys of contacts that other tables name, each key once: where there is
     one, few contacts are left to be looked at."""
     found: list[sa.Select[Any]] = []
@@ -324,6 +326,8 @@ def _picked(wanted: ContactFilter, connector: str) -> list[sa.Select[Any]]:
     def keys(table: Any, *conditions: Any) -> sa.Select[Any]:
         c = table.c
         query = sa.select(c.connector, c.object, c.record_id).where(*conditions).distinct()
+        if after is not None:
+            query = query.where(sa.tuple_(c.object, c.record_id) > sa.tuple_(*after))
         return query.where(c.connector == connector) if connector else query
 
     if wanted.run:

@@ -30,7 +30,7 @@ _COLUMNS = (
     "checked_at", "failure", "link",
 )  # fmt: skip
 _NAME_COLUMNS = ("name", "phones as typed", "note")
-_AT_ONCE = 1000
+_AT_ONCE = 5000
 
 
 def router(ctx: Context) -> APIRouter:

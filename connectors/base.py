@@ -19,6 +19,7 @@ from connectors.records import (
     CallOutcome,
     Caution,
     Contact,
+    FoundPerson,
     Merge,
     OutcomeNames,
     OwnWriteFilter,
@@ -72,6 +73,7 @@ class BaseConnector(ABC):
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `probe`: settle with an account what the documents leave open.
     - `object_of`, `locate`: ids that tell their object, or that other systems know differently.
+    - `find_people`: its search by name and email.
     - `record_url`: where a person sees a record.
     - `read_names`: the names of records, for people who look at a page of ours.
     - `close`: give connections back.
@@ -288,6 +290,9 @@ class BaseConnector(ABC):
 
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
         return []
+
+    def find_people(self, text: str, limit: int) -> list[FoundPerson] | None:
+        return None
 
     def record_url(self, object_name: str, record_id: str) -> str:
         return ""

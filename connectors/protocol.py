@@ -15,6 +15,7 @@ from connectors.records import (
     CallOutcome,
     Caution,
     Contact,
+    FoundPerson,
     Merge,
     OutcomeNames,
     OwnWriteFilter,
@@ -173,6 +174,11 @@ class Connector(Protocol):
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
         """(object, id) under which each of these records is read, in order. Most ids are their own;
         other systems may know a record by another one. Raises what `object_of` does."""
+
+    def find_people(self, text: str, limit: int) -> list[FoundPerson] | None:
+        """At most `limit` people by a name, the beginnings of its words, or an email, as the CRM's
+        own search ranks them; None where the CRM has no search. The text goes in the body of the
+        request, never in its address."""
 
     def record_url(self, object_name: str, record_id: str) -> str:
         """Where a person sees this record; "" where there is no such place."""

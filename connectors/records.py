@@ -197,6 +197,17 @@ class OutcomeNames:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPerson:
+    """A record that a search for a name or an email brought, with what tells it from others. Only
+    shown to whoever searched: neither stored nor logged."""
+
+    object: str
+    id: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
 class Visibility:
     """How much of an object our user sees. None where the CRM does not tell: the number of records
     in the account (`total`, which may be approximate), and whether a permission shows our user all

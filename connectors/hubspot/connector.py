@@ -33,9 +33,9 @@ from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
 from connectors.hubspot import lists as hubspot_lists
+from connectors.hubspot import people_search, setup
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
-from connectors.hubspot import setup
 from connectors.hubspot.call_log import CallLog
 from connectors.hubspot.client import OBJECT, Client
 from connectors.hubspot.list_members import members
@@ -49,6 +49,7 @@ from connectors.records import (
     Caution,
     Contact,
     CrmField,
+    FoundPerson,
     Merge,
     OutcomeNames,
     OwnWriteFilter,
@@ -492,6 +493,10 @@ class HubSpotConnector(BaseConnector):
         if record_id:
             self.object_of(record_id)
         return hubspot_probe.run(self.client, record_id)
+
+    @guards_response
+    def find_people(self, text: str, limit: int) -> list[FoundPerson]:
+        return people_search.find(self.client, text, limit)
 
     def record_url(self, object_name: str, record_id: str) -> str:
         base = "https://app.hubspot.com"

@@ -30,6 +30,7 @@ from connectors.records import (
     CallOutcome,
     Contact,
     CrmField,
+    FoundPerson,
     Merge,
     OwnWriteFilter,
     Page,
@@ -43,7 +44,14 @@ from connectors.records import (
     Visibility,
     WriteResult,
 )
-from connectors.salesforce import campaign_members, merges, person_accounts, setup, unwatched_phones
+from connectors.salesforce import (
+    campaign_members,
+    merges,
+    people_search,
+    person_accounts,
+    setup,
+    unwatched_phones,
+)
 from connectors.salesforce import probe as salesforce_probe
 from connectors.salesforce import visibility as salesforce_visibility
 from connectors.salesforce.call_log import CallLog
@@ -193,14 +201,9 @@ class SalesforceConnector(BaseConnector):
 
     def _query_of(self, name: str, since: datetime | None, own_writes: OwnWriteFilter) -> Query:
         """Return what a read of an object asks for: all of it, or what changed since a moment."""
-        tests = []
-        if "Account" in self._configured and name in ("Account", "Contact"):
-            # A person account is an account and a contact in one, and is written as the former.
-            tests.append(f"IsPersonAccount = {'true' if name == 'Account' else 'false'}")
         if since is None:
-            # A converted lead is read-only for the API, and its person goes on as a contact.
-            tests += ["IsConverted = false"] if name == "Lead" else []
-            return Query(name, self._columns(name), tuple(tests))
+            return Query(name, self._columns(name), self._living(name))
+        tests = self._as_written(name)
         tests.append(f"SystemModstamp >= {format_utc(since, milliseconds=True)}")
         run_field = self._fields[name].names.get("run")
         # A field that Shield encrypts with the probabilistic scheme cannot be filtered by: our own
@@ -214,6 +217,16 @@ class SalesforceConnector(BaseConnector):
         tombstones = merges.tombstones(name)
         columns = *self._columns(name), *tombstones, *merges.links(name, self._configured)
         return Query(name, columns, tuple(tests), tombstones)
+
+    def _as_written(self, name: str) -> list[str]:
+        """A person account is an account and a contact in one, and is written as the former."""
+        if "Account" in self._configured and name in ("Account", "Contact"):
+            return [f"IsPersonAccount = {'true' if name == 'Account' else 'false'}"]
+        return []
+
+    def _living(self, name: str) -> tuple[str, ...]:
+        """A converted lead is read-only for the API, and its person goes on as a contact."""
+        return (*self._as_written(name), *(("IsConverted = false",) if name == "Lead" else ()))
 
     @guards_response
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
@@ -337,6 +350,11 @@ class SalesforceConnector(BaseConnector):
             else (self.object_of(record_id), record_id)
             for record_id in ids
         ]
+
+    @guards_response
+    def find_people(self, text: str, limit: int) -> list[FoundPerson]:
+        living = {name: self._living(name) for name in self.objects}
+        return people_search.find(self._client.call, text, limit, living)
 
     def record_url(self, object_name: str, record_id: str) -> str:
         base = self._credentials.instance_url or self._credentials.login_url

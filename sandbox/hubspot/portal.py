@@ -126,6 +126,7 @@ def prop(
 
 _DEFAULTS = [
     prop("email", "Email"),
+    prop("hs_additional_emails", "Additional email addresses", "enumeration", "checkbox"),
     prop("firstname", "First Name"),
     prop("lastname", "Last Name"),
     prop("company", "Company Name"),

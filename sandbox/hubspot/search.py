@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -25,10 +26,27 @@ _PAGE = 200
 _GROUPS = 5
 _FILTERS = 6  # of a group
 _FILTERS_IN_ALL = 18
+_QUERY = 3000  # characters of a query
+# The properties of contacts that a query searches; of those that there are here.
+_SEARCHABLE = (
+    "firstname", "lastname", "email", "phone", "mobilephone", "fax", "company",
+    "hs_additional_emails",
+)  # fmt: skip
 _OPERATORS = frozenset((
     "BETWEEN", "CONTAINS_TOKEN", "EQ", "GT", "GTE", "HAS_PROPERTY", "IN", "LT", "LTE", "NEQ",
     "NOT_CONTAINS_TOKEN", "NOT_HAS_PROPERTY", "NOT_IN",
 ))  # fmt: skip
+
+
+def _has_words(record: Record, query: str) -> bool:
+    """Whether each word of a query begins some word of a searchable property."""
+    values = (record["properties"].get(name) for name in _SEARCHABLE)
+    words = [word for value in values if value for word in _words(value)]
+    return all(any(word.startswith(begun) for word in words) for begun in _words(query))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", str(text).lower())
 
 
 class Search:
@@ -57,8 +75,14 @@ class Search:
         limit, after = int(body.get("limit") or 10), int(body.get("after") or 0)
         if problem := self._problem(groups, sorts, limit, after):
             return error(problem, "VALIDATION_ERROR")
+        query = body.get("query") or ""
+        if len(query) > _QUERY:
+            return error(f"The query is longer than {_QUERY} characters", "VALIDATION_ERROR")
         names = body.get("properties") or None
         total, records = self.found(groups, sorts)
+        if query:
+            matching = [record for record in records if _has_words(record, query)]
+            total, records = len(matching), matching
         page = itertools.islice(records, after, after + limit)
         shown: Record = {"total": total, "results": [show(record, names) for record in page]}
         if after + limit < total:

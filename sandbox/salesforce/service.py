@@ -12,7 +12,7 @@ import jwt
 import orjson
 from aiohttp import web
 
-from sandbox.salesforce import rights, soql
+from sandbox.salesforce import rights, search, soql
 from sandbox.salesforce.automation import TRIGGER_CHUNK, WriteOptions
 from sandbox.salesforce.bulk import Bulk
 from sandbox.salesforce.org import ADMIN, ORG_ID, Org, Refused, is_unreadable
@@ -84,6 +84,7 @@ class SalesforceService(Service):
             web.get(data + "/{kind:query|queryAll}{slash:/?}", self.signed_in(self.query)),
             web.get(data + "/{kind:query|queryAll}/{locator}", self.signed_in(self.query_more)),
             web.get(data + "/sobjects/{object}/describe{slash:/?}", self.signed_in(self.describe)),
+            web.post(data + "/parameterizedSearch{slash:/?}", self.signed_in(self.search)),
             web.patch(data + "/composite/sobjects{slash:/?}", self.signed_in(self.update_many)),
             web.post(data + "/composite/sobjects{slash:/?}", self.signed_in(self.create_many)),
             web.post(
@@ -301,6 +302,10 @@ class SalesforceService(Service):
         if locator not in self.cursors or not start.isdigit():
             return error("INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._page(request, locator, int(start))
+
+    async def search(self, request: web.Request) -> web.Response:
+        body = orjson.loads(await request.read())
+        return search.parameterized(self.org, body, request.match_info["version"])
 
     def _batch_size(self, request: web.Request) -> int:
         option = request.headers.get("Sforce-Query-Options", "").lower().partition("batchsize=")[2]

@@ -5,6 +5,7 @@ Read in this order:
     test_conformance.py   what every connector does
     test_rows.py          rows become contacts, column by column
     test_phone_values.py  phone fields of every type
+    test_people_search.py people by name or email
     test_refusals.py      what a CRM refuses costs nobody their opt-out
     http/                 limits, deadlines and answers that cannot be trusted
     salesforce/           what only Salesforce does

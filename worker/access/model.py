@@ -14,6 +14,15 @@ ROLES: tuple[Role, ...] = ("viewer", "admin")
 # else (for automations of a CRM). rescan: open, pause, resume, cancel and undo runs. feedback:
 # report and review. suppress: change the suppression list. admin: all of it.
 SCOPES = ("read", "recheck", "rescan", "feedback", "suppress", "admin")
+# What each lets a token do, as the form that makes one and the API's refusals say it.
+SCOPE_WORDS = {
+    "read": "read runs, numbers and segments",
+    "recheck": "rescan named records, and nothing else",
+    "rescan": "start, pause and undo runs",
+    "feedback": "report feedback",
+    "suppress": "change suppressions",
+    "admin": "everything",
+}
 
 
 @dataclass(frozen=True, slots=True)

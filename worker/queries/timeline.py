@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from worker.context import Context
 from worker.feedback.models import FeedbackKind, SuppressionReason
 from worker.queries import number_head
 from worker.queries.number import LIMIT, number_details
+from worker.store.outbox import DeliveryState
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, failures, writes
 from worker.suppression import evidence, suppressions
@@ -20,6 +22,8 @@ from worker.suppression import evidence, suppressions
 # Kinds of events that stop contact; the last is a list's.
 _STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE, "do_not_contact")
 _TRIES = 3  # to gather head and story while reports come in
+
+_WATCHED = timedelta(minutes=10)  # how long a page watches a report on its way to the CRMs
 
 
 class NoSuchRecordError(HygieneError):
@@ -68,7 +72,22 @@ def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
     found["reports"] = told["reports"]
     found["lists"] = told["lists"]
     found["timeline"] = _in_order(events)
+    found["unconfirmed"] = _awaits_confirmation(ctx, told)
     return found
+
+
+def _awaits_confirmation(ctx: Context, told: Mapping[str, Any]) -> bool:
+    """Whether a report came a moment ago and some CRM has not confirmed it. A page that waits for
+    one that is away would otherwise ask us for ever."""
+    earliest = (ctx.now() - _WATCHED).isoformat()
+    return bool(ctx.settings.active_connectors) and any(
+        one["received_at"] >= earliest
+        and (
+            one["applied_at"] is None
+            or any(done["state"] != DeliveryState.DONE for done in one["delivered"])
+        )
+        for one in told["reports"]
+    )
 
 
 def record_timeline(

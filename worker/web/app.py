@@ -40,6 +40,7 @@ from worker.web.pages import (
     numbers,
     overview,
     runs,
+    search,
     segments,
     suppressions,
     system,
@@ -131,6 +132,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(overview.router(ctx))
     app.include_router(runs.router(ctx, workers))
     app.include_router(contacts.router(ctx, workers))
+    app.include_router(search.router(ctx))
     app.include_router(numbers.router(ctx, workers))
     app.include_router(charts.router(ctx))
     app.include_router(segments.router(ctx, workers))

@@ -26,7 +26,7 @@ from fastapi.security import (
 
 from config.settings import Settings
 from worker.access import devices, sessions, tokens, users
-from worker.access.model import Person
+from worker.access.model import SCOPE_WORDS, Person
 from worker.access.users import ThrottledError
 from worker.access.ways_in import NO_PASSWORD, needs_link
 from worker.context import Context
@@ -230,7 +230,10 @@ def require_caller(*scopes: str) -> Callable[..., Caller]:
         token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
         if token is not None:
             if not any(map(token.allows, scopes)):
-                raise HTTPException(403, f"The token lacks the scope {' or '.join(scopes)}.")
+                needed = " or ".join(f"“{SCOPE_WORDS[one]}” ({one})" for one in scopes)
+                raise HTTPException(
+                    403, f"The token lacks the scope {needed}. An admin can make one under Access."
+                )
             return Caller(f"token {token.name}", token.scopes)
         if not admin and not tokens.list_tokens(ctx.store):
             raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")

@@ -19,6 +19,7 @@ Read in this order:
     test_hubspot_card.py  the HubSpot card in Chromium
     test_frame.py         the frame of every page, and the files of others
     test_charts.py        the plots
+    test_search.py        the search box
     test_pages.py         the admin's pages in Chromium
     test_contacts.py      the contacts behind a figure, in Chromium
     test_evidence.py      the evidence for a number

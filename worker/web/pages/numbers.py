@@ -1,8 +1,7 @@
-"""A number and its story; a record and its story; finding either, and acting on them."""
+"""A number and its story; a record and its story; acting on them."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,25 +13,18 @@ from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import ContactIdentity, SuppressionReason
-from worker.phones import facts
-from worker.phones.single_number import number_of
 from worker.queries import timeline
-from worker.store.tables import contact_numbers, contacts
+from worker.store.tables import contact_numbers
 from worker.suppression import suppressions
 from worker.sync.runs import lifecycle
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 from worker.web.auth import AdminForm, Viewer, reason_in
-from worker.web.body import RawBody, form_of
 from worker.web.encrypted_numbers import decrypt_number, encrypt_number
 from worker.web.pages.page_reports import ACTIONS, report_of_page
 from worker.web.queue import Queue
 from worker.web.render import page
 
-# Record ids as they stand by themselves or in the address of a record's page.
-# A record's id by itself, or the last one in the address of its page.
-_ID = re.compile(r"00[3Q1][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|\d{1,20}")
-_IN_ADDRESS = re.compile(rf".*/({_ID.pattern})(?![A-Za-z0-9])")
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
@@ -51,34 +43,6 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def address(number: str) -> str:
         return f"/numbers/{encrypt_number(ctx.keys, number)}"
 
-    @routes.get("/numbers")
-    def form(request: Request, me: Viewer) -> Response:
-        return page(request, "search.html", me, here="numbers", typed="", problem="", records=[])
-
-    @routes.post("/numbers")
-    def search(request: Request, me: Viewer, body: RawBody) -> Response:
-        """What is typed comes in the body, so that it stands in no address and no log."""
-        typed = dict(form_of(body)).get("q", "").strip()[:400]
-        records = _records(ctx, typed)
-        if len(records) == 1:
-            one = records[0]
-            return RedirectResponse(f"/contacts/{one[0]}/{one[1]}/{one[2]}", 303)
-        number = number_of(typed)
-        if number is not None and facts(number).possible and not records:
-            return RedirectResponse(address(number), 303)
-        problem = (
-            ""
-            if records
-            else (
-                "Nothing found. Enter one number with its country code, such as "
-                "+14155550123, a record id, or the address of the record's page in the CRM."
-            )
-        )
-        return page(
-            request, "search.html", me, 200 if records else 404, here="numbers", typed=typed,
-            problem=problem, records=records,
-        )  # fmt: skip
-
     @routes.get("/numbers/{ref}")
     def number_page(request: Request, me: Viewer, ref: str) -> Response:
         number = number_in(ref)
@@ -89,7 +53,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             here="numbers",
             ref=ref,
             found=timeline.number_timeline(ctx, number),
+            again=False,
         )
+
+    @routes.get("/numbers/{ref}/evidence")
+    def evidence_part(request: Request, me: Viewer, ref: str) -> Response:
+        """The part of the page that is renewed until each CRM has confirmed."""
+        found = timeline.number_timeline(ctx, number_in(ref))
+        return page(request, "_evidence.html", me, ref=ref, found=found, again=True)
 
     @routes.post("/numbers/{ref}/{what}")
     def act(admin: AdminForm, background: BackgroundTasks, ref: str, what: str) -> Response:
@@ -177,29 +148,3 @@ def _report(
     ctx: Context, by: str, kind: Any, number: str, who: ContactIdentity | None, why: str
 ) -> None:
     intake.store_reports(ctx, [report_of_page(ctx.now(), by, kind, number, who, why)])
-
-
-def _records(ctx: Context, typed: str) -> list[tuple[str, str, str]]:
-    """(connector, object, id) of records that what was typed names, by their keys."""
-    c = contacts.c
-    columns = sa.select(c.connector, c.object, c.record_id)
-    found: list[tuple[str, str, str]] = []
-    address = _IN_ADDRESS.match(typed)
-    whole = _ID.fullmatch(typed)
-    text = address.group(1) if address else whole.group() if whole else ""
-    with ctx.store.read() as connection:
-        if text:
-            for name in ctx.settings.active_connectors:
-                try:
-                    object_name = ctx.open(name).object_of(text)
-                except ConnectorError:
-                    continue  # no id of this CRM
-                # Salesforce shows ids with 15 characters here and with 18 there.
-                same = (
-                    c.record_id.between(text, text + "zzz")
-                    if len(text) == 15 and not text.isdigit()
-                    else c.record_id == text
-                )
-                query = columns.where(c.connector == name, c.object == object_name, same)
-                found += [tuple(row) for row in connection.execute(query.limit(5))]
-    return list(dict.fromkeys(found))

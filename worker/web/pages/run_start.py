@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
 from worker.access import audit
 from worker.context import Context
+from worker.queries.search import SegmentMatch, near_segments
 from worker.sync.runs import forecast, lifecycle
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
@@ -39,9 +42,11 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         me, form = admin
         try:
             name, scope = _connector_and_scope(ctx, form)
-            if form.get("how") == "dry":
-                return open_run(me.name, name, scope, form, dry_run=True)
+            dry_run = form.get("how") == "dry"
             ahead = forecast.upper_bound(ctx, name, scope, form.get("force") == "on")
+            nothing = ahead["records"] == 0 and scope.kind != "everything"
+            if dry_run and (not nothing or form.get("anyway")):
+                return open_run(me.name, name, scope, form, dry_run=True)
         except (ScopeError, ConnectorError, RunActiveError) as error:
             return page(
                 request, "run_new.html", me, 422, here="runs", given=form, problem=str(error),
@@ -49,7 +54,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             )  # fmt: skip
         return page(
             request, "run_confirm.html", me, here="runs", form=form, connector=name, scope=scope,
-            ahead=ahead,
+            ahead=ahead, nothing=nothing, dry_run=dry_run,
+            near=_near(ctx, name, scope) if nothing else (),
         )  # fmt: skip
 
     def open_run(who: str, name: str, scope: Scope, form: Form, dry_run: bool) -> Response:
@@ -84,3 +90,10 @@ def _connector_and_scope(ctx: Context, form: Form) -> tuple[str, Scope]:
     if name not in ctx.settings.active_connectors:
         raise ScopeError("Choose a connected CRM.")
     return name, scope_of(form)
+
+
+def _near(ctx: Context, connector: str, scope: Scope) -> Sequence[SegmentMatch]:
+    """Segments with a like name: the one that was meant is often among them."""
+    if scope.kind != "segment":
+        return ()
+    return near_segments(ctx, scope.values[0], connector, scope.key)

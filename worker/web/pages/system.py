@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from config import effective
 from worker.access import audit, tokens, users
-from worker.access.model import ROLES, SCOPES, AccessError, Person, Role
+from worker.access.model import ROLES, SCOPE_WORDS, SCOPES, AccessError, Person, Role
 from worker.alerts import notifier
 from worker.alerts.channels import channels
 from worker.context import Context
@@ -79,7 +79,7 @@ def router(ctx: Context) -> APIRouter:
         return page(
             request, "access.html", me, status, here="access", users=users.list_users(ctx.store),
             tokens=tokens.list_tokens(ctx.store), scopes=SCOPES, roles=ROLES, secret=secret,
-            problem=problem, shortest=users.SHORTEST,
+            scope_words=SCOPE_WORDS, problem=problem, shortest=users.SHORTEST,
         )  # fmt: skip
 
     @routes.get("/access")

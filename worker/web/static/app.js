@@ -53,6 +53,13 @@ function localize(root) {
 document.addEventListener("DOMContentLoaded", () => localize(document));
 document.addEventListener("htmx:afterSwap", (event) => localize(event.detail.target.ownerDocument));
 
+// What renews itself waits while somebody fills in a form that is in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.querySelector("dialog[open]") || document.querySelector("#suppressed dialog[open]")) {
+    event.preventDefault();
+  }
+});
+
 // -- keys: / goes to the search box ----------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {
@@ -62,6 +69,7 @@ document.addEventListener("keydown", (event) => {
   if (!box) return;
   event.preventDefault();
   box.focus();
+  box.select(); // what was searched for last
 });
 
 // -- the toast: said once, so its word leaves the address -------------------------------------------

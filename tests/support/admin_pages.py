@@ -1,0 +1,53 @@
+"""An admin page in Chromium, with its own rules for scripts in force and a silent console."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from logins import let_in
+
+from worker.context import Context
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIZES: list[tuple[int, Any]] = [(1440, "light"), (390, "dark")]
+NAMES = ["desktop", "phone"]
+
+
+@contextmanager
+def admin_page(chromium: Browser, ctx: Context, width: int, scheme: Any) -> Iterator[Page]:
+    """A page of somebody who is logged in; nothing may stand in its console."""
+    opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    opened.set_default_timeout(10_000)
+    let_in(opened, ctx)
+    problems: list[str] = []
+    opened.on("console", lambda message: problems.append(message.text))
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    yield opened
+    opened.close()
+    assert [text for text in problems if "status of 4" not in text] == []
+
+
+def text_of(page: Page) -> str:
+    return " ".join(page.inner_text("main").split())
+
+
+def assert_well_made(page: Page, name: str) -> None:
+    """It is accessible and no wider than the screen; kept as a picture under SCREENSHOTS."""
+    if shots := os.environ.get("SCREENSHOTS"):
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        page.screenshot(path=f"{shots}/{name}-{width}.png", full_page=True)
+    over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert over <= 0, f"{name} is {over} px wider than the screen"
+    # The page's own rules for scripts let axe in only through the debugger.
+    from axe_playwright_python.sync_playwright import Axe
+
+    session = page.context.new_cdp_session(page)
+    session.send("Page.setBypassCSP", {"enabled": True})
+    found = Axe().run(page, options={"preload": False})
+    session.send("Page.setBypassCSP", {"enabled": False})
+    assert not found.violations_count, found.generate_report()

@@ -1,0 +1,274 @@
+"""Find what somebody typed into the search box in our own tables: numbers, records, runs, segments.
+
+People are not found here: our tables hold no names (`Connector.find_people` asks a CRM).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from connectors.errors import ConnectorError
+from worker.context import Context
+from worker.phones import facts, region_of
+from worker.phones.plan_changes import equal_forms
+from worker.phones.single_number import number_of
+from worker.segments.statistics import share
+from worker.store.tables import contact_numbers, contacts, runs, segment_counts
+
+LIMIT = 20  # results of a kind
+NAMED = ("source", "campaign", "list")  # segments that people know by name
+_REGIONS = 30  # countries that a number without one is tried with
+_SAMPLE = 5000  # contacts, and segments, that are looked at where nothing is counted
+_NEAR = 3  # suggestions
+_CLOSE = 0.6  # likeness of a suggestion, from 0 to 1 (`difflib`)
+
+# A record's id by itself, or the last one in the address of its page.
+_ID = re.compile(r"00[3Q1][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|\d{1,20}")
+_IN_ADDRESS = re.compile(rf".*/({_ID.pattern})(?![A-Za-z0-9])")
+_RUN = re.compile(r"(?:.*/runs/)?(\d{8}-[\d]{0,6}(?:-[0-9a-f]{0,6})?)(?:[/?#].*)?")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberMatch:
+    """`holders`: contacts of our index that have the number."""
+
+    number: str
+    region: str
+    holders: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordMatch:
+    connector: str
+    object: str
+    id: str
+
+    @property
+    def path(self) -> str:
+        return f"/contacts/{self.connector}/{self.object}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunMatch:
+    id: str
+    connector: str
+    opened_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMatch:
+    by: str
+    value: str
+    connector: str
+    contacts: int
+    bad: float  # share of its phone fields
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """`near`: segments with a like name, where nothing was found. `person`: whether the text may
+    be somebody's name or email, for which the CRMs are asked."""
+
+    numbers: Sequence[NumberMatch] = ()
+    records: Sequence[RecordMatch] = ()
+    runs: Sequence[RunMatch] = ()
+    segments: Sequence[SegmentMatch] = ()
+    near: Sequence[SegmentMatch] = ()
+    person: bool = False
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, (self.numbers, self.records, self.runs, self.segments)))
+
+
+def find(ctx: Context, text: str) -> Results:
+    """Return what our tables hold of a text."""
+    text = " ".join(text.split())
+    if not text or not text.isprintable():
+        return Results()
+    if found := _runs(ctx, text):
+        return Results(runs=found)
+    records = _records_by_id(ctx, text)
+    if _ADDRESS.match(text):
+        return Results(records=records)
+    person = is_personal(text) and not records
+    numbers = [] if "@" in text else _numbers(ctx, text)
+    records += _records_by_email(ctx, text) if "@" in text else []
+    segments = _segments(ctx, text)
+    nothing = not (numbers or records or segments)
+    near = near_segments(ctx, text) if nothing else []
+    return Results(numbers, records, (), segments, near, person)
+
+
+def is_personal(text: str) -> bool:
+    """Return whether a text may be a name or an email.
+
+    >>> is_personal("Kim Lee"), is_personal("kim@example.com"), is_personal("(415) 555 2671 x")
+    (True, True, False)
+    """
+    letters = sum(map(str.isalpha, text))
+    return (letters > 1 and letters > sum(map(str.isdigit, text))) or "@" in text
+
+
+# -- numbers -------------------------------------------------------------------------------
+
+
+def _numbers(ctx: Context, text: str) -> list[NumberMatch]:
+    """A number with its country is one; without it there may be one in each country."""
+    whole = number_of(text)
+    if whole is not None and facts(whole).possible:
+        candidates = [whole]
+    else:
+        digits = re.sub(r"\D", "", text)
+        spelt = [number_of(f"+{digits}")] if 7 <= len(digits) <= 15 else []
+        with ctx.store.read() as connection:
+            regions = _regions(ctx, connection)
+        spelt += [number_of(text, region) for region in regions]
+        candidates = [one for one in dict.fromkeys(spelt) if one and facts(one).possible]
+    with ctx.store.read() as connection:
+        held = _holders(connection, candidates)
+    likely = [one for one in candidates if held[one] or facts(one).valid] or candidates
+    found = [NumberMatch(one, facts(one).region or "", held[one]) for one in likely]
+    return sorted(found, key=lambda one: not one.holders)[:LIMIT]
+
+
+def _regions(ctx: Context, connection: Connection) -> list[str]:
+    """Countries by code: the connectors' defaults, then those with the most contacts."""
+    defaults = [
+        region_of(getattr(ctx.settings.section(name), "default_country", "") or "")
+        for name in ctx.settings.active_connectors
+    ]
+    c = segment_counts.c
+    query = (
+        sa.select(c.value, sa.func.sum(c.contacts))
+        .where(c.by == "country")
+        .group_by(c.value)
+        .order_by(sa.func.sum(c.contacts).desc())
+        .limit(_REGIONS)
+    )
+    countries = [row[0] for row in connection.execute(query)]
+    if not countries:  # nothing has been counted yet
+        some = sa.select(contacts.c.country).limit(_SAMPLE).subquery()
+        countries = list(connection.scalars(sa.select(some.c.country).distinct()))
+    return list(dict.fromkeys(filter(None, [*defaults, *countries])))[:_REGIONS]
+
+
+def _holders(connection: Connection, numbers: Iterable[str]) -> dict[str, int]:
+    """Return how many contacts hold each number, in any form of it."""
+    forms = {number: equal_forms(number) for number in numbers}
+    n = contact_numbers.c
+    query = (
+        sa.select(n.number, sa.func.count())
+        .where(n.number.in_([form for some in forms.values() for form in some]))
+        .group_by(n.number)
+    )
+    held = {row[0]: int(row[1]) for row in connection.execute(query)} if forms else {}
+    return {number: sum(held.get(form, 0) for form in some) for number, some in forms.items()}
+
+
+# -- records -------------------------------------------------------------------------------
+
+
+def _records_by_id(ctx: Context, text: str) -> list[RecordMatch]:
+    """Records that an id or the address of a record's page names."""
+    c = contacts.c
+    columns = sa.select(c.connector, c.object, c.record_id)
+    address, whole = _IN_ADDRESS.match(text), _ID.fullmatch(text)
+    record_id = address.group(1) if address else whole.group() if whole else ""
+    found: list[RecordMatch] = []
+    if not record_id:
+        return found
+    with ctx.store.read() as connection:
+        for name in ctx.settings.active_connectors:
+            try:
+                object_name = ctx.open(name).object_of(record_id)
+            except ConnectorError:
+                continue  # no id of this CRM
+            # Salesforce shows ids with 15 characters here and with 18 there.
+            same = (
+                c.record_id.between(record_id, record_id + "zzz")
+                if len(record_id) == 15 and not record_id.isdigit()
+                else c.record_id == record_id
+            )
+            query = columns.where(c.connector == name, c.object == object_name, same)
+            found += [RecordMatch(*row) for row in connection.execute(query.limit(5))]
+    return list(dict.fromkeys(found))
+
+
+def _records_by_email(ctx: Context, text: str) -> list[RecordMatch]:
+    """Records with an email, by its keyed hash: the email itself is not stored."""
+    c = contacts.c
+    query = (
+        sa.select(c.connector, c.object, c.record_id)
+        .where(c.person.in_(ctx.keys.person_aliases(text)), c.person != "")
+        .order_by(c.connector, c.object, c.record_id)
+        .limit(LIMIT)
+    )
+    with ctx.store.read() as connection:
+        return [RecordMatch(*row) for row in connection.execute(query)]
+
+
+# -- runs ----------------------------------------------------------------------------------
+
+
+def _runs(ctx: Context, text: str) -> list[RunMatch]:
+    """Runs whose id begins so; also from the address of a run's page."""
+    named = _RUN.fullmatch(text)
+    if named is None:
+        return []
+    query = (
+        sa.select(runs.c.id, runs.c.connector, runs.c.opened_at)
+        .where(runs.c.id.startswith(named.group(1), autoescape=True))
+        .order_by(runs.c.opened_at.desc())
+        .limit(LIMIT)
+    )
+    with ctx.store.read() as connection:
+        return [
+            RunMatch(row.id, row.connector, row.opened_at.isoformat())
+            for row in connection.execute(query)
+        ]
+
+
+# -- segments ------------------------------------------------------------------------------
+
+
+def _segments(ctx: Context, text: str) -> list[SegmentMatch]:
+    """Segments in whose name the text stands, the largest first."""
+    c = segment_counts.c
+    query = (
+        sa.select(segment_counts)
+        .where(c.by.in_(NAMED), c.value != "", c.value.icontains(text, autoescape=True))
+        .order_by(c.contacts.desc(), c.value)
+        .limit(LIMIT)
+    )
+    with ctx.store.read() as connection:
+        return [_segment(row) for row in connection.execute(query)]
+
+
+def near_segments(ctx: Context, text: str, connector: str = "", by: str = "") -> list[SegmentMatch]:
+    """Return the segments whose names are the most like a text, for "did you mean"."""
+    c = segment_counts.c
+    query = sa.select(segment_counts).where(c.value != "")
+    query = query.where(c.by == by) if by else query.where(c.by.in_(NAMED))
+    if connector:
+        query = query.where(c.connector == connector)
+    with ctx.store.read() as connection:
+        rows = connection.execute(query.order_by(c.contacts.desc()).limit(_SAMPLE)).all()
+    by_name: dict[str, SegmentMatch] = {}
+    for row in rows:
+        by_name.setdefault(row.value.casefold(), _segment(row))
+    close = difflib.get_close_matches(text.casefold(), by_name, n=_NEAR, cutoff=_CLOSE)
+    return [by_name[name] for name in close]
+
+
+def _segment(row: sa.Row[tuple[object, ...]]) -> SegmentMatch:
+    return SegmentMatch(
+        row.by, row.value, row.connector, row.contacts, share(row.bad, row.numbers).rate
+    )

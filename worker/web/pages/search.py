@@ -1,0 +1,107 @@
+"""The search box: what it finds in our tables, and whom the CRMs know by a name or an email.
+
+What is typed comes in the body of a POST, so that it stands in no address and no log, and it is
+kept nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import RedirectResponse, Response
+
+from connectors.errors import ConnectorError
+from connectors.records import FoundPerson
+from worker.context import Context
+from worker.queries import search
+from worker.store.tables import contacts
+from worker.web.auth import Viewer, ViewerForm
+from worker.web.body import RawBody, form_of
+from worker.web.encrypted_numbers import encrypt_number
+from worker.web.render import page
+
+_LONGEST = 400  # characters of a search
+_PEOPLE = 10  # that one CRM is asked for
+
+
+def router(ctx: Context) -> APIRouter:
+    """Return the routes of the search."""
+    routes = APIRouter(include_in_schema=False)
+
+    def address(number: str) -> str:
+        return f"/numbers/{encrypt_number(ctx.keys, number)}"
+
+    @routes.get("/numbers")
+    def form(request: Request, me: Viewer) -> Response:
+        return page(request, "search.html", me, here="numbers", results=None, typed="")
+
+    @routes.post("/numbers")
+    def results(request: Request, me: Viewer, body: RawBody) -> Response:
+        """The one thing that was found, or all of it by kind."""
+        typed = dict(form_of(body)).get("q", "").strip()[:_LONGEST]
+        found = search.find(ctx, typed)
+        if found.count == 1 and not found.person and not found.segments:
+            return RedirectResponse(_path_of(found, address), 303)
+        nothing = not found.count and not found.person
+        return page(
+            request, "search.html", me, 404 if nothing else 200, here="numbers", typed=typed,
+            results=found, address=address,
+            asked=ctx.settings.active_connectors if found.person else (),
+        )  # fmt: skip
+
+    @routes.post("/search/people/{connector}")
+    def people(request: Request, viewer: ViewerForm, connector: str) -> Response:
+        """The part of the results that one CRM gives; an error is part of the page."""
+        me, form = viewer
+        if connector not in ctx.settings.active_connectors:
+            raise HTTPException(404, f"{connector} is not connected.")
+        typed = form.get("q", "").strip()[:_LONGEST]
+        found: list[FoundPerson] | None = []
+        problem = ""
+        try:
+            found = _ask(ctx, connector, typed)
+        except ConnectorError as error:
+            problem = str(error)
+        return page(
+            request, "_people.html", me, connector=connector, problem=problem,
+            people=_with_paths(ctx, connector, found or []), searchable=found is not None,
+            more=len(found or ()) == _PEOPLE,
+        )  # fmt: skip
+
+    return routes
+
+
+def _path_of(found: search.Results, address: Any) -> str:
+    if found.numbers:
+        return str(address(found.numbers[0].number))
+    return f"/runs/{found.runs[0].id}" if found.runs else found.records[0].path
+
+
+def _ask(ctx: Context, connector: str, text: str) -> list[FoundPerson] | None:
+    """Ask a CRM, with a connection that no other request uses at the moment."""
+    borrowed = ctx.borrow()
+    try:
+        return borrowed.open(connector).find_people(text, _PEOPLE)
+    finally:
+        ctx.give_back(borrowed)
+
+
+def _with_paths(
+    ctx: Context, connector: str, people: list[FoundPerson]
+) -> list[tuple[FoundPerson, str, bool]]:
+    """Each with its page: ours, or the CRM's for a record that no sync has read."""
+    c = contacts.c
+    query = sa.select(c.object, c.record_id).where(
+        c.connector == connector, c.record_id.in_([one.id for one in people])
+    )
+    with ctx.store.read() as connection:
+        ours = {tuple(row) for row in connection.execute(query)}
+    url = ctx.open(connector).record_url
+    return [
+        (one, f"/contacts/{connector}/{one.object}/{one.id}", True)
+        if (one.object, one.id) in ours
+        else (one, url(one.object, one.id), False)
+        for one in people
+    ]

@@ -42,6 +42,7 @@ from worker.web.pages import (
     runs,
     search,
     segments,
+    setup,
     suppressions,
     system,
 )
@@ -138,6 +139,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(segments.router(ctx, workers))
     app.include_router(suppressions.router(ctx, workers))
     app.include_router(system.router(ctx))
+    app.include_router(setup.router(ctx))
     app.include_router(docs.router(app))
 
     @app.exception_handler(LoginNeededError)

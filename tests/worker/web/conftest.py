@@ -20,6 +20,8 @@ Read in this order:
     test_frame.py         the frame of every page, and the files of others
     test_charts.py        the plots
     test_search.py        the search box
+    test_flows.py         flows without dead ends
+    test_first_steps.py   getting started
     test_pages.py         the admin's pages in Chromium
     test_contacts.py      the contacts behind a figure, in Chromium
     test_evidence.py      the evidence for a number

@@ -88,7 +88,7 @@ class TestARun:
         assert crm.snapshot() == before
         go_by_menu(page, "Access")
         page.get_by_role("link", name="Audit log").click()
-        assert "run.undo" in text_of(page)
+        assert "undid run" in text_of(page)
 
     def test_says_what_it_may_cost_before_it_starts(
         self, page: Page, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync

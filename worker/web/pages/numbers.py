@@ -26,7 +26,6 @@ from worker.web.queue import Queue
 from worker.web.render import page
 
 
-
 def router(ctx: Context, queue: Queue) -> APIRouter:
     """Return the routes of the pages of a number and a contact.
 

@@ -1,4 +1,4 @@
-"""The first page: how everything stands."""
+"""The first page: how everything stands, or the first steps where no sync has been finished yet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from worker.context import Context
+from worker.queries import first_steps
 from worker.queries.overview import overview
 from worker.web.auth import Viewer
 from worker.web.render import page
@@ -17,6 +18,14 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/")
     def home(request: Request, me: Viewer) -> Response:
-        return page(request, "overview.html", me, here="overview", **overview(ctx))
+        found = overview(ctx)
+        steps = [] if first_steps.is_dismissed(ctx) else first_steps.steps(ctx)
+        if first_steps.are_done(steps):
+            steps = []
+        left = sum(step.state in ("to_do", "failed") for step in steps)
+        return page(
+            request, "overview.html", me, here="overview",
+            first_steps=steps, steps_left=left, first=not first_steps.has_synced(ctx), **found,
+        )  # fmt: skip
 
     return routes

@@ -8,11 +8,13 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from config import effective
+from config.hints import hint
 from worker.access import audit, tokens, users
 from worker.access.model import ROLES, SCOPE_WORDS, SCOPES, AccessError, Person, Role
 from worker.alerts import notifier
 from worker.alerts.channels import channels
 from worker.context import Context
+from worker.queries import audit_words
 from worker.verification import spend_report
 from worker.web.auth import AdminForm, Viewer
 from worker.web.render import page
@@ -54,9 +56,11 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/settings")
     def settings(request: Request, me: Viewer) -> Response:
-        shown = effective.describe(ctx.settings)
+        shown = sorted(effective.describe(ctx.settings), key=lambda one: one.origin == "default")
         path = ctx.settings.toml_path
-        return page(request, "settings.html", me, here="settings", settings=shown, path=path)
+        return page(
+            request, "settings.html", me, here="settings", settings=shown, path=path, hint=hint
+        )
 
     @routes.get("/alerts")
     def alerts(request: Request, me: Viewer) -> Response:
@@ -69,7 +73,8 @@ def router(ctx: Context) -> APIRouter:
     def log(request: Request, me: Viewer, before: RowId = None) -> Response:
         found = audit.entries(ctx.store, before, _LISTED)
         more = found[-1]["id"] if len(found) == _LISTED else None
-        return page(request, "audit.html", me, here="access", entries=found, more=more)
+        worded = audit_words.in_words(ctx, found)
+        return page(request, "audit.html", me, here="access", entries=worded, more=more)
 
     # -- access ----------------------------------------------------------------------------
 

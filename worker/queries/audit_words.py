@@ -1,0 +1,81 @@
+"""The audit log in words: what somebody did, instead of the name of the action."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.store.bulk import chunks
+from worker.store.tables import runs
+
+_RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
+
+# Action -> what was done, followed by its target. {connector}: of the run that the target names.
+_WORDS = {
+    "login": "logged in as",
+    "login_link.make": "made a login link",
+    "run.start": "started run",
+    "run.dry_run": "started a dry run",
+    "run.pause": "paused run",
+    "run.resume": "resumed run",
+    "run.cancel": "cancelled run",
+    "run.undo": "undid run",
+    "removals.accept": "accepted removals in run",
+    "number.recheck": "had a number checked again:",
+    "number.suppress": "suppressed",
+    "number.wrong": "marked as wrong:",
+    "number.right": "marked as right:",
+    "suppression.lift": "lifted suppression",
+    "suppressions.export": "exported suppressions:",
+    "contact.recheck": "had a record checked again:",
+    "contact.wrong": "marked the numbers of a record as wrong:",
+    "contact.right": "marked the numbers of a record as right:",
+    "contact.opt_out": "opted out",
+    "contact.opt_in": "opted in",
+    "review.decide": "decided reply",
+    "review.undo": "took back the decision of reply",
+    "segment.isolate": "isolated the segment",
+    "segment.release": "released the segment",
+    "token.make": "made the API token",
+    "token.revoke": "revoked the API token",
+    "user.put": "saved the user",
+    "user.remove": "removed the user",
+    "setup.check": "tested the connection to",
+    "setup.dismiss": "closed the list of first steps",
+    "setup.reopen": "opened the list of first steps again",
+}
+
+
+def in_words(ctx: Context, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries of the log with `did`, and for an action on a run `run` and `connector`."""
+    named = {entry["id"]: _RUN.search(entry["target"]) for entry in entries}
+    ids = sorted({found.group() for found in named.values() if found})
+    connectors: dict[str, str] = {}
+    with ctx.store.read() as connection:
+        for some in chunks(ids):
+            query = sa.select(runs.c.id, runs.c.connector).where(runs.c.id.in_(some))
+            connectors |= {row.id: row.connector for row in connection.execute(query)}
+    worded = []
+    for entry in entries:
+        found = named[entry["id"]]
+        run = found.group() if found and found.group() in connectors else ""
+        rest = entry["target"].replace(run, "").strip() if run else entry["target"]
+        if run:  # "hubspot: everything", or the connector alone, which is said anyway
+            rest = re.sub(rf"^{re.escape(connectors[run])}:?\s*", "", rest)
+        worded.append(
+            {**entry, "did": words(entry["action"]), "run": run, "rest": rest,
+             "connector": connectors.get(run, "")}
+        )  # fmt: skip
+    return worded
+
+
+def words(action: str) -> str:
+    """
+    >>> words("run.undo"), words("report.unheard_of")
+    ('undid run', 'report unheard of:')
+    """
+    return _WORDS.get(action) or action.replace(".", " ").replace("_", " ") + ":"

@@ -1,0 +1,238 @@
+"""The first steps of an installation, each with its state: from settings and our tables alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from worker.context import Context
+from worker.store.bulk import upsert
+from worker.store.states import RunState
+from worker.store.tables import app_state, runs, users
+
+State = Literal["done", "to_do", "failed", "optional"]
+_DISMISSED = "first steps dismissed"  # of `app_state`
+_CHECKED = "connection checked: "  # of `app_state`, with the connector's name
+_NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot"}
+_VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "salesforce": ("SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
+    "hubspot": ("HUBSPOT_ACCESS_TOKEN",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a test of a connection brought. `problems`: fields that are missing or unusable;
+    `error`: why the CRM could not be asked at all."""
+
+    at: datetime
+    error: str = ""
+    problems: tuple[str, ...] = ()
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`test`: the connector whose connection the step's button tests; "" for none.
+    `variables`: what to set in the environment. `path` and `action`: where the step is done."""
+
+    name: str
+    title: str
+    state: State
+    text: str
+    variables: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    test: str = ""
+    path: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    checks: Mapping[str, CheckResult]
+    dry_run: Any  # the latest run of each kind; None where there is none
+    sync: Any
+    synced: frozenset[str]
+    has_users: bool
+
+
+def steps(ctx: Context) -> list[Step]:
+    """Return all steps in the order in which they are taken."""
+    facts = _load(ctx)
+    return [
+        *(_connect(ctx, facts, name) for name in _NAMES),
+        _fields(ctx, facts),
+        _dry_run(facts),
+        _first_sync(facts),
+        _webhooks(ctx),
+        _users(ctx, facts),
+    ]
+
+
+def are_done(listed: Sequence[Step]) -> bool:
+    return all(step.state in ("done", "optional") for step in listed)
+
+
+def has_synced(ctx: Context) -> bool:
+    """Return whether any sync has been finished."""
+    query = sa.select(runs.c.id).where(_is_sync(), runs.c.state == RunState.DONE).limit(1)
+    with ctx.store.read() as connection:
+        return connection.scalar(query) is not None
+
+
+def is_dismissed(ctx: Context) -> bool:
+    query = sa.select(app_state.c.name).where(app_state.c.name == _DISMISSED)
+    with ctx.store.read() as connection:
+        return connection.scalar(query) is not None
+
+
+def dismiss(ctx: Context, dismissed: bool = True) -> None:
+    """Take the list off the overview, or put it there again."""
+    with ctx.store.write() as connection:
+        if dismissed:
+            upsert(connection, app_state, [{"name": _DISMISSED, "value": "yes"}])
+        else:
+            connection.execute(sa.delete(app_state).where(app_state.c.name == _DISMISSED))
+
+
+def record_check(ctx: Context, connector: str, result: CheckResult) -> None:
+    """Keep what a test of a connection brought, for the list's state."""
+    value = json.dumps(
+        {"at": result.at.isoformat(), "error": result.error, "problems": result.problems,
+         "blocks": result.blocks}
+    )  # fmt: skip
+    with ctx.store.write() as connection:
+        upsert(connection, app_state, [{"name": f"{_CHECKED}{connector}", "value": value}])
+
+
+# -- loading -------------------------------------------------------------------------------
+
+
+def _load(ctx: Context) -> _Facts:
+    c, checks = runs.c, {}
+    columns = sa.select(c.id, c.connector, c.state, c.error).order_by(c.opened_at.desc()).limit(1)
+    with ctx.store.read() as connection:
+        kept = sa.select(app_state).where(app_state.c.name.startswith(_CHECKED))
+        for row in connection.execute(kept):
+            held = json.loads(row.value)
+            checks[row.name.removeprefix(_CHECKED)] = CheckResult(
+                datetime.fromisoformat(held["at"]), held["error"], tuple(held["problems"]),
+                held["blocks"],
+            )  # fmt: skip
+        ended = sa.select(c.connector).where(_is_sync(), c.state == RunState.DONE).distinct()
+        return _Facts(
+            checks,
+            connection.execute(columns.where(c.dry_run)).one_or_none(),
+            connection.execute(columns.where(_is_sync())).one_or_none(),
+            frozenset(connection.scalars(ended)),
+            connection.scalar(sa.select(users.c.name).limit(1)) is not None,
+        )
+
+
+def _is_sync() -> sa.ColumnElement[bool]:
+    return sa.and_(~runs.c.dry_run, runs.c.kind.in_(("sync", "rescan")))
+
+
+# -- steps ---------------------------------------------------------------------------------
+
+
+def _connect(ctx: Context, facts: _Facts, name: str) -> Step:
+    title, variables = f"Connect {_NAMES[name]}", _VARIABLES[name]
+    active = ctx.settings.active_connectors
+    if name not in active:
+        elsewhere = any(other in active for other in _NAMES)
+        text = "Set these variables in the environment and restart."
+        if elsewhere:
+            text += " Not needed if you do not use it."
+        return Step(f"connect-{name}", title, "optional" if elsewhere else "to_do", text, variables)
+    check = facts.checks.get(name)
+    if check is not None and check.error:
+        return Step(
+            f"connect-{name}", title, "failed", f"{check.error}. Check these variables.",
+            variables, test=name,
+        )  # fmt: skip
+    if check is not None or name in facts.synced:
+        return Step(f"connect-{name}", title, "done", "The CRM answers.", test=name)
+    return Step(
+        f"connect-{name}", title, "to_do", "Credentials are set. Test whether the CRM takes them.",
+        test=name,
+    )  # fmt: skip
+
+
+def _fields(ctx: Context, facts: _Facts) -> Step:
+    active = ctx.settings.active_connectors
+    checked = {name: facts.checks[name] for name in active if name in facts.checks}
+    title = "Set up fields"
+    blocked = [name for name, check in checked.items() if check.blocks]
+    problems = tuple(line for check in checked.values() for line in check.problems)
+    if blocked:
+        commands = " and ".join(f"hygiene crm setup {name}" for name in blocked)
+        text = f"Fields that we write to are missing or cannot be used. Run: {commands}"
+        return Step("fields", title, "failed", text, problems=problems)
+    answered = {name for name, check in checked.items() if not check.error} | facts.synced
+    if active and all(name in answered for name in active):
+        text = "All fields exist that are needed." if not problems else "The needed fields exist."
+        return Step("fields", title, "done", text, problems=problems)
+    names = " and ".join(f"hygiene crm setup {name}" for name in active if name != "csv")
+    text = f"Create our fields with: {names}. Then test the connection." if names else (
+        "Connect a CRM first."
+    )  # fmt: skip
+    return Step("fields", title, "to_do", text)
+
+
+def _dry_run(facts: _Facts) -> Step:
+    return _run_step("dry_run", "Dry run", facts.dry_run, "It writes nothing, pays nothing, and "
+                     "says what a sync would change and cost.", "Start a dry run")  # fmt: skip
+
+
+def _first_sync(facts: _Facts) -> Step:
+    return _run_step("sync", "First sync", facts.sync, "It reads all contacts and writes our "
+                     "fields. The schedule starts it, or you do.", "Start a sync",
+                     bool(facts.synced))  # fmt: skip
+
+
+def _run_step(name: str, title: str, run: Any, about: str, action: str, done: bool = False) -> Step:
+    """`done`: an earlier run was finished, whatever the latest one came to."""
+    if run is None:
+        return Step(name, title, "to_do", about, path="/runs/new", action=action)
+    path = f"/runs/{run.id}"
+    if done or run.state == RunState.DONE:
+        return Step(name, title, "done", "Finished.", path=path, action="See the run")
+    if run.state in (RunState.RUNNING, RunState.PAUSED):
+        return Step(name, title, "to_do", f"It is {run.state}.", path=path, action="See the run")
+    text = f"It {run.state}: {run.error}" if run.error else f"The last one is {run.state}."
+    return Step(name, title, "failed", text, path=path, action="See the run")
+
+
+def _webhooks(ctx: Context) -> Step:
+    settings = ctx.settings
+    secrets = {
+        "HUBSPOT_CLIENT_SECRET": bool(settings.hubspot and settings.hubspot.client_secret),
+        "TWILIO_AUTH_TOKEN": bool(settings.twilio and settings.twilio.auth_token),
+    }
+    missing = tuple(
+        ([] if settings.public_url else ["PUBLIC_URL"])
+        + ([] if any(secrets.values()) else [*secrets])
+    )
+    if not missing:
+        text = f"Replies and changes are taken at {settings.public_url}/webhooks/."
+        return Step("webhooks", "Webhooks", "done", text)
+    text = "Replies and changes then arrive at once instead of with the next sync. Set these "
+    return Step("webhooks", "Webhooks", "to_do", f"{text}variables and restart.", missing)
+
+
+def _users(ctx: Context, facts: _Facts) -> Step:
+    if facts.has_users or ctx.settings.oidc is not None:
+        return Step("users", "Users", "done", "People log in under their own names.",
+                    path="/access", action="See users")  # fmt: skip
+    return Step(
+        "users", "Users", "to_do",
+        "Add each person, so that the audit log tells who did what; or set OIDC_ISSUER, "
+        "OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.",
+        path="/access", action="Add users",
+    )  # fmt: skip

@@ -53,7 +53,7 @@ def test_states_come_from_our_tables_and_ask_no_crm(
 
 
 def test_a_crm_that_is_not_used_is_optional_once_another_is_connected(
-    make_settings: Callable[..., Settings], sandbox: Sandbox
+    make_settings: Callable[..., Settings],
 ) -> None:
     none = Context.create(make_settings("[connectors.salesforce]\nenabled = false\n"))
     found = {step.name: step for step in first_steps.steps(none)}

@@ -38,7 +38,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
 
 
 def test_a_scope_that_matches_nothing_says_so_before_it_runs(
-    page: Page, serve: Serve, ctx: Context, sync: Sync, sandbox: Sandbox
+    page: Page, serve: Serve, ctx: Context, sync: Sync
 ) -> None:
     sync(ctx, "salesforce")
     counters.count(ctx)
@@ -57,11 +57,6 @@ def test_a_scope_that_matches_nothing_says_so_before_it_runs(
 def test_a_run_in_which_all_failed_is_red_everywhere(
     page: Page, serve: Serve, ctx: Context, sync: Sync, sandbox: Sandbox
 ) -> None:
-    sandbox.salesforce.org.schema["Contact"][1]["Phone_Status__c"].values = ("other",)
-    options = sandbox.hubspot.portal.properties
-    for name in options:
-        if name.startswith("hygiene_"):
-            options[name]["modificationMetadata"]["readOnlyValue"] = False
     sandbox.hubspot.faults.append(
         Fault("POST .*batch/update", "status", status=400,
               body={"status": "error", "category": "VALIDATION_ERROR", "message": "no"})
@@ -100,7 +95,8 @@ class TestSettings:
     def test_are_filtered_while_one_types_and_changed_ones_come_first(
         self, page: Page, serve: Serve
     ) -> None:
-        page.goto(f"{serve('[sync]' + chr(10) + 'every = "7m"' + chr(10))}/settings")
+        url = serve('[sync]\nevery = "7m"\n')
+        page.goto(f"{url}/settings")
         rows = page.locator("[data-filtered] > tr")
         origins = rows.locator("td:nth-child(3)").all_inner_texts()
         assert origins == sorted(origins, key=lambda text: text == "default")

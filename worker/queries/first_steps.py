@@ -14,6 +14,7 @@ from worker.context import Context
 from worker.store.bulk import upsert
 from worker.store.states import RunState
 from worker.store.tables import app_state, runs, users
+from worker.sync.runs import lifecycle, report
 
 State = Literal["done", "to_do", "failed", "optional"]
 _DISMISSED = "first steps dismissed"  # of `app_state`
@@ -57,6 +58,7 @@ class _Facts:
     checks: Mapping[str, CheckResult]
     dry_run: Any  # the latest run of each kind; None where there is none
     sync: Any
+    sync_outcome: str
     synced: frozenset[str]
     has_users: bool
 
@@ -125,13 +127,14 @@ def _load(ctx: Context) -> _Facts:
                 held["blocks"],
             )  # fmt: skip
         ended = sa.select(c.connector).where(_is_sync(), c.state == RunState.DONE).distinct()
-        return _Facts(
-            checks,
-            connection.execute(columns.where(c.dry_run)).one_or_none(),
-            connection.execute(columns.where(_is_sync())).one_or_none(),
-            frozenset(connection.scalars(ended)),
-            connection.scalar(sa.select(users.c.name).limit(1)) is not None,
-        )
+        dry_run = connection.execute(columns.where(c.dry_run)).one_or_none()
+        sync = connection.execute(columns.where(_is_sync())).one_or_none()
+        synced = frozenset(connection.scalars(ended))
+        has_users = connection.scalar(sa.select(users.c.name).limit(1)) is not None
+    outcome = ""
+    if sync is not None:
+        outcome = report.summaries(ctx, [lifecycle.load(ctx, sync.id)])[0]["outcome"]
+    return _Facts(checks, dry_run, sync, outcome, synced, has_users)
 
 
 def _is_sync() -> sa.ColumnElement[bool]:
@@ -191,6 +194,9 @@ def _dry_run(facts: _Facts) -> Step:
 
 
 def _first_sync(facts: _Facts) -> Step:
+    if facts.sync_outcome == "all_failed":
+        return Step("sync", "First sync", "failed", "No record of the last one could be written.",
+                    path=f"/runs/{facts.sync.id}", action="See the run")  # fmt: skip
     return _run_step("sync", "First sync", facts.sync, "It reads all contacts and writes our "
                      "fields. The schedule starts it, or you do.", "Start a sync",
                      bool(facts.synced))  # fmt: skip

@@ -58,7 +58,7 @@ def test_a_run_in_which_all_failed_is_red_everywhere(
     page: Page, serve: Serve, ctx: Context, sync: Sync, sandbox: Sandbox
 ) -> None:
     sandbox.hubspot.faults.append(
-        Fault("POST .*batch/update", "status", status=400,
+        Fault("POST .*batch/update", "status", status=400, times=10_000,
               body={"status": "error", "category": "VALIDATION_ERROR", "message": "no"})
     )  # fmt: skip
     run = sync(ctx, "hubspot")["run"]
@@ -71,6 +71,10 @@ def test_a_run_in_which_all_failed_is_red_everywhere(
         assert red > 1.5 * max(green, blue) or (red > 240 and green < 200), path
     assert "No record of this run could be written" in text_of(page)
     assert_well_made(page, "run-all-failed")
+    page.goto(f"{url}/setup")
+    step = page.locator(".step").filter(has_text="First sync")
+    assert "No record of the last one could be written" in step.inner_text()
+    assert step.locator(".pill.failed").count() == 1
 
 
 def test_each_crms_confirmation_shows_as_it_comes_and_then_nothing_is_asked(

@@ -36,7 +36,8 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
 def type_and_enter(page: Page, text: str) -> None:
     page.keyboard.press("/")
     page.keyboard.type(text)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.wait_for_load_state("networkidle")
 
 

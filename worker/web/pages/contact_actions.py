@@ -97,15 +97,20 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         if form.get("digest") != chosen.digest:
             return _ask(request, me, form, chosen, changed=True)
         number = len(chosen.keys)
+        problems: list[str] = []
         said: dict[str, str] = {"did": what, "on": str(number)}
         if what == "recheck":
-            said["runs"] = ",".join(_recheck(ctx, queue, me.name, chosen, why))
+            opened, problems = _recheck(ctx, queue, me.name, chosen, why)
+            said["runs"] = ",".join(opened)
         else:
             unnumbered = _report(ctx, me.name, what, chosen.keys, why)
             said |= {"unnumbered": str(unnumbered)} if unnumbered else {}
             background.add_task(queue.reports)
         target = f"{number} contacts: {_described(chosen)}"
         audit.note(ctx.store, ctx.now(), me.name, f"contacts.{what}", target, why)
+        if problems:
+            begun = f" Begun: {said['runs']}." if said["runs"] else ""
+            raise HTTPException(409, f"{'; '.join(problems)}.{begun}")
         return RedirectResponse(chosen.shown.address(**said), 303)
 
     return routes
@@ -154,10 +159,12 @@ def _costs(ctx: Context, chosen: Selection) -> dict[str, dict[str, Any]]:
     }
 
 
-def _recheck(ctx: Context, queue: Queue, who: str, chosen: Selection, why: str) -> list[str]:
-    """Open a run for each connector; returns their ids. Raises 409 where none could be opened, and
-    where some could, says which could not."""
-    opened, problems = [], []
+def _recheck(
+    ctx: Context, queue: Queue, who: str, chosen: Selection, why: str
+) -> tuple[list[str], list[str]]:
+    """Open a run for each connector; returns their ids, and why others could not be opened."""
+    opened: list[str] = []
+    problems: list[str] = []
     for name, ids in chosen.by_connector().items():
         if name not in ctx.settings.active_connectors:
             problems.append(f"{name} is not connected")
@@ -170,10 +177,7 @@ def _recheck(ctx: Context, queue: Queue, who: str, chosen: Selection, why: str) 
             continue
         queue.go_on(run_id)
         opened.append(run_id)
-    if problems:
-        begun = f" Begun: {', '.join(opened)}." if opened else ""
-        raise HTTPException(409, "; ".join(problems) + "." + begun)
-    return opened
+    return opened, problems
 
 
 # -- reports --------------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ def shown_filter(ctx: Context, given: Mapping[str, str]) -> Shown:
         for name in _NAMES
         if (text := given.get(name, "").replace("\x00", "")) or (name == "value" and "by" in given)
     }
-    if not params.get("by"):
+    # No contact is on a list without a name, while it may well have no source.
+    if not params.get("by") or (params["by"] == "list" and not params.get("value")):
         params.pop("by", None)
         params.pop("value", None)
     if not params.get("run"):

@@ -223,9 +223,8 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
         held = connection.execute(sa.select(contact_numbers).limit(1)).one()
     return [
         "/", "/runs", f"/runs/{run}", f"/runs/{dry}", f"/runs/{run}/writes", f"/runs/{run}/undo",
-        "/contacts", "/contacts?status=bad&sort=status", f"/contacts?run={run}&part=written",
         f"/contacts?by=campaign&value={quote(HOSTILE)}&connector=hubspot",
-        "/contacts?flag=wrong_number&status=unreachable&by=list", "/contacts/export?status=bad",
+        "/contacts?flag=wrong_number&status=unreachable", "/contacts/export?status=bad",
         "/runs/new", "/numbers", f"/numbers/{encrypt_number(ctx.keys, NUMBER)}",
         f"/contacts/hubspot/contacts/{held.record_id}", f"/contacts/hubspot/contacts/{record_id}",
         *(f"/segments?by={by}" for by in ("source", "campaign", "list", "country", "month")),

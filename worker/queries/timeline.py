@@ -72,11 +72,10 @@ def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
     found["reports"] = told["reports"]
     found["lists"] = told["lists"]
     found["timeline"] = _in_order(events)
-    found["unconfirmed"] = _awaits_confirmation(ctx, told)
     return found
 
 
-def _awaits_confirmation(ctx: Context, told: Mapping[str, Any]) -> bool:
+def awaits_confirmation(ctx: Context, told: Mapping[str, Any]) -> bool:
     """Whether a report came a moment ago and some CRM has not confirmed it. A page that waits for
     one that is away would otherwise ask us for ever."""
     earliest = (ctx.now() - _WATCHED).isoformat()

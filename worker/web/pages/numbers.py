@@ -44,22 +44,20 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/numbers/{ref}")
     def number_page(request: Request, me: Viewer, ref: str) -> Response:
-        number = number_in(ref)
+        found = timeline.number_timeline(ctx, number_in(ref))
         return page(
-            request,
-            "number.html",
-            me,
-            here="numbers",
-            ref=ref,
-            found=timeline.number_timeline(ctx, number),
-            again=False,
-        )
+            request, "number.html", me, here="numbers", ref=ref, found=found, again=False,
+            unconfirmed=timeline.awaits_confirmation(ctx, found),
+        )  # fmt: skip
 
     @routes.get("/numbers/{ref}/evidence")
     def evidence_part(request: Request, me: Viewer, ref: str) -> Response:
         """The part of the page that is renewed until each CRM has confirmed."""
         found = timeline.number_timeline(ctx, number_in(ref))
-        return page(request, "_evidence.html", me, ref=ref, found=found, again=True)
+        return page(
+            request, "_evidence.html", me, ref=ref, found=found, again=True,
+            unconfirmed=timeline.awaits_confirmation(ctx, found),
+        )  # fmt: skip
 
     @routes.post("/numbers/{ref}/{what}")
     def act(admin: AdminForm, background: BackgroundTasks, ref: str, what: str) -> Response:

@@ -10,7 +10,6 @@ Read in this order:
     suppression/   what follows from reports
     segments/      counts by source, and bad sources isolated
     alerts/        what operators are told
-    queries/       read models, such as the weekly digest
     queue/         Celery, beat and messages
     store/         the database and local files
     lists/         lists on disk

@@ -185,7 +185,8 @@ class TestFilters:
         page.goto(f"{serve()}/contacts?sort=status")
         seen = [*page.locator("tbody input[name=id]").evaluate_all("all => all.map(e => e.value)")]
         while page.get_by_role("link", name="Next page").count():
-            page.get_by_role("link", name="Next page").click()
+            with page.expect_navigation():
+                page.get_by_role("link", name="Next page").click()
             seen += page.locator("tbody input[name=id]").evaluate_all(
                 "all => all.map(e => e.value)"
             )

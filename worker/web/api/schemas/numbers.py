@@ -115,9 +115,21 @@ class TimelineEvent(TypedDict):
     after: NotRequired[dict[str, Any]]
 
 
+class NumberHead(TypedDict):
+    """What holds for whoever has the number. `channels`: those closed for everybody; `since`: None
+    where only the numbering plan speaks; `exceptions`: reports about single people or records."""
+
+    status: str
+    reason: str
+    channels: list[str]
+    since: str | None
+    exceptions: int
+
+
 class NumberTimeline(NumberDetails):
     """All that is known of a number, with what happened to it, the newest first."""
 
+    head: NumberHead
     suppressions: list[Suppression]
     reports: list[ReportEvidence]
     lists: list[ListEntry]

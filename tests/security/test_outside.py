@@ -30,6 +30,7 @@ from config.settings import Settings, SettingsError, load
 from connectors.errors import AuthError, ConnectorError
 from sandbox.run import Sandbox
 from worker.alerts import channels
+from worker.alerts.message import of_alert
 from worker.alerts.rules import Alert
 from worker.context import Context
 from worker.verification.errors import ProviderError
@@ -176,7 +177,7 @@ class TestAddresses:
         settings = make_settings(ALERT_WEBHOOK_URL=f"{redirecting.url}/hook")
         one = Alert("k", "run_failed", "a run failed", "/runs")
         with pytest.raises(channels.ChannelError):
-            channels.send(settings, "webhook", one)
+            channels.send(settings, "webhook", of_alert(settings, one))
         assert redirecting.seen
 
     @pytest.mark.parametrize("instance", [

@@ -149,7 +149,7 @@ def parse(text: str) -> Phrase:
     """Recognise a phrase that is said of a phone field.
 
     >>> parse("is one digit too short for the United Kingdom")
-    Phrase('one_digit_too_short', (('place', 'GB'),))
+    Phrase(key='one_digit_too_short', args=(('place', 'GB'),))
     >>> parse("is a riddle").key
     'raw'
     """

@@ -124,7 +124,9 @@ class TestTheShippedModel:
         folder = router.local_folder(tmp_path)
         folder.mkdir()
         (folder / router.WEIGHTS).write_bytes(bytes(BUCKETS * len(KINDS)))
-        (folder / router.SETTINGS).write_text((SHIPPED / router.SETTINGS).read_text("utf-8"))
+        settings = json.loads((SHIPPED / router.SETTINGS).read_text("utf-8"))
+        learned = settings | {"learned_at": "2026-11-28T03:00:00+00:00"}
+        (folder / router.SETTINGS).write_text(json.dumps(learned))
         assert router.current(tmp_path).weights != router.load().weights
 
     def test_counts_where_what_was_learned_cannot_be_read(self, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_shows_the_report_and_who_confirmed_it(
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
     page.goto(f"{serve()}/numbers")
-    page.get_by_label("A number with its country code").fill("+1 (415) 555-2671")
+    page.get_by_label("A number, a name or email").fill("+1 (415) 555-2671")
     page.get_by_role("button", name="Find").click()
     assert "4155552671" not in page.url
     text = page.inner_text("main")

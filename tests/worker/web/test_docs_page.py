@@ -43,8 +43,7 @@ def test_has_every_operation_and_schema_and_stays_small(serve: Serve, ctx: Conte
     assert len(gzip.compress(answer.content)) < 150_000
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark"), (1440, "dark"),
-                                              (390, "light")])  # fmt: skip
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
 def test_is_accessible_and_fits(
     chromium: Browser, serve: Serve, ctx: Context, width: int, scheme: Any
 ) -> None:
@@ -71,6 +70,6 @@ def test_is_accessible_and_fits(
     let_in(opened, ctx)
     opened.goto(f"{url}/docs")
     opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    found = Axe().run(opened)
+    found = Axe().run(opened, options={"preload": False})
     assert found.violations_count == 0, found.generate_report()
     opened.close()

@@ -227,7 +227,7 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
         "/contacts?flag=wrong_number&status=unreachable", "/contacts/export?status=bad",
         "/runs/new", "/numbers", f"/numbers/{encrypt_number(ctx.keys, NUMBER)}",
         f"/contacts/hubspot/contacts/{held.record_id}", f"/contacts/hubspot/contacts/{record_id}",
-        *(f"/segments?by={by}" for by in ("source", "campaign", "list", "country", "month")),
+        *(f"/segments?by={by}" for by in ("source", "campaign")),
         "/segments/of?connector=hubspot&by=country&value=US",
         "/segments/shared", "/segments/history", "/suppressions", "/reviews", "/spend",
         "/providers", "/settings", "/alerts", "/access", "/audit",

@@ -130,7 +130,7 @@ def test_the_pages_show_them_with_a_button(
     let_in(page, ctx)
 
     def look(name: str) -> None:
-        found = Axe().run(page)
+        found = Axe().run(page, options={"preload": False})
         assert found.violations_count == 0, f"{name}: {found.generate_report()}"
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert over <= 0, f"{name} is wider than the screen"

@@ -26,6 +26,9 @@ _WORDS = {
 }
 
 
+_BY_USER = " user"  # ends the source of what a CRM user said
+
+
 class FlagHistory(msgspec.Struct, frozen=True):
     """What we know of a contact's flags from before.
 
@@ -97,7 +100,7 @@ def reports_from_flags(
             key=f"crm:{identity.key}:{flag}:{_verb(ticked)}:{number}:{stamp}"[:255],
             kind=_kind(flag, ticked),
             number=number,
-            source=connector if (flag, ticked) in late_flags else f"{connector} user",
+            source=connector if (flag, ticked) in late_flags else f"{connector}{_BY_USER}",
             at=modified - clock_offset if modified else now,
             channels=_channels(flag, ticked, {**before, **current}),
             contact=identity.key,
@@ -109,6 +112,11 @@ def reports_from_flags(
         if ticked or (flag, ticked) not in late_flags
         for number in _numbers_meant(flag, ticked, numbers, history.former_numbers)
     ]
+
+
+def is_by_user(report: Feedback) -> bool:
+    """Whether a CRM user said it, by a flag."""
+    return report.source.endswith(_BY_USER)
 
 
 def _verb(ticked: bool) -> str:

@@ -226,3 +226,43 @@ def test_a_page_that_was_read_before_the_decision_is_told_of_it(
     decide(ctx, review, ReviewDecision.NOTHING)
     with ctx.store.read() as connection:
         assert report_log.find_unseen(connection, [NUMBER], ctx.keys, held) == [NUMBER]
+
+
+class TestAnOptOutThatIsDecidedLate:
+    """It stands over whatever somebody cleared while nobody had read the reply."""
+
+    @pytest.mark.parametrize("settings", ["", HOLD], ids=["", "hold"])
+    def test_stands_though_a_flag_was_cleared_meanwhile(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, settings: str
+    ) -> None:
+        ctx = make_context(settings)
+        record_id = contact(ctx, crm, sync)
+        store_report(ctx, "opt_out", channels="text")
+        deliver_reports(ctx)
+        assert crm.get(record_id, "do_not_text")
+        review = reply(ctx)
+        crm.edit(record_id, {"do_not_text": False})
+        sync(ctx, crm.name)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        assert crm.get(record_id, "do_not_text")
+
+    def test_stands_though_the_hold_itself_was_cleared(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = contact(ctx, crm, sync)
+        review = reply(ctx)
+        crm.edit(record_id, {"do_not_text": False})
+        sync(ctx, crm.name)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        assert crm.get(record_id, "do_not_text")
+
+    def test_gives_way_to_the_persons_own_start(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context("")
+        record_id = contact(ctx, crm, sync)
+        review = reply(ctx)
+        reply(ctx, "START", message=2)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        assert not crm.get(record_id, "do_not_text")

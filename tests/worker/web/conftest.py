@@ -23,6 +23,7 @@ Read in this order:
     test_flows.py         flows without dead ends
     test_first_steps.py   getting started
     test_pages.py         the admin's pages in Chromium
+    test_record_actions.py  what is said on the page of a record
     test_contacts.py      the contacts behind a figure, in Chromium
     test_evidence.py      the evidence for a number
     test_removals.py      removals on hold

@@ -32,7 +32,7 @@ from worker.sync.runs.scope import Scope
 from worker.web.auth import AdminForm, Form, reason_in
 from worker.web.body import RawBody, form_of
 from worker.web.pages.contact_filters import Shown, filter_in
-from worker.web.pages.page_reports import ACTIONS, report_of_page
+from worker.web.pages.page_reports import ACTIONS, numbers_meant, report_of_page
 from worker.web.queue import Queue
 from worker.web.render import page
 
@@ -185,12 +185,13 @@ def _recheck(
 
 def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str) -> int:
     """Store a report about each number of these contacts, as the page of a contact does; returns
-    how many contacts have none."""
+    of how many contacts nothing could be said, since they have none."""
     unnumbered = 0
     now = ctx.now()
     for some in chunks(keys, 200):
         reports: list[Feedback] = []
-        for who, numbers in _identities(ctx, some):
+        for who, held in _identities(ctx, some):
+            numbers = numbers_meant(what, held)
             unnumbered += not numbers
             reports += [
                 report_of_page(now, by, ACTIONS[what], number, who, why) for number in numbers

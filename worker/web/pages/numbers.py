@@ -21,7 +21,7 @@ from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
 from worker.web.auth import AdminForm, Viewer, reason_in
 from worker.web.encrypted_numbers import decrypt_number, encrypt_number
-from worker.web.pages.page_reports import ACTIONS, report_of_page
+from worker.web.pages.page_reports import ACTIONS, numbers_meant, report_of_page
 from worker.web.queue import Queue
 from worker.web.render import page
 
@@ -102,7 +102,11 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
         elif what in ACTIONS:
             who = intake.find_identity(ctx, connector, object_name, record_id)
-            for number in intake.numbers_of_contact(ctx, connector, object_name, record_id):
+            held = intake.numbers_of_contact(ctx, connector, object_name, record_id)
+            numbers = numbers_meant(what, held)
+            if not numbers:
+                raise HTTPException(409, "The record has no number that can be read.")
+            for number in numbers:
                 _report(ctx, me.name, ACTIONS[what], number, who, why)
             background.add_task(queue.reports)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,12 @@ from worker.feedback.models import ContactIdentity, Feedback
 ACTIONS: Mapping[str, Any] = {
     "wrong": "wrong_number", "right": "confirmed", "opt_out": "opt_out", "opt_in": "opt_in",
 }  # fmt: skip
+
+
+def numbers_meant(what: str, numbers: Sequence[str]) -> Sequence[str]:
+    """Return the numbers that an action on a contact is about. An opt-out of a contact without a
+    readable number is kept as well, without one: it holds for the contact and the person."""
+    return numbers or ([""] if ACTIONS[what] == "opt_out" else [])
 
 
 def report_of_page(

@@ -33,6 +33,7 @@ def admin_page(chromium: Browser, ctx: Context, width: int, scheme: Any) -> Iter
 
 
 def text_of(page: Page) -> str:
+    page.wait_for_load_state()  # a click waits for the answer, not for all of the page
     return " ".join(page.inner_text("main").split())
 
 

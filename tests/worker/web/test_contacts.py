@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import sqlalchemy as sa
+from admin_pages import text_of
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -41,10 +42,6 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
     yield opened
     opened.close()
     assert [text for text in problems if "status of 4" not in text] == []
-
-
-def text_of(page: Page) -> str:
-    return " ".join(page.inner_text("main").split())
 
 
 def csrf_of(session: requests.Session, url: str) -> str:

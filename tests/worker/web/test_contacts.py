@@ -164,14 +164,17 @@ class TestFilters:
         page.get_by_label("Status", exact=True).select_option("valid")
         page.get_by_role("button", name="Show").click()
         assert len(listed(ctx, connector="hubspot", status="valid")) > 0
+        page.wait_for_load_state()
         assert "Salesforce" not in page.inner_text("tbody")
         page.get_by_label("Object", exact=True).select_option("Lead")
         page.get_by_role("button", name="Show").click()
         assert "No contact matches" in text_of(page)
         page.locator(".empty").get_by_role("link", name="CRM: hubspot").click()
+        page.wait_for_load_state()
         assert "Lead" in page.inner_text("tbody")
         page.get_by_role("link", name="Remove the filter object: Lead").click()
         page.get_by_role("link", name="Remove the filter status: valid").click()
+        page.wait_for_load_state()
         assert page.locator(".chips").count() == 0
 
     def test_pages_hold_each_contact_once(

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from admin_pages import text_of
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -44,10 +45,10 @@ def test_shows_the_report_and_who_confirmed_it(
     page.get_by_label("A number, a name or email").fill("+1 (415) 555-2671")
     page.get_by_role("button", name="Find").click()
     assert "4155552671" not in page.url
-    text = page.inner_text("main")
-    assert "wrote <b>us</b> a letter" in text
-    assert f"{crm.name}: confirmed" in " ".join(text.split())
-    assert "opt out: call and text" in " ".join(text.split())
+    told = text_of(page)
+    assert "wrote <b>us</b> a letter" in told
+    assert f"{crm.name}: confirmed" in told
+    assert "opt out: call and text" in told
     found = Axe().run(page, options={"preload": False})
     assert found.violations_count == 0, found.generate_report()
     assert problems == []

@@ -49,6 +49,7 @@ def test_a_scope_that_matches_nothing_says_so_before_it_runs(
     assert page.get_by_role("button", name="Forecast anyway").is_visible()
     assert_well_made(page, "scope-nothing")
     page.get_by_role("link", name="Purchased List").click()
+    page.wait_for_load_state()
     assert page.locator("input[name=value]").input_value() == "Purchased List"
     page.get_by_role("button", name="Forecast").click()
     page.wait_for_url(re.compile(r"/runs/\d{8}-"))

@@ -158,8 +158,10 @@ class TestANumber:
         link = ctx.open(crm.name).record_url(crm.object, record_id)
         page.get_by_label("A number, a name or email").fill(link)
         page.get_by_role("button", name="Find").click()
+        page.wait_for_load_state()
         assert record_id in page.inner_text("h1")
         page.get_by_role("link", name=NUMBER).click()
+        page.wait_for_load_state()
         assert NUMBER in page.inner_text("h1")
         assert "written" in text_of(page)
 

@@ -11,6 +11,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from chaos import model
@@ -452,12 +453,14 @@ class Checker:
         self.environment.readings = {}
 
     def cleared_flag(self) -> Iterator[str]:
-        """Promise 9: who clears *do not contact* has said nothing of the other two flags."""
+        """Promise 9: who clears *do not contact* has said nothing of the other two flags, nor of a
+        stop that reaches us later, whenever it was said."""
         number = number_of("final_checks", 1)
         key = self._create_contact(number)
         self._run_command("sync", "--json")
         self._report("opt_out", number, "stop")
         self._run_command("sync", "--json")
+        said_before = datetime.now(UTC).isoformat()
         time.sleep(1.6)
         flag = _FLAGS[key.crm].format("Contact" if key.crm == "salesforce" else "contact")
         off = "false" if key.crm == "hubspot" else False
@@ -468,6 +471,10 @@ class Checker:
                 yield "promise 9: a flag that a person cleared was set again"
             if not (self._is_flagged(key, "call") and self._is_flagged(key, "text")):
                 yield "promise 9: a person cleared one flag, and the others went with it"
+        self._report("opt_out", number, "late stop", said_before)
+        self._run_command("sync", "--full", "--json")
+        if not self._is_flagged(key, "contact"):
+            yield "promise 7: a flag that was cleared before lifted a stop that reached us late"
 
     def _create_contact(self, number: str) -> Key:
         """A new contact with a number of its own."""
@@ -481,9 +488,10 @@ class Checker:
 
         return self.sandbox.call(create)
 
-    def _report(self, kind: str, number: str, report_key: str) -> None:
+    def _report(self, kind: str, number: str, report_key: str, said_at: str = "") -> None:
         file = self.environment.home / "reports.csv"
-        file.write_text(f"kind,number,key\n{kind},{number},{report_key} {number[-4:]}\n")
+        row = f"{kind},{number},{report_key} {number[-4:]},{said_at}"
+        file.write_text(f"kind,number,key,at\n{row}\n")
         self._run_command("feedback", "import", str(file), "--json")
 
     def _is_flagged(self, key: Key, what: str) -> bool:

@@ -116,6 +116,13 @@ def _one_flag_opens_all() -> None:
     crm_flags._channels = lambda flag, _ticked, _current: crm_flags._CHANNELS.get(flag, "")
 
 
+def _late_stops_are_old() -> None:
+    """A stop that reaches us late is lifted by flags that were cleared before."""
+    from worker.feedback import clearings
+
+    clearings.date_late_stops = lambda _connection, reports, _rules, _keys: list(reports)
+
+
 def _no_memory() -> None:
     """Answers are paid for and not kept."""
     from worker.verification import ledger
@@ -277,6 +284,9 @@ MUTANTS = {
         7, "a changed reading leaves reports behind", _forgets_former_readings
     ),
     "one-flag-opens-all": Mutant(9, "one cleared flag opens all", _one_flag_opens_all),
+    "late-stops-are-old": Mutant(
+        7, "a cleared flag lifts stops that come later", _late_stops_are_old
+    ),
     "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
     "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),
     "faults-are-verdicts": Mutant(

@@ -1,10 +1,14 @@
-"""Date the reports that CRM users make by clearing a flag.
+"""Keep a cleared flag from lifting a stop that whoever cleared it cannot have known of.
 
 A CRM says when a record was last edited, not when a flag was cleared. Suppose somebody clears *do
 not contact*, the person replies STOP while the CRM is away, and somebody else corrects the name: by
 the record's date the clearing came after the STOP and would lift it. So a clearing is dated before
 every stop that nobody can have seen in that record yet: one that reached us after we last recorded
 it, and that the CRM had not confirmed before the edit.
+
+The other way round, a stop may reach us long after it was said: from a file, or from a call that is
+read late. If a flag was cleared in between, the stop is dated to the clearing, so that it stands
+over it. What the person said later still counts for more.
 """
 
 from __future__ import annotations
@@ -17,8 +21,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.feedback import crm_flags, report_log
-from worker.feedback.consent_state import LIFTED_BY
-from worker.feedback.models import Feedback, FeedbackKind, contact_key
+from worker.feedback.consent_state import LIFT_KEY_PREFIX, LIFTED_BY, Rules, apply_lifts
+from worker.feedback.models import (
+    PAGE_KEY_PREFIX,
+    RECIPIENT_PAGE,
+    Feedback,
+    FeedbackKind,
+    contact_key,
+)
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys, number_aliases
 from worker.store.states import WriteState
@@ -26,6 +36,8 @@ from worker.store.tables import contacts, deliveries, feedback, writes
 
 _JUST_BEFORE = timedelta(microseconds=1)
 _CLEARED = (FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)
+# Begin the keys of what an admin decided on the evidence of that day.
+_BY_ADMINS = (LIFT_KEY_PREFIX, PAGE_KEY_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,73 @@ def _backdate(clearing: Feedback, recorded_at: datetime | None, stops: Sequence[
         and (stop.confirmed_at is None or stop.confirmed_at > clearing.at)
     ]
     return replace(clearing, at=min(unseen) - _JUST_BEFORE) if unseen else clearing
+
+
+def date_late_stops(
+    connection: Connection, reports: Sequence[Feedback], rules: Rules, keys: Keys
+) -> list[Feedback]:
+    """Return the reports, each stop dated no earlier than the clearings that cannot have meant it.
+
+    A stop that reaches us now was unknown to everybody who has cleared a flag before, in a CRM or
+    on our pages, though it was said earlier. If the person has taken it back since, in their own
+    words, it keeps its date and is lifted by them.
+
+    `reports`: before they are stored.
+    """
+    stops = [report for report in reports if report.kind in LIFTED_BY]
+    lifts = _lifts_since(connection, stops, keys) if stops else []
+    if not lifts:
+        return list(reports)
+    return [
+        _postdate(report, lifts, rules) if report.kind in LIFTED_BY else report
+        for report in reports
+    ]
+
+
+def _postdate(stop: Feedback, lifts: Sequence[Feedback], rules: Rules) -> Feedback:
+    about = [
+        lift
+        for lift in lifts
+        if lift.kind in LIFTED_BY[stop.kind]
+        and lift.at >= stop.at
+        and _is_about_the_same(lift, _Stop(stop, stop.number, None))
+    ]
+    unaware = [lift.at for lift in about if _is_by_a_user(lift)]
+    if not unaware:
+        return stop
+    own_words = [lift for lift in about if not _is_by_a_user(lift)]
+    still_closed, _ = apply_lifts(stop, own_words, rules)
+    # Of two reports at the same moment, the one that stops contact counts.
+    return replace(stop, at=max(unaware)) if still_closed else stop
+
+
+def _is_by_a_user(lift: Feedback) -> bool:
+    """Whether a CRM user or an admin said it, and not the person."""
+    by_admin = lift.key.startswith(_BY_ADMINS) and lift.source != RECIPIENT_PAGE
+    return by_admin or crm_flags.is_by_user(lift)
+
+
+def _lifts_since(connection: Connection, stops: Sequence[Feedback], keys: Keys) -> list[Feedback]:
+    """Return what may lift these stops, said since the first of them; each with the number that the
+    stops call it by."""
+    f = feedback.c
+    numbers = {stop.number for stop in stops if stop.number}
+    names = number_aliases(keys, sorted(numbers), report_log.has_erasures(connection))
+    about = [any_of(f.number, sorted(names))]
+    for column, values in (
+        (f.contact, {stop.contact for stop in stops if stop.contact}),
+        (f.person, {stop.person for stop in stops if stop.person}),
+    ):
+        if values:  # by the index of those that are not empty
+            about.append(any_of(column, sorted(values)) & (column != sa.literal_column("''")))
+    query = sa.select(feedback).where(
+        sa.or_(*about), f.kind.in_(_CLEARED), f.at >= min(stop.at for stop in stops)
+    )
+    return [
+        replace(report_log.report_from_row(row), number=number)
+        for row in connection.execute(query)
+        for number in names.get(row.number, (row.number,))
+    ]
 
 
 def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import merged_records, reply_model, report_log, review_holds
+from worker.feedback import clearings, merged_records, reply_model, report_log, review_holds
+from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
 from worker.feedback.sources import twilio
 from worker.store.bulk import upsert
@@ -27,6 +28,8 @@ def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
     with ctx.store.write() as connection:
         count = sa.select(sa.func.count()).where(feedback.c.key.in_(names))
         before = connection.scalar(count) or 0
+        rules = rules_from_settings(ctx.settings)
+        reports = clearings.date_late_stops(connection, reports, rules, keys)
         report_log.store(connection, reports, ctx.now(), keys)
         return (connection.scalar(count) or 0) - before
 

@@ -50,6 +50,8 @@ Scope = Literal["number", "person", "contact"]
 # What a failed message says of the number: it is out of service; it may be, if that goes on; it
 # takes no texts.
 Severity = Literal["", "dead", "failing", "no_text"]
+PAGE_KEY_PREFIX = "page:"  # begins the key of what was said on an admin page or a recipient's
+RECIPIENT_PAGE = "recipient's page"  # the source of what a recipient said on theirs
 # Columns of a file of reports.
 REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_number", "source",
            "connector", "id", "code")  # fmt: skip

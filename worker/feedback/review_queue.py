@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import crm_flags, reply_model, report_log, review_holds
+from worker.feedback import clearings, reply_model, report_log, review_holds
+from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.store.array_param import any_of
@@ -24,12 +25,6 @@ from worker.store.tables import feedback, reviews
 
 HONOUR_WITHIN = 10  # business days
 _OF_TEXTS = (ReviewDecision.OPT_OUT, ReviewDecision.OPT_IN)  # what a reply says of texts alone
-_STOPS = (
-    ReviewDecision.OPT_OUT,
-    ReviewDecision.COMPLAINT,
-    ReviewDecision.WRONG_NUMBER,
-    ReviewDecision.CORRECTED,
-)
 _MAX_KEPT = 5_000  # likelihoods
 _MAX_SCORED = 500  # open replies that are put in order; the oldest, where more wait
 
@@ -152,6 +147,8 @@ def resolve_reviews(
         )
         if decision != ReviewDecision.NOTHING:
             reports = [_report(connection, row, decision, by, now, keys) for row in rows]
+            rules = rules_from_settings(ctx.settings)
+            reports = clearings.date_late_stops(connection, reports, rules, keys)
             report_log.store(connection, reports, now, keys)
         review_holds.deliver(ctx, connection, rows, now)
     return [row.id for row in rows]
@@ -222,8 +219,8 @@ def _report(
     connection: Connection, row: Any, decision: ReviewDecision, by: str, now: datetime, keys: Keys
 ) -> Feedback:
     """The report of a decision. It is dated to the reply; where the reply was decided before, to
-    now, so that an opt-in that was taken back can be decided again. A stop is dated to now as well
-    where a CRM user cleared a flag of the number meanwhile: they cannot have known of the reply.
+    now, so that an opt-in that was taken back can be decided again. It reached us with the
+    decision: nobody who has cleared a flag since the reply came can have known of it (`clearings`).
     """
     key = f"review:{row.key}"
     names = (key[:255], *keys.erased_keys(key[:255]))
@@ -232,26 +229,13 @@ def _report(
             sa.or_(feedback.c.key.in_(names), feedback.c.key.startswith(f"{key}:", autoescape=True))
         )
     )
-    is_late = decision in _STOPS and _was_cleared_since(connection, row, keys)
-    at = now if before or is_late else row.at
     return Feedback(
         key=f"{key}:{before}" if before else key,
         kind=FeedbackKind(decision),
         number=row.number,
         source=row.source,
-        at=at,
+        at=now if before else row.at,
         channels="text" if decision in _OF_TEXTS else "",
         evidence=f"a reply, read by {by}",
-        received_at=at,
-    )
-
-
-def _was_cleared_since(connection: Connection, row: Any, keys: Keys) -> bool:
-    """Whether a CRM user cleared a flag of the number since its reply came."""
-    reports = report_log.load(connection, [row.number], keys).reports.get(row.number, ())
-    return any(
-        report.kind in (FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)
-        and crm_flags.is_by_user(report)
-        and max(report.at, report.received_at or report.at) >= row.at
-        for report in reports
+        received_at=now,
     )

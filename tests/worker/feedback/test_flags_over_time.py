@@ -25,7 +25,7 @@ from worker.feedback.consent_state import Rules, apply_lifts
 from worker.feedback.models import Feedback
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.store.tables import contacts, feedback
-from worker.suppression import from_reports, suppressions
+from worker.suppression import erasure, from_reports, suppressions
 from worker.suppression.apply_reports import apply_pending
 
 CLEARED = dict.fromkeys(STOP_FLAGS, False)
@@ -198,6 +198,103 @@ class TestAFlagThatIsCleared:
         deliver_reports(ctx)
         read_again(ctx, crm, sync)
         assert crm.get(record, "wrong_number") is True
+
+
+class TestAStopThatReachesUsLate:
+    """It was said before somebody cleared a flag, and nobody could know of it then."""
+
+    @pytest.fixture
+    def cleared(self, ctx: Context, crm: Crm, sync: Sync, record: str) -> str:
+        """Its flags were set, and a CRM user has cleared them."""
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=3), key="first")
+        report(ctx, "wrong_number", at=ctx.now() - timedelta(hours=3), key="first wrong")
+        a_later_second(crm)
+        crm.edit(record, {**CLEARED, "wrong_number": False})
+        a_later_second(crm)
+        read_again(ctx, crm, sync)
+        assert flags(crm, record) == "---"
+        assert not crm.get(record, "wrong_number")
+        return record
+
+    @pytest.mark.parametrize("kind", ["opt_out", "complaint"])
+    def test_stands_over_the_clearing(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str, kind: str
+    ) -> None:
+        report(ctx, kind, at=ctx.now() - timedelta(hours=2), key="late")
+        assert flags(crm, cleared) == "xxx"
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "xxx"
+        assert suppressions.list_suppressions(ctx, NUMBER)
+
+    def test_stands_where_it_names_the_person_alone(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        ref = ContactRef(connector=crm.name, object=crm.object, id=cleared)
+        report(ctx, "opt_out", "", contact=ref, at=ctx.now() - timedelta(hours=2), key="late")
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "xxx"
+
+    @pytest.mark.parametrize("kind", ["wrong_number", "corrected"])
+    def test_that_a_number_is_wrong_stands_as_well(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str, kind: str
+    ) -> None:
+        ref = ContactRef(connector=crm.name, object=crm.object, id=cleared)
+        more = {"new_number": OTHER, "contact": ref} if kind == "corrected" else {}
+        report(ctx, kind, at=ctx.now() - timedelta(hours=2), key="late", **more)
+        read_again(ctx, crm, sync)
+        assert crm.get(cleared, "wrong_number") is True
+
+    def test_that_came_before_by_its_key_is_not_set_again(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=3), key="first")
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "---"
+
+    def test_closes_only_its_own_channel(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        at = ctx.now() - timedelta(hours=2)
+        report(ctx, "opt_out", at=at, key="late", channels=["call"])
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "-x-"
+
+    def test_stands_over_what_an_admin_had_lifted(
+        self, ctx: Context, crm: Crm, sync: Sync, record: str
+    ) -> None:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=3), key="first")
+        (listed,) = suppressions.list_suppressions(ctx, NUMBER)
+        suppressions.lift(ctx, listed.id, "Kim", "asked us to")
+        deliver_reports(ctx)
+        assert flags(crm, record) == "---"
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2), key="late")
+        assert flags(crm, record) == "xxx"
+
+    def test_gives_way_to_what_the_person_said_since(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        report(ctx, "opt_in", at=ctx.now() - timedelta(minutes=90), key="own word")
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2), key="late")
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "---"
+        assert not suppressions.list_suppressions(ctx, NUMBER)
+
+    def test_gives_way_to_what_the_person_says_later(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2), key="late")
+        report(ctx, "opt_in", key="own word")
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "---"
+
+    def test_stands_after_both_were_erased(
+        self, ctx: Context, crm: Crm, sync: Sync, cleared: str
+    ) -> None:
+        report(ctx, "opt_out", at=ctx.now() - timedelta(hours=2), key="late")
+        erasure.erase_number(ctx, NUMBER, "Kim")
+        deliver_reports(ctx)
+        read_again(ctx, crm, sync)
+        assert flags(crm, cleared) == "xxx"
 
 
 class TestARecordThatIsDeletedAndRestored:

@@ -8,6 +8,7 @@ from datetime import datetime
 from worker.context import Context
 from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
+from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback
 from worker.suppression import erasure
 from worker.sync.pages import attribution, late_writes, unindexed_flags
@@ -47,6 +48,8 @@ def store(
     if (found or unindexed) and not run.dry_run:
         with ctx.store.write() as connection:
             found = clearings.backdate_clearings(connection, found, ctx.keys)
+            rules = rules_from_settings(ctx.settings)
+            found = clearings.date_late_stops(connection, found, rules, ctx.keys)
             feedback_log.store(connection, found, ctx.now(), ctx.keys)
             erasure.delete_stored_flags(connection, unindexed.keys(), ctx.keys)
     return found

@@ -20,7 +20,7 @@ from fastapi.templating import Jinja2Templates
 
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.models import Feedback, FeedbackKind, Scope
+from worker.feedback.models import RECIPIENT_PAGE, Feedback, FeedbackKind, Scope
 from worker.phones import facts
 from worker.phones.single_number import number_of
 from worker.store.tables import contacts, feedback
@@ -31,7 +31,6 @@ from worker.web.confirm.translations import TRANSLATIONS, language_of
 from worker.web.notify import Notify
 
 _pages = Jinja2Templates(Path(__file__).parents[1] / "templates")
-_SOURCE = "recipient's page"
 # Answer -> what it reports, whom it concerns, and how it is told.
 _ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
     "yes": (FeedbackKind.CONFIRMED, "person", "the person said “yes, this is me” on our page"),
@@ -121,7 +120,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             key=f"page:{print_}:{answer_given}:{new and ctx.keys.short_hash(new)}:{nonce}",
             kind=kind,
             number=number,
-            source=_SOURCE,
+            source=RECIPIENT_PAGE,
             at=now,
             contact=link.contact,
             scope=reach,

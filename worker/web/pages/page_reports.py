@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from worker.feedback.models import ContactIdentity, Feedback
+from worker.feedback.models import PAGE_KEY_PREFIX, ContactIdentity, Feedback
 
 # What a button stands for.
 ACTIONS: Mapping[str, Any] = {
@@ -25,7 +25,7 @@ def report_of_page(
 ) -> Feedback:
     """Return the report; `who`: the contact that it is about, None for the number as such."""
     return Feedback(
-        key=f"page:{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
+        key=f"{PAGE_KEY_PREFIX}{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
         kind=kind,
         number=number,
         source=by[:40],

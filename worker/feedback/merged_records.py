@@ -161,11 +161,14 @@ def is_of_whole_contact(report: Feedback, who: ContactIdentity) -> bool:
     """Return whether a report is about this contact whatever number it has.
 
     It is if it was made on this very record, or if a flag was ticked on another record of the same
-    person. Somebody who withdraws one number on another record may be called on this one's.
+    person, or if it names no number at all. Somebody who withdraws one number on another record may
+    be called on this one's.
     """
     if report.scope == "number" or not is_about(report, who):
         return False
-    return report.contact == who.key or report.key.startswith(_RECORD_KEY_PREFIXES)
+    if report.contact == who.key or not report.number:
+        return True
+    return report.key.startswith(_RECORD_KEY_PREFIXES)
 
 
 def carry_over(

@@ -6,12 +6,15 @@ import re
 
 import pytest
 import requests
+from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link
 from reports import deliver_reports, report_kinds
 
 from worker.context import Context
+from worker.feedback import intake
+from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 
 PHONES = {
     "salesforce": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
@@ -59,6 +62,20 @@ class TestARecordWithoutANumber:
         assert done.status_code == 200
         assert "no readable number" not in done.text
         deliver_reports(ctx)
+        sync(ctx, crm.name)
+        assert crm.get(record_id, "do_not_contact")
+
+    @pytest.mark.parametrize("kind", ["opt_out", "complaint"])
+    def test_that_another_system_reports_is_flagged_as_well(
+        self, ctx: Context, crm: Crm, sync: Sync, kind: str
+    ) -> None:
+        record_id = without_phones(crm, ctx, sync)
+        ref = ContactRef(connector=crm.name, object=crm.object, id=record_id)
+        reports = to_feedback(ctx, Report(kind=kind, contact=ref))  # type: ignore[arg-type]
+        assert intake.store_reports(ctx, reports) == 1
+        deliver_reports(ctx)
+        phone = f"phone/{PHONES[crm.name][0]}"
+        crm.edit(record_id, {phone: NUMBER})
         sync(ctx, crm.name)
         assert crm.get(record_id, "do_not_contact")
 

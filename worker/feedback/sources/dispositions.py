@@ -20,6 +20,7 @@ from connectors.protocol import Connector
 from connectors.records import CallOutcome
 from worker.context import Context
 from worker.feedback import intake
+from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback, FeedbackKind, Scope, Severity
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.call_outcomes import OutcomeTable
@@ -201,6 +202,9 @@ def reports_from_call(
     called = number_of(outcome.number) if outcome.number else None
     if called and facts(called).possible:
         numbers = [called]  # the CRM says which one it was
+    place = (connector, outcome.object, outcome.record_id)
+    if not numbers and kind in STOPS and who and intake.is_in_index(ctx, *place):
+        numbers = [""]  # it holds for the contact and the person, whatever number they get
     suffix = f":{kind}" if again else ""
     scope: Scope = "number" if len(numbers) == 1 and kind != FeedbackKind.OPT_OUT else "person"
     for number in numbers:

@@ -27,6 +27,7 @@ import connectors
 from worker.context import Context
 from worker.feedback import intake, records, report_log
 from worker.feedback.consent_state import LIFTED_BY
+from worker.feedback.merged_records import STOPS
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, Severity
 from worker.feedback.sources.delivery_codes import DeliveryFailure, parse_error_code
 from worker.phones import facts
@@ -133,6 +134,8 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
         numbers = [_number(report.number, "number", region)]
     elif who is None:
         raise InvalidReportError("number: missing; give it, or contact")
+    elif not numbers and report.kind in STOPS:
+        numbers = [""]  # it holds for the contact and the person, whatever number they get
     elif not numbers:
         raise InvalidReportError("contact: we know no number of it")
     new = _number(report.new_number, "new_number", region) if report.new_number else ""

@@ -55,6 +55,19 @@ class TestAnOutcome:
         assert crm.get(contact_id, canonical) is True
         assert outcome in crm.get(contact_id, "reason") or canonical == "do_not_call"
 
+    def test_of_somebody_without_a_number_holds_for_the_contact(
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str, sync: Sync
+    ) -> None:
+        crm.edit(contact_id, {f"phone/{crm.phone}": None})
+        sync(ctx, crm.name)
+        agent.log_call(contact_id, "Do not call")
+        assert poll(ctx, crm.name) == 1
+        apply_pending(ctx)
+        propagate(ctx, crm.name)
+        crm.edit(contact_id, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        assert crm.get(contact_id, "do_not_call") is True
+
     def test_counts_once_however_often_it_is_read(
         self, ctx: Context, crm: Crm, agent: Agent, contact_id: str
     ) -> None:

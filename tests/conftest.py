@@ -115,9 +115,9 @@ def database_url(tmp_path: Path, empty_database: Path) -> str:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, since a test of processes waits for a third of its time; not
+    """Two more than there are cores, since a test of processes waits for a third of its time; not
     more than a PostgreSQL with its 100 connections and a laptop's memory carry."""
-    return min((os.cpu_count() or 1) + 1, 8)
+    return min((os.cpu_count() or 1) + 2, 8)
 
 
 def pytest_configure(config: pytest.Config) -> None:

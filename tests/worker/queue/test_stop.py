@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from celery import Celery
 from crms import Crm
 from fixture_types import Start
-from processes import kill, until
+from processes import catches, kill, until
 
 from config.settings import Settings
 from sandbox.run import Sandbox
@@ -33,7 +33,7 @@ from worker.sync.runs.scope import Scope
 
 TOKEN = "a-token-of-the-tests"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
-WITHIN = 10.0  # seconds in which a process that was told to stop has to end
+WITHIN = 30.0  # seconds in which a process that was told to stop has to end
 
 
 class Command:
@@ -127,7 +127,7 @@ class TestARunThatIsStopped:
         fault = crm.fault(call, "delay", seconds=1.5) if call else None
         command = hygiene("sync", "salesforce", "--json")
         if moment == "start":
-            time.sleep(0.4)
+            until(lambda: catches(command.process, number), "its handler")
         elif moment == "lookups":
             until(lambda: sandbox.twilio.charges > 5, "the lookups")
         else:
@@ -179,7 +179,7 @@ class TestARunThatIsStopped:
         time.sleep(0.3)
         began = time.monotonic()
         assert command.stop(signal.SIGINT) == 130
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # the write would last 300
         no_traceback(command.stderr_text())
         assert go_on(paid, "salesforce")["contacts"]["failed"] == 0
         assert crm.all_checked()

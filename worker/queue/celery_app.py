@@ -9,30 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 import redis
 from celery import Celery
-from celery.signals import (
-    before_task_publish,
-    setup_logging,
-    task_postrun,
-    task_prerun,
-    worker_init,
-    worker_shutting_down,
-)
+from celery.signals import before_task_publish, setup_logging, worker_init, worker_shutting_down
 from kombu import Queue
 
-from config import logging_setup, process_memory, stopping, tracing
+from config import logging_setup, stopping, tracing
 from config.settings import Settings, SettingsError, load
-from config.throttle import at_most_every
 from connectors.http.pacing import LocalPace
+from worker.queue import child_process
 from worker.queue.broker import register, repair
 from worker.queue.schedule import QUEUES, beat_schedule
+from worker.queue.task import TRACE_HEADER
 from worker.store import embedded_redis
 from worker.store.private_files import UMASK, protect_home
 from worker.verification.registry import plan_chain
@@ -87,8 +78,7 @@ def _logging(**_options: Any) -> None:
 @worker_init.connect
 def _before_it_works(**_options: Any) -> None:
     """Prepare a worker's parent process, before it forks its children."""
-    _parent.append(os.getpid())
-    stopping.share_with_children()
+    child_process.remember_parent()
     try:
         repair(embedded_redis.client(app.conf.broker_url), tuple(QUEUES))
     except redis.RedisError as error:
@@ -101,55 +91,10 @@ def _stop(**_options: Any) -> None:
     stopping.request_of_all()
 
 
-@cache
-def _handle_sigterm() -> None:
-    """Make a child that is told to stop give its work back before its parent ends it.
-
-    A stop of the whole group (by a service manager or a terminal) reaches each child too. A second
-    signal ends the child at once. The handler is set at the child's first task, since billiard sets
-    handlers of its own when it forks.
-    """
-
-    def told(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        if _running:
-            stopping.request()
-        elif not stopping.requested():
-            os.kill(os.getpid(), number)
-
-    signal.signal(signal.SIGTERM, told)
-
-
-_parent: list[int] = []  # the worker's own process, in it and in those that it forks
-_TRACE = "hygiene_trace"  # a message's header: the request or task that set all of it off
-_running: dict[str, ExitStack] = {}
-_trim_heap = at_most_every(60.0, process_memory.trim_heap)
-
-
 @before_task_publish.connect
 def _inject_trace(headers: dict[str, Any], **_more: Any) -> None:
-    headers[_TRACE] = logging_setup.what_about().get("trace") or str(headers.get("id", ""))
+    headers[TRACE_HEADER] = logging_setup.what_about().get("trace") or str(headers.get("id", ""))
     headers.update(tracing.handed_on())
-
-
-@task_prerun.connect
-def _bind_task_context(task_id: str, task: Any, **_more: Any) -> None:
-    if _parent and os.getpid() not in _parent:
-        _handle_sigterm()
-    if stopping.requested_here_alone():  # the parent knows nothing of it: it starts another child
-        os.kill(os.getpid(), signal.SIGTERM)
-    stack = _running[task_id] = ExitStack()
-    trace = task.request.get(_TRACE) or task_id
-    stack.enter_context(logging_setup.about(task=task_id, trace=str(trace)))
-    stack.enter_context(tracing.taken_up({"traceparent": task.request.get("traceparent") or ""}))
-    stack.enter_context(tracing.span(task.name))
-
-
-@task_postrun.connect
-def _clear_task_context(task_id: str, **_more: Any) -> None:
-    if (stack := _running.pop(task_id, None)) is not None:
-        stack.close()
-    _trim_heap()
 
 
 try:

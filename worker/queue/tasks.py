@@ -104,10 +104,9 @@ def _full_is_due(ctx: Context, connector: str) -> bool:
     return last is not None and ctx.now() - last > settings.sync.full_every
 
 
-@app.task(name="hygiene.reverify")
+@app.task(name="hygiene.reverify", queued_once=True)
 def reverify(connector: str) -> None:
     """Look again at contacts with a number whose verification no longer counts."""
-    dedupe.acknowledge(reverify, connector)
     ctx = context()
     with ctx.store.read() as connection:
         due = next(select.select_due(connection, ctx, connector, 1), None) is not None
@@ -207,10 +206,9 @@ def page(page_id: int, run_id: str) -> None:
         read.delay(run_id)  # its reader has died
 
 
-@app.task(name="hygiene.apply")
+@app.task(name="hygiene.apply", queued_once=True)
 def apply() -> None:
     """Apply stored reports and deliver them to the CRMs, those left from an outage too."""
-    dedupe.acknowledge(apply)
     ctx = context()
     apply_pending(ctx)
     for connector in propagation.pending_connectors(ctx):
@@ -224,10 +222,9 @@ def calls() -> None:
         dedupe.enqueue_once(apply)
 
 
-@app.task(name="hygiene.spread")
+@app.task(name="hygiene.spread", queued_once=True)
 def spread(connector: str) -> None:
     """Write reports to every record of a CRM that holds the number."""
-    dedupe.acknowledge(spread, connector)
     ctx = context()
     propagation.propagate(ctx, connector)
     if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now

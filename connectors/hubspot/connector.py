@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from config.connectors import HubSpotSettings
@@ -23,7 +23,6 @@ from connectors.conversions import format_utc
 from connectors.errors import (
     ConnectorError,
     InvalidRequestError,
-    NotFoundError,
     SchemaChangedError,
     SchemaError,
     UnavailableError,
@@ -33,14 +32,15 @@ from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
 from connectors.hubspot import lists as hubspot_lists
-from connectors.hubspot import people_search, setup
+from connectors.hubspot import merges, people_search, setup
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
+from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
 from connectors.hubspot.call_log import CallLog
 from connectors.hubspot.client import OBJECT, Client
 from connectors.hubspot.list_members import members
 from connectors.hubspot.paging import next_cursor
-from connectors.hubspot.search import by_id, milliseconds
+from connectors.hubspot.search import by_id, milliseconds, moment_of
 from connectors.hubspot.writes import Writer
 from connectors.protocol import noop
 from connectors.records import (
@@ -70,12 +70,8 @@ log = logging.getLogger(__name__)
 
 _LIST_PAGE = 100
 _SEARCH_PAGE = 200
-_BATCH = 100
-_WITH_HISTORY = 50  # contacts of a batch read that asks for the history of properties
 _NAMES = ("firstname", "lastname")
-_MERGED = "hs_merged_object_ids"
 _DISPOSITIONS = Dispositions()
-_LONGEST_ID = 20  # digits of a record's id
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
 }  # fmt: skip
@@ -84,8 +80,8 @@ _ONE: Mapping[str, Any] = {
 class HubSpotConnector(BaseConnector):
     name = "hubspot"
     settings_type = HubSpotSettings
-    write_size = _BATCH
-    names_size = _BATCH
+    write_size = BATCH
+    names_size = BATCH
     shares_batches = True
     incremental = True
     finds_late = True
@@ -202,7 +198,7 @@ class HubSpotConnector(BaseConnector):
         while True:
             query: dict[str, str | int | bool | list[str]] = {
                 "limit": _LIST_PAGE,
-                "properties": [*self._fields[OBJECT].read, _MERGED],
+                "properties": [*self._fields[OBJECT].read, MERGED_IDS],
                 "archived": False,
             }
             if after:
@@ -217,7 +213,7 @@ class HubSpotConnector(BaseConnector):
             if not after:
                 _check_length(read, total)
             left = None if left is None else max(0, left - len(contacts))
-            merged = _merged(answer)
+            merged = merges.merges_in(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
                 return
@@ -253,7 +249,7 @@ class HubSpotConnector(BaseConnector):
             body = {
                 "filterGroups": [{"filters": [*group, *above]} for group in groups],
                 "sorts": ["hs_object_id"],
-                "properties": [*self._fields[OBJECT].read, _MERGED],
+                "properties": [*self._fields[OBJECT].read, MERGED_IDS],
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
@@ -263,7 +259,7 @@ class HubSpotConnector(BaseConnector):
             if not ids and not after:
                 self._ask_for(self._decoder.columns)  # no contact says what there is
             after = ids[-1] if ids and (left or next_cursor(answer)) else None
-            merged = _merged(answer)
+            merged = merges.merges_in(answer)
             yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
             if not after:
                 return
@@ -282,7 +278,7 @@ class HubSpotConnector(BaseConnector):
                 # HubSpot's guide has sorts as objects, its OpenAPI document as texts alone, which
                 # cannot name a direction (hubspot-api-python issue 236).
                 "sorts": [{"propertyName": "hs_object_id", "direction": "DESCENDING"}],
-                "properties": [*self._fields[OBJECT].read, _MERGED],
+                "properties": [*self._fields[OBJECT].read, MERGED_IDS],
                 "limit": _SEARCH_PAGE,
                 "after": "0",
             }
@@ -290,32 +286,32 @@ class HubSpotConnector(BaseConnector):
             if not ids:
                 return
             before = ids[-1]
-            merged = _merged(answer)
+            merged = merges.merges_in(answer)
             contacts = self._contacts(answer)[::-1]
             yield Page(contacts, before, None, tuple(merged), tuple(merged.values()))
 
     @guards_response
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         found: dict[str, Contact] = {}
-        good = [record_id for record_id in ids if record_id.isdigit()]
-        for start in range(0, len(good), _BATCH):
-            some = good[start : start + _BATCH]
-            columns = [*self._fields[OBJECT].read, _MERGED]
-            answer = self._read(some, columns)
+        good = _valid_ids(ids)
+        for start in range(0, len(good), BATCH):
+            some = good[start : start + BATCH]
+            columns = [*self._fields[OBJECT].read, MERGED_IDS]
+            answer = batch_read(self.client, some, columns)
             asked = set(some)  # the id of a merged contact leads to another one
             found.update((one.id, one) for one in self._contacts(answer) if one.id in asked)
-            for record_id in consistency.led_elsewhere(answer, some, _MERGED):
-                alone = self._contacts(self._read([record_id], columns))
+            for record_id in consistency.led_elsewhere(answer, some, MERGED_IDS):
+                alone = self._contacts(batch_read(self.client, [record_id], columns))
                 found.update((one.id, one) for one in alone if one.id == record_id)
         return list(found.values())
 
     @guards_response
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
         found: list[TypedContact] = []
-        good = [record_id for record_id in ids if record_id.isdigit()]
+        good = _valid_ids(ids)
         columns = [*_NAMES, *self._fields[OBJECT].phones]
-        for start in range(0, len(good), _BATCH):
-            some = set(good[start : start + _BATCH])
+        for start in range(0, len(good), BATCH):
+            some = set(good[start : start + BATCH])
             body = {
                 "properties": columns,
                 "propertiesWithHistory": [],
@@ -332,65 +328,11 @@ class HubSpotConnector(BaseConnector):
 
     @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
-        """Contacts in the recycle bin (a batch read with `archived=true` returns those alone), and
-        those that lead to another contact: asked for the id of a merged contact, HubSpot answers
-        with the one that it lives on in.
-
-        A contact that is in neither was never there, or was deleted for good (GDPR delete, or after
-        90 days): HubSpot answers both as it would answer a mistake, so it is not among them.
-        """
-        found: dict[str, Merge | None] = {}
-        good = [record_id for record_id in ids if record_id.isdigit()]
-        for start in range(0, len(good), _BATCH):
-            some = good[start : start + _BATCH]
-            answer = self._read(some, [_MERGED])
-            merged = _merged(answer)
-            found.update((one, merged[one]) for one in some if one in merged)
-            there = {str(entry["id"]) for entry in answer["results"]}
-            rest = [one for one in some if one not in found and one not in there]
-            if there - {*some} - {merge.into_id for merge in found.values() if merge}:
-                # It leads on to a contact that does not name it: which of the ids does is asked.
-                found.update((one, merge) for one in rest if (merge := self._leads_to(one)))
-                rest = [one for one in rest if one not in found]
-            if rest:
-                answer = self._read(rest, [_MERGED], archived=True)
-                archived = {str(e["id"]) for e in answer["results"] if e.get("archived") is True}
-                found.update((one, None) for one in rest if one in archived)
-        return found
-
-    def _leads_to(self, record_id: str) -> Merge | None:
-        try:
-            answer = self.client.get("read", self.client.paths.objects(OBJECT, record_id))
-        except NotFoundError:
-            return None
-        into = str(answer["id"])
-        return Merge(record_id, OBJECT, into) if into != record_id else None
-
-    def _read(
-        self,
-        ids: Sequence[str],
-        properties: Sequence[str],
-        history: Sequence[str] = (),
-        archived: bool = False,
-    ) -> Any:
-        """A batch read: of an id that leads to another contact, that contact."""
-        body = {
-            "properties": list(properties),
-            "propertiesWithHistory": list(history),
-            "inputs": [{"id": record_id} for record_id in ids],
-        }
-        path = self.client.paths.objects(OBJECT, "batch/read")
-        # Of the recycle bin those are asked for that may be in it.
-        check = None if archived else consistency.batch_read(ids, _MERGED)
-        return self.client.post("read", path, body, {"archived": archived}, check)
+        return merges.deleted(self.client, _valid_ids(ids))
 
     @guards_response
     def merged_into(self, object_name: str, ids: Sequence[str]) -> list[Merge]:
-        found: dict[str, Merge] = {}
-        good = [record_id for record_id in ids if record_id.isdigit()]
-        for start in range(0, len(good), _BATCH):
-            found |= _merged(self._read(good[start : start + _BATCH], [_MERGED]))
-        return list(found.values())
+        return merges.merged_into(self.client, _valid_ids(ids))
 
     @guards_response
     def flags_before_merge(
@@ -399,23 +341,7 @@ class HubSpotConnector(BaseConnector):
         """By the history of the properties, which a merge keeps of all contacts that it joins."""
         name_of = self._fields[OBJECT].names
         names = {name_of[flag]: flag for flag in flags if flag in name_of}
-        found: dict[str, dict[str, list[datetime]]] = {}
-        ids = list(since)
-        for start in range(0, len(ids) if names else 0, _WITH_HISTORY):
-            answer = self._read(ids[start : start + _WITH_HISTORY], [_MERGED], list(names))
-            for entry in answer["results"]:
-                record_id = str(entry["id"])
-                for name, versions in (entry.get("propertiesWithHistory") or {}).items():
-                    ticked = [
-                        at
-                        for version in versions
-                        if version["value"] == "true"
-                        and record_id in since
-                        and (at := _moment(version["timestamp"])) > since[record_id]
-                    ]
-                    if ticked and name in names:
-                        found.setdefault(record_id, {})[names[name]] = ticked
-        return found
+        return merges.flags_before_merge(self.client, names, since)
 
     @guards_response
     def visibility(self) -> list[Visibility]:
@@ -523,34 +449,10 @@ def _changed_before(moment: datetime) -> dict[str, Any]:
     return {"propertyName": "lastmodifieddate", "operator": "LT", "value": milliseconds(moment)}
 
 
-def _merged(answer: Any) -> dict[str, Merge]:
-    """Ids that live on in a contact of this answer. Of archived contacts HubSpot tells only by a
-    list of all of them; a full read notices those."""
-    return {
-        merged: Merge(merged, OBJECT, str(entry["id"]))
-        for entry in answer["results"]
-        if (listed := entry["properties"].get(_MERGED))
-        for merged in _listed_ids(listed)
-        if merged != str(entry["id"])
-    }
-
-
-def _listed_ids(value: Any) -> Iterator[str]:
-    """The record ids in a value that should be a text of them; what is none is left out, so that it
-    holds up no read."""
-    for one in value if isinstance(value, list) else [value]:
-        for part in str(one).split(";"):
-            text = part.strip()
-            if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID:
-                yield text
-
-
 def _checked(value: Any) -> Value:
-    return format_utc(_moment(value))
+    return format_utc(moment_of(value))
 
 
-def _moment(value: Any) -> datetime:
-    text = str(value)
-    if text.isdigit():
-        return datetime.fromtimestamp(int(text) / 1000, UTC)
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+def _valid_ids(ids: Sequence[str]) -> list[str]:
+    """Those that can be ids of HubSpot; it refuses the whole batch because of any other."""
+    return [record_id for record_id in ids if record_id.isdigit()]

@@ -30,6 +30,18 @@ def milliseconds(moment: datetime) -> str:
     return str((moment - _EPOCH) // timedelta(milliseconds=1))
 
 
+def moment_of(value: Any) -> datetime:
+    """Return the moment that HubSpot gives as milliseconds or as ISO 8601.
+
+    >>> moment_of("1767225600001") == moment_of("2026-01-01T00:00:00.001Z")
+    True
+    """
+    text = str(value)
+    if text.isdigit():
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def ids_in_order(
     answer: Any, what: str, above: str | None = None, below: str | None = None, down: bool = False
 ) -> list[str]:

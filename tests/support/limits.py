@@ -12,7 +12,7 @@ import pytest
 
 _LIMITS = {
     # Records in a call, a page, a job or a step.
-    "hubspot_batch": "connectors.hubspot.connector._BATCH",
+    "hubspot_batch": "connectors.hubspot.merges.BATCH",
     "hubspot_list_page": "connectors.hubspot.connector._LIST_PAGE",
     "hubspot_member_page": "connectors.hubspot.list_members._PAGE",
     "hubspot_search_page": "connectors.hubspot.connector._SEARCH_PAGE",

@@ -21,8 +21,9 @@ from worker.phones.dial_prefixes import dial_prefixes
 from worker.phones.metadata import facts, split
 from worker.phones.model import Number
 from worker.phones.plan_changes import (
-    codes_with_apart_forms,
+    has_changes,
     lacks_a_digit,
+    regions_with_apart_forms,
     renumbered,
     renumbered_apart,
 )
@@ -57,7 +58,7 @@ _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
 _CODE_TWICE = "its country code was typed twice"
 _NO_PLUS = "its plus was left out"
-_APART = codes_with_apart_forms()  # asked about each number
+_APART = regions_with_apart_forms()  # asked about each number
 _NEW_PLAN = "its plan has changed since"
 _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 
@@ -65,7 +66,7 @@ _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
     number, problem = _parse_number(text.strip(), region)
-    if number is not None and number.valid and number.e164.startswith(_APART):
+    if number is not None and number.region in _APART and number.valid:
         today = renumbered_apart(number.e164, group_lengths(text))
         renewed = parse_literal(today, None)[0] if today is not None else None
         if renewed is not None:
@@ -223,7 +224,7 @@ def _candidates(
                 yield digits[len(trunk) :], region, _OLD_PREFIX
         if digits.startswith(own):
             yield from _international(f"+{digits}", region, _NO_PLUS)
-        elif _is_typed_apart(text, f"0{own}"):
+        elif digits.startswith(f"0{own}") and _is_typed_apart(text, f"0{own}"):
             yield from _international(f"+{digits[1:]}", region, _NO_PLUS)  # "091 44 2433 4434"
     elif len(digits) >= 11 and not digits.startswith("0"):
         number, _ = parse_literal(f"+{digits}", None)
@@ -300,7 +301,8 @@ def _country_code(region: str) -> str:
 
 def _after_plan_change(e164: str) -> Number | None:
     """Return today's number for one of a plan that has changed; None if there is none."""
-    parts = split(e164)
+    first = fast_parser.split(e164[1:])
+    parts = split(e164) if first is not None and has_changes(first[0]) else None
     if parts is None:
         return None
     code, national = parts

@@ -16,11 +16,11 @@ code stands `apart`; they make no forms equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
-from phonenumbers import PhoneNumberType
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumberType
 
 from worker.phones import fast_parser
 from worker.phones.data import read_table
@@ -28,6 +28,8 @@ from worker.phones.reserved import is_reserved
 
 _CACHE_SIZE = 16_384
 _MAX_DIGITS = 15  # of an E.164 number
+# The pattern of a national number, and the template of another, for `str.format` with the groups.
+_Form = tuple[str, str]
 _PIECE = re.compile(r"(?P<literal>[0-9]+)|\((?P<group>[^()]+)\)|\\(?P<reference>[1-9])")
 
 
@@ -56,11 +58,11 @@ class PlanChange:
     new_example: str
     note: str
 
-    def forward(self) -> tuple[re.Pattern[str], str]:
+    def forward(self) -> _Form:
         """Return the pattern of an old national number, and the template of its new one."""
-        return re.compile(self.old, re.ASCII), _unambiguous(self.new)
+        return self.old, re.sub(r"\\([1-9])", lambda found: _field(int(found[1])), self.new)
 
-    def backward(self) -> tuple[re.Pattern[str], str]:
+    def backward(self) -> _Form:
         """Return the pattern of a new national number, and the template of its old one."""
         groups = re.findall(r"\([^()]+\)", self.old)
         order: list[int] = []
@@ -75,15 +77,15 @@ class PlanChange:
         for piece in _PIECE.finditer(self.old):
             if piece["group"]:
                 number += 1
-                template += f"\\g<{order.index(number) + 1}>"
+                template += _field(order.index(number) + 1)
             else:
                 template += piece[0]
-        return re.compile(pattern, re.ASCII), template
+        return pattern, template
 
 
-def _unambiguous(template: str) -> str:
-    r"""Write references so that a digit may follow: `\g<1>9` where the table says `\19`."""
-    return re.sub(r"\\([1-9])", r"\\g<\1>", template)
+def _field(group: int) -> str:
+    """Return what stands for a group, counted from 1, in a template."""
+    return f"{{{group - 1}}}"
 
 
 @cache
@@ -108,19 +110,42 @@ def plan_changes() -> tuple[PlanChange, ...]:
 
 
 class _Rules:
-    """Rewrite rules for the national numbers of one country code, in one direction."""
+    """The changes of one country code, in one direction, as rules that rewrite national numbers.
 
-    def __init__(self, rules: list[tuple[re.Pattern[str], int, str]]) -> None:
-        self._rules = rules
-        # Most numbers fit none: one match tells.
-        self._any = re.compile("|".join(f"(?:{rule[0].pattern})" for rule in rules), re.ASCII)
+    `forms`: (pattern, template) of each change. Patterns are compiled when they are needed: all of
+    the table's, in both directions, take longer than a thousand fields.
+    """
+
+    def __init__(
+        self, changes: list[tuple[int, PlanChange]], forms: Callable[[PlanChange], _Form]
+    ) -> None:
+        self._changes = changes
+        self._forms = forms
+
+    @cached_property
+    def _rules(self) -> list[tuple[re.Pattern[str], int, str]]:
+        forms = [(code, *self._forms(change)) for code, change in self._changes]
+        return [(re.compile(pattern, re.ASCII), code, new) for code, pattern, new in forms]
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        """Most numbers fit no rule: one match tells."""
+        patterns = (self._forms(change)[0] for _, change in self._changes)
+        return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.ASCII)
 
     def outcomes(self, national: str) -> list[tuple[int, str]]:
         """Return (country code, national number) by each rule that fits."""
+        return [
+            (code, template.format(*match.groups()))
+            for match, code, template in self.matches(national)
+        ]
+
+    def matches(self, national: str) -> list[tuple[re.Match[str], int, str]]:
+        """Return each rule that fits: its match, the country code and template of the outcome."""
         if self._any.fullmatch(national) is None:
             return []
         return [
-            (code, match.expand(template))
+            (match, code, template)
             for pattern, code, template in self._rules
             if (match := pattern.fullmatch(national)) is not None
         ]
@@ -128,21 +153,25 @@ class _Rules:
 
 @cache
 def _forward(applies: str) -> dict[int, _Rules]:
-    rules: dict[int, list[tuple[re.Pattern[str], int, str]]] = {}
+    changes: dict[int, list[tuple[int, PlanChange]]] = {}
     for change in plan_changes():
         if change.applies == applies:
-            pattern, template = change.forward()
-            rules.setdefault(change.code, []).append((pattern, change.new_code, template))
-    return {code: _Rules(found) for code, found in rules.items()}
+            changes.setdefault(change.code, []).append((change.new_code, change))
+    return {code: _Rules(found, PlanChange.forward) for code, found in changes.items()}
 
 
 @cache
 def _backward() -> dict[int, _Rules]:
-    rules: dict[int, list[tuple[re.Pattern[str], int, str]]] = {}
+    changes: dict[int, list[tuple[int, PlanChange]]] = {}
     for change in plan_changes():
-        pattern, template = change.backward()
-        rules.setdefault(change.new_code, []).append((pattern, change.code, template))
-    return {code: _Rules(found) for code, found in rules.items()}
+        changes.setdefault(change.new_code, []).append((change.code, change))
+    return {code: _Rules(found, PlanChange.backward) for code, found in changes.items()}
+
+
+@cache
+def _changed_codes() -> frozenset[int]:
+    """Country codes that any change is about; most numbers have another one."""
+    return frozenset(code for change in plan_changes() for code in (change.code, change.new_code))
 
 
 def _is_valid(code: int, national: str) -> bool:
@@ -164,9 +193,17 @@ def renumbered(code: int, national: str) -> tuple[int, str] | None:
 
 
 @cache
-def codes_with_apart_forms() -> tuple[str, ...]:
-    """Return the beginnings of E.164 numbers that `renumbered_apart` may change."""
-    return tuple(sorted({f"+{rule.code}" for rule in plan_changes() if rule.applies == "apart"}))
+def has_changes(code: int) -> bool:
+    """Whether `renumbered` knows any change of a country code."""
+    return code in _forward("unknown")
+
+
+@cache
+def regions_with_apart_forms() -> frozenset[str]:
+    """Return the regions (ISO codes) whose numbers `renumbered_apart` may change."""
+    return frozenset(
+        region for code in _forward("apart") for region in COUNTRY_CODE_TO_REGION_CODE[code]
+    )
 
 
 def renumbered_apart(e164: str, groups: Container[int]) -> str | None:
@@ -177,14 +214,12 @@ def renumbered_apart(e164: str, groups: Container[int]) -> str | None:
     >>> renumbered_apart("+84838295001", {4, 8, 10}), renumbered_apart("+84838295001", {4, 7, 10})
     ('+842838295001', None)
     """
-    for change in plan_changes():
-        if change.applies != "apart" or not e164.startswith(f"+{change.code}"):
-            continue
-        pattern, template = change.forward()
-        match = pattern.fullmatch(e164.removeprefix(f"+{change.code}"))
-        if match is not None and len(match[1]) in groups:
-            new = match.expand(template)
-            return f"+{change.new_code}{new}" if _is_valid(change.new_code, new) else None
+    parts = fast_parser.split(e164[1:])
+    rules = _forward("apart").get(parts[0]) if parts is not None else None
+    for match, code, template in rules.matches(parts[1]) if rules and parts else ():
+        if len(match[1]) in groups:
+            new = template.format(*match.groups())
+            return f"+{code}{new}" if _is_valid(code, new) else None
     return None
 
 
@@ -223,7 +258,7 @@ def equal_forms(e164: str) -> tuple[str, ...]:
     (('+2250707123456', '+22507123456'), ('+2250707123456', '+22507123456'), ('+14155552671',))
     """
     parts = fast_parser.split(e164[1:]) if e164[:1] == "+" and e164[1:].isdecimal() else None
-    if parts is None or not e164.isascii():
+    if parts is None or parts[0] not in _changed_codes() or not e164.isascii():
         return (e164,)
     today = _today(*parts) or parts
     rules = _backward().get(today[0])

@@ -65,8 +65,9 @@ _MASK = re.compile(r"[ ).\-]{0,3}(?:[Xx#?…•]{2,}|[*_]{2,})")
 _MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|h|hrs|uhr)\b\.?"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\b\.?)?"
-# Written as they are; their digits belong to no number.
+# Written as they are; their digits belong to no number. What all begin with is looked for first.
 _ASIDE = re.compile(
+    r"(?=[\d*#])(?<!\w)(?:"
     rf"(?<![\w.:+])(?:{_HOUR}|{_TIME})(?:\s?[-–/]\s?(?:{_HOUR}|{_TIME}|\d{{1,2}}\b))?(?![:\d])"
     rf"|(?<![\w.:+])\d{{1,2}}\s?[-–]\s?(?:{_HOUR})"
     # "(8-10-2023) 760-9074": what is dialled before Egypt's code, not a date
@@ -77,7 +78,7 @@ _ASIDE = re.compile(
     r"|\b24\s?/\s?7\b"
     r"|(?<!\S)\d[.)]\s+(?=[+(\d])"  # the numbers of a list: "1) ... 2) ..."
     # "Do not show my number", dialled before it: #31#, *31#, *67
-    r"|(?<!\S)[*#]\d{2,3}[*#](?=\s?[+(\d])|(?<!\S)\*\d{2}[\s-](?=[+(\d])",
+    r"|(?<!\S)[*#]\d{2,3}[*#](?=\s?[+(\d])|(?<!\S)\*\d{2}[\s-](?=[+(\d]))",
     re.IGNORECASE,
 )
 _ODD = re.compile(r"[_·•・*{}\[\]:\\]")

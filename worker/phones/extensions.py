@@ -24,8 +24,9 @@ _SIGN = (
     rf"(?:(?<![^\W\d_])(?:{_WORDS})(?![^\W\d_]){_NUMBER_WORD}\s*[.:]?\s*\#?"
     rf"|(?<![^\W\d_])local\s?(?=\d{{1,6}}(?!\s?\d))|(?:\#|(?<![^\W\d_])p)\s?(?=\d{{1,9}}(?!\s?[\d(]))|,{{1,3}}(?=\d+\#)|,,+)"
 )
+# Looking for what each sign begins with spares trying a hundred words behind every digit.
 _AFTER = re.compile(
-    rf"(?<=[\d)\]])[\s,;(\[/-]*{_SIGN}\s*(\d{{1,{LONGEST}}})"
+    rf"(?<=[\d)\]])[\s,;(\[/-]*(?=[^\W\d_]|[#,]){_SIGN}\s*(\d{{1,{LONGEST}}})"
     r"(?:-\d{1,5}(?!\d))?(?:\s*[)\]\#])*(?![\d.-]*\d)",
     re.IGNORECASE,
 )

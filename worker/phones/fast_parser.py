@@ -18,8 +18,8 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneNumber, PhoneNumberTy
 from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
 _PLAIN = re.compile(r"\+?[\d ().-]{3,40}", re.ASCII)
-_MARKS = str.maketrans("", "", "+ ().-")
-_CODE = 3  # digits of a country code at the most
+_MARKS = b"+ ().-"
+_CODE_LENGTHS = (1, 2, 3)  # digits of a country code
 _NATIONAL = range(2, 18)  # digits of a national number, by the library's own limits
 
 # In the library's order: the first kind whose pattern fits is the number's.
@@ -52,7 +52,7 @@ class NumberingPlan:
         abroad = metadata.international_prefix
         self._abroad = re.compile(abroad) if abroad else None
         self._own = str(self.code)
-        self._first = metadata.leading_digits and re.compile(metadata.leading_digits)
+        self.leading_digits = metadata.leading_digits  # a pattern; None if the plan names none
         self._mobile = metadata.mobile
         self._by_length: dict[int, tuple[re.Pattern[str], tuple[int, ...]] | None] = {}
         self._is_mobile: dict[int, re.Pattern[str] | None] = {}
@@ -99,8 +99,7 @@ class NumberingPlan:
             kinds.append((metadata.mobile, PhoneNumberType.MOBILE))
         for desc, kind in kinds:
             if (pattern := _for_length(desc, length)) is not None:
-                # Groups of its own would shift the count of ours.
-                yield re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern), kind
+                yield _without_groups(pattern), kind
 
     def _also_mobile(self, national: str) -> bool:
         length = len(national)
@@ -110,10 +109,6 @@ class NumberingPlan:
             text = _for_length(self._mobile, length)
             pattern = self._is_mobile[length] = re.compile(text) if text is not None else None
         return pattern is not None and pattern.fullmatch(national) is not None
-
-    def matches_leading_digits(self, national: str) -> bool | None:
-        """Return whether its first digits are this plan's; None if the plan names none."""
-        return self._first.match(national) is not None if self._first else None
 
     # -- prefixes ------------------------------------------------------------------------
 
@@ -156,6 +151,11 @@ class NumberingPlan:
         return digits, False
 
 
+def _without_groups(pattern: str) -> str:
+    """Groups of a pattern's own would shift the count of ours."""
+    return re.sub(r"(?<!\\)\((?!\?)", "(?:", pattern)
+
+
 def _for_length(desc: PhoneNumberDesc | None, length: int) -> str | None:
     """A description's pattern, if it has one and numbers of this length."""
     if desc is None or not desc.national_number_pattern:
@@ -182,13 +182,42 @@ def _plans(code: int) -> tuple[tuple[str, NumberingPlan], ...]:
     return tuple(found)
 
 
+@cache
+def _leading_digits(code: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """Join the leading digits of all plans that share a code; an empty group tells whose matched.
+
+    Asking each of North America's 25 plans took a tenth of a plain field's time.
+    """
+    named = [(region, plan.leading_digits) for region, plan in _plans(code) if plan.leading_digits]
+    patterns = [f"(?:{_without_groups(pattern)})()" for _, pattern in named]
+    return re.compile("|".join(patterns) or "(?!)"), tuple(region for region, _ in named)
+
+
+@cache
+def _plans_beside(code: int, owner: str) -> tuple[tuple[str, NumberingPlan], ...]:
+    """Return the plans of a code that may have a number whose leading digits are `owner`'s."""
+    return tuple(
+        (region, plan)
+        for region, plan in _plans(code)
+        if region == owner or not plan.leading_digits
+    )
+
+
 def split(digits: str) -> tuple[int, str] | None:
     """Split digits behind a plus into country code and national number; None if none has it."""
-    for length in range(1, min(len(digits), _CODE) + 1):
+    for length in _CODE_LENGTHS if digits else ():
         code = int(digits[:length])
         if code in COUNTRY_CODE_TO_REGION_CODE:
             return code, digits[length:]
     return None
+
+
+def digits_of_plain(text: str) -> str:
+    """Return the digits of a text that holds nothing but digits and the usual marks between them.
+
+    By way of bytes: a third of the time of `str.translate` or a regular expression.
+    """
+    return text.encode().translate(None, _MARKS).decode()
 
 
 def parse(text: str, region: str | None) -> tuple[int, str] | None:
@@ -201,7 +230,7 @@ def parse(text: str, region: str | None) -> tuple[int, str] | None:
     """
     if _PLAIN.fullmatch(text) is None:
         return None
-    digits = text.translate(_MARKS)
+    digits = digits_of_plain(text)
     if len(digits) < 3:
         return None
     own: NumberingPlan | None = None
@@ -235,12 +264,12 @@ def region_and_type(code: int, national: str) -> tuple[str, int]:
     if len(plans) == 1:
         region, plan = plans[0]
         return region, plan.kind(national)
-    for region, plan in plans:
-        matches_leading_digits = plan.matches_leading_digits(national)
-        if matches_leading_digits is False:
-            continue
+    pattern, owners = _leading_digits(code)
+    found = pattern.match(national)
+    owner = owners[found.lastindex - 1] if found is not None and found.lastindex else ""
+    for region, plan in _plans_beside(code, owner):
         kind = plan.kind(national)
-        if matches_leading_digits or kind != PhoneNumberType.UNKNOWN:
+        if region == owner or kind != PhoneNumberType.UNKNOWN:
             return region, kind
     return "", PhoneNumberType.UNKNOWN
 

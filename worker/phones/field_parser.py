@@ -19,13 +19,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, zip_longest
+from itertools import zip_longest
 
 from msgspec.structs import replace
 
 from worker.phones import short_forms, vanity
 from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
 from worker.phones.extensions import CANONICAL, canonicalize_extensions
+from worker.phones.fast_parser import digits_of_plain
 from worker.phones.metadata import country_name, is_possible, short_code
 from worker.phones.model import Number, ParsedField
 from worker.phones.number_parser import (
@@ -49,6 +50,8 @@ from worker.phones.text import (
 
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
+# A field that cleaning has made plain ("'4930149200"); brackets may be a list's: "1) 4930149200".
+_PLAIN_ONCE_CLEAN = re.compile(r"\+?\d(?:[ .\-]?\d)*", re.ASCII)
 _DIGITS = re.compile(r"\D")
 _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
 _PLUS_BEHIND = re.compile(r"\A(\d{1,3})\s*\+\s*(?=\d)")
@@ -101,6 +104,8 @@ class _FieldParse:
 
     def is_group(self, chunk: Chunk) -> bool:
         """Whether a chunk is as long as the last groups of the number before, and not all of it."""
+        if not self.typed:
+            return False
         whole = len(_DIGITS.sub("", self.typed))
         return len(chunk.digits) in group_lengths(self.typed) - {whole}
 
@@ -116,13 +121,8 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
     """
     if not raw:
         return ParsedField("empty")
-    if _PLAIN.fullmatch(raw) and not fictitious_reason(digits := _DIGITS.sub("", raw), raw):
-        number, problem = parse_number(raw, region)
-        if number is not None and number.valid:
-            if len(number.e164) <= _LONGEST_E164 or not short_forms.without_year(raw):
-                return ParsedField("number", (number,), remark=_remark((number,), region))
-        elif 2 < len(digits) < 2 * _SHORTEST and not _may_be_more(raw, problem):
-            return _without_valid_number(number, short_code(digits, region) or problem, "")
+    if (plain := _parse_plain(raw, region)) is not None:
+        return plain
     text = clean(raw)
     if not text:
         return (
@@ -137,23 +137,39 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
         return _parse_uri(linked, region)
     if reason := not_a_number_reason(text):
         return ParsedField("invalid", reason=reason)
+    is_plain_now = text != raw and _PLAIN_ONCE_CLEAN.fullmatch(text) is not None
+    if is_plain_now and (plain := _parse_plain(text, region)) is not None:
+        return plain
     if (number := _spelt(text, region)) is not None:
         return ParsedField("number", (number,), remark=_remark((number,), region))
     return _parse_text(text, region, len(raw) > MAX_LENGTH)
+
+
+def _parse_plain(text: str, region: str | None) -> ParsedField | None:
+    """A text of digits and the usual marks alone, as most fields are, if it is one number for sure;
+    else None."""
+    if _PLAIN.fullmatch(text) is None or fictitious_reason(digits := digits_of_plain(text), text):
+        return None
+    number, problem = parse_number(text, region)
+    if number is not None and number.valid:
+        if len(number.e164) <= _LONGEST_E164 or not short_forms.without_year(text):
+            return ParsedField("number", (number,), remark=_remark((number,), region))
+    elif 2 < len(digits) < 2 * _SHORTEST and not _may_be_more(text, problem):
+        return _without_valid_number(number, short_code(digits, region) or problem, "")
+    return None
 
 
 def _may_be_more(text: str, problem: str) -> bool:
     """Whether the last digits may be the end of a range, an extension or a year."""
     if text.rfind("(") > _SHORTEST or short_forms.without_year(text):
         return True  # "415-555-2671 (2)"
-    return (
-        _TAIL.search(text) is not None and "too short" not in problem and "kept for" not in problem
-    )
+    has_tail = "-" in text and _TAIL.search(text) is not None
+    return has_tail and "too short" not in problem and "kept for" not in problem
 
 
 def _parse_uri(link: str, region: str | None) -> ParsedField:
     """A tel: URI (RFC 3966), which libphonenumber reads as a whole."""
-    number, problem = parse_literal(link, region)
+    number, problem = parse_literal(link.removeprefix("tel:"), region)
     if number is None or not number.valid:
         return _without_valid_number(number, problem, "")
     return ParsedField("number", (number,), remark=_remark((number,), region))
@@ -170,9 +186,7 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
-    text = _SLASHED_CODE.sub(r"(\1) ", _TWO_PLUSES.sub(r"+\1 ", text))
-    text = _PLUS_AS_AND.sub(" & ", _PLUS_BEHIND.sub(r"+\1 ", text))
-    text = canonicalize_extensions(text)
+    text = canonicalize_extensions(_with_usual_codes(text))
     found = _FieldParse()
     chunks = chunks_of(text)
     found.in_list = short_forms.are_a_list(chunks)
@@ -192,6 +206,18 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
         problem = short
     return _without_valid_number(found.doubtful, problem, note)
+
+
+def _with_usual_codes(text: str) -> str:
+    """Write country and area codes with unusual marks as most people do, and a plus that stands for
+    "and" as one."""
+    if "+" in text[1:]:
+        text = _TWO_PLUSES.sub(r"+\1 ", text)
+    if "/" in text:
+        text = _SLASHED_CODE.sub(r"(\1) ", text)
+    if "+" in text[1:]:
+        text = _PLUS_AS_AND.sub(" & ", _PLUS_BEHIND.sub(r"+\1 ", text))
+    return text
 
 
 def _without_valid_number(number: Number | None, problem: str, note: str) -> ParsedField:
@@ -253,7 +279,8 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, found: 
         if chunk.slip and is_possible(number.e164 + "0"):
             found.problems.append(_MASKED)
             return 1  # one digit may be missing
-        number = replace(number, extension=chunk.extension or number.extension)
+        if chunk.extension:
+            number = replace(number, extension=chunk.extension)
         found.add(number, chunk.start, chunk.end, chunk.text)
         return 1
     if taken := _parse_joined(chunks, region, found):
@@ -455,10 +482,15 @@ def _words(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[str], str]
     """Return a label for each number ("" for none), and all other words as one note."""
     labels: list[str] = []
     notes: list[str] = []
-    edges = [0, *(edge for span in dict.fromkeys(spans) for edge in span), len(text)]
-    for start, end in list(pairwise(edges))[::2]:
-        words = _AND_AT_START.sub("", text[start:end])
-        is_before_a_number = end != len(text) or len(labels) < len(spans)
+    before = 0
+    for start, end in (*dict.fromkeys(spans), (len(text), len(text))):
+        words = text[before:start]
+        before = end
+        is_before_a_number = start != len(text) or len(labels) < len(spans)
+        if not words:
+            labels += [""] * is_before_a_number
+            continue
+        words = _AND_AT_START.sub("", words)
         label = _LABEL.search(words) if is_before_a_number else None
         if label is not None:
             labels.append(_bare(label.group()))
@@ -472,4 +504,6 @@ def _words(text: str, spans: Sequence[tuple[int, int]]) -> tuple[list[str], str]
 
 
 def _bare(words: str) -> str:
-    return CANONICAL.sub(r" ext. \1", words).strip(" ()[]-–:.,;|&/\n\r\t")
+    if ";ext=" in words:
+        words = CANONICAL.sub(r" ext. \1", words)
+    return words.strip(" ()[]-–:.,;|&/\n\r\t")

@@ -54,6 +54,7 @@ class NumberFacts(Struct, frozen=True):
     problem: str  # "" when valid; else a phrase: "is one digit too short for France"
 
 
+_NO_NUMBER = NumberFacts(False, False, "unknown", "", "is not a phone number")
 _CACHE_SIZE = 16_384
 _cache: dict[str, NumberFacts] = {}
 
@@ -67,20 +68,14 @@ def facts(e164: str, parts: tuple[int, str] | None = None) -> NumberFacts:
     if found is None:
         if len(_cache) >= _CACHE_SIZE:
             _cache.clear()
-        found = _cache[e164] = _compute_facts(e164, parts)
+        parts = parts or split(e164)
+        found = _cache[e164] = compute_facts(*parts) if parts is not None else _NO_NUMBER
     return found
 
 
 def clear_cache() -> None:
     """Empty the cache of facts (benchmarks)."""
     _cache.clear()
-
-
-def _compute_facts(e164: str, parts: tuple[int, str] | None) -> NumberFacts:
-    parts = parts or split(e164)
-    if parts is None:
-        return NumberFacts(False, False, "unknown", "", "is not a phone number")
-    return compute_facts(*parts)
 
 
 def split(e164: str) -> tuple[int, str] | None:
@@ -109,10 +104,7 @@ def is_possible(e164: str) -> bool:
     """
     if not _E164.fullmatch(e164) or (parts := split(e164)) is None:
         return False
-    return _has_possible_length(fast_parser.as_number(*parts))
-
-
-def _has_possible_length(number: PhoneNumber) -> bool:
+    number = fast_parser.as_number(*parts)
     return phonenumbers.is_possible_number_with_reason(number) in _POSSIBLE
 
 
@@ -125,26 +117,28 @@ def compute_facts(code: int, national: str) -> NumberFacts:
     if kind != PhoneNumberType.UNKNOWN:
         return NumberFacts(True, True, _KINDS[kind], region, "")
     number = fast_parser.as_number(code, national)
+    length = phonenumbers.is_possible_number_with_reason(number)
+    main_region = phonenumbers.region_code_for_country_code(code)
     return NumberFacts(
         False,
-        _has_possible_length(number),
+        length in _POSSIBLE,
         "unknown",
-        region or (phonenumbers.region_code_for_country_code(code) or ""),
-        _problem(number),
+        region or main_region or "",
+        _problem(number, main_region, length),
     )
 
 
-def _problem(parsed: PhoneNumber) -> str:
+def _problem(parsed: PhoneNumber, region: str | None, length: int) -> str:
+    """Say what is wrong with a number that does not exist. `region`: the main one of its code;
+    `length`: a `ValidationResult`."""
     code = parsed.country_code or 0
-    region = phonenumbers.region_code_for_country_code(code)
     where = "North America" if code == 1 else f"+{code}"
     if code != 1 and region not in ("ZZ", "001"):
         where = country_name(region)
-    result = phonenumbers.is_possible_number_with_reason(parsed)
-    if result == ValidationResult.INVALID_COUNTRY_CODE:
+    if length == ValidationResult.INVALID_COUNTRY_CODE:
         return f"has a country code that does not exist (+{code})"
-    if result in (ValidationResult.TOO_SHORT, ValidationResult.TOO_LONG):
-        return _length_problem(parsed, where, result)
+    if length in (ValidationResult.TOO_SHORT, ValidationResult.TOO_LONG):
+        return _length_problem(parsed, where, length)
     return f"is not a number that exists in the plan of {where}"
 
 

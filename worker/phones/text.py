@@ -48,7 +48,9 @@ _PLACEHOLDERS = frozenset(
 
 def clean(raw: str) -> str:
     """One plain line: compatible forms folded, other scripts' digits as 0-9, unseen marks gone."""
-    text = raw[: MAX_LENGTH * 4].translate(_INVISIBLE)
+    text = raw[: MAX_LENGTH * 4]
+    if not text.isascii():
+        text = text.translate(_INVISIBLE)
     if "\\" in text:
         text = _WRITTEN_BREAK.sub("\n", text)
     if not text.isascii():
@@ -106,7 +108,8 @@ def undo_spreadsheet_damage(text: str) -> tuple[str, str]:
     >>> undo_spreadsheet_damage("1.4155550123E+10")
     ('14155550123', '')
     """
-    text = _CARRIER.sub("0", text)
+    if "xx" in text.lower():
+        text = _CARRIER.sub("0", text)
     text = text.lstrip("'\u2018\u2019`\u00b4").strip()
     if quoted := _FORMULA_TEXT.fullmatch(text):
         text = quoted.group(1).strip()
@@ -121,7 +124,7 @@ def undo_spreadsheet_damage(text: str) -> tuple[str, str]:
             text = found.group(1)
         elif text[0] != "+":  # no amount has a plus: there the dot is a mark like any other
             return text, "holds a number with decimals, not a phone number"
-    elif found := _ZEROS_BEHIND.fullmatch(text):
+    elif text.endswith("0") and (found := _ZEROS_BEHIND.fullmatch(text)):
         text = found.group(1) or found.group(2)
     if _THOUSANDS.fullmatch(text):
         text = re.sub("[,'\u2019]", "", text)
@@ -159,15 +162,16 @@ def not_a_number_reason(text: str) -> str:
 
 def fictitious_reason(digits: str, text: str) -> str:
     """Return why digits are nobody's number, as a phrase; "" if they may be somebody's."""
-    if len(digits) >= 5 and len(set(digits)) == 1:
+    length = len(digits)
+    if length >= 5 and digits.count(digits[0]) == length:
         return "holds one digit repeated, not a number"
-    if len(digits) >= 8 and len(digits.rstrip("0")) < 3:
+    if length >= 8 and len(digits.rstrip("0")) < 3:
         return "holds zeros, not a number"
     if digits in _SEQUENCES:
         return "holds a made-up sequence of digits"
-    if len(digits) == 8 and _DATE.fullmatch(text.strip()):
+    if length == 8 and _DATE.fullmatch(text.strip()):
         return "holds a date, not a number"
-    if len(digits) == 16 and _CARD.fullmatch(text.strip()) and _is_luhn(digits):
+    if length == 16 and _CARD.fullmatch(text.strip()) and _is_luhn(digits):
         return "looks like the number of a payment card"
     return ""
 

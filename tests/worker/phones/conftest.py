@@ -10,4 +10,5 @@ Read in this order:
     test_plan_changes.py    renumberings
     test_tables.py          tables kept by hand: sources, shape, agreement with the plans
     test_properties.py      what holds for any field
+    test_cost.py            what reading a field costs, in function calls
 """

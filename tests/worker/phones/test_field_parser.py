@@ -34,7 +34,18 @@ class TestRealFields:
         assert wrong == []
 
 
+class TestATelLink:
+    def test_says_what_is_wrong_as_without_the_link(self) -> None:
+        for number in ("+4288018478", "+44207219427"):
+            assert parse_field(f"tel:{number}").reason == parse_field(number).reason != ""
+
+
 class TestWhatSpreadsheetsLeave:
+    @pytest.mark.parametrize("mark", ["'", "\u2019", "\xa0", "\u200b"])
+    def test_a_mark_before_a_plain_number_changes_nothing(self, mark: str) -> None:
+        for text, region in (("+14155552671", None), ("030 2270", "DE"), ("030 2270", None)):
+            assert parse_field(mark + text, region) == parse_field(text, region)
+
     @pytest.mark.parametrize(
         "text",
         [

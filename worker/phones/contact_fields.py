@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -36,16 +37,21 @@ class ContactLocation(Struct, frozen=True):
     def region(self) -> str | None:
         """The contact's country by its own fields; None if they name none or contradict each other:
         a number parsed for the wrong country would be somebody else's."""
-        named = self.named
-        if len({country_code_for_region(region) for region in named}) == 1:
-            return named[0]  # also of two with one country code, such as Jersey and the UK
-        state = region_of_state(self.state) if self.state else None
-        return state if not named or state in named else None
+        return _region(self.country, self.state)
 
     @property
     def named(self) -> tuple[str, ...]:
         """The countries that the country fields name; two where they contradict each other."""
         return regions_of(self.country) if self.country else ()
+
+
+@lru_cache(maxsize=4096)  # asked twice of each contact, and few countries and states are distinct
+def _region(country: str, state: str) -> str | None:
+    named = regions_of(country) if country else ()
+    if len({country_code_for_region(region) for region in named}) == 1:
+        return named[0]  # also of two with one country code, such as Jersey and the UK
+    of_state = region_of_state(state) if state else None
+    return of_state if not named or of_state in named else None
 
 
 def parse_contact(
@@ -65,7 +71,11 @@ def parse_contact(
     readings = {name: read(text, region) for name, text in phones.items()}
     if region is None:
         return _with_a_country(phones, readings, where, read)
-    unread = [name for name, reading in readings.items() if _may_be_foreign(phones[name], reading)]
+    unread = [
+        name
+        for name, reading in readings.items()
+        if reading.reason and _may_be_foreign(phones[name], reading)
+    ]
     for guess, because in _evidence(readings, where) if unread else ():
         for name in list(unread):
             again = read(phones[name], guess)
@@ -107,12 +117,12 @@ def _needs_a_country(reading: ParsedField) -> bool:
 
 
 def _may_be_foreign(text: str, reading: ParsedField) -> bool:
-    """Whether a field holds one number alone, which the contact's own country does not know, and
-    which does not look like a slip of the finger or a made-up number."""
+    """Whether a field that has a problem holds one number alone, which the contact's own country
+    does not know, and which does not look like a slip of the finger or a made-up number."""
     if any(number.valid for number in reading.numbers) or not _ONE_NUMBER.fullmatch(text):
         return False
     why = reading.reason
-    return bool(why) and "one digit" not in why and "kept for" not in why
+    return "one digit" not in why and "kept for" not in why
 
 
 def _is_typed_as_of(text: str, region: str) -> bool:

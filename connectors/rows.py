@@ -231,7 +231,10 @@ def _texts(cells: Sequence[Any]) -> list[Any]:
 
 
 def _or_none(cells: Sequence[Any]) -> list[Any]:
-    return [(cell if type(cell) is str else _as_text(cell)) or None for cell in cells]
+    # Before the first sync nearly all of our fields are empty.
+    return [
+        (cell if cell is None or type(cell) is str else _as_text(cell)) or None for cell in cells
+    ]
 
 
 def _as_text(cell: Any) -> str:

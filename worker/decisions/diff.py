@@ -26,7 +26,7 @@ def target_values(decision: Decision, writable: frozenset[str]) -> dict[str, Val
     """Canonical key -> value, for all that a decision says."""
     values: dict[str, Value] = {}
     for field in decision.fields:
-        status, e164, line_type = _keys(field.name)
+        status, e164, line_type = written_keys(field.name)
         values[status] = field.status
         values[e164] = field.e164
         values[line_type] = field.line_type
@@ -39,7 +39,8 @@ def target_values(decision: Decision, writable: frozenset[str]) -> dict[str, Val
 
 
 @lru_cache(maxsize=256)
-def _keys(field: str) -> tuple[str, str, str]:
+def written_keys(field: str) -> tuple[str, str, str]:
+    """Return the canonical keys of what is written of a phone field: status, E.164, line type."""
     return f"status/{field}", f"e164/{field}", f"line_type/{field}"
 
 
@@ -73,12 +74,17 @@ def changes(
     present = any(field.status is not None for field in decision.fields)
     if differing or (present and _is_stale(current.get("checked_at"), writable, policy)):
         if "checked_at" in writable:
-            differing["checked_at"] = policy.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            differing["checked_at"] = _in_utc(policy.now)
         if "run" in writable:
             differing["run"] = policy.run
         if decision.same_reason and "reason" in writable:
             differing["reason"] = decision.reason
     return differing
+
+
+@lru_cache(maxsize=8)  # one time for all contacts of a page
+def _in_utc(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:

@@ -80,6 +80,7 @@ def decode(text: str) -> Reason | None:
         return None
 
 
+@lru_cache(maxsize=4096)  # most contacts of a page have one of few reasons
 def tie(sentence: str | None, reason: Reason | None) -> str:
     """Return a reason to store with the sentence that was made of it; "" where it is not known."""
     return f"{_hash(sentence)}{encode(reason)}" if sentence and reason else ""

@@ -183,7 +183,7 @@ def _freshness(entry: IndexEntry, fingerprint: str) -> dict[str, Any]:
         "readings": reading_state.tie(fingerprint, entry.readings_state),
         "content_hash": entry.content_hash,
         "fresh_until": entry.fresh_until,
-        "answers": dict(entry.answers),
+        "answers": entry.answers,
         "why": _why(entry),
     }
 

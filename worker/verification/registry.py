@@ -12,8 +12,9 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
+from config.plugins import installed
 from config.section import SettingsError
 from config.settings import Settings
 from config.verification import CheckLevel, ProviderTuning, Step
@@ -110,8 +111,8 @@ KEYS = {
 
 @cache
 def entry_point_providers() -> tuple[EntryPoint, ...]:
-    """Return the providers of other packages. Cached: it reads the metadata of all packages."""
-    return tuple(entry_points(group=ENTRY_POINT_GROUP))
+    """Return the providers of other packages."""
+    return installed(ENTRY_POINT_GROUP)
 
 
 def provider_factories() -> dict[str, ProviderFactory]:

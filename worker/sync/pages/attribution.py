@@ -87,9 +87,10 @@ def attribute_flags(loaded: LoadedPage) -> AttributedPage:
 def has_changed_flag(contact: Contact, known: Mapping[str, IndexedContact]) -> bool:
     """Tell whether a flag differs from what the index knows; an unknown contact's were not set."""
     indexed = known.get(contact.id)
-    flags = indexed.flags if indexed is not None else {}
     current = crm_flags.flags_of(contact.current)
-    return any(value != flags.get(flag, False) for flag, value in current.items())
+    if indexed is None:
+        return any(current.values())
+    return any(value != indexed.flags.get(flag, False) for flag, value in current.items())
 
 
 def _resolve_orphaned(

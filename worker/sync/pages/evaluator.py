@@ -28,6 +28,7 @@ from worker.decisions import (
     reasons,
     resolve,
 )
+from worker.decisions.diff import written_keys
 from worker.decisions.model import Language
 from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.report_log import ReportSet
@@ -179,8 +180,10 @@ class Evaluator:
         if prepared.identity.key in self._reports.numbers_by_contact:
             stops = self._reports.evaluate_contact(prepared.identity, self._rules)
         fields = tuple(
-            self._field_facts(prepared, name, reading, stops)
-            for name, reading in prepared.readings.items()
+            [
+                self._field_facts(prepared, name, reading, stops)
+                for name, reading in prepared.readings.items()
+            ]
         )
         reason = _text(prepared.contact.current.get("reason"))
         facts = ContactFacts(
@@ -280,14 +283,15 @@ class Evaluator:
     def _field_facts(
         self, prepared: Prepared, name: str, reading: ParsedField, stops: ConsentState
     ) -> FieldFacts:
-        held = prepared.contact.current
+        held = prepared.contact.current.get
+        status, e164, line_type = written_keys(name)
         return FieldFacts(
             name,
             reading,
-            tuple(self._knowledge(prepared, number, stops) for number in reading.numbers),
-            _text(held.get(f"status/{name}")),
-            _text(held.get(f"e164/{name}")),
-            _text(held.get(f"line_type/{name}")),
+            tuple([self._knowledge(prepared, number, stops) for number in reading.numbers]),
+            _text(held(status)),
+            _text(held(e164)),
+            _text(held(line_type)),
             name in prepared.unread,
         )
 

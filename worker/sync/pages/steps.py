@@ -149,10 +149,14 @@ class PageCounts:
         source = self.sources[contact.source]
         source["contacts"] += 1
         self.spared += decision.skipped
-        statuses = [f.status for f in decision.fields if f.status is not None]
-        self.fields.update(statuses)
-        source["numbers"] += len(statuses)
-        source["bad"] += sum(status in BAD_STATUSES for status in statuses)
+        numbers = bad = 0
+        for decided in decision.fields:
+            if decided.status is not None:
+                self.fields[decided.status] += 1
+                numbers += 1
+                bad += decided.status in BAD_STATUSES
+        source["numbers"] += numbers
+        source["bad"] += bad
 
     def add_readings(self, changed: ChangedReadings, waiting: int) -> None:
         """Count what is read differently, and the contacts whose rewrite waits."""

@@ -3,8 +3,9 @@ first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 
 import phonenumbers
 from phonenumbers import timezone
@@ -60,14 +61,21 @@ def carrier_of(number: str) -> str:
 
     The number may have been ported to another carrier since.
     """
-    # The largest table of libphonenumber: loaded where a number is judged, not with the module.
-    from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
-
-    for length in range(CARRIER_LONGEST_PREFIX, 0, -1):
-        names = CARRIER_DATA.get(number[1 : 1 + length])
+    carriers, longest_prefix = _carriers()
+    for length in range(longest_prefix, 0, -1):
+        names = carriers.get(number[1 : 1 + length])
         if names is not None and (name := names.get("en")):
             return name
     return ""
+
+
+@cache
+def _carriers() -> tuple[Mapping[str, Mapping[str, str]], int]:
+    """Load the largest table of libphonenumber: only where a number is judged, and once. An import
+    for each number takes as long as the look-up."""
+    from phonenumbers.carrierdata import CARRIER_DATA, CARRIER_LONGEST_PREFIX
+
+    return CARRIER_DATA, CARRIER_LONGEST_PREFIX
 
 
 def time_zones(number: str) -> tuple[str, ...]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from time import process_time
+from typing import get_args
 
 import pytest
 import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback import intake
-from worker.feedback.replies import reader, typos
+from worker.feedback.replies import phrases, reader, typos
+from worker.feedback.replies.language import PhraseKind
+from worker.feedback.replies.phrases import Phrases
 from worker.feedback.replies.reader import LANGUAGES, read_reply
 from worker.feedback.replies.text import MAX_PARTS, MAX_READ, normalize, readable
 from worker.store.tables import feedback, reviews
@@ -66,6 +70,37 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     return read
 
 
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """Read a text; how many phrases were tried in it."""
+    count = 0
+    match = phrases._Phrase.match
+
+    def counted(phrase: phrases._Phrase, text: str, start: int) -> re.Match[str] | None:
+        nonlocal count
+        count += 1
+        return match(phrase, text, start)
+
+    monkeypatch.setattr(phrases._Phrase, "match", counted)
+
+    def read(text: str) -> int:
+        nonlocal count
+        count = 0
+        read_reply(text)
+        return count
+
+    return read
+
+
+# What begins as many phrases do, or all of whose words are key words.
+_TRIED = {
+    "a beginning": "do not ",
+    "beginnings in all languages": "do not no me no quiero je ne nicht mehr nao me non nie не ",
+    "key words": "stop numero wrong number person remove номер cancel nummer messages ",
+    "any words before a name for a number": "abc has changed abd does not have ",
+}
+
+
 @pytest.mark.timeout(60)
 class TestTheWork:
     @pytest.mark.parametrize("unit", WORST.values(), ids=WORST)
@@ -86,18 +121,72 @@ class TestTheWork:
         """A pattern such as (a|b|a b)* tries twice as much with each further word."""
         endless = re.compile(r"\([^()]*\|[^()]*\)[*+]")
         kinds = (
-            "exact_opt_out_pattern", "exact_opt_in_pattern", "politeness_pattern",
-            "opt_out_pattern", "wrong_number_pattern", "uncertain_pattern", "weak_pattern",
-            "question_pattern", "request_pattern", "call_pattern", "denial_pattern",
-            "no_such_person_pattern",
+            "politeness_pattern", "question_pattern", "request_pattern", "call_pattern",
+            "denial_pattern", "no_such_person_pattern",
         )  # fmt: skip
-        found = [
-            (language.code, kind, match.group())
+        patterns = [
+            (language.code, kind, getattr(language, kind).pattern)
             for language in LANGUAGES
             for kind in kinds
-            for match in endless.finditer(getattr(language, kind).pattern)
+        ]
+        patterns += [(code, kind, one) for (code, kind), some in PHRASES.items() for one in some]
+        found = [
+            (*where, match.group()) for *where, one in patterns for match in endless.finditer(one)
         ]
         assert found == []
+
+
+PHRASES = {
+    (language.code, kind): language.phrases(kind)
+    for language in LANGUAGES
+    for kind in get_args(PhraseKind)
+}
+TRIED_IN_PROSE = MAX_READ  # phrases, of 1,500 that were tried at each of 300 words
+TRIED_AT_WORST = 6 * MAX_READ
+
+
+def labelled(language: str) -> list[str]:
+    path = Path(__file__).parent / "replies" / f"{language}.tsv"
+    return [line.split("\t")[1] for line in path.read_text("utf-8").splitlines() if "\t" in line]
+
+
+class TestThePhrases:
+    """They are looked up by their beginnings, and only what may begin at a word is tried."""
+
+    @pytest.mark.parametrize("language", [one.code for one in LANGUAGES])
+    def test_are_those_that_a_search_for_all_of_them_finds(self, language: str) -> None:
+        index = Phrases(PHRASES)
+        all_kinds = index.mask(PHRASES)
+        searches = {
+            key: re.compile(rf"\b(?:{'|'.join(some)})\b") for key, some in PHRASES.items() if some
+        }
+        count = 0
+        for text in [*labelled(language), ", ".join(labelled(language))[:MAX_READ]]:
+            meant = normalize(text)
+            found = index.search(meant, all_kinds)
+            for key, pattern in searches.items():
+                expected, match = pattern.search(meant), found.get(key)
+                assert _shown(match) == _shown(expected), (key, meant)
+                count += expected is not None
+        assert count > 50
+
+    @pytest.mark.parametrize("language", [one.code for one in LANGUAGES])
+    def test_are_hardly_tried_in_prose(self, language: str, tried: Callable[[str], int]) -> None:
+        words = " ".join(labelled(language)).split()
+        for sep in (" ", ", ", ". ", "\n"):
+            text = sep.join(" ".join(words[at : at + 9]) for at in range(0, len(words), 9))
+            assert tried(text[:MAX_READ]) <= TRIED_IN_PROSE
+
+    @pytest.mark.parametrize("unit", [*WORST.values(), *_TRIED.values()], ids=[*WORST, *_TRIED])
+    def test_are_tried_in_proportion_to_the_length(
+        self, unit: str, tried: Callable[[str], int]
+    ) -> None:
+        short, long = ((unit * MAX_READ)[:size] for size in (MAX_READ // 4, MAX_READ))
+        assert tried(long) <= min(TRIED_AT_WORST, 5 * tried(short) + 100)
+
+
+def _shown(match: re.Match[str] | None) -> tuple[int, str] | None:
+    return (match.start(), match.group()) if match is not None else None
 
 
 # Each was slow once: many words that a rule knows, or nearly, in many parts and many languages.
@@ -107,6 +196,11 @@ _SLOW = {
     "long words that are none": "abcdefghijklmnopqrst? ",
     "stop signs": "🛑",
     "short words": "ab, c, no, de, ",
+    "key words between commas": "stop, end, remove, cancel, baja, fin, basta, abmelden, стоп, ",
+    "emoji": "😂👍🏽🇫🇷 ",
+    "one character that is eighteen": "\ufdfa",
+    "beginnings": "do not no me nicht mehr nao me non nie не ",
+    "digits": "415 555 0123, ",
 }
 
 

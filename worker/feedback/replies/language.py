@@ -10,8 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
+from worker.feedback.replies.phrases import alternatives, spellings
 from worker.feedback.replies.text import normalize_pattern
+
+# What phrases are looked for; each is a field of `Language`.
+PhraseKind = Literal[
+    "opt_in", "opt_out", "wrong_number", "complaint", "corrected", "confirmed",
+    "weak_wrong_number", "uncertain", "weak",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,53 +65,29 @@ class Language:
             return " ".join(words)
         return " ".join([self.abbreviations.get(word, word) for word in words])
 
-    @cached_property
-    def exact_opt_out_pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"(?:{_alternatives(self.exact_opt_out)})")
+    def phrases(self, kind: PhraseKind) -> list[str]:
+        """The phrases of a kind, each as a pattern of its own, in their order."""
+        patterns: tuple[str, ...] = getattr(self, kind)
+        return [
+            one for pattern in patterns for one in alternatives(bounded(normalize_pattern(pattern)))
+        ]
 
     @cached_property
-    def exact_opt_in_pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"(?:{_alternatives(self.exact_opt_in) or '(?!)'})")
+    def opt_out_keywords(self) -> frozenset[str]:
+        return spellings(_alternatives(self.exact_opt_out)) - {""}
+
+    @cached_property
+    def opt_in_keywords(self) -> frozenset[str]:
+        return spellings(_alternatives(self.exact_opt_in)) - {""}
 
     @cached_property
     def politeness_pattern(self) -> re.Pattern[str]:
         return re.compile(rf"\b(?:{_alternatives(self.politeness)})\b")
 
     @cached_property
-    def opt_out_pattern(self) -> re.Pattern[str]:
-        return any_of(self.opt_out)
-
-    @cached_property
-    def wrong_number_pattern(self) -> re.Pattern[str]:
-        return any_of(self.wrong_number)
-
-    @cached_property
-    def opt_in_pattern(self) -> re.Pattern[str]:
-        return any_of(self.opt_in)
-
-    @cached_property
-    def weak_wrong_number_pattern(self) -> re.Pattern[str]:
-        return any_of(self.weak_wrong_number)
-
-    @cached_property
-    def complaint_pattern(self) -> re.Pattern[str]:
-        return any_of(self.complaint)
-
-    @cached_property
-    def corrected_pattern(self) -> re.Pattern[str]:
-        return any_of(self.corrected)
-
-    @cached_property
-    def confirmed_pattern(self) -> re.Pattern[str]:
-        return any_of(self.confirmed)
-
-    @cached_property
-    def uncertain_pattern(self) -> re.Pattern[str]:
-        return any_of(self.uncertain)
-
-    @cached_property
-    def weak_pattern(self) -> re.Pattern[str]:
-        return any_of(self.weak)
+    def polite_words(self) -> frozenset[str]:
+        """The first words of what `politeness_pattern` finds."""
+        return first_words(spellings(_alternatives(self.politeness)))
 
     @cached_property
     def question_pattern(self) -> re.Pattern[str]:
@@ -136,6 +120,10 @@ class Language:
         return _before_a_name(self.no_such_person)
 
 
+def first_words(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(text.split()[0] for text in texts if text)
+
+
 def folded_case(text: str) -> str:
     """A text in small letters, in which whatever differs by case alone is alike.
 
@@ -155,12 +143,6 @@ def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
     theirs = r"(?!['’]s\s+(?!phone|number|cell|mobile|line))"
     lead = bounded("|".join(leads)) or "(?!)"
     return re.compile(rf"\b(?i:{lead})\s+{title}([^\W\d_]+)\b{theirs}")
-
-
-def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Whole words that fit one of the patterns; their order counts where several fit."""
-    found = "|".join(bounded(normalize_pattern(one)) for one in patterns)
-    return re.compile(rf"\b(?:{found})\b" if found else "(?!)")
 
 
 _GROUP = re.compile(r"(\((?:\?(?:[:=!]|<[=!]|i:))?)([^()]*)\)([*+]?)")  # without another in it

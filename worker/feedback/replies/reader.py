@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
 from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.doubts import is_doubtful
-from worker.feedback.replies.language import Language, folded_case
+from worker.feedback.replies.language import Language, PhraseKind, first_words, folded_case
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
+from worker.feedback.replies.phrases import Phrases
 from worker.feedback.replies.text import (
     MAX_PARTS,
     normalize,
@@ -31,7 +33,12 @@ Kind = Literal["opt_out", "opt_in", "wrong_number", "complaint", "corrected", "c
 # Why the rules are not sure: they know single words, or what they know is unclear. With "" the
 # router has no say in a review: a part of the message was not read.
 Doubt = Literal["", "weak", "unclear"]
-_Patterns = tuple[tuple[Requested, re.Pattern[str]], ...]
+_Found = dict[PhraseKind, re.Match[str]]  # the first phrase of each kind in a sentence
+_CLEAR: tuple[PhraseKind, ...] = (
+    "opt_in", "opt_out", "wrong_number", "complaint", "corrected", "confirmed",
+    "weak_wrong_number", "uncertain",
+)  # fmt: skip
+_WEAK: tuple[PhraseKind, ...] = ("weak",)
 _JOKES = re.compile(
     r"\b(?:lol|lmao|rofl|jk|just kidding|haha\w*|hehe\w*|jaja\w*|kkk+|mdr|ahah\w*|(?:а?ха){2}\w*)\b"
     r"|[😂🤣😆😜😝🤪😛]|[:;=]-?p+(?!\w)"
@@ -40,7 +47,7 @@ _MAX_EVIDENCE = 80
 _UNKNOWN_TO_THE_ROUTER = ("complaint", "corrected", "confirmed")
 _MIN_ROUTED = 6  # characters below which the router says nothing of a reply
 _MAX_KEYWORD = 100  # characters of a keyword with the polite words beside it
-_STOPS = en.LANGUAGE.exact_opt_out_pattern
+_MAX_MISTYPED = 4 * _MAX_KEYWORD  # a Cyrillic letter has up to four Latin ones
 # Keywords that are everyday words in a longer message.
 _EVERYDAY_KEYWORDS = re.compile(
     r"^(?:end|quit|cancel\w*|para|parar|fin|fim|baja|leave|exit|opt|alto|enough|no more|basta|chega"
@@ -270,6 +277,8 @@ def _exact_match(folded: str, as_message: bool = False) -> Intent | None:
         return Intent("opt_out", core, "en")
     if (joined := JOINED_KEYWORDS.get(core.replace(" ", ""))) is not None:
         return _keyword(joined)
+    if len(folded) > _MAX_MISTYPED:
+        return None
     corrected = correct(folded)
     found = _keyword(corrected) if corrected != folded else None
     if found is None and (cyrillic := to_cyrillic(folded)):
@@ -281,27 +290,44 @@ def _keyword(folded: str) -> Intent | None:
     """What a text means that is a keyword, or one among polite words, in any language."""
     if len(folded) > _MAX_KEYWORD:
         return None
+    said = folded.split()
+    marked = "#" in folded  # which stands beside words without a blank
+    if not marked and _keyword_starts().isdisjoint(said):
+        return None
+    stops = LANGUAGES[0].opt_out_keywords
     asked_of: dict[str, str] = {}
-    is_stop: dict[str, bool] = {}
     # The keywords of the other languages are in Latin letters.
     possible = LANGUAGES if _LATIN_OR_DIGIT.search(folded) else _CYRILLIC_LANGUAGES
     for language in possible:
         meant = language.expand(folded)
-        core = " ".join(language.politeness_pattern.sub(" ", meant).split())
+        core = meant
+        if marked or not language.polite_words.isdisjoint(meant.split()):
+            core = " ".join(language.politeness_pattern.sub(" ", meant).split())
         for words in dict.fromkeys((meant, _once(meant), core, _once(core))):
-            if not words:
-                continue
-            if words not in is_stop:
-                is_stop[words] = _STOPS.fullmatch(words) is not None
             # STOP is understood everywhere, with politeness in any language.
-            if is_stop[words] or language.exact_opt_out_pattern.fullmatch(words):
+            if words in stops or words in language.opt_out_keywords:
                 return _intent("opt_out", words, language)
         asked = asked_of.get(meant)
         if asked is None:
             asked = asked_of[meant] = " ".join(_PLEASE.sub(" ", meant).split())
-        if language.exact_opt_in_pattern.fullmatch(asked):
+        if asked in language.opt_in_keywords:
             return _intent("opt_in", asked, language)
     return None
+
+
+@cache
+def _keyword_starts() -> frozenset[str]:
+    """The words that a keyword begins with, and what is short for one; a text without any of them
+    is no keyword."""
+    starts: frozenset[str] = frozenset()
+    for language in LANGUAGES:
+        starts |= first_words(language.opt_out_keywords | language.opt_in_keywords)
+    return starts.union(
+        short
+        for language in LANGUAGES
+        for short, meant in language.abbreviations.items()
+        if not starts.isdisjoint(meant.split())
+    )
 
 
 # The only words that may stand beside a keyword that revives consent.
@@ -329,17 +355,49 @@ def _read_sentence(
         found.append(_Match(keyword, sure))
     read = _readings(folded, readers)
     # Neighbours share words: what is unclear in one language is not taken for clear in another.
-    unclear = any(language.uncertain_pattern.search(meant) for language, meant in read)
+    said = _search_all(read)
+    unclear = any("uncertain" in phrases for phrases in said.values())
     small = folded_case(sentence)
+    asked = {one.code: one for one, _ in read}
+    names = {code: _names_another_person(sentence, small, one) for code, one in asked.items()}
     for language, meant in read:
-        found += _phrases(meant, language, is_question, unclear, rest)
-        if named := _names_another_person(sentence, small, language):
+        if phrases := said.get((language.code, meant)):
+            found += _phrases(meant, language, phrases, is_question, unclear, rest)
+        if named := names[language.code]:
             found.append(
                 _Match(_intent("wrong_number", named, language), not unclear and not is_question)
             )
     if not is_question and not unclear:
         found += _clauses(sentence, found, rest, readers)
     return found or _weak_matches(read)
+
+
+@cache
+def _all_phrases() -> Phrases[tuple[str, PhraseKind]]:
+    kinds = (*_CLEAR, *_WEAK)
+    return Phrases({(one.code, kind): one.phrases(kind) for one in LANGUAGES for kind in kinds})
+
+
+@cache
+def _mask(code: str, kinds: tuple[PhraseKind, ...]) -> int:
+    return _all_phrases().mask((code, kind) for kind in kinds)
+
+
+def _search_all(read: list[tuple[Language, str]]) -> dict[tuple[str, str], _Found]:
+    """The phrases in a sentence, by the code of a language and what it makes of the sentence."""
+    masks: dict[str, int] = {}
+    for language, meant in read:
+        masks[meant] = masks.get(meant, 0) | _mask(language.code, _CLEAR)
+    found: dict[tuple[str, str], _Found] = {}
+    for meant, mask in masks.items():
+        for (code, kind), match in _all_phrases().search(meant, mask).items():
+            found.setdefault((code, meant), {})[kind] = match
+    return found
+
+
+def _weak_words(meant: str, language: Language) -> re.Match[str] | None:
+    found = _all_phrases().search(meant, _mask(language.code, _WEAK))
+    return found.get((language.code, "weak"))
 
 
 def _readings(folded: str, readers: tuple[Language, ...]) -> list[tuple[Language, str]]:
@@ -357,21 +415,17 @@ def _readings(folded: str, readers: tuple[Language, ...]) -> list[tuple[Language
 
 
 def _phrases(
-    meant: str, language: Language, is_question: bool, unclear: bool, rest: str
+    meant: str, language: Language, phrases: _Found, is_question: bool, unclear: bool, rest: str
 ) -> list[_Match]:
-    """The phrases of one language in a sentence."""
+    """What the phrases of one language that are in a sentence may mean."""
     asked = bool(language.question_pattern.search(meant)) or is_question
     if asked and language.request_pattern.search(meant):
         asked = False
     sure = not asked and not unclear
     found: list[_Match] = []
-    searched: _Patterns = (
-        ("opt_in", language.opt_in_pattern),
-        ("opt_out", language.opt_out_pattern),
-        ("wrong_number", language.wrong_number_pattern),
-    )
-    for kind, pattern in searched:
-        match = pattern.search(meant)
+    requested: tuple[Requested, ...] = ("opt_in", "opt_out", "wrong_number")
+    for kind in requested:
+        match = phrases.get(kind)
         if match is None:
             continue
         alone = sure and _says_little_else(match, meant, rest)
@@ -381,18 +435,16 @@ def _phrases(
             if _DENIES.search(meant) or _content_words(meant) - _content_words(match.group()) > 2:
                 found[-1] = _Match(found[-1].intent, False)
             break  # "opt me back in" holds words of an opt-out
-    found += _statements(meant, language, asked, found)
-    for kind, pattern in (("wrong_number", language.weak_wrong_number_pattern),):
-        match = pattern.search(meant)
-        if match is not None and not any(m.intent.kind == kind for m in found):
-            found.append(
-                _Match(_intent("wrong_number", match.group(), language), False, apart=True)
-            )
+    found += _statements(meant, language, phrases, asked, found)
+    circumstance = phrases.get("weak_wrong_number")
+    if circumstance is not None and all(one.intent.kind != "wrong_number" for one in found):
+        intent = _intent("wrong_number", circumstance.group(), language)
+        found.append(_Match(intent, False, apart=True))
     return found
 
 
 def _statements(
-    meant: str, language: Language, asked: bool, found: list[_Match]
+    meant: str, language: Language, phrases: _Found, asked: bool, found: list[_Match]
 ) -> Iterator[_Match]:
     """What a sentence says beside the requests in it, which are `found`.
 
@@ -400,15 +452,15 @@ def _statements(
     Another number is only proposed: a person looks at it, also beside a clear request. So is a
     confirmation, where nothing is asked.
     """
-    if match := language.complaint_pattern.search(meant):
+    if match := phrases.get("complaint"):
         # Whoever complains is not contacted again, by any channel.
         for kind in ("complaint", "opt_out"):
             intent = _intent(kind, match.group(), language)
             intent = replace(intent, channels=frozenset({"call", "text"}))
             yield _Match(intent, not asked, apart=asked and kind == "complaint")
-    if match := language.corrected_pattern.search(meant):
+    if match := phrases.get("corrected"):
         yield _Match(_intent("corrected", match.group(), language), False, apart=True)
-    elif not asked and (match := language.confirmed_pattern.search(meant)):
+    elif not asked and (match := phrases.get("confirmed")):
         requested = any(one.intent.kind == "opt_out" for one in found)
         if not requested and not _DENIES.search(meant):
             yield _Match(_intent("confirmed", match.group(), language), False, apart=True)
@@ -442,7 +494,7 @@ def _stands_by_itself(keyword: Intent, rest: str, readers: tuple[Language, ...])
         return says_nothing
     if says_nothing or any(_SPEAKS_OF_CONTACT.search(t) for t in (keyword.evidence, rest)):
         return True
-    return any(one.weak_pattern.search(one.expand(rest)) for one in readers)
+    return any(_weak_words(one.expand(rest), one) for one in readers)
 
 
 def _clauses(
@@ -454,11 +506,12 @@ def _clauses(
     keywords: list[_Match] = []
     if len(clauses) < 2:
         return keywords
-    for place, clause in enumerate(clauses):
-        keyword = _exact_match(normalize(clause))
+    parts = [normalize(clause) for clause in clauses]
+    for place, part in enumerate(parts):
+        keyword = _exact_match(part)
         if keyword is None or keyword.kind == "opt_in":
             continue
-        others = normalize(" ".join(clauses[:place] + clauses[place + 1 :]))[:_MAX_REST]
+        others = " ".join(filter(None, parts[:place] + parts[place + 1 :]))[:_MAX_REST]
         sure = wrong or _stands_by_itself(keyword, f"{others} {rest}", readers)
         keywords.append(_Match(keyword, sure))
     return keywords
@@ -466,8 +519,7 @@ def _clauses(
 
 def _weak_matches(read: list[tuple[Language, str]]) -> list[_Match]:
     for language, meant in read:
-        match = language.weak_pattern.search(meant)
-        if match:
+        if match := _weak_words(meant, language):
             intent = _intent(_weak_kind(match.group()), match.group(), language)
             return [_Match(intent, False, weak=True)]
     return []

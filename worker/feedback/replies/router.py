@@ -51,6 +51,11 @@ class Model:
     weak: int
     harmless: int
 
+    @property
+    def by_kind(self) -> list[memoryview]:
+        """The weights of each meaning."""
+        return [self.weights[kind * BUCKETS : (kind + 1) * BUCKETS] for kind in range(len(KINDS))]
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -113,9 +118,8 @@ def _values(folded: str, model: Model) -> tuple[int, ...]:
     found = features(folded)
     length = isqrt(len(found) << 16) or 1  # 256 times the square root
     return tuple(
-        model.bias[kind]
-        + sum([model.weights[kind * BUCKETS + one] for one in found]) * model.unit * 256 // length
-        for kind in range(len(KINDS))
+        model.bias[kind] + sum(map(weights.__getitem__, found)) * model.unit * 256 // length
+        for kind, weights in enumerate(model.by_kind)
     )
 
 

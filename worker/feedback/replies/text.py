@@ -72,7 +72,7 @@ def normalize(text: str) -> str:
     shown = _without(text.replace("🛑", " stop "), _is_unseen)
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
     plain = _SPELLED_OUT.sub(lambda found: re.sub(r"\W", "", found.group()), plain)
-    return " ".join(_ELONGATED.sub(r"\1", word) for word in _MARKS.sub(" ", plain).split())
+    return _ELONGATED.sub(r"\1", " ".join(_MARKS.sub(" ", plain).split()))
 
 
 def without_emoticons(text: str) -> str:

@@ -7,6 +7,7 @@ few key words that share that are compared with it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations
 
@@ -84,8 +85,29 @@ def _corrected(word: str) -> str:
 
 def _near(word: str) -> set[str]:
     """The key words that may be meant, and a few that are too far away."""
-    parts = _without_letters(word, _reach(len(word))) & _INDEX.keys()
-    return {key for part in parts for key in _INDEX[part]}
+    return {
+        key for part in _parts(word, _reach(len(word))) if part in _INDEX for key in _INDEX[part]
+    }
+
+
+def _parts(word: str, most: int) -> Iterator[str]:
+    """What may stand in the index of a word without up to `most` of its letters.
+
+    Where none of the first letters is left out, what is left begins like the word, and where none
+    of the last ones is, it ends so: nothing in the index may.
+    """
+    begins, ends = word[:_EDGE] in _STARTS, word[-_EDGE:] in _ENDS
+    last = len(word) - _EDGE
+    if begins and ends:
+        yield word
+    for place in range(len(word) if begins else min(_EDGE, len(word))):
+        shorter = word[:place] + word[place + 1 :]
+        if ends or place >= last:
+            yield shorter
+        if most > 1:
+            first = place + 1 if ends else max(place + 1, last)
+            for other in range(first, len(word)):
+                yield shorter[: other - 1] + shorter[other:]
 
 
 def _reach(length: int) -> int:
@@ -139,6 +161,9 @@ def _index() -> dict[str, tuple[str, ...]]:
 
 _KEYS_SET = frozenset(_KEYS)
 _INDEX = _index()
+_EDGE = 4  # letters
+_STARTS = frozenset(part[:_EDGE] for part in _INDEX)
+_ENDS = frozenset(part[-_EDGE:] for part in _INDEX)
 
 # A whole message of one word that is STOP with one slip, and words that look so and are none.
 _STOP_SLIPS = re.compile(

@@ -105,9 +105,9 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
             done = forgetting.erase_number(ctx, e164, "admin")
         else:
             done = forgetting.erase_contact(ctx, name, object_name, record_id, "admin")
-        outdated = reply_model.is_outdated(ctx)
-    if outdated:
-        console.info(reply_model.OUTDATED)
+        unused = reply_model.why_unused(ctx)
+    if unused:
+        console.info(unused)
     if as_json:
         console.print_json(done.as_json())
         return

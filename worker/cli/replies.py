@@ -26,8 +26,8 @@ def replies_learn(apply: bool, as_json: bool) -> None:
     from worker.feedback import reply_learning, reply_model
 
     with open_context(read_only=True) as ctx:
-        if reply_model.is_outdated(ctx):
-            console.info(reply_model.OUTDATED)
+        if unused := reply_model.why_unused(ctx):
+            console.info(unused)
         with console.working("training, which takes about two minutes"):
             learned = reply_learning.learn_again(ctx)
         home = ctx.settings.home

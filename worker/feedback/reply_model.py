@@ -2,12 +2,16 @@
 
 A model holds traces of the texts that it was trained with. Once one of these texts is erased, for a
 person or by retention, the model counts no more, on whatever machine it lies, until
-`hygiene replies learn` has trained one without it.
+`hygiene replies learn` has trained one without it. Nor does a model count that does not say when it
+was learned, as one of an earlier version: a text of it may have been erased since.
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 
 import orjson
 import sqlalchemy as sa
@@ -18,29 +22,51 @@ from worker.feedback.replies import router
 from worker.store.bulk import upsert
 from worker.store.tables import app_state, reviews
 
+log = logging.getLogger(__name__)
 OUTDATED = (
     "what this installation learned from replies is not used any more, since a text that it may "
     "have learned from was erased: run hygiene replies learn --apply"
+)
+UNDATED = (
+    "what this installation learned from replies is not used: it cannot be read, or an earlier "
+    "version learned it without noting when, so that it may hold traces of texts erased since: "
+    "run hygiene replies learn --apply"
 )
 # From when the first text came that was erased, to the latest erasure.
 _ERASED_TEXTS = "erased_reply_texts"
 
 
 def current(ctx: Context) -> router.Model:
-    """The model that counts now."""
-    if not router.has_local(ctx.settings.home):
+    """The model that counts now. Logs, once in a process, why this machine's own does not."""
+    home = ctx.settings.home
+    if not router.has_local(home):
         return router.load()
     with ctx.store.read() as connection:
-        return router.current(ctx.settings.home, _erased(connection))
+        erased = _erased(connection)
+    if why := _why_unused(home, erased):
+        _warn_once(home, why)
+        return router.load()
+    return router.current(home, erased)
 
 
-def is_outdated(ctx: Context) -> bool:
-    """Whether this machine's own model no longer counts, because it learned from an erased text."""
-    learned_at = router.local_learned_at(ctx.settings.home)
-    if learned_at is None:
-        return False
+def why_unused(ctx: Context) -> str:
+    """Why this machine's own model does not count, "" where it does or there is none."""
+    if not router.has_local(ctx.settings.home):
+        return ""
     with ctx.store.read() as connection:
-        return router.is_within(learned_at, _erased(connection))
+        return _why_unused(ctx.settings.home, _erased(connection))
+
+
+def _why_unused(home: Path, erased: router.Span | None) -> str:
+    learned_at = router.local_learned_at(home)
+    if learned_at is None:
+        return UNDATED
+    return OUTDATED if router.is_within(learned_at, erased) else ""
+
+
+@lru_cache(maxsize=16)
+def _warn_once(_home: Path, why: str) -> None:
+    log.warning("%s", why)
 
 
 def note_erasure(connection: Connection, erased: sa.ColumnElement[bool], now: datetime) -> None:

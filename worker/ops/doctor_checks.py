@@ -261,9 +261,9 @@ def check_call_outcomes(ctx: Context) -> Iterator[Check]:
 
 
 def check_learned_replies(ctx: Context) -> Iterator[Check]:
-    """Check for a router of replies that no longer counts: a text it learned from was erased."""
-    if reply_model.is_outdated(ctx):
-        yield warning("replies", reply_model.OUTDATED)
+    """Check for a router of replies that does not count: a text it learned from may be erased."""
+    if why := reply_model.why_unused(ctx):
+        yield warning("replies", why)
 
 
 def check_background(ctx: Context) -> Iterator[Check]:

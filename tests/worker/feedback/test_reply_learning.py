@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from itertools import islice
 
@@ -132,3 +133,34 @@ class TestWhatWasLearnedFromAnErasedText:
         model = self._learned(ctx, sentences)
         erase_number(ctx, "+14155550177", "ada")
         assert reply_model.current(ctx) == model
+
+
+class TestWhatAnEarlierVersionLearned:
+    """It did not note when, so nobody knows whether it learned from an erased text."""
+
+    @pytest.fixture(autouse=True)
+    def undated(self, ctx: Context, sentences: list[Example]) -> None:
+        home = ctx.settings.home
+        reply_learning.apply(reply_learning.learn_again(ctx, sentences[:50]), home)
+        path = router.local_folder(home) / router.SETTINGS
+        document = json.loads(path.read_text("utf-8"))
+        del document["learned_at"]
+        path.write_text(json.dumps(document), encoding="utf-8")
+
+    def test_is_not_used_and_the_operator_is_told(
+        self, ctx: Context, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(3):
+            assert reply_model.current(ctx) == router.load()
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "run hygiene replies learn" in caplog.text
+        (check,) = doctor_checks.check_learned_replies(ctx)
+        assert check.text == reply_model.UNDATED
+
+    def test_is_used_again_once_it_is_learned_again(
+        self, ctx: Context, sentences: list[Example]
+    ) -> None:
+        again = reply_learning.learn_again(ctx, sentences[:50])
+        reply_learning.apply(again, ctx.settings.home)
+        assert reply_model.current(ctx) == again.model
+        assert not list(doctor_checks.check_learned_replies(ctx))

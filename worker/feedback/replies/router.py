@@ -194,6 +194,8 @@ def _local(folder: Path, _changed: int) -> _LocalModel | None:
     try:
         settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
         learned_at = datetime.fromisoformat(settings["learned_at"])
+        if learned_at.tzinfo is None:
+            return None
         return _LocalModel(read_model(folder), learned_at)
     except (OSError, ValueError, KeyError):  # half written, or of another version
         return None

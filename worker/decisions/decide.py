@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast, get_args
 
+from msgspec import structs
+
 from worker.decisions import resolve
 from worker.decisions.former_wording import former_sentence
 from worker.decisions.model import (
@@ -25,7 +27,7 @@ from worker.decisions.model import (
     Status,
     is_stopped,
 )
-from worker.decisions.reasons import reason_of
+from worker.decisions.reasons import reason_of, tells_hold
 from worker.decisions.wording import render, sentence_in_any_language
 from worker.phones import LineType, Number
 
@@ -82,7 +84,7 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...], refuses_s
 
     `refuses_some`: some channel is closed; then nobody is advised to call or to write.
     """
-    kept = any(field.unchanged for field in decided)
+    kept = any(field.unchanged for field in decided) and not _is_about_hold(contact, decided)
     same = all(
         field.status == facts.current_status
         for field, facts in zip(decided, contact.fields, strict=True)
@@ -90,11 +92,17 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...], refuses_s
     if kept and same and contact.current_reason:
         return _Said(contact.current_reason, contact.current_why)
     person = contact.suppressed_reason if contact.suppressed else ""
-    why = reason_of(decided, person, advise=not refuses_some)
+    why = reason_of(decided, person, advise=not refuses_some, held=contact.held)
     if why is None:
         return _Said(None, None)
     text, held = render(why, contact.language), contact.current_reason
     return _Said(text, why, bool(held) and held != text and _says(contact, why, decided))
+
+
+def _is_about_hold(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> bool:
+    """Whether texts wait for the review of a reply, or the CRM's sentence says so still."""
+    said_before = any(map(tells_hold, contact.current_why or ()))
+    return said_before or bool(contact.held) or any(field.held for field in decided)
 
 
 def _says(contact: ContactFacts, why: Reason, decided: tuple[FieldDecision, ...]) -> bool:
@@ -106,6 +114,8 @@ def _says(contact: ContactFacts, why: Reason, decided: tuple[FieldDecision, ...]
     held = contact.current_reason or ""
     if contact.current_why is not None:
         return contact.current_why == why
+    if any(map(tells_hold, why)):  # no former release said so
+        return sentence_in_any_language(held, why)
     former = former_sentence(decided)
     if former is None and contact.suppressed:
         former = f"This person {contact.suppressed_reason}."
@@ -115,10 +125,18 @@ def _says(contact: ContactFacts, why: Reason, decided: tuple[FieldDecision, ...]
 def _decide_in_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
     """A phone field; one without a number that can be read is not to be dialed either."""
     if facts.unread:
-        return _decide_unread(facts, contact)
+        return _with_hold(_decide_unread(facts, contact), facts)
     if facts.numbers or facts.reading.outcome == "empty" or not is_stopped(contact.suppressed):
-        return decide_field(facts)
+        return _with_hold(decide_field(facts), facts)
     return FieldDecision(facts.name, "do_not_contact", reason=contact.suppressed_reason)
+
+
+def _with_hold(decided: FieldDecision, facts: FieldFacts) -> FieldDecision:
+    """Say of a field that it is not texted for now, where nobody refused all contact there."""
+    held = next((known.held for known in facts.numbers if known.held), "")
+    if not held or decided.status == "do_not_contact":
+        return decided
+    return structs.replace(decided, held=held)
 
 
 def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:

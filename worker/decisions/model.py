@@ -55,6 +55,7 @@ class NumberKnowledge(Struct, frozen=True):
     answered, "" when none is.
     `wrong`: evidence that it is wrong for this contact, "" when there is none.
     `suppressed`: channels that must not be used for it; `suppressed_reason`: by what.
+    `held`: why it is not texted for now, though nobody has refused texts; "" when it is.
     `confirmed`: the person confirmed it.
     """
 
@@ -65,6 +66,7 @@ class NumberKnowledge(Struct, frozen=True):
     suppressed: frozenset[Channel] = frozenset()
     suppressed_reason: str = ""
     confirmed: bool = False
+    held: str = ""
 
 
 class FieldFacts(Struct, frozen=True):
@@ -110,7 +112,7 @@ class ContactFacts(Struct, frozen=True):
     None where that is not known: we did not write it, or a person has changed it.
     `language`: of the sentence to write. `proposed_phone`: a verified number that the person gave
     instead of one of these. `suppressed`: channels by which this person is not to be contacted,
-    whatever numbers there are.
+    whatever numbers there are. `held`: why they are not texted for now, whatever number it is.
     """
 
     fields: tuple[FieldFacts, ...]
@@ -120,6 +122,7 @@ class ContactFacts(Struct, frozen=True):
     proposed_phone: str | None = None
     suppressed: frozenset[Channel] = frozenset()
     suppressed_reason: str = ""
+    held: str = ""
 
 
 class FieldDecision(Struct, frozen=True):
@@ -127,7 +130,8 @@ class FieldDecision(Struct, frozen=True):
 
     `reason`: an English phrase for programs, which goes on from "this field ..."; what a person
     reads in the CRM is made of it by `worker.decisions.reasons` and `worker.decisions.wording`.
-    `unchanged`: it could not be checked again, and is what it was.
+    `unchanged`: it could not be checked again, and is what it was. `held`: a phrase as well, why
+    it is not texted for now.
     """
 
     name: str
@@ -136,6 +140,7 @@ class FieldDecision(Struct, frozen=True):
     line_type: LineType | None = None
     reason: str = ""
     unchanged: bool = False
+    held: str = ""
 
 
 class Decision(Struct, frozen=True):

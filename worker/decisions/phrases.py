@@ -102,6 +102,7 @@ _SOURCES = {
     "the person gave another number on our page": "page_new_number",
     "opted out by a reply such as STOP": "opted_out_by_reply",
     "erased on request": "erased",
+    "a reply that may be an opt-out waits for review": "reply_waits",
 }
 
 _FLAGS = {
@@ -249,6 +250,7 @@ _PLAIN: _Patterns = _compiled(
         "stopped_by": rf"must not be contacted \((?P<source>.+), (?P<date>{_DATE})\)",
         "wrong_by": rf"reaches somebody else \((?P<source>.+), (?P<date>{_DATE})\)",
         "replaced_by": rf"was replaced by its owner \((?P<source>.+), (?P<date>{_DATE})\)",
+        "held_by": rf"is not texted \((?P<source>.+), (?P<date>{_DATE})\)",
         "no_texts_by": rf"takes no texts \((?P<source>.+), (?P<date>{_DATE})\)",
         "unreachable_by": rf"cannot be reached \((?P<source>.+), (?P<date>{_DATE})\)",
         "reassigned": rf"was given to somebody else after (?P<since>{_DATE}) "

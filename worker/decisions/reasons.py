@@ -32,32 +32,42 @@ def label(field: str) -> str:
 
 
 def reason_of(
-    fields: Iterable[FieldDecision], person: str = "", advise: bool = True
+    fields: Iterable[FieldDecision], person: str = "", advise: bool = True, held: str = ""
 ) -> Reason | None:
-    """Return what is wrong, field by field; where all is well, the remarks, or that they are valid.
+    """Return what is wrong, field by field, and which are not texted for now; where all is well,
+    the remarks, or that they are valid.
 
     `person`: what is said of the person, for a contact without any number. `advise`: nobody has
-    said no to any channel. None: nothing is there.
+    said no to any channel. `held`: why the person is not texted for now, whatever number it is.
+    None: nothing is there.
     """
     present = [field for field in fields if field.status is not None]
-    chosen = (
-        [field for field in present if field.status != "valid"]
-        or [field for field in present if field.reason]
-        or present
-    )
-    if not chosen:
+    on_hold = [Part("", "valid", parse(held), advise)] if held else []
+    on_hold += [
+        Part(field.name, "valid", parse(field.held), advise) for field in present if field.held
+    ]
+    chosen = [field for field in present if field.status != "valid"] or [
+        field for field in present if field.reason
+    ]
+    if not chosen and not on_hold:
+        chosen = present
+    if not chosen and not on_hold:
         return (Part("", "do_not_contact", parse(person)),) if person else None
-    return tuple(
-        [
-            Part(
-                field.name,
-                field.status or "valid",
-                parse(field.reason) if field.reason else None,
-                advise or field.status == "do_not_contact",
-            )
-            for field in chosen
-        ]
-    )
+    said = [
+        Part(
+            field.name,
+            field.status or "valid",
+            parse(field.reason) if field.reason else None,
+            advise or field.status == "do_not_contact",
+        )
+        for field in chosen
+    ]
+    return (*said, *on_hold)
+
+
+def tells_hold(part: Part) -> bool:
+    """Whether it is said that texts wait for the review of a reply."""
+    return part.phrase is not None and part.phrase.key == "held_by"
 
 
 def of_field(reason: Reason | None, field: str, status: Status) -> Reason:

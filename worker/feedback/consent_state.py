@@ -101,6 +101,7 @@ NO_HOLDERS = Holders()
 class ConsentState:
     """What stands against (or for) contacting a number in one contact, in a decision's terms.
 
+    `held`: that texts wait for the review of a reply, where nobody refused them.
     `unreachable`: evidence that messages do not arrive, last seen at `unreachable_at`.
     `corrected_to`: the number that the person gave instead of this one.
     """
@@ -108,6 +109,7 @@ class ConsentState:
     wrong: str = ""
     suppressed: frozenset[Channel] = frozenset()
     suppressed_reason: str = ""
+    held: str = ""
     confirmed: bool = False
     confirmed_at: datetime | None = None
     unreachable: str = ""
@@ -274,6 +276,7 @@ class _Weighing:
         """Return the state. A number that takes no texts, or is held, must not be texted, even if
         nobody opted out."""
         suppressed, reason = self.closed - self.cleared, self.stop_reason
+        held = "" if "text" in suppressed or "any" in suppressed else self.held
         if (no_text := self.no_text or self.held) and "text" not in suppressed:
             suppressed.add("text")
             reason = reason if len(suppressed) > 1 else no_text
@@ -284,6 +287,7 @@ class _Weighing:
             wrong=self.wrong,
             suppressed=frozenset(suppressed),
             suppressed_reason=reason if suppressed else "",
+            held=held,
             confirmed=self.confirmed_at is not None,
             confirmed_at=self.confirmed_at,
             unreachable=f"cannot be reached ({describe(unreachable)})" if unreachable else "",

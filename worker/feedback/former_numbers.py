@@ -14,18 +14,17 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import report_log
+from worker.feedback import former_fields, report_log
 from worker.feedback.changed_readings import ChangedField, carry_over
 from worker.feedback.consent_state import READING_KEY_PREFIX, Rules
 from worker.feedback.merged_records import report_hash
-from worker.feedback.models import ContactIdentity, Feedback, contact_key
+from worker.feedback.models import Feedback
 from worker.feedback.report_log import ReportSet
 from worker.phones.plan_changes import equal_forms
-from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import ERASED_PREFIX, Keys
-from worker.store.tables import contact_numbers, contacts, former_readings
+from worker.store.tables import former_readings
 
 
 def record(connection: Connection, fields: Iterable[ChangedField]) -> None:
@@ -122,57 +121,12 @@ def copies_of_late_reports(
 
     Copies that are stored already are among them: storing them once more changes nothing.
     """
-    if not connection.scalar(sa.select(sa.exists(sa.select(former_readings.c.number)))):
+    if not former_fields.are_any(connection):
         return []
     forms = {form for number in numbers if number for form in equal_forms(number)}
-    fields = _read_before_as(connection, forms)
+    fields = former_fields.read_before_as(connection, forms)
     if not fields:
         return []
     about = load_reports(connection, fields, keys)
-    _have_processed(connection, [one.who for one in fields if not one.numbers], now)
+    former_fields.process_again(connection, fields, now)
     return conceal_erased(copies(fields, about, now, rules), about, keys)
-
-
-def _have_processed(
-    connection: Connection, people: Iterable[ContactIdentity], now: datetime
-) -> None:
-    """Have contacts processed that hold no number by which a report would find them."""
-    c = contacts.c
-    for who in people:
-        connector, object_name, record_id = who.key.split("/", 2)
-        connection.execute(
-            sa.update(contacts)
-            .where(c.connector == connector, c.object == object_name, c.record_id == record_id)
-            .values(fresh_until=None)
-        )
-        changed_records.record(connection, connector, object_name, [record_id], now)
-
-
-def _read_before_as(connection: Connection, numbers: Collection[str]) -> list[ChangedField]:
-    """Return fields that were read as one of these numbers, with those that they hold now; none
-    where nothing is read."""
-    f, held, c = former_readings.c, contact_numbers.c, contacts.c
-    same_contact = sa.and_(
-        c.connector == f.connector, c.object == f.object, c.record_id == f.record_id
-    )
-    same_field = sa.and_(
-        held.connector == f.connector,
-        held.object == f.object,
-        held.record_id == f.record_id,
-        held.field == f.field,
-    )
-    query = (
-        sa.select(former_readings, c.person, held.number.label("now"))
-        .join(contacts, same_contact)
-        .join(contact_numbers, same_field, isouter=True)
-        .where(any_of(f.number, sorted(numbers)))
-    )
-    found: dict[tuple[str, str, str], ChangedField] = {}
-    for row in connection.execute(query):
-        who = ContactIdentity(contact_key(row.connector, row.object, row.record_id), row.person)
-        key = (who.key, row.field, row.number)
-        before = found[key].numbers if key in found else ()
-        numbers_now = before if row.now is None else (*before, row.now)
-        found[key] = ChangedField(who, row.field, (row.number,), numbers_now, row.until)
-    # One that is read as that number again has the report by itself.
-    return [one for one in found.values() if not set(one.former) & set(one.numbers)]

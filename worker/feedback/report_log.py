@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.feedback import merged_records, review_holds
+from worker.feedback.changed_readings import ChangedField
 from worker.feedback.consent_state import (
     HOLD_KEY_PREFIX,
     LIFTED_BY,
@@ -111,6 +112,7 @@ class ReportSet:
                 result,
                 suppressed=result.suppressed | state.suppressed,
                 suppressed_reason=result.suppressed_reason or state.suppressed_reason,
+                held=result.held or state.held,
             )
         return result
 
@@ -215,10 +217,15 @@ def record_delivery(connection: Connection, number: str, at: datetime, now: date
 
 
 def load(
-    connection: Connection, numbers: Sequence[str], keys: Keys, with_holds: bool = False
+    connection: Connection,
+    numbers: Sequence[str],
+    keys: Keys,
+    with_holds: bool = False,
+    changed: Sequence[ChangedField] = (),
 ) -> ReportSet:
     """Load all reports about these numbers, and the lists that they are on. `with_holds`: and the
-    open reviews, which are no reports: whoever copies or lists reports does without them."""
+    open reviews, which are no reports: whoever copies or lists reports does without them.
+    `changed`: fields that are read as other numbers from now on (`review_holds`)."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     by_number: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
@@ -230,7 +237,7 @@ def load(
         ids.add(("list", row.id))
         for number in names[row.number]:
             by_number.setdefault(number, []).append(_report_from_list_entry(row))
-    for review_id, hold in review_holds.load(connection, names) if with_holds else ():
+    for review_id, hold in review_holds.load(connection, names, changed) if with_holds else ():
         ids.add(("review", review_id))
         for number in names[hold.number]:
             by_number.setdefault(number, []).append(hold)
@@ -353,14 +360,17 @@ def _numbers_of_changed_holds(
     connection: Connection, names: Mapping[str, Sequence[str]], known: ReportSet
 ) -> Iterator[str]:
     """Yield numbers with a review that was opened since, or is open no more."""
-    now_open: set[str] = set()
     for _, hold in review_holds.load(connection, names):
-        now_open.add(hold.key)
         for number in names[hold.number]:
             if all(hold.key != report.key for report in known.about(number)):
                 yield number
-    for number, reports in known.reports.items():
-        if any(r.key.startswith(HOLD_KEY_PREFIX) and r.key not in now_open for r in reports):
+    held = {
+        number: {report.key for report in reports if report.key.startswith(HOLD_KEY_PREFIX)}
+        for number, reports in known.reports.items()
+    }
+    now_open = review_holds.still_open(connection, set().union(*held.values()))
+    for number, keys in held.items():
+        if keys - now_open:
             yield number
 
 

@@ -4,21 +4,29 @@ Off by default (`feedback.hold_open_reviews`). A hold is no report and no suppre
 said no yet. It is an open row of the review queue, which `report_log.load` adds to the reports
 about its number, so that it stands in the consent state as long as the row is open. Each change of
 it is delivered to the CRMs like a report.
+
+A phone field may be read as another number than before, though nobody has changed its text. A hold
+on the former number then holds for the present ones, and for the contact where nothing is read any
+more, as reports do (`changed_readings`). It is no copy: it ends with the review as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
+from worker.feedback import former_fields
+from worker.feedback.changed_readings import ChangedField
 from worker.feedback.consent_state import HOLD_KEY_PREFIX
-from worker.feedback.models import Feedback, FeedbackKind
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.feedback.receivers import crms_to_notify
+from worker.phones.plan_changes import equal_forms
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
@@ -27,28 +35,81 @@ from worker.store.tables import reviews
 # What a reply is taken for that is surely no opt-out, whatever else it is.
 _NO_OPT_OUT = "confirmed"
 _EVIDENCE = "a reply that may be an opt-out waits for review"
+_IS_HOLD = sa.and_(reviews.c.decision == "", reviews.c.suggestion != _NO_OPT_OUT)
 
 
-def load(connection: Connection, numbers: Iterable[str]) -> Iterator[tuple[int, Feedback]]:
-    """Yield the holds on these numbers, with the ids of their reviews."""
-    query = sa.select(reviews.c.id, reviews.c.number, reviews.c.at).where(
-        any_of(reviews.c.number, list(numbers)),
-        reviews.c.decision == "",
-        reviews.c.suggestion != _NO_OPT_OUT,
-    )
-    for row in connection.execute(query):
-        yield (
-            row.id,
-            Feedback(
-                f"{HOLD_KEY_PREFIX}{row.id}",
-                FeedbackKind.OPT_OUT,
-                row.number,
-                "review",
-                row.at,
-                "text",
-                evidence=_EVIDENCE,
-            ),
-        )
+class Hold(TypedDict):
+    """Why a number is not texted for now. `number`: that the reply came from; another one where a
+    field was read as that one before."""
+
+    review: int
+    number: str
+    reason: str
+    channels: list[str]
+    since: str
+
+
+def load(
+    connection: Connection, numbers: Iterable[str], changed: Sequence[ChangedField] = ()
+) -> Iterator[tuple[int, Feedback]]:
+    """Yield the holds on these numbers, with the ids of their reviews.
+
+    `changed`: fields that are read as other numbers from now on, which is not recorded yet.
+    """
+    wanted = list(numbers)
+    for row in connection.execute(_open_reviews().where(any_of(reviews.c.number, wanted))):
+        yield row.id, _hold(row, row.number)
+    known = set(wanted)
+    found: dict[tuple[int, str], Feedback] = {}
+    for one, row in _on_former_numbers(connection, changed):
+        for number in known.intersection(one.numbers).difference(equal_forms(row.number)):
+            found.setdefault((row.id, number), _carried(row, one, number))
+    for (review, _), hold in found.items():
+        yield review, hold
+
+
+def load_about_contacts(
+    connection: Connection,
+    people: Collection[ContactIdentity],
+    changed: Sequence[ChangedField] = (),
+) -> Iterator[tuple[int, Feedback]]:
+    """Yield the holds on these contacts as a whole: on what a field was read as before in which
+    nothing is read any more. Its text still stands in the CRM, and somebody may text it."""
+    keys = {who.key for who in people}
+    for one, row in _on_former_numbers(connection, changed):
+        if not one.numbers and one.who.key in keys:
+            hold = _carried(row, one, row.number)
+            key, person = one.who.key, one.who.person
+            yield row.id, replace(hold, contact=key, person=person, scope="person")
+
+
+def of_number(ctx: Context, connection: Connection, number: str) -> list[Hold]:
+    """Return why a number is not texted for now; nothing where holds are off."""
+    if not ctx.settings.feedback.hold_open_reviews:
+        return []
+    found = dict(load(connection, equal_forms(number)))
+    query = sa.select(reviews.c.id, reviews.c.number).where(reviews.c.id.in_(list(found)))
+    from_numbers = {row.id: row.number for row in connection.execute(query)} if found else {}
+    return [
+        {
+            "review": review,
+            "number": from_numbers[review],
+            "reason": hold.evidence,
+            "channels": hold.channels.split(),
+            "since": hold.at.isoformat(),
+        }
+        for review, hold in sorted(found.items())
+        if review in from_numbers
+    ]
+
+
+def still_open(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Return those of these keys of holds whose reviews are open."""
+    if not keys:
+        return set()
+    ids = [int(key.removeprefix(HOLD_KEY_PREFIX)) for key in keys]
+    found = connection.execute(_open_reviews().where(reviews.c.id.in_(ids)))
+    return {f"{HOLD_KEY_PREFIX}{row.id}" for row in found}
 
 
 def deliver(ctx: Context, connection: Connection, rows: Iterable[Any], now: datetime) -> int:
@@ -61,12 +122,60 @@ def deliver(ctx: Context, connection: Connection, rows: Iterable[Any], now: date
     found = [row for row in rows if row.suggestion != _NO_OPT_OUT]
     if not found:
         return 0
-    invalidate(connection, {row.number for row in found})
-    items = [
-        outbox.OutboxItem(
-            f"review:{row.id}:{now.isoformat()}", row.number, crms_to_notify(ctx), now
-        )
-        for row in found
-    ]
+    crms, fields = crms_to_notify(ctx), []
+    items: list[outbox.OutboxItem] = []
+    for row in found:
+        cause, forms = f"review:{row.id}:{now.isoformat()}", equal_forms(row.number)
+        items.append(outbox.OutboxItem(cause, row.number, crms, now))
+        read_before = former_fields.read_before_as(connection, forms)
+        fields += read_before
+        for number in {number for one in read_before for number in one.numbers}.difference(forms):
+            items.append(outbox.OutboxItem(f"{cause}:{number}", number, crms, now))
+    invalidate(connection, {item.number for item in items})
     outbox.enqueue(connection, items, now)
-    return len(items)
+    former_fields.process_again(connection, fields, now)
+    return len(found)
+
+
+def _open_reviews() -> sa.Select[Any]:
+    return sa.select(reviews.c.id, reviews.c.number, reviews.c.at).where(
+        reviews.c.decision == "", reviews.c.suggestion != _NO_OPT_OUT
+    )
+
+
+def _on_former_numbers(
+    connection: Connection, changed: Sequence[ChangedField]
+) -> Iterator[tuple[ChangedField, Any]]:
+    """Yield the open reviews of replies from numbers that fields were read as before."""
+    if not changed and not former_fields.are_any(connection):
+        return
+    of_form: dict[str, list[Any]] = {}
+    for row in connection.execute(_open_reviews()):
+        for form in equal_forms(row.number):
+            of_form.setdefault(form, []).append(row)
+    if not of_form:
+        return
+    for one in (*former_fields.read_before_as(connection, of_form), *changed):
+        for number in one.former:
+            for row in of_form.get(number, ()):
+                yield one, row
+
+
+def _hold(row: Any, number: str) -> Feedback:
+    return Feedback(
+        f"{HOLD_KEY_PREFIX}{row.id}",
+        FeedbackKind.OPT_OUT,
+        number,
+        "review",
+        row.at,
+        "text",
+        evidence=_EVIDENCE,
+    )
+
+
+def _carried(row: Any, field: ChangedField, number: str) -> Feedback:
+    """A hold on another number than the reply came from. It counts from when we learned that the
+    field is read differently: an opt-in before that was about this number alone."""
+    said = f"said of {row.number}, which {field.field} was read as until {field.until:%d %b %Y}"
+    at = max(row.at, field.until)
+    return replace(_hold(row, number), at=at, evidence=f"{_EVIDENCE} ({said})")

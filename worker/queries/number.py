@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
+from worker.feedback import review_holds
 from worker.feedback.report_log import has_erasures
 from worker.phones import facts
 from worker.phones.plan_changes import equal_forms
@@ -23,7 +24,7 @@ LIMIT = 100  # contacts and writes that are listed
 
 def number_details(ctx: Context, number: str) -> dict[str, Any]:
     """Return verifications, reports, the contacts that hold the number, and what was written to
-    them."""
+    them. `holds`: why it is not texted for now."""
     known = facts(number)
     with ctx.store.read() as connection:
         paid, waiting = spend_report.of_number(connection, number)
@@ -39,6 +40,7 @@ def number_details(ctx: Context, number: str) -> dict[str, Any]:
             "waiting": [_waiting_lookup(row) for row in waiting],
             "currency": ctx.settings.verification.budget.currency,
             "feedback": _reports(ctx, connection, number),
+            "holds": review_holds.of_number(ctx, connection, number),
             "contacts": _contacts(connection, number),
             "writes": _writes(connection, number),
         }

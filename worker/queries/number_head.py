@@ -31,8 +31,9 @@ _WRONG = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED)
 
 
 def load_reports(ctx: Context, connection: Connection, number: str) -> ReportSet:
-    """Load all reports about a number, and the lists that it is on."""
-    return report_log.load(connection, [number], ctx.keys)
+    """Load all reports about a number, the lists that it is on, and what holds its texts."""
+    with_holds = ctx.settings.feedback.hold_open_reviews
+    return report_log.load(connection, [number], ctx.keys, with_holds)
 
 
 def counted_since(reports: ReportSet, number: str) -> list[str]:
@@ -73,6 +74,7 @@ def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
         consent.suppressed,
         consent.suppressed_reason,
         consent.confirmed,
+        consent.held,
     )
     field = FieldFacts("Phone", ParsedField("number", (one,)), (knowledge,))
     decision = decide(ContactFacts((field,)))

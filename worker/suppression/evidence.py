@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
-from worker.feedback import report_log
+from worker.feedback import report_log, review_holds
 from worker.store.pseudonyms import number_aliases
 from worker.store.tables import deliveries, feedback
 from worker.suppression import suppressions
@@ -33,7 +33,10 @@ def deadline(received: datetime) -> datetime:
 
 
 def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
-    """Return reports, suppressions and deliveries of a number, in order; also of an erased one."""
+    """Return reports, suppressions and deliveries of a number, in order; also of an erased one.
+
+    `holds`: replies that wait for review, because of which the number is not texted for now.
+    """
     now = ctx.now()
     with ctx.store.read() as connection:
         names = list(number_aliases(ctx.keys, [number], report_log.has_erasures(connection)))
@@ -44,6 +47,7 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
         delivery_rows = connection.execute(
             sa.select(deliveries).where(deliveries.c.number.in_(names)).order_by(deliveries.c.id)
         ).all()
+        holds = review_holds.of_number(ctx, connection, number)
     by_cause: dict[str, list[Any]] = {}
     for row in delivery_rows:
         by_cause.setdefault(row.cause, []).append(row)
@@ -81,6 +85,18 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
         "suppressions": [
             suppression.as_json()
             for suppression in suppressions.list_suppressions(ctx, number, active=None)
+        ],
+        "holds": [
+            {
+                **hold,
+                "delivered": [
+                    _delivery(d, now)
+                    for cause, of_cause in by_cause.items()
+                    for d in of_cause
+                    if cause.startswith(f"review:{hold['review']}:")
+                ],
+            }
+            for hold in holds
         ],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,25 @@ class TestEvidence:
         assert all(one["in_time"] and one["records"] == 1 for one in report["delivered"])
         assert "confirmed" in hygiene("evidence", NUMBER).stdout
         assert "no reports about" in hygiene("evidence", OTHER).output
+
+    def test_says_that_a_number_is_not_texted_while_a_reply_waits(
+        self, hygiene: Run, sandbox: Sandbox, tmp_path: Path, home: Path
+    ) -> None:
+        path = tmp_path / "hygiene.toml"
+        path.write_text(f"{QUICK}\n[feedback]\nhold_open_reviews = true\n", encoding="utf-8")
+        config = {"HYGIENE_HOME": str(home), "HYGIENE_CONFIG": str(path)}
+        hygiene("db", "upgrade")
+        with closing(Context.create(load({**sandbox.env(), **config}))) as ctx:
+            form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": "how do I unsubscribe?"}
+            intake.receive_twilio_sms(ctx, form)
+        for command in ("number", "evidence"):
+            shown = " ".join(hygiene(command, NUMBER).stdout.split())
+            assert "no texts for now: a reply that may be an opt-out waits for review" in shown
+            (hold,) = document(hygiene(command, NUMBER, "--json"))["holds"]
+            assert hold["channels"] == ["text"]
+            assert f"until reply {hold['review']} is decided" in shown
+        assert "not suppressed, but not texted for now" in hygiene("evidence", NUMBER).stdout
+        assert "no texts for now" not in hygiene("number", OTHER).stdout
 
 
 class TestForgetting:

@@ -18,6 +18,89 @@ STOP = "must not be contacted (replied STOP, 03 May 2026)"
 NUMBER = Number("+14155552671", kind="mobile", region="US", valid=True, possible=True)
 
 
+HELD = "is not texted (a reply that may be an opt-out waits for review, 03 May 2026)"
+ON_HOLD = "no texts for now (a reply that may be an opt-out waits for review, 3 May 2026)"
+
+
+class TestAHold:
+    """Texts wait for the review of a reply."""
+
+    @pytest.mark.parametrize(
+        ("fields", "says"),
+        [
+            ([FieldDecision("Phone", "valid", held=HELD)], f"Phone: {ON_HOLD}."),
+            (
+                [FieldDecision("Phone", "valid"), FieldDecision("Fax", "valid", held=HELD)],
+                f"Fax: {ON_HOLD}.",
+            ),
+            (
+                [FieldDecision("Phone", "unverified", reason=LOCAL, held=HELD)],
+                f"Phone: a local number whose country is unknown; phone: {ON_HOLD}.",
+            ),
+            (
+                [
+                    FieldDecision("Phone", "valid", held=HELD),
+                    FieldDecision("Fax", "invalid", reason="is too short"),
+                ],
+                f"Fax: too short; phone: {ON_HOLD}.",
+            ),
+            (
+                [
+                    FieldDecision("Phone", "valid", held=HELD),
+                    FieldDecision("Fax", "valid", held=HELD),
+                ],
+                f"Phone: {ON_HOLD}; fax: the same.",
+            ),
+        ],
+    )
+    def test_is_said_of_each_field_beside_what_is_wrong(
+        self, fields: list[FieldDecision], says: str
+    ) -> None:
+        reason = reason_of(fields, advise=False)
+        assert reason is not None
+        assert render(reason, "en") == says
+
+    def test_of_a_contact_in_which_nothing_can_be_read_is_said_of_the_person(self) -> None:
+        reason = reason_of([FieldDecision("Phone", "invalid")], advise=False, held=HELD)
+        assert reason is not None
+        assert render(reason, "en") == f"Phone: not a valid number; this person: {ON_HOLD}."
+
+    def test_is_said_though_a_field_could_not_be_checked_again(self) -> None:
+        decision = _not_rechecked(HELD, "Phone: valid number.")
+        assert decision.reason is not None
+        assert ON_HOLD in decision.reason
+
+    def test_that_ended_is_not_said_any_more_though_a_field_could_not_be_checked_again(
+        self,
+    ) -> None:
+        decision = _not_rechecked("", f"Phone: {ON_HOLD}.")
+        assert decision.reason is not None
+        assert ON_HOLD not in decision.reason
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_is_told_from_the_same_sentence_without_it(self, language: Language) -> None:
+        """What an earlier release wrote, of which we did not keep what it says, is no excuse."""
+        valid = render((Part("Phone", "valid"),), language)
+        known = NumberKnowledge(
+            NUMBER, (ProviderAnswer("offline", "valid"),), suppressed=frozenset({"text"}), held=HELD
+        )
+        field = FieldFacts("Phone", ParsedField("number", (NUMBER,)), (known,))
+        decision = decide(ContactFacts((field,), valid, None, language))
+        assert decision.do_not_text
+        assert not decision.same_reason
+        assert decision.reason not in (None, valid)
+
+
+def _not_rechecked(held: str, current: str) -> Decision:
+    """A contact whose one provider does not answer today."""
+    stopped = frozenset({"text"} if held else ())
+    known = NumberKnowledge(NUMBER, (), "the budget is used up", "", stopped, held, held=held)
+    parsed = ParsedField("number", (NUMBER,))
+    field = FieldFacts("Phone", parsed, (known,), "valid", NUMBER.e164, "mobile")
+    said = reason_of([FieldDecision("Phone", "valid", held="" if held else HELD)], advise=False)
+    return decide(ContactFacts((field,), current, said))
+
+
 class TestWhatIsSaid:
     @pytest.mark.parametrize(
         ("fields", "says"),

@@ -195,6 +195,9 @@ class TestAPhrase:
             "reaches somebody else (a reply, read by ada, 03 May 2026)",
             "was replaced by its owner (the person gave another number on our page, 03 May 2026)",
             "takes no texts (message failed: the number is a landline (30006), 03 May 2026)",
+            "is not texted (a reply that may be an opt-out waits for review, 03 May 2026)",
+            "is not texted (a reply that may be an opt-out waits for review (said of +4343017285, "
+            "which Phone was read as until 02 May 2026), 03 May 2026)",
             "cannot be reached (message failed: the handset cannot be reached (30003), 03 May 2026)"
             " (delivery reports)",
             "was given to somebody else after 10 Jan 2024 (checked 28 Nov 2026)",

@@ -6,17 +6,23 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
+from merging import set_only_number
+from readings import release
 from reports import deliver_reports, report_kinds, store_report
 
 from worker.context import Context
 from worker.feedback import intake, report_log, review_queue
 from worker.feedback.consent_state import Rules
 from worker.feedback.models import ContactIdentity, ReviewDecision
+from worker.ops import retention
+from worker.queries.timeline import number_timeline
 from worker.store.tables import deliveries, reviews, suppressions
 from worker.suppression.erasure import erase_number
+from worker.suppression.evidence import number_evidence
 from worker.sync.undo.undo import undo
 
 HOLD = "[feedback]\nhold_open_reviews = true"
@@ -30,9 +36,9 @@ def contact(ctx: Context, crm: Crm, sync: Sync) -> str:
     return record_id
 
 
-def reply(ctx: Context, text: str = UNSURE, message: int = 1) -> int:
+def reply(ctx: Context, text: str = UNSURE, message: int = 1, number: str = NUMBER) -> int:
     """A reply comes in, and what follows is delivered; the id of its review."""
-    form = {"From": NUMBER, "MessageSid": f"SM{message:032d}", "Body": text}
+    form = {"From": number, "MessageSid": f"SM{message:032d}", "Body": text}
     intake.receive_twilio_sms(ctx, form)
     deliver_reports(ctx)
     with ctx.store.read() as connection:
@@ -42,6 +48,9 @@ def reply(ctx: Context, text: str = UNSURE, message: int = 1) -> int:
 def decide(ctx: Context, review: int, decision: ReviewDecision) -> None:
     assert review_queue.resolve_review(ctx, review, decision, "ada")
     deliver_reports(ctx)
+
+
+REASON = "no texts for now (a reply that may be an opt-out waits for review"
 
 
 def stop_reason(ctx: Context) -> str:
@@ -266,3 +275,156 @@ class TestAnOptOutThatIsDecidedLate:
         reply(ctx, "START", message=2)
         decide(ctx, review, ReviewDecision.OPT_OUT)
         assert not crm.get(record_id, "do_not_text")
+
+
+class TestWhatIsSaidOfIt:
+    def test_stands_in_the_crm_as_long_as_the_review_is_open(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = contact(ctx, crm, sync)
+        before = crm.get(record_id, "reason")
+        review = reply(ctx)
+        assert REASON in crm.get(record_id, "reason")
+        decide(ctx, review, ReviewDecision.NOTHING)
+        assert crm.get(record_id, "reason") == before
+
+    def test_stands_in_the_crm_in_its_language(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(f'{HOLD}\n[connectors.{crm.name}]\nreason_language = "de"')
+        record_id = contact(ctx, crm, sync)
+        reply(ctx)
+        assert "vorerst keine SMS (eine Antwort" in crm.get(record_id, "reason")
+
+    def test_gives_way_to_what_is_decided(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = contact(ctx, crm, sync)
+        review = reply(ctx)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        assert "waits for review" not in crm.get(record_id, "reason")
+
+    def test_is_told_of_the_number_and_in_its_evidence(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        contact(ctx, crm, sync)
+        review = reply(ctx)
+        told = number_timeline(ctx, NUMBER)
+        assert told["head"]["channels"] == ["text"]
+        assert REASON in told["head"]["reason"]
+        assert [one["review"] for one in told["holds"]] == [review]
+        [hold] = number_evidence(ctx, NUMBER)["holds"]
+        assert hold["reason"] == "a reply that may be an opt-out waits for review"
+        assert [one["state"] for one in hold["delivered"] if one["connector"] == crm.name] == [
+            "done"
+        ]
+        decide(ctx, review, ReviewDecision.NOTHING)
+        assert number_timeline(ctx, NUMBER)["head"]["channels"] == []
+        assert number_evidence(ctx, NUMBER)["holds"] == []
+
+    def test_is_not_told_where_holds_are_off(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        contact(ctx, crm, sync)
+        reply(ctx)
+        assert number_timeline(ctx, NUMBER)["holds"] == []
+        assert number_timeline(ctx, NUMBER)["head"]["channels"] == []
+
+
+class TestAFieldThatIsReadAnew:
+    """It holds the number that the reply came from no more, but it is the same person's field."""
+
+    THEN = ("4301-7285  4301-0948", "+4343017285")  # a number that nobody meant
+    NOW = ("+541143017285", "+541143010948")
+
+    def _contact(self, ctx: Context, crm: Crm, sync: Sync) -> str:
+        typed, former = self.THEN
+        release(ctx, {typed: (former,)})
+        record_id = crm.ids()[0]
+        set_only_number(crm, record_id, typed)
+        sync(ctx, crm.name)
+        return record_id
+
+    def _read_anew(self, ctx: Context, crm: Crm, sync: Sync, numbers: tuple[str, ...]) -> None:
+        release(ctx, {self.THEN[0]: numbers})
+        sync(ctx, crm.name, "everything")
+
+    @pytest.mark.parametrize("numbers", [NOW, ()], ids=["others", "nothing"])
+    @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+    def test_stays_on_hold_until_the_review_is_decided(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, late: bool,
+        numbers: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        ctx = make_context(HOLD)
+        record_id = self._contact(ctx, crm, sync)
+        if late:
+            self._read_anew(ctx, crm, sync, numbers)
+            assert not crm.get(record_id, "do_not_text")
+        review = reply(ctx, number=self.THEN[1])
+        sync(ctx, crm.name)
+        assert crm.get(record_id, "do_not_text")
+        if not late:
+            self._read_anew(ctx, crm, sync, numbers)
+        assert crm.get(record_id, "do_not_text")
+        assert "waits for review" in crm.get(record_id, "reason")
+        assert report_kinds(ctx) == []
+        for number in numbers:
+            [hold] = number_evidence(ctx, number)["holds"]
+            assert hold["review"] == review
+            assert f"said of {self.THEN[1]}" in hold["reason"]
+        sync(ctx, crm.name, "everything")
+        assert crm.get(record_id, "do_not_text")
+        decide(ctx, review, ReviewDecision.NOTHING)
+        sync(ctx, crm.name)
+        assert not crm.get(record_id, "do_not_text")
+        assert "waits for review" not in crm.get(record_id, "reason")
+
+    @pytest.mark.parametrize("numbers", [NOW, ()], ids=["others", "nothing"])
+    def test_stays_stopped_where_it_is_an_opt_out(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, numbers: tuple[str, ...]
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = self._contact(ctx, crm, sync)
+        review = reply(ctx, number=self.THEN[1])
+        self._read_anew(ctx, crm, sync, numbers)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        sync(ctx, crm.name)
+        assert crm.get(record_id, "do_not_text")
+        assert "read by ada" in crm.get(record_id, "reason")
+
+    def test_whose_number_a_person_replaced_is_on_hold_no_more(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = self._contact(ctx, crm, sync)
+        reply(ctx, number=self.THEN[1])
+        set_only_number(crm, record_id, NUMBER)
+        sync(ctx, crm.name)
+        assert not crm.get(record_id, "do_not_text")
+
+
+def test_an_undecided_reply_outlives_every_retention(
+    make_context: Callable[..., Context], crm: Crm, sync: Sync
+) -> None:
+    kept = "\n".join(f'{name} = "1d"' for name in ("writes", "lookups", "runs", "replies"))
+    ctx = make_context(f"{HOLD}\n[retention]\n{kept}")
+    record_id = contact(ctx, crm, sync)
+    decided, put_back = reply(ctx), reply(ctx, "not interested", 2)
+    reply(ctx, "can I unsubscribe?", 3)
+    decide(ctx, decided, ReviewDecision.OPT_OUT)
+    decide(ctx, put_back, ReviewDecision.NOTHING)
+    review_queue.undo_reviews(ctx, [put_back], "ada")
+    advance_clock(ctx, days=400)
+    retention.purge_expired(ctx)
+    with ctx.store.read() as connection:
+        rows = connection.execute(sa.select(reviews.c.id, reviews.c.text)).all()
+    texts = {row.id: row.text for row in rows}
+    assert texts == {
+        decided: "", put_back: "not interested", put_back + 1: "can I unsubscribe?",
+    }  # fmt: skip
+    sync(ctx, crm.name, "everything")
+    assert crm.get(record_id, "do_not_text")
+    assert listed(ctx) == 1
+    with ctx.store.read() as connection:
+        assert review_queue.find_pending(connection, [NUMBER]) == {NUMBER}

@@ -10,12 +10,14 @@ from admin_pages import text_of
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
-from logins import let_in
+from logins import by_link, let_in
 
 from worker.context import Context
+from worker.feedback import intake
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
+from worker.web.encrypted_numbers import encrypt_number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,6 +30,19 @@ def suppressed_number(ctx: Context, crm: Crm, sync: Sync) -> None:
     suppressions.add(ctx, NUMBER, "opt_out", "", "wrote <b>us</b> a letter", "admin")
     apply_pending(ctx)
     propagate(ctx, crm.name)
+
+
+def test_says_that_a_number_is_not_texted_while_a_reply_waits(serve: Serve, ctx: Context) -> None:
+    form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": "how do I unsubscribe?"}
+    intake.receive_twilio_sms(ctx, form)
+    path = f"/numbers/{encrypt_number(ctx.keys, NUMBER)}"
+    said = "No texts for now: a reply that may be an opt-out waits for review"
+    session = by_link(ctx)
+    held = serve("[feedback]\nhold_open_reviews = true")
+    page = session.get(f"{held}{path}").text
+    assert said in page
+    assert "Closed: text" in page
+    assert said not in session.get(f"{serve()}{path}").text
 
 
 @pytest.mark.usefixtures("suppressed_number")

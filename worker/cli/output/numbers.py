@@ -28,6 +28,8 @@ def show_number(found: Mapping[str, Any]) -> None:
         ("kind", "from", "~evidence", "at"),
         [(f["kind"], f["source"], f["evidence"], local_minute(f["at"])) for f in found["feedback"]],
     )
+    for one in found["holds"]:
+        _show_hold(one)
     _section(
         "held by",
         ("contact", "field", "status", "~reason"),
@@ -122,6 +124,9 @@ def show_evidence(found: Mapping[str, Any]) -> None:
         named = Text(f" {one['source']}, {local_minute(one['since'])}")
         out.print(Text("\non an imported list", style="bold") + named)
         _show_deliveries(one["delivered"])
+    for one in found["holds"]:
+        _show_hold(one)
+        _show_deliveries(one["delivered"])
     if not found["reports"] and not found["lists"]:
         info("no reports about this number")
     standing = [
@@ -130,7 +135,16 @@ def show_evidence(found: Mapping[str, Any]) -> None:
         for one in found["suppressions"]
         if one["active"]
     ]
-    out.print(Text(f"\nactive: {'; '.join(standing)}" if standing else "\nnot suppressed"))
+    otherwise = "not suppressed, but not texted for now" if found["holds"] else "not suppressed"
+    out.print(Text(f"\n{'active: ' if standing else ''}{'; '.join(standing) or otherwise}"))
+
+
+def _show_hold(hold: Mapping[str, Any]) -> None:
+    """Say that a number is not texted until a person has decided a reply."""
+    said = f": {hold['reason']}, since {local_minute(hold['since'])}"
+    out.print(Text("\nno texts for now", style="bold") + Text(said))
+    where = f"  until reply {hold['review']} is decided: hygiene feedback reviews"
+    out.print(Text(where, style="dim"))
 
 
 def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:

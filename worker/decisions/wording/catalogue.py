@@ -99,6 +99,7 @@ class Wording:
     stopped: str
     stopped_by: str
     no_texts_by: str
+    held_by: str
     unreachable_by: str
     reassigned: str  # {since} {checked}
 
@@ -111,6 +112,7 @@ class Wording:
     erased: str
     replied: str  # {text}
     reply_read_by: str  # {by}
+    reply_waits: str
     agent_logged: str  # {text}
     flag_ticked: str  # {flag} {crm}
     flag_at_first: str  # {flag} {crm}

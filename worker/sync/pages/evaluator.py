@@ -194,6 +194,7 @@ class Evaluator:
             proposed,
             stops.suppressed,
             stops.suppressed_reason,
+            stops.held,
         )
         return decide(facts), fields
 
@@ -318,6 +319,7 @@ class Evaluator:
             consent.suppressed | stops.suppressed,
             consent.suppressed_reason or stops.suppressed_reason,
             consent.confirmed,
+            "" if "text" in stops.suppressed else consent.held,
         )
 
 

@@ -44,6 +44,7 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
         contacts,
         taken_over.reports_about,
         [*changed.reports, *taken_over.reports, *by_flags],
+        changed.fields,
     )
     return PreparedPage(
         work,

@@ -8,6 +8,8 @@ from datetime import date
 
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
+from worker.feedback import review_holds
+from worker.feedback.changed_readings import ChangedField
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback
 from worker.feedback.report_log import ReportSet
@@ -21,11 +23,12 @@ def load_reports(
     prepared: Sequence[Prepared],
     said: Mapping[str, Sequence[Feedback]],
     fresh: Sequence[Feedback],
+    changed: Sequence[ChangedField] = (),
 ) -> ReportSet:
     """Load all that was reported about the page's numbers.
 
     `said`: on the contacts themselves, by their keys. `fresh`: what this page found, which is not
-    stored in a dry run.
+    stored in a dry run. `changed`: fields that this page reads as other numbers than before.
     """
     numbers = dict.fromkeys(
         number for prepared_contact in prepared for number in prepared_contact.numbers
@@ -39,12 +42,18 @@ def load_reports(
     nameless = [report for of in said.values() for report in of if not report.number]
     nameless += [report for report in fresh if not report.number]
     numbers.pop("", None)
-    if not (numbers or nameless):
-        return ReportSet()
+    holds = ctx.settings.feedback.hold_open_reviews
+    people = [prepared_contact.identity for prepared_contact in prepared] if holds else []
     with ctx.store.read() as connection:
-        found = feedback_log.load(
-            connection, list(numbers), ctx.keys, ctx.settings.feedback.hold_open_reviews
+        on_whole = (
+            list(review_holds.load_about_contacts(connection, people, changed)) if holds else []
         )
+        if not (numbers or nameless or on_whole):
+            return ReportSet()
+        found = feedback_log.load(connection, list(numbers), ctx.keys, holds, changed)
+    for _, hold in on_whole:
+        on_contacts.setdefault(hold.contact, []).append(hold.number)
+        found.reports.setdefault(hold.number, []).append(hold)
     if nameless:
         found.reports[""] = nameless
     if run.dry_run:

@@ -10,7 +10,7 @@ from typing import (
 from typing_extensions import TypedDict
 
 from worker.web.api.schemas.runs import RecordWrite
-from worker.web.api.schemas.suppressions import ListEntry, ReportEvidence, Suppression
+from worker.web.api.schemas.suppressions import Hold, ListEntry, ReportEvidence, Suppression
 
 
 class Answer(TypedDict):
@@ -98,6 +98,7 @@ class NumberDetails(TypedDict):
     waiting: list[UnansweredLookup]
     currency: str
     feedback: list[ReportSummary]
+    holds: list[Hold]
     contacts: list[Holder]
     writes: list[ContactWrite]
 

@@ -57,13 +57,30 @@ class ListEntry(Suppression):
     delivered: list[Delivery]
 
 
+class Hold(TypedDict):
+    """Why a number is not texted for now: the reply of this review waits for a person. `number`:
+    that it came from; another one where a field was read as that one before."""
+
+    review: int
+    number: str
+    reason: str
+    channels: list[str]
+    since: str
+
+
+class HoldEvidence(Hold):
+    delivered: list[Delivery]
+
+
 class Evidence(TypedDict):
-    """What was reported of a number, which lists hold it, and what stands against it."""
+    """What was reported of a number, which lists hold it, and what stands against it. `holds`:
+    because of what it is not texted for now."""
 
     number: str
     reports: list[ReportEvidence]
     lists: list[ListEntry]
     suppressions: list[Suppression]
+    holds: list[HoldEvidence]
 
 
 class Suppressions(TypedDict):

@@ -34,6 +34,7 @@ Kind = Literal["opt_out", "opt_in", "wrong_number", "complaint", "corrected", "c
 # router has no say in a review: a part of the message was not read.
 Doubt = Literal["", "weak", "unclear"]
 _Found = dict[PhraseKind, re.Match[str]]  # the first phrase of each kind in a sentence
+_NO_PHRASES: _Found = {}
 _CLEAR: tuple[PhraseKind, ...] = (
     "opt_in", "opt_out", "wrong_number", "complaint", "corrected", "confirmed",
     "weak_wrong_number", "uncertain",
@@ -361,7 +362,8 @@ def _read_sentence(
     asked = {one.code: one for one, _ in read}
     names = {code: _names_another_person(sentence, small, one) for code, one in asked.items()}
     for language, meant in read:
-        if phrases := said.get((language.code, meant)):
+        phrases = said.get((language.code, meant))
+        if phrases and phrases.keys() != {"weak"}:
             found += _phrases(meant, language, phrases, is_question, unclear, rest)
         if named := names[language.code]:
             found.append(
@@ -369,7 +371,7 @@ def _read_sentence(
             )
     if not is_question and not unclear:
         found += _clauses(sentence, found, rest, readers)
-    return found or _weak_matches(read)
+    return found or _weak_matches(read, said)
 
 
 @cache
@@ -387,7 +389,7 @@ def _search_all(read: list[tuple[Language, str]]) -> dict[tuple[str, str], _Foun
     """The phrases in a sentence, by the code of a language and what it makes of the sentence."""
     masks: dict[str, int] = {}
     for language, meant in read:
-        masks[meant] = masks.get(meant, 0) | _mask(language.code, _CLEAR)
+        masks[meant] = masks.get(meant, 0) | _mask(language.code, (*_CLEAR, *_WEAK))
     found: dict[tuple[str, str], _Found] = {}
     for meant, mask in masks.items():
         for (code, kind), match in _all_phrases().search(meant, mask).items():
@@ -400,13 +402,21 @@ def _weak_words(meant: str, language: Language) -> re.Match[str] | None:
     return found.get((language.code, "weak"))
 
 
+@cache
+def _abbreviations() -> frozenset[str]:
+    return frozenset().union(*(language.abbreviations for language in LANGUAGES))
+
+
 def _readings(folded: str, readers: tuple[Language, ...]) -> list[tuple[Language, str]]:
     """A sentence as each language reads it: as it stands, without typing errors, in Cyrillic."""
     read: dict[tuple[str, str], tuple[Language, str]] = {}
     corrected = correct(folded)
+    abbreviated = {
+        words: not _abbreviations().isdisjoint(words.split()) for words in (folded, corrected)
+    }
     for language in readers:
-        for words in (folded, corrected):
-            meant = language.expand(words)
+        for words, some in abbreviated.items():
+            meant = language.expand(words) if some else words
             read.setdefault((language.code, meant), (language, meant))
     if cyrillic := to_cyrillic(folded):
         for language in _CYRILLIC_LANGUAGES:
@@ -517,9 +527,11 @@ def _clauses(
     return keywords
 
 
-def _weak_matches(read: list[tuple[Language, str]]) -> list[_Match]:
+def _weak_matches(
+    read: list[tuple[Language, str]], said: dict[tuple[str, str], _Found]
+) -> list[_Match]:
     for language, meant in read:
-        if match := _weak_words(meant, language):
+        if match := said.get((language.code, meant), _NO_PHRASES).get("weak"):
             intent = _intent(_weak_kind(match.group()), match.group(), language)
             return [_Match(intent, False, weak=True)]
     return []

@@ -22,6 +22,7 @@ _SECRETS = (
     "secret_key", "secret_key_previous", "admin_password", "admin_token", "smtp_url",
     "alert_webhook_url",
 )  # fmt: skip
+_VARIABLES = {"TWILIO_URL": "TWILIO_LOOKUP_URL"}  # not named after its field
 _GROUPS = ("salesforce", "hubspot", "twilio", "numverify", "clearoutphone", "rnd", "oidc")
 
 
@@ -43,7 +44,9 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
     for name in _PLAIN:
         value = _without_password(str(getattr(settings, name)))
         yield EffectiveSetting(
-            name.upper().replace("HOME", "HYGIENE_HOME"), value or "(none)", "environment"
+            name.upper().replace("HOME", "HYGIENE_HOME"),
+            value or "(none)",
+            "environment" if value else "default",
         )
     for name in _SECRETS:
         if getattr(settings, name):
@@ -58,7 +61,8 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
             value = getattr(credentials, name)
             if value:
                 text = str(value) if info.repr else _SECRET
-                yield EffectiveSetting(f"{group}_{name}".upper(), text, "environment")
+                variable = f"{group}_{name}".upper()
+                yield EffectiveSetting(_VARIABLES.get(variable, variable), text, "environment")
 
 
 def _without_password(url: str) -> str:
@@ -111,4 +115,8 @@ def _text(value: Any) -> str:
         return ", ".join(map(str, value)) or "(none)"
     if value is None:
         return "none"
+    if isinstance(value, bool):  # as the file has it
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     return str(value) if value != "" else "(none)"

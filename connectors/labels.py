@@ -15,7 +15,20 @@ _COMMON = frozenset(
     "business company other main primary secondary alternate alternative backup emergency "
     "assistant private personal contact fax text sms switchboard desk extension".split()
 )
+_CRMS = {"salesforce": "Salesforce", "hubspot": "HubSpot", "csv": "CSV"}
 _NUMBER = re.compile(r"(?<![\s_])[\s_]+(?:numbers?|no\.?|nr\.?|#)$", re.IGNORECASE)
+
+
+def crm_name(connector: str) -> str:
+    """A connector as people call its CRM; one of several of a kind keeps its own name beside it.
+
+    >>> crm_name("hubspot"), crm_name("salesforce-emea"), crm_name("csv"), crm_name("acme")
+    ('HubSpot', 'Salesforce (emea)', 'CSV', 'acme')
+    """
+    kind, _, own = connector.partition("-")
+    if kind not in _CRMS:
+        return connector
+    return f"{_CRMS[kind]} ({own})" if own else _CRMS[kind]
 
 
 def words_of(name: str) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from config.alerts import AlertKind
+from connectors.labels import crm_name
 from worker.context import Context
 from worker.feedback import review_queue
 from worker.feedback.sources import call_outcomes
@@ -65,12 +66,12 @@ def _failed_runs(ctx: Context) -> Iterator[Alert]:
     )
     with ctx.store.read() as connection:
         for run_id, connector, error in connection.execute(query):
-            text = f"{connector}: run {run_id} failed: {error}"
+            text = f"{crm_name(connector)}: run {run_id} failed: {error}"
             yield Alert(f"run:{run_id}", "run_failed", text, f"/runs/{run_id}")
 
 
 def _open_breakers(ctx: Context) -> Iterator[Alert]:
-    labels = {step.name: step.provider.label for step in ctx.providers.steps}
+    labels = ctx.providers.labels
     with ctx.store.read() as connection:
         for state in circuit_breaker.all_states(connection):
             if state.is_open and state.since is not None:
@@ -92,14 +93,14 @@ def _budget(ctx: Context) -> Iterator[Alert]:
         ):
             if most and used >= share * most:
                 amounts = f"{used:,} of {most:,} {unit}"
-                text = f"{cap['name']} is used to {used / most:.0%} ({amounts})"
+                text = f"{used / most:.0%} of {cap['name']} is used ({amounts})"
                 yield Alert(f"budget:{cap['name']}:{period}", "budget", text, "/spend")
 
 
 def _isolated(ctx: Context) -> Iterator[Alert]:
     for one in isolation.active(ctx):
         if not one.isolated_by:  # who isolates one by hand knows
-            text = f"{one.connector}: {one.name} is isolated: {one.why}"
+            text = f"{crm_name(one.connector)}: {one.by} {one.value} is isolated: {one.why}"
             yield Alert(f"isolated:{one.id}", "segment_isolated", text, "/segments")
 
 
@@ -111,7 +112,7 @@ def _held_removals(ctx: Context) -> Iterator[Alert]:
     for hold in held:
         if hold.connector in ctx.settings.active_connectors:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
-            text = f"{hold.connector}: {hold.reason}"
+            text = f"{crm_name(hold.connector)}: {hold.reason}"
             yield Alert(key, "removals_held", text, f"/runs/{hold.run_id}")
 
 
@@ -120,7 +121,7 @@ def _lost_fields(ctx: Context) -> Iterator[Alert]:
     for name in ctx.settings.active_connectors:
         for one in lost_fields.load_history(ctx.store, name).lost:
             key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
-            yield Alert(key, "field_hidden", f"{name}: {one.text(name)}", "/")
+            yield Alert(key, "field_hidden", f"{crm_name(name)}: {one.text(name)}", "/")
 
 
 def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
@@ -137,8 +138,9 @@ def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
                 continue
             people = "1 person who is" if count == 1 else f"{count:,} people who are"
             text = (
-                f"{name}: {people} not to be contacted cannot be flagged: {message}. Contact none "
-                f"of them, and exempt our user from the rule: hygiene runs show {run_id}"
+                f"{crm_name(name)} refuses to flag {people} not to be contacted: {message}. "
+                f"Contact none of them, and exempt our user from the rule "
+                f"(hygiene runs show {run_id})"
             )
             key = f"suppression_refused:{name}:{ctx.now():%Y-%m-%d}"
             yield Alert(key, "suppression_refused", text, f"/runs/{run_id}")
@@ -150,7 +152,7 @@ def _unnamed_outcomes(ctx: Context) -> Iterator[Alert]:
     for name in ctx.settings.active_connectors:
         if waiting := call_outcomes.find_unnamed(ctx, name):
             key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
-            yield Alert(key, "call_outcomes", f"{name}: {waiting.text}", "/")
+            yield Alert(key, "call_outcomes", f"{crm_name(name)}: {waiting.text}", "/")
 
 
 def _setbacks(ctx: Context) -> Iterator[Alert]:
@@ -173,9 +175,9 @@ def _waiting_reviews(ctx: Context) -> Iterator[Alert]:
         waiting = review_queue.oldest_waiting(connection)
     if waiting is not None and ctx.now() - waiting.since > longest:
         text = (
-            f"{waiting.count:,} replies wait for a review, the oldest since "
-            f"{waiting.since:%Y-%m-%d}: a revocation must be honoured within "
-            f"{review_queue.HONOUR_WITHIN} business days"
+            f"{waiting.count:,} {'reply waits' if waiting.count == 1 else 'replies wait'} for a "
+            f"review, the oldest since {waiting.since:%Y-%m-%d}. A revocation must be "
+            f"honoured within {review_queue.HONOUR_WITHIN} business days."
         )
         yield Alert(f"review:{waiting.oldest_id}", "review_waiting", text, "/reviews")
 
@@ -189,6 +191,7 @@ def _old_watermarks(ctx: Context) -> Iterator[Alert]:
             age = ctx.now() - row.position
             if row.connector in ctx.settings.active_connectors and age > oldest:
                 hours = int(age.total_seconds() // 3600)
-                text = f"{row.connector}: changes of {row.object} were last read {hours} h ago"
+                name = crm_name(row.connector)
+                text = f"{name}: changes of {row.object} were last read {hours} h ago"
                 key = f"watermark:{row.connector}:{row.object}:{row.position.isoformat()}"
                 yield Alert(key, "watermark", text, "/")

@@ -60,8 +60,8 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
         text = "nothing is ever deleted, although GDPR forbids keeping data without a purpose"
         yield warning("retention", text)
     if not channels(settings):
-        text = "nobody gets alerts: set ALERT_WEBHOOK_URL, or SMTP_URL and "
-        yield warning("alerts", text + "alerts.email_to")
+        text = "nobody gets alerts: set SMTP_URL and alerts.email_to, or ALERT_WEBHOOK_URL, or a "
+        yield warning("alerts", text + "Slack or Teams channel under alerts.channels")
     elif deaf := [kind for kind in KINDS if _goes_nowhere(settings, kind)]:
         text = f"nobody gets alerts of the kinds {', '.join(deaf)}: set alerts.routes.default"
         yield warning("alerts", text)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from config.settings import Settings
+from connectors.labels import crm_name
 from worker.alerts.message import Message, Section, Table, page_link
 from worker.alerts.weeks import Week, parse
 from worker.context import Context
@@ -60,11 +61,11 @@ def _summary(digest: Digest) -> str:
 
 def _changed(digest: Digest) -> Iterator[str]:
     if not digest.checked:
-        yield "No contact was checked."
+        yield "No contacts were checked."
     for one in digest.checked:
         failed = f", {one.failed:,} could not be written" if one.failed else ""
         yield (
-            f"{one.connector}: {_count(one.read, 'contact', 'contacts')} checked, "
+            f"{crm_name(one.connector)}: {_count(one.read, 'contact', 'contacts')} checked, "
             f"{one.changed:,} changed, {one.written:,} written{failed}."
         )
     if not digest.statuses:
@@ -73,12 +74,13 @@ def _changed(digest: Digest) -> Iterator[str]:
     for status in digest.statuses:
         if status.since is None:
             yield (
-                f"{status.connector}: counted on {_day(status.day)} for the first time, so there "
-                "is nothing to compare with yet."
+                f"{crm_name(status.connector)}: counted on {_day(status.day)} for the first time, "
+                "so there is nothing to compare with yet."
             )
         elif status.since != begin:
             day = _day(status.since)
-            yield f"{status.connector}: compared with {day}, the nearest day that was counted."
+            name = crm_name(status.connector)
+            yield f"{name}: compared with {day}, the nearest day that was counted."
 
 
 def _statuses(digest: Digest) -> Table | None:
@@ -103,13 +105,17 @@ def _statuses(digest: Digest) -> Table | None:
 
 def _went_bad(digest: Digest) -> Iterator[str]:
     if not digest.newly_bad:
-        yield "No phone field went bad."
+        yield "No phone fields went bad."
     elif len(digest.newly_bad) > _MOST:
         rest = digest.newly_bad[_MOST:]
         fields = sum(one.total for one in rest)
-        yield f"The worst {_MOST} sources; {fields:,} phone fields more in {len(rest):,} others."
+        yield (
+            f"The table has the worst {_MOST} sources; another {fields:,} phone fields went bad in "
+            f"{len(rest):,} others."
+        )
     for one in digest.isolated[:_MOST]:
-        yield f"{one.connector}: {one.segment} was isolated: {one.why}"
+        segment = one.segment.replace("=", " ", 1)
+        yield f"{crm_name(one.connector)}: {segment} was isolated: {one.why}"
     if len(digest.isolated) > _MOST:
         yield f"{len(digest.isolated) - _MOST:,} more segments were isolated."
     if digest.released:
@@ -118,18 +124,18 @@ def _went_bad(digest: Digest) -> Iterator[str]:
         yield f"{_count(digest.isolated_now, 'segment is', 'segments are')} isolated now."
     for source in digest.worst_sources[:3]:
         yield (
-            f"{source.connector}: {source.rate:.0%} of the phone fields from {source.source} are "
-            f"bad now ({source.bad:,} of {source.numbers:,})."
+            f"{crm_name(source.connector)}: {source.rate:.0%} of the phone fields from "
+            f"{source.source} are bad ({source.bad:,} of {source.numbers:,})."
         )
 
 
 def _newly_bad(digest: Digest) -> Table | None:
     rows = tuple(
-        (f"{one.connector}: {one.source}",
+        (f"{crm_name(one.connector)}: {one.source}",
          *(f"{one.statuses.get(status, 0):,}" for status in BAD_STATUSES))
         for one in digest.newly_bad[:_MOST]
     )  # fmt: skip
-    return Table(("newly bad in", *map(_words, BAD_STATUSES)), rows) if rows else None
+    return Table(("newly bad, by source", *map(_words, BAD_STATUSES)), rows) if rows else None
 
 
 # -- reports -------------------------------------------------------------------------------
@@ -137,18 +143,21 @@ def _newly_bad(digest: Digest) -> Table | None:
 
 def _reported(digest: Digest) -> Iterator[str]:
     if not digest.reports:
-        yield "No report came in."
+        yield "No reports came in."
     for one in digest.delivered:
-        yield f"{one.connector}: {_reached(one)}"
+        yield f"{crm_name(one.connector)}: {_reached(one)}"
 
 
 def _reached(one: Delivered) -> str:
     parts = []
     if one.median_seconds is not None and one.slowest_seconds is not None:
-        parts.append(
-            f"{_count(one.confirmed, 'report', 'reports')} confirmed, in "
-            f"{_span(one.median_seconds)} (median), the slowest in {_span(one.slowest_seconds)}"
+        median, slowest = _span(one.median_seconds), _span(one.slowest_seconds)
+        took = (
+            f"after {slowest}"
+            if one.confirmed == 1
+            else f"half of them within {median}, the slowest after {slowest}"
         )
+        parts.append(f"{_count(one.confirmed, 'report', 'reports')} confirmed, {took}")
     if one.waiting:
         parts.append(f"{one.waiting:,} still on the way")
     if one.late:
@@ -158,7 +167,7 @@ def _reached(one: Delivered) -> str:
 
 def _reports(digest: Digest) -> Table | None:
     rows = tuple((_words(kind), f"{count:,}") for kind, count in digest.reports.items())
-    return Table(("report", "came in"), rows) if rows else None
+    return Table(("report", "received"), rows) if rows else None
 
 
 # -- what needs a person -------------------------------------------------------------------
@@ -177,13 +186,13 @@ def _needs(digest: Digest) -> Iterator[str]:
     for one in digest.failing[:_MOST]:
         remedy = REMEDIES.get(one.kind, REMEDIES["other"])
         yield (
-            f"{one.connector} refuses {_count(one.records, 'record', 'records')} "
+            f"{crm_name(one.connector)} refuses {_count(one.records, 'record', 'records')} "
             f"({_words(one.kind)}): {remedy}."
         )
     for kind, count in digest.alerts.items():
         yield f"{_count(count, 'alert is', 'alerts are')} open: {_words(kind)}."
     for name in digest.unconnected:
-        yield f"{name} is in the settings, but has no credentials."
+        yield f"{crm_name(name)} is in the settings, but has no credentials."
     yield from (f"{line}." for line in digest.left_out)
 
 
@@ -192,7 +201,7 @@ def _needs(digest: Digest) -> Iterator[str]:
 
 def _cost(digest: Digest) -> Iterator[str]:
     if not digest.costs:
-        yield "Nothing: no lookup was paid for."
+        yield "Nothing: no paid lookups were made."
     else:
         total = sum(one.cost for one in digest.costs)
         lookups = sum(one.lookups for one in digest.costs)
@@ -210,7 +219,7 @@ def _cap(cap: Cap, currency: str) -> str:
     if cap.cap_lookups is not None:
         share = _share(cap.used_lookups, cap.cap_lookups)
         parts.append(f"{cap.used_lookups:,} of {cap.cap_lookups:,} lookups{share}")
-    return f"{name}, used as of now: {' and '.join(parts)}." if parts else ""
+    return f"{name}, used so far: {' and '.join(parts)}." if parts else ""
 
 
 def _share(used: float, cap: float) -> str:
@@ -237,7 +246,7 @@ def _count(count: int, one: str, many: str) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return {"opt_out": "opt-out", "opt_in": "opt-in"}.get(name, name.replace("_", " "))
 
 
 def _day(day: date) -> str:

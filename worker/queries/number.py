@@ -47,7 +47,7 @@ def number_details(ctx: Context, number: str) -> dict[str, Any]:
 
 
 def _verifications(ctx: Context, number: str) -> list[dict[str, Any]]:
-    labels = {step.name: step.provider.label for step in ctx.providers.steps}
+    labels = ctx.providers.labels
     return [
         {
             "provider": answer.provider,

@@ -55,7 +55,7 @@ def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
     rules = rules_from_settings(ctx.settings)
     consent = reports.evaluate(number, ANYBODY, rules)
     answers = _counting_answers(ctx, number)
-    labels = {step.name: step.provider.label for step in ctx.providers.steps}
+    labels = ctx.providers.labels
     said = tuple(
         ProviderAnswer(a.provider, a.verdict, a.line_type, a.detail, a.check_level,
                        labels.get(a.provider, ""))

@@ -138,6 +138,11 @@ class ChainPlan:
     def providers(self) -> tuple[Provider, ...]:
         return tuple({id(step.provider): step.provider for step in self.steps}.values())
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What to call the provider of each step, by the step's name."""
+        return {step.name: step.provider.label for step in self.steps}
+
 
 def plan_chain(settings: Settings, pace: Pace) -> ChainPlan:
     """Build the chain. Raises `SettingsError` for a step that makes no sense."""

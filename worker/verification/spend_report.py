@@ -26,7 +26,7 @@ def report(
 ) -> dict[str, Any]:
     """Return all that `hygiene spend` shows; money in the currency of the settings."""
     rows = _spent_by_day(connection, budget.day_of(now - timedelta(days=days - 1)))
-    labels = {step.name: step.provider.label for step in line.steps}
+    labels = line.labels
     return {
         "currency": settings.budget.currency,
         "days": rows,

@@ -98,30 +98,31 @@ class TestWhatItSays:
     @pytest.mark.parametrize(
         "line",
         [
-            "hubspot: 12,345 contacts checked, 200 changed, 190 written, 10 could not be written.",
-            "salesforce: 1 contact checked, 0 changed, 0 written.",
-            "salesforce: counted on 22 November 2026 for the first time, so there is nothing to "
+            "HubSpot: 12,345 contacts checked, 200 changed, 190 written, 10 could not be written.",
+            "Salesforce: 1 contact checked, 0 changed, 0 written.",
+            "Salesforce: counted on 22 November 2026 for the first time, so there is nothing to "
             "compare with yet.",
-            "csv: compared with 18 November 2026, the nearest day that was counted.",
+            "CSV: compared with 18 November 2026, the nearest day that was counted.",
             "valid 7,140 -90",
             "invalid 900 +100",
-            "The worst 8 sources; 63 phone fields more in 2 others.",
-            "hubspot: source=Bought was isolated: 46% are bad",
+            "The table has the worst 8 sources; another 63 phone fields went bad in 2 others.",
+            "HubSpot: source Bought was isolated: 46% are bad",
             "1 segment was released.",
             "2 segments are isolated now.",
-            "hubspot: 46% of the phone fields from Bought are bad now (224 of 490).",
-            "hubspot: 1,201 reports confirmed, in 1.8 s (median), the slowest in 1.2 min.",
-            "salesforce: 1 report confirmed, in 2.0 h (median), the slowest in 2.0 h; 3 still on "
-            "the way; 2 later than 10 business days.",
+            "HubSpot: 46% of the phone fields from Bought are bad (224 of 490).",
+            "HubSpot: 1,201 reports confirmed, half of them within 1.8 s, the slowest "
+            "after 1.2 min.",
+            "Salesforce: 1 report confirmed, after 2.0 h; 3 still on the way; 2 later than "
+            "10 business days.",
             "3 replies wait for a review, the oldest since 18 November 2026. If it is a "
             "revocation, it must be honoured by 2 December 2026 (10 business days).",
-            "hubspot refuses 1 record (locked): somebody else held the record; the next run tries "
+            "HubSpot refuses 1 record (locked): somebody else held the record; the next run tries "
             "again.",
             "2 alerts are open: run failed.",
-            "salesforce is in the settings, but has no credentials.",
+            "Salesforce is in the settings, but has no credentials.",
             "step 2: set TWILIO_ACCOUNT_SID for twilio; the step is left out.",
             "8.00 EUR for 1,000 lookups.",
-            "This month's budget, used as of now: 45.50 of 100.00 EUR (46%).",
+            "This month's budget, used so far: 45.50 of 100.00 EUR (46%).",
             "twilio 1,000 8.00 EUR",
         ],
     )
@@ -132,8 +133,8 @@ class TestWhatItSays:
     def test_of_a_week_in_which_only_a_person_is_needed(self, settings: Settings) -> None:
         message = compose(Digest(**{**QUIET, "unconnected": ("hubspot",)}), settings)
         text = plain(message)
-        for sentence in ("No contact was checked.", "No phone field went bad.",
-                         "No report came in.", "Nothing: no lookup was paid for."):  # fmt: skip
+        for sentence in ("No contacts were checked.", "No phone fields went bad.",
+                         "No reports came in.", "Nothing: no paid lookups were made."):  # fmt: skip
             assert sentence in text
 
     def test_of_a_week_that_is_not_over_is_marked(self, settings: Settings) -> None:

@@ -16,7 +16,7 @@ from worker.alerts.message import Message, Section, Table
 
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _LINE = "border-bottom:1px solid #888888"
-_CELL = "padding:4px 6px 4px 0;vertical-align:top;overflow-wrap:anywhere"
+_CELL = "padding:4px 6px 4px 0;vertical-align:top"
 _PART = "margin:0 0 12px 0"
 
 
@@ -69,6 +69,7 @@ def _table(table: Table) -> Iterator[str]:
 def _cell(tag: str, text: str, place: int, more: str = "") -> str:
     side = "right" if place else "left"
     scope = ' scope="col"' if tag == "th" else ""
+    more += "" if tag == "th" else ";overflow-wrap:anywhere"  # headings break between words only
     return f'<{tag}{scope} align="{side}" style="{_CELL}{more}">{escape(text)}</{tag}>'
 
 

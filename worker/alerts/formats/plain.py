@@ -10,9 +10,12 @@ _GAP = "  "
 
 
 def plain(message: Message) -> str:
-    """Return the whole message; its last line is the link."""
+    """Return the whole message; its last line is the link, if it leads to a page.
+
+    Without PUBLIC_URL it is a path, and "/" alone says nothing.
+    """
     parts = [message.text, *("\n".join(_section(one)) for one in message.sections)]
-    if message.link:
+    if message.link not in ("", "/"):
         parts.append(message.link)
     return "\n\n".join(parts) + "\n"
 

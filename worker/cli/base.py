@@ -102,7 +102,7 @@ def report_usage_error(error: click.ClickException) -> None:
         return
     where = f" See: {context.command_path} --help" if context is not None else ""
     text = " ".join(error.format_message().split())
-    console.error(text + ("" if text.endswith((".", "?", ")")) else ".") + where)
+    console.error(text + ("" if text.endswith((".", "?")) else ".") + where)
 
 
 def _report_error(error: Exception) -> int:

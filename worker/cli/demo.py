@@ -90,7 +90,7 @@ def run_demo(contacts: int, once: bool) -> int:
         os.umask(UMASK)
         make_home(home.parent)
         with _alone(home), _running(home, contacts, port) as (settings, watch):
-            _tell(settings, contacts, watch)
+            _tell(settings, contacts, watch, once)
             if not once:
                 _show_login(settings)
                 _stay(settings, watch)
@@ -222,8 +222,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
-    """Run the first sync of both CRMs, and show what it found."""
+def _tell(settings: Settings, contacts: int, watch: Callable[[], None], once: bool) -> None:
+    """Run the first sync of both CRMs, and show what it found and, unless all of it ends
+    `once` that is done, where to look."""
     ensure_schema(settings.database_url)
     ctx = Context.create(settings)
     out = console.out
@@ -242,8 +243,9 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None]) -> None:
             show_result(result, settings.verification.budget.currency)
             _show_sources(result)
         _show_examples(ctx, results)
-        out.print()
-        _show_places(ctx)
+        if not once:
+            out.print()
+            _show_places(ctx)
     finally:
         ctx.close()
 
@@ -328,7 +330,7 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
             why = reasons.untie(str(contact.current.get("reason") or ""), indexed.why)
             sentence = render(reasons.of_field(why, field, cast(Status, status)), language)
             made.add_row(repr(typed)[1:-1], console.styled(status), sentence)
-    console.out.print(Text("\nSome of them", style="bold"))
+    console.out.print(Text("\nExamples", style="bold"))
     console.show_table(made)
 
 
@@ -337,12 +339,12 @@ def _show_places(ctx: Context) -> None:
     salesforce, hubspot = _addresses(settings)
     out = console.out
     out.print("[bold]Where to look[/bold]")
-    out.print(f"  the contacts in Salesforce   {salesforce}/ui")
-    out.print(f"  the contacts in HubSpot      {hubspot}/ui")
-    out.print(f"  the admin's pages            http://127.0.0.1:{settings.port}/")
+    out.print(f"  contacts in Salesforce       {salesforce}/ui")
+    out.print(f"  contacts in HubSpot          {hubspot}/ui")
+    out.print(f"  admin pages                  http://127.0.0.1:{settings.port}/")
     out.print(f"  bad sources and campaigns    http://127.0.0.1:{settings.port}/segments")
     if page := _recipients_page(ctx):
-        out.print(f"  the page of a recipient      {page}")
+        out.print(f"  a recipient's page           {page}")
         console.info("  (answer there, and watch the contact in HubSpot change a moment later)")
 
 

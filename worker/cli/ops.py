@@ -179,6 +179,7 @@ def settings(changed: bool, as_json: bool) -> None:
     if as_json:
         console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in found])
         return
-    table = console.table("setting", "~value", "from")
-    console.rows(table, [(one.name, one.value, one.origin) for one in found])
-    console.show_table(table)
+    for one in found:  # a table would cut the values: names are long
+        line = Text.assemble((one.name, "bold"), f" = {one.value}")
+        line.append(f"  ({one.origin})", style="dim")
+        console.out.print(line, soft_wrap=False, overflow="fold")

@@ -47,7 +47,7 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
         console.info("no runs yet; start one with: hygiene sync")
         return
     made = console.table(
-        "run", "connector", "~scope", "state", "?began", ">read", ">changed", ">failed", ">s",
+        "!run", "connector", "~scope", "state", "?began", ">?read", ">changed", ">failed", ">?s",
     )  # fmt: skip
     console.rows(
         made,

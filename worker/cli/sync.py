@@ -152,6 +152,7 @@ def rescan(
         raise click.UsageError("give one of --id, --number, --segment and --older-than")
     scope = _scope(ids, numbers, segment, older_than)
     with open_context(connector) as ctx:
+        _note_unknown_segment(ctx, connector, scope)
         execute_runs(
             ctx,
             [connector],
@@ -159,6 +160,23 @@ def rescan(
             queue,
             as_json,
         )
+
+
+def _note_unknown_segment(ctx: Context, connector: str, scope: Scope) -> None:
+    """Say so if no contact that we know is in the segment: the name may be misspelt. The run goes
+    on all the same, because contacts may have come in since the last sync."""
+    from worker.queries.search import near_segments
+    from worker.segments import counters
+    from worker.sync.runs import forecast
+
+    if scope.kind != "segment":
+        return
+    if forecast.upper_bound(ctx, connector, scope, False)["records"] != 0:
+        return  # some are known, or only the CRM knows
+    counters.count_if_needed(ctx)
+    near = [one.value for one in near_segments(ctx, scope.values[0], connector, scope.key)]
+    meant = f" Did you mean {', '.join(near)}?" if near else ""
+    console.info(f"no contact that we know has {scope.key} {scope.values[0]}.{meant}")
 
 
 def _scope(

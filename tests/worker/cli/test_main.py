@@ -115,6 +115,15 @@ class TestRescan:
         assert read("--older-than", "90d") == 0
         assert read() == 60
 
+    def test_of_a_misspelt_segment_says_what_may_be_meant(
+        self, hygiene: Run, sandbox: Sandbox
+    ) -> None:
+        hygiene("sync", "hubspot")
+        source = next(iter(Crm.all(sandbox)["hubspot"].records().values()))["hs_analytics_source"]
+        shown = hygiene("rescan", "hubspot", "--segment", f"source={source}X", "--dry-run")
+        assert f"Did you mean {source}?" in shown.output
+        assert "mean" not in hygiene("rescan", "hubspot", "--segment", f"source={source}").output
+
     def test_force_verifies_anew(self, hygiene: Run, sandbox: Sandbox) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         hygiene("sync", "hubspot")

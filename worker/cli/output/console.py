@@ -141,10 +141,11 @@ def styled(status: str | None) -> Text:
 
 class FittedTable(Table):
     """A table that `show_table` fits to the terminal. Columns by their place: `cut` are cut first,
-    `spare` are left out before others are cut."""
+    `spare` are left out before others are cut, `whole` are never cut."""
 
     cut: list[int]
     spare: list[int]
+    whole: list[int]
 
 
 def table(*columns: str) -> FittedTable:
@@ -152,13 +153,15 @@ def table(*columns: str) -> FittedTable:
 
     `>`: aligned right, for numbers. `~`: cut first where the terminal is narrow. `?`: left out
     where even that is not enough. `=`: prose that says what to do, so it is wrapped, never cut.
+    `!`: never cut, such as an id that somebody copies.
     """
     made = FittedTable(pad_edge=False, box=None, padding=(0, _GAP, 0, 0))
     made.cut = [place for place, column in enumerate(columns) if "~" in column[:2]]
     made.spare = [place for place, column in enumerate(columns) if "?" in column[:2]]
+    made.whole = [place for place, column in enumerate(columns) if "!" in column[:2]]
     for column in columns:
         made.add_column(
-            column.lstrip(">~?="),
+            column.lstrip(">~?=!"),
             justify="right" if ">" in column[:2] else "left",
             header_style="bold",
             overflow="fold" if "=" in column[:2] else "ellipsis",
@@ -199,7 +202,11 @@ def _fit(made: FittedTable, room: int) -> None:
         if excess(_READABLE) > 0:
             hidden.add(place)
     wrapped = [place for place, column in enumerate(made.columns) if not column.no_wrap]
-    others = [place for place, column in enumerate(made.columns) if column.justify == "left"]
+    others = [
+        place
+        for place, column in enumerate(made.columns)
+        if column.justify == "left" and place not in made.whole
+    ]
     others.sort(key=lambda place: -widths[place])
     least = dict.fromkeys(made.cut, _READABLE) | dict.fromkeys(wrapped, 2 * _READABLE)
     for places in ([*made.cut, *wrapped], made.cut, others):

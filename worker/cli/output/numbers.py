@@ -14,10 +14,13 @@ from worker.cli.output.times import local_day, local_minute, local_second
 def show_number(found: Mapping[str, Any]) -> None:
     """Show everything known about a number."""
     plan = "in" if found["valid"] else "not in"
+    answers = (v["line_type"] for v in found["verifications"] if v["counts"])
+    known = next((kind for kind in answers if kind != "unknown"), found["kind"])
+    kind = known.replace("_", " ") if known != "unknown" else "line type unknown"
     out.print(
         Text.assemble(
             (found["number"], "bold"),
-            f"  {found['region'] or 'no country'}, {found['kind']}, {plan} the numbering plan",
+            f"  {found['region'] or 'no country'}, {kind}, {plan} the numbering plan",
         )
     )
     if found["time_zones"]:
@@ -41,7 +44,7 @@ def show_number(found: Mapping[str, Any]) -> None:
     )  # fmt: skip
     _section(
         "written",
-        ("run", "contact", "~what", "at"),
+        ("!run", "contact", "~what", "at"),
         [
             (w["run"], f"{w['connector']} {w['id']}",
              ", ".join(f"{k}={v}" for k, v in w["after"].items() if k not in ("run", "checked_at")),

@@ -15,7 +15,7 @@ def show_spend(found: Mapping[str, Any]) -> None:
     """Show money and lookups by day and provider, the caps, and the state of the providers."""
     currency, total = found["currency"], found["total"]
     if found["days"]:
-        made = table("day", "provider", ">lookups", ">lost", f">{currency}",
+        made = table("day", "provider", ">lookups", ">lost", f">cost, {currency}",
                      f">reserved, {currency}")  # fmt: skip
         rows(
             made,
@@ -25,7 +25,7 @@ def show_spend(found: Mapping[str, Any]) -> None:
                 for row in found["days"]
             ],
         )  # fmt: skip
-        made.add_row("all", "", f"{total['lookups']:,}", f"{total['lost']:,}",
+        made.add_row("total", "", f"{total['lookups']:,}", f"{total['lost']:,}",
                      f"{total['cost']:,.2f}", "", style="bold")  # fmt: skip
         show_table(made)
     else:

@@ -101,14 +101,14 @@ def bad_by_week(ctx: Context) -> Chart:
     weeks = list(ends)
     return Chart(
         "bad",
-        "Phone fields gone bad",
+        "Change in bad phone fields",
         "fields",
         tuple(weeks[1:]),
-        (Series("more bad fields", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
+        (Series("change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
         if len(weeks) > 1
         else (),
         kind="bars",
-        note="Bad means invalid, wrong or unreachable. Bars below zero: more became good, were "
+        note="Bad means invalid, wrong or unreachable. Below zero, more fields became good, were "
         "corrected or were deleted than went bad.",
     )
 
@@ -190,7 +190,9 @@ def spend_by_day(ctx: Context) -> Chart:
         (first + timedelta(days=n)).isoformat() for n in range((now.date() - first).days + 1)
     )
     lines = [
-        Series(name, tuple(costs.get((day, name), 0.0) for day in days))
+        Series(
+            ctx.providers.labels.get(name, name), tuple(costs.get((day, name), 0.0) for day in days)
+        )
         for name in sorted({name for _, name in costs})
     ]
     cap = verification.budget.day
@@ -205,7 +207,7 @@ def throughput(ctx: Context, run_id: str) -> Chart:
     query = sa.select(c.stored_at, c.size).where(c.run_id == run_id).order_by(c.stored_at)
     with ctx.store.read() as connection:
         stored = connection.execute(query).all()
-    title = "Contacts read a second"
+    title = "Contacts read per second"
     if len(stored) < 2:
         return Chart("throughput", title, "contacts/s", (), ())
     begin, end = stored[0].stored_at, stored[-1].stored_at

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from connectors.labels import crm_name
 from worker.context import Context
 from worker.store.bulk import upsert
 from worker.store.states import RunState
@@ -19,7 +20,7 @@ from worker.sync.runs import lifecycle, report
 State = Literal["done", "to_do", "failed", "optional"]
 _DISMISSED = "first steps dismissed"  # of `app_state`
 _CHECKED = "connection checked: "  # of `app_state`, with the connector's name
-_NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot"}
+_CRMS = ("salesforce", "hubspot")
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "salesforce": ("SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
     "hubspot": ("HUBSPOT_ACCESS_TOKEN",),
@@ -67,10 +68,10 @@ def steps(ctx: Context) -> list[Step]:
     """Return all steps in the order in which they are taken."""
     facts = _load(ctx)
     return [
-        *(_connect(ctx, facts, name) for name in _NAMES),
+        *(_connect(ctx, facts, name) for name in _CRMS),
         _fields(ctx, facts),
-        _dry_run(facts),
-        _first_sync(facts),
+        _dry_run(ctx, facts),
+        _first_sync(ctx, facts),
         _webhooks(ctx),
         _users(ctx, facts),
     ]
@@ -145,13 +146,13 @@ def _is_sync() -> sa.ColumnElement[bool]:
 
 
 def _connect(ctx: Context, facts: _Facts, name: str) -> Step:
-    title, variables = f"Connect {_NAMES[name]}", _VARIABLES[name]
+    title, variables = f"Connect {crm_name(name)}", _VARIABLES[name]
     active = ctx.settings.active_connectors
     if name not in active:
-        elsewhere = any(other in active for other in _NAMES)
-        text = "Set these variables in the environment and restart."
+        elsewhere = any(other in active for other in _CRMS)
+        text = "Set these variables in the environment, then restart."
         if elsewhere:
-            text += " Not needed if you do not use it."
+            text += " Skip this if you do not use it."
         return Step(f"connect-{name}", title, "optional" if elsewhere else "to_do", text, variables)
     check = facts.checks.get(name)
     if check is not None and check.error:
@@ -160,10 +161,10 @@ def _connect(ctx: Context, facts: _Facts, name: str) -> Step:
             variables, test=name,
         )  # fmt: skip
     if check is not None or name in facts.synced:
-        return Step(f"connect-{name}", title, "done", "The CRM answers.", test=name)
+        return Step(f"connect-{name}", title, "done", "Connected.", test=name)
     return Step(
-        f"connect-{name}", title, "to_do", "Credentials are set. Test whether the CRM takes them.",
-        test=name,
+        f"connect-{name}", title, "to_do",
+        "The credentials are set. Test whether the CRM accepts them.", test=name,
     )  # fmt: skip
 
 
@@ -175,44 +176,49 @@ def _fields(ctx: Context, facts: _Facts) -> Step:
     problems = tuple(line for check in checked.values() for line in check.problems)
     if blocked:
         commands = " and ".join(f"hygiene crm setup {name}" for name in blocked)
-        text = f"Fields that we write to are missing or cannot be used. Run: {commands}"
+        text = f"Some of our fields are missing or cannot be used. Run: {commands}"
         return Step("fields", title, "failed", text, problems=problems)
     answered = {name for name, check in checked.items() if not check.error} | facts.synced
     if active and all(name in answered for name in active):
-        text = "All fields exist that are needed." if not problems else "The needed fields exist."
+        text = "All fields are there." if not problems else "All fields that are needed are there."
         return Step("fields", title, "done", text, problems=problems)
     names = " and ".join(f"hygiene crm setup {name}" for name in active if name != "csv")
-    text = f"Create our fields with: {names}. Then test the connection." if names else (
+    text = f"To create our fields, run: {names}. Then test the connection." if names else (
         "Connect a CRM first."
     )  # fmt: skip
     return Step("fields", title, "to_do", text)
 
 
-def _dry_run(facts: _Facts) -> Step:
-    return _run_step("dry_run", "Dry run", facts.dry_run, "It writes nothing, pays nothing, and "
-                     "says what a sync would change and cost.", "Start a dry run")  # fmt: skip
+def _dry_run(ctx: Context, facts: _Facts) -> Step:
+    return _run_step(ctx, "dry_run", "Dry run", facts.dry_run, "Shows what a sync would change and "
+                     "cost. It writes nothing and pays nothing.", "Start a dry run")  # fmt: skip
 
 
-def _first_sync(facts: _Facts) -> Step:
+def _first_sync(ctx: Context, facts: _Facts) -> Step:
     if facts.sync_outcome == "all_failed":
-        return Step("sync", "First sync", "failed", "No record of the last one could be written.",
-                    path=f"/runs/{facts.sync.id}", action="See the run")  # fmt: skip
-    return _run_step("sync", "First sync", facts.sync, "It reads all contacts and writes our "
-                     "fields. The schedule starts it, or you do.", "Start a sync",
-                     bool(facts.synced))  # fmt: skip
+        return Step("sync", "First sync", "failed", "No record could be written in the last one.",
+                    path=f"/runs/{facts.sync.id}", action="View the run")  # fmt: skip
+    about = "Reads all contacts and writes our fields. The schedule starts it, or you do."
+    return _run_step(
+        ctx, "sync", "First sync", facts.sync, about, "Start a sync", bool(facts.synced)
+    )
 
 
-def _run_step(name: str, title: str, run: Any, about: str, action: str, done: bool = False) -> Step:
+def _run_step(
+    ctx: Context, name: str, title: str, run: Any, about: str, action: str, done: bool = False
+) -> Step:
     """`done`: an earlier run was finished, whatever the latest one came to."""
+    if run is None and not ctx.settings.active_connectors:
+        return Step(name, title, "to_do", f"{about} Connect a CRM first.")
     if run is None:
         return Step(name, title, "to_do", about, path="/runs/new", action=action)
     path = f"/runs/{run.id}"
     if done or run.state == RunState.DONE:
-        return Step(name, title, "done", "Finished.", path=path, action="See the run")
+        return Step(name, title, "done", "Finished.", path=path, action="View the run")
     if run.state in (RunState.RUNNING, RunState.PAUSED):
-        return Step(name, title, "to_do", f"It is {run.state}.", path=path, action="See the run")
+        return Step(name, title, "to_do", f"It is {run.state}.", path=path, action="View the run")
     text = f"It {run.state}: {run.error}" if run.error else f"The last one is {run.state}."
-    return Step(name, title, "failed", text, path=path, action="See the run")
+    return Step(name, title, "failed", text, path=path, action="View the run")
 
 
 def _webhooks(ctx: Context) -> Step:
@@ -234,11 +240,11 @@ def _webhooks(ctx: Context) -> Step:
 
 def _users(ctx: Context, facts: _Facts) -> Step:
     if facts.has_users or ctx.settings.oidc is not None:
-        return Step("users", "Users", "done", "People log in under their own names.",
-                    path="/access", action="See users")  # fmt: skip
+        return Step("users", "Users", "done", "Everybody logs in under their own name.",
+                    path="/access", action="View users")  # fmt: skip
     return Step(
         "users", "Users", "to_do",
-        "Add each person, so that the audit log tells who did what; or set OIDC_ISSUER, "
-        "OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.",
+        "Give everybody a login of their own, so that the audit log shows who did what. Or log in "
+        "with your identity provider: set OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.",
         path="/access", action="Add users",
     )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from config.errors import HygieneError
+from connectors.labels import crm_name
 from worker.context import Context
 from worker.feedback.models import FeedbackKind, SuppressionReason
 from worker.queries import number_head
@@ -61,11 +62,16 @@ def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
         if one["reason"] == SuppressionReason.LIST
         and one["id"] not in {listed["id"] for listed in told["lists"]}
     ]
-    events = [*_verified(found), *_paid(found), *_reported(told, since), *_written(found["writes"])]
+    events = [
+        *_verified(found),
+        *_paid(ctx, found),
+        *_reported(told, since),
+        *_written(found["writes"]),
+    ]
     for one in told["suppressions"]:
         if one["lifted_at"]:
             events.append(
-                _event(one["lifted_at"], "lifted", f"{_humanize(one['reason'])} lifted",
+                _event(one["lifted_at"], "lifted", f"Lifted: {_humanize(one['reason'])}",
                        f"{one['lifted_why']} (by {one['lifted_by']})")
             )  # fmt: skip
     found["suppressions"] = told["suppressions"]
@@ -206,7 +212,11 @@ def _event(at: str, kind: str, title: str, text: str = "", **more: Any) -> dict[
 
 
 def _humanize(text: str) -> str:
-    return text.replace("_", " ")
+    return {"opt_out": "opt-out", "opt_in": "opt-in"}.get(text, text.replace("_", " "))
+
+
+def _capitalize(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _verified(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -216,16 +226,19 @@ def _verified(found: Mapping[str, Any]) -> list[dict[str, Any]]:
                  said["detail"]]  # fmt: skip
         text = ", ".join(filter(None, parts))
         until = f"expires {said['until'][:10]}" if said["counts"] else "expired"
-        title = f"{said['label']}: {said['verdict']}"
+        title = f"{_capitalize(said['label'])}: {said['verdict']}"
         events.append(
             _event(said["at"], said["verdict"], title, f"{text} ({until})" if text else until)
         )
     return events
 
 
-def _paid(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _paid(ctx: Context, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    labels = ctx.providers.labels
     return [
-        _event(one["at"], "lookup", f"{one['provider']} was asked ({_humanize(one['package'])})",
+        _event(one["at"], "lookup",
+               f"Asked {labels.get(one['provider'], one['provider'])} "
+               f"({_humanize(one['package'])})",
                f"{one['cost']:.4f} {found['currency']}, {_humanize(one['state'])}", run=one["run"])
         for one in found["lookups"]
     ]  # fmt: skip
@@ -250,7 +263,8 @@ def _reported(told: Mapping[str, Any], since: Sequence[str]) -> list[dict[str, A
         at = since[place] if same else one["at"]
         channels = " and ".join(one["channels"]) if one["channels"] else ""
         title = (
-            f"{_humanize(one['kind'])}{f' ({channels})' if channels else ''}, from {one['source']}"
+            f"{_capitalize(_humanize(one['kind']))}"
+            f"{f' ({channels})' if channels else ''}, from {one['source']}"
         )
         said = "" if at == one["at"] else f" (said {one['at'][:10]})"
         events.append(_event(at, one["kind"], title, f"{one['evidence']}{said}"))
@@ -259,9 +273,14 @@ def _reported(told: Mapping[str, Any], since: Sequence[str]) -> list[dict[str, A
                 count = done["records"]
                 text = f"{count} record{'' if count == 1 else 's'}, {done['seconds']:,.1f} s later"
                 events.append(
-                    _event(done["confirmed_at"], "done", f"{done['connector']} has it", text)
+                    _event(
+                        done["confirmed_at"],
+                        "done",
+                        f"Confirmed by {crm_name(done['connector'])}",
+                        text,
+                    )
                 )
-    events += [_event(one["since"], "do_not_contact", f"on a list: {one['source']}")
+    events += [_event(one["since"], "do_not_contact", f"On a list: {one['source']}")
                for one in told["lists"]]  # fmt: skip
     return events
 
@@ -270,7 +289,7 @@ def _written(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     events = []
     for one in entries:
         failed = one["state"] == "failed"
-        title = f"{one['connector']} {one['object']} {'was not written' if failed else 'written'}"
+        title = f"{'Not written' if failed else 'Written'} to {crm_name(one['connector'])}"
         text = one["message"] if failed else (one["after"] or {}).get("reason") or ""
         events.append(
             _event(one["at"], "failed" if failed else "write", title, text or "", run=one["run"],

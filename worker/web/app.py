@@ -156,9 +156,13 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     async def refused(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+        text, detail = error.detail, ""
+        if (error.status_code, text) == (404, "Not Found"):  # no route has this address
+            text, detail = "Page not found", "The address may be old or mistyped."
         answer = page(
-            request, "message.html", logged_in(request), error.status_code, text=error.detail
-        )
+            request, "message.html", logged_in(request), error.status_code, text=text,
+            detail=detail,
+        )  # fmt: skip
         answer.headers.update(error.headers or {})
         return answer
 
@@ -178,7 +182,10 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         text = "; ".join(found[:20])
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": text}, 422)
-        return page(request, "message.html", logged_in(request), 422, text=text)
+        return page(
+            request, "message.html", logged_in(request), 422, detail=text,
+            text="Part of the address or form is missing or not valid",
+        )  # fmt: skip
 
     return app
 

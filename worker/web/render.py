@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import orjson
@@ -14,12 +14,12 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 
+from connectors.labels import crm_name, sentence_case, words_of
 from worker.access.model import Person
 from worker.queries import waiting
 from worker.queries.charts import Chart
 
 _pages = Jinja2Templates(Path(__file__).parent / "templates")
-_NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot", "csv": "CSV"}
 # The order in which statuses are stacked and listed, the good one first.
 STATUSES = ("valid", "unverified", "unreachable", "invalid", "wrong_number", "do_not_contact")
 
@@ -28,7 +28,7 @@ STATUSES = ("valid", "unverified", "unreachable", "invalid", "wrong_number", "do
 _MENU = (
     ("/", "overview", "Overview", "home"),
     ("/contacts", "contacts", "Contacts", "users"),
-    ("/numbers", "numbers", "Numbers", "phone"),
+    ("/numbers", "numbers", "Search", "search"),
     ("/segments", "segments", "Segments", "chart-bar"),
     ("/runs", "runs", "Runs", "refresh"),
     ("/suppressions", "suppressions", "Suppressions", "ban"),
@@ -46,10 +46,10 @@ _DONE = {
     "wrong": "Marked as wrong. Each CRM confirms it below.",
     "right": "Marked as right.",
     "lift": "The suppression is lifted.",
-    "opt_out": "The person is not contacted any more. Each CRM is told.",
-    "isolated": "The segment is isolated, and its audit begins.",
+    "opt_out": "The person is suppressed. Every connected CRM is updated.",
+    "isolated": "The segment is isolated. Its audit has started.",
     "released": "The segment is released.",
-    "review": "The decision is kept.",
+    "review": "The decision is saved.",
     "user": "The user is saved.",
     "removed": "The user is removed.",
     "revoked": "The token is revoked.",
@@ -124,12 +124,101 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
+def money(value: float) -> str:
+    """An amount; its currency stands beside it."""
+    return f"{value:,.2f}"
+
+
+def day(value: str) -> str:
+    """
+    >>> day("2026-11-05")
+    '5 Nov 2026'
+    """
+    at = datetime.fromisoformat(value)
+    return f"{at.day} {at:%b %Y}"
+
+
+def sentence(value: object) -> str:
+    """
+    >>> sentence("changed since the last run")
+    'Changed since the last run'
+    """
+    text = str(value)
+    return text[:1].upper() + text[1:]
+
+
+def report(kind: str) -> str:
+    """The kind of a report, or why a number is suppressed, as people write it.
+
+    >>> report("opt_out"), report("wrong_number")
+    ('Opt-out', 'Wrong number')
+    """
+    return {"opt_out": "Opt-out", "opt_in": "Opt-in"}.get(kind, sentence(kind.replace("_", " ")))
+
+
+def channels(names: Iterable[str], joined: Literal["and", "or"] = "and") -> str:
+    """
+    >>> channels(["call", "text"]), channels(["text"])
+    ('calls and texts', 'texts')
+    """
+    return f" {joined} ".join(f"{name}s" for name in names)
+
+
+def phone_field(name: str) -> str:
+    """A phone field as people call it.
+
+    >>> phone_field("MobilePhone"), phone_field("Direct_Line__c")
+    ('Mobile phone', 'Direct line')
+    """
+    return sentence_case(words_of(name))
+
+
+_FIELD_KINDS = {"e164": "E.164"}
+
+
+def field_words(key: str) -> str:
+    """A field that we write, as people call it.
+
+    >>> field_words("line_type/MobilePhone"), field_words("e164/Phone"), field_words("best_phone")
+    ('Mobile phone line type', 'Phone E.164', 'Best phone')
+    """
+    kind, _, field = key.partition("/")
+    words = _FIELD_KINDS.get(kind, kind.replace("_", " "))
+    return f"{phone_field(field)} {words}" if field else sentence(words)
+
+
+def object_words(name: str) -> str:
+    """What one record of an object is called.
+
+    >>> object_words("contacts"), object_words("Lead")
+    ('contact', 'Lead')
+    """
+    return {"contacts": "contact"}.get(name, name)
+
+
+def telling_flags(flags: Iterable[str], statuses: Mapping[str, str]) -> list[str]:
+    """Leave out flags that say what a status, or a wider flag, says already.
+
+    >>> telling_flags(["do_not_contact", "do_not_call", "wrong_number"], {"Phone": "wrong_number"})
+    ['do_not_contact']
+    """
+    told = {*statuses.values()}
+    every = {*flags} | told
+    if "do_not_contact" in every:
+        told |= {"do_not_call", "do_not_text"}
+    return [flag for flag in flags if flag not in told]
+
+
 def percent(value: float) -> str:
     """
     >>> percent(0.034), percent(0.34), percent(0.0)
     ('3.4%', '34%', '0%')
     """
     return f"{value * 100:.1f}%" if 0 < value < 0.1 else f"{value * 100:.0f}%"
+
+
+def _line_words(name: str) -> str:
+    return {"opt_out": "opt-out", "opt_in": "opt-in"}.get(name, name.replace("_", " "))
 
 
 def chart_data(chart: Chart) -> str:
@@ -143,7 +232,7 @@ def chart_data(chart: Chart) -> str:
             else [datetime.fromisoformat(at).timestamp() for at in chart.x],
             "days": "T" not in chart.since,
             "series": [
-                {"name": line.name, "label": line.name.replace("_", " "), "values": line.values}
+                {"name": line.name, "label": _line_words(line.name), "values": line.values}
                 for line in chart.series
             ],
         }
@@ -162,7 +251,9 @@ def interval(one: Mapping[str, Any], reach: float, width: int = 160) -> dict[str
 
 _pages.env.filters.update(
     ago=ago, moment=moment, number=number, percent=percent, length=length, length_of=len,
-    crm=lambda name: _NAMES.get(name, name),
+    crm=crm_name, money=money, day=day, sentence=sentence, report=report, channels=channels,
+    object=object_words, phone_field=phone_field, field_words=field_words,
+    telling_flags=telling_flags,
     chart_data=chart_data, urlencode_query=urlencode,
     words=lambda text: str(text).replace("_", " "),
 )  # fmt: skip

@@ -87,7 +87,7 @@ class TestStatuses:
         count_days(ctx, *({"invalid": number - 1, "wrong_number": 1} for number in bad))
         chart = charts.bad_by_week(ctx)
         assert chart.x == (day(10), day(3))
-        assert lines(chart) == {"more bad fields": (4.0, -2.0)}
+        assert lines(chart) == {"change": (4.0, -2.0)}
 
 
 @pytest.mark.usefixtures("now")

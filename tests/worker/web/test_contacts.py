@@ -65,7 +65,7 @@ class TestFromAFigure:
         figure = row.locator("td").nth(3).get_by_role("link")
         bad = int(figure.inner_text().replace(",", ""))
         figure.click()
-        assert f"{bad:,} phone field" in text_of(page)
+        assert f"{bad:,} bad phone field" in text_of(page)
         page.get_by_role("link", name="Export…").click()
         page.get_by_label("Why").fill("for the team that calls them")
         with page.expect_download() as download:

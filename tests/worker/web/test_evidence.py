@@ -12,6 +12,7 @@ from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link, let_in
 
+from connectors.labels import crm_name
 from worker.context import Context
 from worker.feedback import intake
 from worker.suppression import suppressions
@@ -62,8 +63,8 @@ def test_shows_the_report_and_who_confirmed_it(
     assert "4155552671" not in page.url
     told = text_of(page)
     assert "wrote <b>us</b> a letter" in told
-    assert f"{crm.name}: confirmed" in told
-    assert "opt out: call and text" in told
+    assert f"{crm_name(crm.name)}: confirmed" in told
+    assert "Opt-out: no calls or texts" in told
     found = Axe().run(page, options={"preload": False})
     assert found.violations_count == 0, found.generate_report()
     assert problems == []

@@ -84,19 +84,19 @@ class TestTheChecklist:
         assert "Getting started" in text_of(page)
         assert_well_made(page, "first-steps")
         page.get_by_role("button", name="Test the connection").first.click()
-        page.get_by_text("The CRM answers.").wait_for()
+        page.get_by_text("Connected.").wait_for()
         assert page.url.rstrip("/") == url
         sync(ctx, "hubspot")
         page.goto(url)
-        assert "first steps are left" in text_of(page)
+        assert "Getting started: 5 steps left" in text_of(page)
         assert "Latest runs" in text_of(page)
         assert_well_made(page, "first-steps-left")
-        page.get_by_role("button", name="Do not show this").click()
-        assert "first steps" not in text_of(page)
+        page.get_by_role("button", name="Hide").click()
+        assert "Getting started" not in text_of(page)
         page.goto(f"{url}/settings")
         page.get_by_role("link", name="Getting started").click()
         page.get_by_role("button", name="Show on the overview again").click()
-        assert "first steps" in text_of(page)
+        assert "Getting started" in text_of(page)
 
     def test_shows_what_is_wrong_and_what_to_do(
         self, page: Page, serve: Serve, sandbox: Sandbox

@@ -74,7 +74,7 @@ def test_a_run_in_which_all_failed_is_red_everywhere(
     assert_well_made(page, "run-all-failed")
     page.goto(f"{url}/setup")
     step = page.locator(".step").filter(has_text="First sync")
-    assert "No record of the last one could be written" in step.inner_text()
+    assert "No record could be written in the last one" in step.inner_text()
     assert step.locator(".pill.failed").count() == 1
 
 
@@ -89,8 +89,8 @@ def test_each_crms_confirmation_shows_as_it_comes_and_then_nothing_is_asked(
     panel = page.locator("dialog[open]")
     panel.get_by_label("Why").fill("asked us at the fair")
     panel.get_by_role("button", name="Suppress").click()
-    page.get_by_text("hubspot has it").wait_for(timeout=30_000)  # without a reload
-    page.get_by_text("salesforce has it").wait_for(timeout=30_000)
+    page.get_by_text("Confirmed by HubSpot").wait_for(timeout=30_000)  # without a reload
+    page.get_by_text("Confirmed by Salesforce").wait_for(timeout=30_000)
     page.locator("#suppressed").get_by_role("heading", name="Suppressed").wait_for()
     assert page.locator("#evidence").get_attribute("hx-get") is None
     assert_well_made(page, "number-confirmed")

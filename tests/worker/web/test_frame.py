@@ -82,15 +82,99 @@ class TestTheMenu:
         page.locator("h1").get_by_text("Runs").wait_for()
 
 
+class TestTheTheme:
+    """Light, dark, or as the system has it; `page` is of a light system."""
+
+    def test_follows_the_system_until_one_chooses(self, page: Page, serve: Serve) -> None:
+        page.goto(f"{serve()}/runs")
+        assert page.get_by_label("Theme").input_value() == "system"
+        light = background(page)
+        page.emulate_media(color_scheme="dark")
+        assert background(page) != light
+
+    def test_that_was_chosen_stays_on_every_page(self, page: Page, serve: Serve) -> None:
+        url = serve()
+        page.goto(f"{url}/runs")
+        light = background(page)
+        page.get_by_label("Theme").select_option("dark")
+        dark = background(page)
+        assert dark != light
+        page.goto(f"{url}/alerts")
+        assert page.get_by_label("Theme").input_value() == "dark"
+        assert background(page) == dark
+        page.get_by_label("Theme").select_option("light")
+        page.emulate_media(color_scheme="dark")
+        assert background(page) == light
+        page.get_by_label("Theme").select_option("system")
+        assert page.evaluate("localStorage.length") == 0
+        assert background(page) == dark
+
+    def test_is_set_before_anything_is_drawn(self, page: Page, serve: Serve) -> None:
+        """Its script blocks, and comes before the styles, so that nothing flashes."""
+        url = serve()
+        page.goto(f"{url}/runs")
+        page.get_by_label("Theme").select_option("dark")
+        head = page.request.get(f"{url}/runs").text().partition("</head>")[0]
+        script = '<script src="/static/theme.js"></script>'
+        assert head.index(script) < head.index("stylesheet")
+        page.add_init_script(
+            "document.addEventListener('DOMContentLoaded', () => {"
+            "  window.schemeAtFirst = document.documentElement.dataset.scheme; }, true)"
+        )
+        page.reload()
+        assert page.evaluate("window.schemeAtFirst") == "dark"
+
+    def test_is_in_the_menu_of_a_phone(self, page: Page, serve: Serve) -> None:
+        page.set_viewport_size({"width": 390, "height": 800})
+        page.goto(f"{serve()}/runs")
+        assert not page.get_by_label("Theme").is_visible()
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_label("Theme").select_option("dark")
+        assert page.evaluate("document.documentElement.dataset.scheme") == "dark"
+
+    def test_holds_for_the_page_where_the_browser_keeps_nothing(
+        self, page: Page, serve: Serve
+    ) -> None:
+        page.add_init_script(
+            "Object.defineProperty(window, 'localStorage', { get() { throw new Error('no'); } })"
+        )
+        page.goto(f"{serve()}/runs")
+        light = background(page)
+        page.get_by_label("Theme").select_option("dark")
+        assert background(page) != light
+
+
+def background(page: Page) -> str:
+    page.wait_for_load_state()
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+def test_a_row_of_a_table_becomes_a_block_of_lines_on_a_phone(
+    page: Page, serve: Serve, sync: Sync, ctx: Context
+) -> None:
+    sync(ctx, "hubspot")
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{serve()}/runs")
+    page.wait_for_load_state()
+    region = page.get_by_role("region", name="Runs")
+    assert region.evaluate("one => one.scrollWidth <= one.clientWidth")
+    labels = (
+        region.locator("tbody tr")
+        .first.locator("td")
+        .evaluate_all("cells => cells.map(cell => cell.dataset.label)")
+    )
+    assert labels == ["Started", "CRM", "Scope", "State", "Read", "Changed", "Failed", "Duration"]
+
+
 def test_the_search_box_is_reached_by_its_key_but_not_while_typing(
     page: Page, serve: Serve
 ) -> None:
     page.goto(f"{serve()}/runs/new")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "find"
-    page.get_by_label("Ids or numbers").focus()
+    page.get_by_label("Why").focus()
     page.keyboard.press("/")
-    assert page.get_by_label("Ids or numbers").input_value() == "/"
+    assert page.get_by_label("Why").input_value() == "/"
 
 
 def test_times_are_the_viewers_with_the_exact_one_on_hover(

@@ -112,11 +112,11 @@ class TestARun:
 
     def test_that_is_asked_for_wrongly_says_what_to_write(self, page: Page, serve: Serve) -> None:
         page.goto(f"{serve()}/runs/new")
-        page.get_by_label("Contacts with these numbers").check()
-        page.get_by_label("Ids or numbers").fill("call me")
+        page.get_by_label("Contacts with certain numbers").check()
+        page.get_by_label("Numbers with their country code").fill("call me")
         page.get_by_role("button", name="Start…").click()
         assert "with its country code" in text_of(page)
-        assert page.get_by_label("Ids or numbers").input_value() == "call me"
+        assert page.get_by_label("Numbers with their country code").input_value() == "call me"
 
 
 class TestANumber:
@@ -143,12 +143,12 @@ class TestANumber:
         for _ in range(100):  # it is written down a moment after the CRM has it
             page.reload()
             told = text_of(page)
-            if "salesforce has it" in told and "hubspot has it" in told:
+            if "Confirmed by Salesforce" in told and "Confirmed by HubSpot" in told:
                 break
             page.wait_for_timeout(100)
         assert "asked us at the fair" in told
-        assert "salesforce has it" in told
-        assert "hubspot has it" in told
+        assert "Confirmed by Salesforce" in told
+        assert "Confirmed by HubSpot" in told
 
     def test_is_found_by_the_address_of_its_record(
         self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
@@ -163,7 +163,7 @@ class TestANumber:
         page.get_by_role("link", name=NUMBER).click()
         page.wait_for_load_state()
         assert NUMBER in page.inner_text("h1")
-        assert "written" in text_of(page)
+        assert "Written to" in text_of(page)
 
 
 class TestASegment:

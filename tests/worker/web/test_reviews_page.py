@@ -127,7 +127,7 @@ def test_the_page_tells_the_story_of_each_number(
     }
     assert "1 contact." in stories[TEXTS[0]]
     assert "Verified" in stories[TEXTS[0]]
-    assert "Nothing stands against it" in stories[TEXTS[0]]
+    assert "Not suppressed" in stories[TEXTS[0]]
     assert "wrong number since" in stories[TEXTS[1]]
     assert "Known since" in stories[TEXTS[1]]
     assert "0 contacts. Not verified yet." in stories[TEXTS[2]]

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import HTTPException
 
+from connectors.labels import crm_name
 from worker.context import Context
 from worker.queries.contacts import BAD, ContactFilter, FilterError
 from worker.web.encrypted_numbers import decrypt_number
@@ -48,8 +49,10 @@ class Shown:
         wanted = self.wanted
         value = str(getattr(wanted, name)).replace("_", " ")
         match name:
-            case "connector" | "object":
-                return f"{'CRM' if name == 'connector' else 'object'}: {getattr(wanted, name)}"
+            case "connector":
+                return f"CRM: {crm_name(wanted.connector)}"
+            case "object":
+                return f"object: {wanted.object}"
             case "by":
                 return f"{wanted.by}: {wanted.value or 'none'}"
             case "status":

@@ -87,7 +87,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         link = ""
         if connector in ctx.settings.active_connectors:
             link = ctx.open(connector).record_url(object_name, record_id)
-        return page(request, "contact.html", me, here="numbers", found=found, link=link)
+        return page(request, "contact.html", me, here="contacts", found=found, link=link)
 
     @routes.post("/contacts/{connector}/{object_name}/{record_id}/{what}")
     def act_on_record(

@@ -63,7 +63,7 @@ def _reading(ctx: Context) -> APIRouter:
             by=run.opened_by, purpose=run.purpose, links=_links(ctx, shown),
             progress=_progress(run, shown), may_undo=may_undo(run, shown),
             held=load_holds(ctx, run.id), scope_filter=_scope_filter(run),
-            currency=ctx.settings.verification.budget.currency,
+            currency=ctx.settings.verification.budget.currency, labels=ctx.providers.labels,
         )  # fmt: skip
 
     @routes.get("/{run_id}/progress")

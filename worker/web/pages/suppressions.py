@@ -119,6 +119,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return page(
             request, "reviews.html", me, here="reviews", reviews=found, meanings=_MEANINGS,
             keys=_KEYS, decision=decision, more=(waiting.count if waiting else 0) - len(found),
+            labels=ctx.providers.labels,
             decided=changed if decision in _MEANINGS else [],
             reopened=len(changed) if decision == "undo" else 0,
         )  # fmt: skip

@@ -35,7 +35,15 @@ def router(ctx: Context) -> APIRouter:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
             found = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
-        return page(request, "spend.html", me, here="spend", spend=found, days=_DAYS)
+        return page(
+            request,
+            "spend.html",
+            me,
+            here="spend",
+            spend=found,
+            days=_DAYS,
+            labels=ctx.providers.labels,
+        )
 
     @routes.get("/providers")
     def providers(request: Request, me: Viewer) -> Response:

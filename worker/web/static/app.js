@@ -53,6 +53,21 @@ function localize(root) {
 document.addEventListener("DOMContentLoaded", () => localize(document));
 document.addEventListener("htmx:afterSwap", (event) => localize(event.detail.target.ownerDocument));
 
+// -- tables on a phone: each cell is told its heading, which the style sheet puts beside it ---------
+
+function label(root) {
+  for (const table of root.querySelectorAll(".stacked table")) {
+    const heads = [...table.querySelectorAll("thead th")].map((head) =>
+      head.querySelector(".visually-hidden") ? "" : head.textContent.replace("↓", "").trim());
+    for (const row of table.tBodies[0]?.rows ?? []) {
+      [...row.cells].forEach((cell, place) => { if (heads[place]) cell.dataset.label = heads[place]; });
+    }
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => label(document));
+document.addEventListener("htmx:afterSwap", (event) => label(event.detail.target.ownerDocument));
+
 // What renews itself waits while somebody fills in a form that is in it.
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.querySelector("dialog[open]") || document.querySelector("#suppressed dialog[open]")) {

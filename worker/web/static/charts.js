@@ -23,9 +23,11 @@ function look(line, place) {
   return { colour, dash: DASHES[place % DASHES.length] };
 }
 
-function day(seconds) {
-  return new Date(seconds * 1000).toISOString().slice(0, 10);
-}
+// "5 Nov": counts are by days of UTC.
+const shortDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const longDay = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", timeZone: "UTC",
+});
 
 function said(value, unit) {
   if (value === null || value === undefined) return "–";
@@ -45,7 +47,7 @@ function tip(data, root) {
         if (box.hidden) return;
         const at = data.x[idx];
         const head = document.createElement("b");
-        head.textContent = data.days ? day(at) : new Date(at * 1000).toLocaleTimeString("en-GB");
+        head.textContent = data.days ? longDay.format(at * 1000) : new Date(at * 1000).toLocaleTimeString("en-GB");
         box.replaceChildren(head, ...data.series.map((line) => {
           const row = document.createElement("div");
           row.textContent = `${line.label}: ${said(line.values[idx], data.unit)}`;
@@ -87,15 +89,16 @@ function draw(root) {
   root.replaceChildren();
   const axis = { stroke: resolved("color", root), grid: { stroke: resolved("borderTopColor", root.closest(".card")), width: 1 } };
   const bars = data.kind === "bars";
+  const barRoom = data.x.length > 1 ? (data.x[1] - data.x[0]) / 2 : 43200; // the outer bars whole
   const options = {
     width: root.clientWidth,
     height: HEIGHT,
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: !bars } },
-    scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low), Math.max(1, high) * 1.05] } },
+    scales: { x: { time: true, range: (_, low, high) => (bars ? [low - barRoom, high + barRoom] : [low, high]) }, y: { range: (_, low, high) => [Math.min(0, low), Math.max(1, high) * 1.05] } },
     tzDate: (seconds) => (data.days ? uPlot.tzDate(new Date(seconds * 1000), "UTC") : new Date(seconds * 1000)),
     axes: [
-      { ...axis, values: data.days ? (_, ticks) => ticks.map((at) => day(at).slice(5)) : undefined, space: 60 },
+      { ...axis, values: data.days ? (_, ticks) => ticks.map((at) => shortDay.format(at * 1000)) : undefined, space: 60 },
       { ...axis, size: 62, values: (_, ticks) => ticks.map((value) => value.toLocaleString("en-GB")), label: data.unit, labelSize: 18 },
     ],
     series: [{}, ...data.series.map((line, place) => {
@@ -122,9 +125,11 @@ function drawAll(root) {
 
 document.addEventListener("DOMContentLoaded", () => drawAll(document));
 document.addEventListener("htmx:afterSettle", () => drawAll(document));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  for (const place of document.querySelectorAll("[data-chart]")) draw(place);
-});
+function redraw() {
+  for (const place of document.querySelectorAll("[data-chart]")) if (place.plot) draw(place);
+}
+document.addEventListener("theme", redraw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 let resizing = 0;
 addEventListener("resize", () => {
   clearTimeout(resizing);

@@ -121,7 +121,7 @@ class TestRescan:
         hygiene("sync", "hubspot")
         source = next(iter(Crm.all(sandbox)["hubspot"].records().values()))["hs_analytics_source"]
         shown = hygiene("rescan", "hubspot", "--segment", f"source={source}X", "--dry-run")
-        assert f"Did you mean {source}?" in shown.output
+        assert f"Did you mean {source}" in shown.output
         assert "mean" not in hygiene("rescan", "hubspot", "--segment", f"source={source}").output
 
     def test_force_verifies_anew(self, hygiene: Run, sandbox: Sandbox) -> None:

@@ -88,6 +88,11 @@ class TestWhatItSays:
         assert message.text == "Nothing happened this week, and nothing waits for a person."
         assert message.sections == ()
 
+    def test_has_no_link_where_nobody_said_how_we_are_reached(self, tmp_path: Path) -> None:
+        nowhere = Settings(home=tmp_path, database_url="sqlite://")
+        message = compose(Digest(**QUIET), nowhere)
+        assert plain(message) == f"{message.text}\n"
+
     def test_begins_with_the_most_important(self, busy: Message) -> None:
         assert busy.title == "Week 2026-W47, 16 November 2026 to 22 November 2026"
         assert busy.text == (

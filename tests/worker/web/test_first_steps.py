@@ -88,7 +88,7 @@ class TestTheChecklist:
         assert page.url.rstrip("/") == url
         sync(ctx, "hubspot")
         page.goto(url)
-        assert "Getting started: 5 steps left" in text_of(page)
+        assert "Getting started: 3 steps left" in text_of(page)
         assert "Latest runs" in text_of(page)
         assert_well_made(page, "first-steps-left")
         page.get_by_role("button", name="Hide").click()

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from connectors.labels import crm_name
 from worker.context import Context
@@ -20,7 +21,11 @@ from worker.sync.runs import lifecycle, report
 State = Literal["done", "to_do", "failed", "optional"]
 _DISMISSED = "first steps dismissed"  # of `app_state`
 _CHECKED = "connection checked: "  # of `app_state`, with the connector's name
+_WEBHOOKS_CHECKED = "webhooks checked: "  # of `app_state`, with the service's name
 _CRMS = ("salesforce", "hubspot")
+_SERVICES = {"twilio": "Twilio", "hubspot": "HubSpot"}
+# Services whose webhooks can be tested, with the variable that their secret is in.
+_WEBHOOKS = {"twilio": "TWILIO_AUTH_TOKEN", "hubspot": "HUBSPOT_CLIENT_SECRET"}
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "salesforce": ("SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
     "hubspot": ("HUBSPOT_ACCESS_TOKEN",),
@@ -40,7 +45,8 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`test`: the connector whose connection the step's button tests; "" for none.
+    """`test`: the connector whose connection the step's button tests; "" for none. `webhooks`: the
+    services whose webhooks can be tested.
     `variables`: what to set in the environment. `path` and `action`: where the step is done."""
 
     name: str
@@ -50,6 +56,7 @@ class Step:
     variables: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     test: str = ""
+    webhooks: tuple[str, ...] = ()
     path: str = ""
     action: str = ""
 
@@ -57,6 +64,7 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class _Facts:
     checks: Mapping[str, CheckResult]
+    webhooks: Mapping[str, CheckResult]
     dry_run: Any  # the latest run of each kind; None where there is none
     sync: Any
     sync_outcome: str
@@ -72,7 +80,7 @@ def steps(ctx: Context) -> list[Step]:
         _fields(ctx, facts),
         _dry_run(ctx, facts),
         _first_sync(ctx, facts),
-        _webhooks(ctx),
+        _webhooks(ctx, facts),
         _users(ctx, facts),
     ]
 
@@ -105,28 +113,32 @@ def dismiss(ctx: Context, dismissed: bool = True) -> None:
 
 def record_check(ctx: Context, connector: str, result: CheckResult) -> None:
     """Keep what a test of a connection brought, for the list's state."""
+    _record(ctx, f"{_CHECKED}{connector}", result)
+
+
+def record_webhook_check(ctx: Context, service: str, result: CheckResult) -> None:
+    """Keep what a test of the webhooks of a service brought."""
+    _record(ctx, f"{_WEBHOOKS_CHECKED}{service}", result)
+
+
+def _record(ctx: Context, name: str, result: CheckResult) -> None:
     value = json.dumps(
         {"at": result.at.isoformat(), "error": result.error, "problems": result.problems,
          "blocks": result.blocks}
     )  # fmt: skip
     with ctx.store.write() as connection:
-        upsert(connection, app_state, [{"name": f"{_CHECKED}{connector}", "value": value}])
+        upsert(connection, app_state, [{"name": name, "value": value}])
 
 
 # -- loading -------------------------------------------------------------------------------
 
 
 def _load(ctx: Context) -> _Facts:
-    c, checks = runs.c, {}
+    c = runs.c
     columns = sa.select(c.id, c.connector, c.state, c.error).order_by(c.opened_at.desc()).limit(1)
     with ctx.store.read() as connection:
-        kept = sa.select(app_state).where(app_state.c.name.startswith(_CHECKED))
-        for row in connection.execute(kept):
-            held = json.loads(row.value)
-            checks[row.name.removeprefix(_CHECKED)] = CheckResult(
-                datetime.fromisoformat(held["at"]), held["error"], tuple(held["problems"]),
-                held["blocks"],
-            )  # fmt: skip
+        checks = _checks(connection, _CHECKED)
+        webhooks = _checks(connection, _WEBHOOKS_CHECKED)
         ended = sa.select(c.connector).where(_is_sync(), c.state == RunState.DONE).distinct()
         dry_run = connection.execute(columns.where(c.dry_run)).one_or_none()
         sync = connection.execute(columns.where(_is_sync())).one_or_none()
@@ -135,7 +147,20 @@ def _load(ctx: Context) -> _Facts:
     outcome = ""
     if sync is not None:
         outcome = report.summaries(ctx, [lifecycle.load(ctx, sync.id)])[0]["outcome"]
-    return _Facts(checks, dry_run, sync, outcome, synced, has_users)
+    return _Facts(checks, webhooks, dry_run, sync, outcome, synced, has_users)
+
+
+def _checks(connection: Connection, prefix: str) -> dict[str, CheckResult]:
+    found = {}
+    for row in connection.execute(
+        sa.select(app_state).where(app_state.c.name.startswith(prefix, autoescape=True))
+    ):
+        held = json.loads(row.value)
+        found[row.name.removeprefix(prefix)] = CheckResult(
+            datetime.fromisoformat(held["at"]), held["error"], tuple(held["problems"]),
+            held["blocks"],
+        )  # fmt: skip
+    return found
 
 
 def _is_sync() -> sa.ColumnElement[bool]:
@@ -221,7 +246,7 @@ def _run_step(
     return Step(name, title, "failed", text, path=path, action="View the run")
 
 
-def _webhooks(ctx: Context) -> Step:
+def _webhooks(ctx: Context, facts: _Facts) -> Step:
     settings = ctx.settings
     secrets = {
         "HUBSPOT_CLIENT_SECRET": bool(settings.hubspot and settings.hubspot.client_secret),
@@ -233,7 +258,15 @@ def _webhooks(ctx: Context) -> Step:
     )
     if not missing:
         text = f"Replies and changes are taken at {settings.public_url}/webhooks/."
-        return Step("webhooks", "Webhooks", "done", text)
+        services = tuple(name for name, variable in _WEBHOOKS.items() if secrets[variable])
+        tested = {name: facts.webhooks[name] for name in services if name in facts.webhooks}
+        failed = tuple(f"{_SERVICES[name]}: {one.error}" for name, one in tested.items() if one.error)
+        if failed:
+            text = f"{text} The last test did not come through."
+            return Step("webhooks", "Webhooks", "failed", text, problems=failed, webhooks=services)
+        if good := " and ".join(_SERVICES[name] for name in tested):
+            text = f"{text} Tested as {good}: it came through."
+        return Step("webhooks", "Webhooks", "done", text, webhooks=services)
     text = "Replies and changes then arrive at once instead of with the next sync. Set these "
     return Step("webhooks", "Webhooks", "to_do", f"{text}variables and restart.", missing)
 

@@ -22,6 +22,7 @@ Read in this order:
     test_search.py        the search box
     test_flows.py         flows without dead ends
     test_first_steps.py   getting started
+    test_webhook_check.py  the test of webhooks among the first steps
     test_pages.py         the admin's pages in Chromium
     test_record_actions.py  what is said on the page of a record
     test_contacts.py      the contacts behind a figure, in Chromium

@@ -11,6 +11,7 @@ from worker.ops.connection_check import check_connection
 from worker.queries import first_steps
 from worker.web.auth import AdminForm, Viewer
 from worker.web.render import page
+from worker.web.webhook_check import check_webhooks
 
 
 def router(ctx: Context) -> APIRouter:
@@ -32,6 +33,19 @@ def router(ctx: Context) -> APIRouter:
             raise HTTPException(404, f"{connector} is not connected.")
         check_connection(ctx, connector)
         audit.note(ctx.store, ctx.now(), me.name, "setup.check", connector)
+        if "hx-request" not in request.headers:
+            return RedirectResponse("/setup", 303)
+        return page(request, "_steps.html", me, steps=first_steps.steps(ctx))
+
+    @routes.post("/check-webhooks/{service}")
+    def check_one_webhook(request: Request, admin: AdminForm, service: str) -> Response:
+        """Send a signed request to our own PUBLIC_URL; the list comes back with what it brought."""
+        me, _form = admin
+        try:
+            check_webhooks(ctx, service)
+        except KeyError:
+            raise HTTPException(404, f"The webhooks of {service} are not set up.") from None
+        audit.note(ctx.store, ctx.now(), me.name, "setup.check_webhooks", service)
         if "hx-request" not in request.headers:
             return RedirectResponse("/setup", 303)
         return page(request, "_steps.html", me, steps=first_steps.steps(ctx))

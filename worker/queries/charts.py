@@ -101,15 +101,16 @@ def bad_by_week(ctx: Context) -> Chart:
     weeks = list(ends)
     return Chart(
         "bad",
-        "Change in bad phone fields",
+        "Net change in bad phone fields",
         "fields",
         tuple(weeks[1:]),
-        (Series("change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
+        (Series("net change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
         if len(weeks) > 1
         else (),
         kind="bars",
-        note="Bad means invalid, wrong or unreachable. Below zero, more fields became good, were "
-        "corrected or were deleted than went bad.",
+        note="Bad means invalid, wrong or unreachable. Of each week: the fields that went bad, "
+        "less those that became good, were corrected or were deleted. Below zero, there were "
+        "fewer bad fields at its end. How many went bad in all is in the weekly digest.",
     )
 
 

@@ -86,8 +86,9 @@ class TestStatuses:
         bad = [5, 5, 6, 7, 7, 7, 7, 9, 9, 9, 8, 7]
         count_days(ctx, *({"invalid": number - 1, "wrong_number": 1} for number in bad))
         chart = charts.bad_by_week(ctx)
+        assert "Net change" in chart.title
         assert chart.x == (day(10), day(3))
-        assert lines(chart) == {"change": (4.0, -2.0)}
+        assert lines(chart) == {"net change": (4.0, -2.0)}
 
 
 @pytest.mark.usefixtures("now")

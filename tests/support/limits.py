@@ -26,6 +26,9 @@ _LIMITS = {
     "removal_batch": "worker.sync.read.removals._BATCH",
     "undo_batch": "worker.sync.undo.written_records._AT_ONCE",
     "most_segments": "worker.segments.counters._MOST_SEGMENTS",
+    "counted_contacts": "worker.queries.contacts.COUNT_LIMIT",
+    "export_count": "worker.queries.contacts.EXPORT_LIMIT",
+    "few_rows": "worker.queries.contacts._FEW_ROWS",
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",
     # Seconds, or spans of time.

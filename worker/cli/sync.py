@@ -40,6 +40,7 @@ def sync(
     --accept-removals accepts the removals that it reported, and no more.
     """
     from config.settings import SettingsError
+    from worker.sync.pages import reword_recovery
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs.model import RunOptions
     from worker.sync.runs.scope import Scope
@@ -57,6 +58,7 @@ def sync(
             connectors.check(name, ctx.settings)
 
         def opened(name: str) -> str:
+            reword_recovery.recover(ctx, name)
             # Of connectors that were not named only where something waits for it.
             accepts = accept_removals and (name in connector or _has_held_removals(ctx, name))
             standing = None if dry_run else runs.find_resumable(ctx, name, full, accepts)

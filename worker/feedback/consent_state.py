@@ -20,6 +20,10 @@ from worker.store.pseudonyms import ERASED_PREFIX
 LIFT_KEY_PREFIX = (
     "lift:"  # begins the key of an admin's word on one entry of the list, which follows
 )
+ACTION_KEY_PREFIX = "action:"  # begins the keys of what an action on many contacts said
+# Follows in the key of a lift that takes back what an action of ours added, and that is dated right
+# behind it (`worker.suppression.undo_action`).
+UNDO_MARK = "undo"
 MERGED_KEY_PREFIX = (
     "merged:"  # begins the key of what was said of a record that lives on in another one
 )
@@ -397,8 +401,14 @@ def apply_lifts(
             continue
         channels -= channels_opened_by(other, is_by_text(report), rules)
         if not channels:
-            return channels, Lift(other.at, other.source, other.evidence)
+            return channels, Lift(_lifted_at(other), other.source, other.evidence)
     return channels, None
+
+
+def _lifted_at(lift: Feedback) -> datetime:
+    """Return when a suppression was lifted: an undo is dated earlier than it was done."""
+    is_undo = lift.key.startswith(LIFT_KEY_PREFIX) and f":{UNDO_MARK}:" in lift.key
+    return lift.received_at if is_undo and lift.received_at else lift.at
 
 
 def _about_the_same(report: Feedback, other: Feedback) -> bool:

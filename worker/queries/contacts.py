@@ -1,8 +1,14 @@
 """List the contacts behind a figure: filtered, sorted and paged by what our index holds.
 
 No call to a CRM is made. A page continues behind the last contact of the page before (keyset
-paging), so that the thousandth page costs what the first one does. Contacts are read connector by
-connector and merged: the indexes of the table begin with the connector.
+paging), so that the thousandth page costs what the first one does. What a page costs does not grow
+with the number of contacts either. First we look how many match, up to a limit (`look`), then:
+
+1. Few match: they are gathered through an index of the filter, and sorted.
+2. Many match: contacts are read in the order that is wanted, through an index of that, and each is
+   checked; a page is soon full. Connector by connector: the indexes begin with it.
+3. Many records are named by a run or by failures, and by nothing else: they need not be in our
+   index, so they come in the order of their keys, whichever is wanted (`ContactPage.by_key`).
 """
 
 from __future__ import annotations
@@ -10,7 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -18,94 +24,38 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from config.segments import SEGMENTS
 from worker.context import Context
 from worker.decisions.diff import FLAGS
-from worker.decisions.model import BAD_STATUSES
-from worker.phones.plan_changes import equal_forms
-from worker.segments.counters import REPORTS
+from worker.queries.contact_conditions import (
+    Condition,
+    Pick,
+    connectors_of,
+    fields_with,
+    has_index_in_order,
+    hidden,
+    in_segment,
+    needs_index,
+    own_conditions,
+    picks,
+    same,
+    with_rank,
+    worst_first,
+)
+from worker.queries.contact_filter import STATUSES, ContactFilter, FilterError
+from worker.segments.reported import contact_objects
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks
-from worker.store.states import WriteState
-from worker.store.tables import (
-    UtcDateTime,
-    contact_numbers,
-    contacts,
-    failures,
-    feedback,
-    list_members,
-    runs,
-    writes,
-)
+from worker.store.tables import UtcDateTime, contacts, failures
 
 PAGE = 50  # contacts of a page
 COUNT_LIMIT = 10_000  # contacts that are counted for a page; of more it says "10,000+"
-BAD = "bad"  # a status that stands for each of BAD_STATUSES
-# The worst first; a contact's own is the worst of its phone fields.
-STATUSES = ("do_not_contact", "wrong_number", "invalid", "unreachable", "unverified", "valid")
+EXPORT_LIMIT = 100_000  # contacts that are counted for an export
+_FEW_ROWS = 10_000  # of another table: as many as a page can gather and sort
 
 Sort = Literal["checked", "status", "source"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
-RunPart = Literal["changed", "written", "failed"]
-RUN_PARTS: Mapping[str, tuple[WriteState, ...]] = {
-    "changed": (WriteState.DONE, WriteState.FAILED, WriteState.FORECAST),
-    "written": (WriteState.DONE,),
-    "failed": (WriteState.FAILED,),
-}
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when a record was checked that the index does not hold
-_SEGMENT_COLUMNS = {
-    "source": contacts.c.source, "campaign": contacts.c.campaign, "country": contacts.c.country,
-    "month": contacts.c.month,
-}  # fmt: skip
-
-
-class FilterError(ValueError):
-    """A filter names something that does not exist."""
-
-
-@dataclass(frozen=True, slots=True)
-class ContactFilter:
-    """Which contacts to list; what is empty is not asked.
-
-    status: of any phone field, or `BAD`. by, value: a segment (value "": contacts without one).
-    failure: the kind of a failure that stands, or "any"; with `run`, of that run's failures.
-    run, part: contacts that a run changed, has written, or failed to write. flag: one that is set,
-    as we last saw or wrote it. number: in E.164. report: a kind of report about a number that the
-    contact holds. waiting: a number of it has no answer yet.
-    """
-
-    connector: str = ""
-    object: str = ""
-    status: str = ""
-    by: str = ""
-    value: str = ""
-    failure: str = ""
-    run: str = ""
-    part: str = ""
-    flag: str = ""
-    number: str = ""
-    report: str = ""
-    waiting: bool = False
-
-    def __post_init__(self) -> None:
-        for name, known in (
-            ("status", (BAD, *STATUSES)), ("by", SEGMENTS), ("part", RUN_PARTS), ("flag", FLAGS),
-            ("report", REPORTS),
-        ):  # fmt: skip
-            if (chosen := getattr(self, name)) and chosen not in known:
-                raise FilterError(f"{name}: choose one of {', '.join(known)}")
-
-    def active(self) -> tuple[str, ...]:
-        """Return the names of the conditions that are set. A segment is one (`by`), and a run with
-        its part (`run`)."""
-        names = (one.name for one in fields(self) if one.name not in ("value", "part"))
-        return tuple(name for name in names if getattr(self, name))
-
-    def without(self, name: str) -> ContactFilter:
-        """Return the filter without one of its active conditions."""
-        off: dict[str, Any] = {name: False if name == "waiting" else ""}
-        off.update({"value": ""} if name == "by" else {"part": ""} if name == "run" else {})
-        return replace(self, **off)
+_NO_VALUE: Mapping[Sort, Any] = {"checked": _NEVER, "status": 0, "source": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +85,18 @@ class ListedContact:
 
 @dataclass(frozen=True, slots=True)
 class ContactPage:
-    """Contacts in the order asked for. `after`: where the next page begins; None at the end."""
+    """Contacts in the order asked for, or `by_key`: in the order of their keys. `after`: where the
+    next page begins; None at the end."""
 
     contacts: list[ListedContact]
     after: str | None
+    by_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many contacts match, `COUNT_LIMIT` at most, and whether there are `more`. `fields`: their
-    phone fields with the status that was asked for; None where none was, or not all are counted."""
+    """How many contacts match, up to a limit; `more`: at least so many do. `fields`: their phone
+    fields with the status that was asked for; None where none was, or not all are counted."""
 
     contacts: int
     more: bool
@@ -154,96 +106,135 @@ class Count:
         return f"{self.contacts:,}{'+' if self.more else ''}"
 
 
-# -- listing --------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Found:
+    """How many contacts match a filter, and how to come to them. `picks`: what other tables name,
+    the one with the fewest rows first; `start`: the one that few contacts are gathered from.
+    `by_segment`: they are gathered through the index of a segment, not of a status."""
 
+    wanted: ContactFilter
+    count: Count
+    picks: tuple[Pick, ...]
+    start: Pick | None
+    by_segment: bool = False
 
-def list_contacts(
-    ctx: Context, wanted: ContactFilter, sort: Sort = "checked", after: str = "", size: int = PAGE
-) -> ContactPage:
-    """Return a page of the contacts that match.
+    @property
+    def few(self) -> bool:
+        return not self.count.more
 
-    checked: the latest first. status: the worst first. source: by connector, then by the name of
-    the source. `after`: of the page before; raises `FilterError` for any other text.
-    """
-    cursor = _decode(after, sort) if after else None
-    found: list[tuple[Any, Any]] = []
-    with ctx.store.read() as connection:
-        for connector in _connectors(connection, wanted):
-            rows = connection.execute(_page_of(wanted, connector, sort, cursor, size + 1)).all()
-            found += [(row.sort_key, row) for row in rows]
-            if sort == "source" and len(found) > size:
-                break
-        if sort != "source":  # which goes connector by connector
-            found.sort(key=lambda one: one[0], reverse=sort == "checked")
-        page = [_listed(row) for _, row in found[:size]]
-        page = _with_failures(connection, page)
-    last = _encode(found[size - 1][0], page[-1]) if len(found) > size else None
-    return ContactPage(page, last)
-
-
-def every_contact(
-    ctx: Context, wanted: ContactFilter, at_once: int = 5000
-) -> Iterator[list[ListedContact]]:
-    """Yield all contacts that match, in batches of one connector and object, in the order of their
-    ids. Each batch is a query of its own, so that a slow reader holds no transaction open."""
-    with ctx.store.read() as connection:
-        connectors = _connectors(connection, wanted)
-    for connector in connectors:
-        after: tuple[str, str] | None = None
-        while True:
-            source = _source(wanted, connector, after)
-            key = source.key
-            query = _columns(source).order_by(key.object, key.record_id).limit(at_once)
-            with ctx.store.read() as connection:
-                batch = [_listed(row) for row in connection.execute(query)]
-                batch = _with_failures(connection, batch)
-            for object_name in dict.fromkeys(one.object for one in batch):
-                yield [one for one in batch if one.object == object_name]
-            if len(batch) < at_once:
-                break
-            after = batch[-1].object, batch[-1].id
-
-
-def pick(ctx: Context, keys: Sequence[tuple[str, str, str]]) -> list[ListedContact]:
-    """Return the contacts with these keys (connector, object, id), as far as they are known."""
-    found: list[ListedContact] = []
-    c = contacts.c
-    groups: dict[tuple[str, str], list[str]] = {}
-    for connector, object_name, record_id in dict.fromkeys(keys):
-        groups.setdefault((connector, object_name), []).append(record_id)
-    with ctx.store.read() as connection:
-        for (connector, object_name), ids in groups.items():
-            wanted = ContactFilter(connector=connector, object=object_name)
-            for some in chunks(ids):
-                query = _columns(_source(wanted, connector)).where(any_of(c.record_id, some))
-                found += map(_listed, connection.execute(query))
-        return _with_failures(connection, found)
+    @property
+    def by_key(self) -> bool:
+        """Whether many match that need not be in our index."""
+        only_in_index = needs_index(self.wanted) or any(pick.known for pick in self.picks)
+        return not self.few and bool(self.picks) and not only_in_index
 
 
 # -- counting -------------------------------------------------------------------------------------
 
 
+def look(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> Found:
+    """Look how many contacts match a filter, up to a limit."""
+    with ctx.store.read() as connection:
+        return _look(connection, wanted, limit)
+
+
 def count(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> Count:
     """Count the contacts that match, up to a limit."""
-    source = _source(wanted, wanted.connector)
-    statuses = _statuses(wanted.status) if wanted.status else sa.literal(0)
-    inner = source.select(statuses.label("found")).limit(limit + 1).subquery()
-    query = sa.select(sa.func.count(), sa.func.sum(inner.c.found)).select_from(inner)
-    with ctx.store.read() as connection:
-        number, of_fields = connection.execute(query).one()
-    more = number > limit
-    shown = wanted.status and not more
-    return Count(min(number, limit), more, int(of_fields or 0) if shown else None)
+    return look(ctx, wanted, limit).count
 
 
-def count_by_object(ctx: Context, wanted: ContactFilter) -> dict[tuple[str, str], int]:
-    """Count all contacts that match, by connector and object."""
-    source = _source(wanted, wanted.connector)
-    key = source.key
-    query = source.select(key.connector, key.object, sa.func.count())
-    query = query.group_by(key.connector, key.object).order_by(key.connector, key.object)
+def _look(connection: Connection, wanted: ContactFilter, limit: int) -> Found:
+    connectors = connectors_of(connection, wanted)
+    objects = contact_objects(connection, connectors) if wanted.report else []
+    sized = [
+        (_number_of(connection, pick.keys(wanted.connector), _FEW_ROWS), place, pick)
+        for place, pick in enumerate(picks(wanted, objects))
+    ]
+    sized.sort(key=lambda one: one[:2])
+    named = tuple(pick for _, _, pick in sized)
+    if named and sized[0][0] <= _FEW_ROWS:
+        found = _count(connection, wanted, connectors, named, named[0], limit)
+        return Found(wanted, found, named, named[0])
+    if named and not needs_index(wanted):
+        return Found(wanted, _count_some(connection, wanted, named, limit), named, None)
+    by_segment = _is_small_segment(connection, wanted)
+    by_own = _count(connection, wanted, connectors, (), None, limit, by_segment)
+    if named and by_own.more:
+        return Found(wanted, _count_some(connection, wanted, named, limit), named, None)
+    if named:
+        by_own = _count(connection, wanted, connectors, named, None, limit, by_segment)
+    return Found(wanted, by_own, named, None, by_segment)
+
+
+def _is_small_segment(connection: Connection, wanted: ContactFilter) -> bool:
+    """Return whether a filter names a segment so small that its index is the way to what matches,
+    whatever else is asked. The database cannot tell: it does not know how rare a status is."""
+    if not (in_segment(wanted) and (wanted.status or wanted.flag)):
+        return False
+    segment = ContactFilter(connector=wanted.connector, by=wanted.by, value=wanted.value)
+    number = 0
+    for connector in connectors_of(connection, wanted):
+        rows = _gathered(segment, connector, (), None)
+        number += _number_of(connection, rows.query(sa.literal(1)), _FEW_ROWS)
+    return number <= _FEW_ROWS
+
+
+def _number_of(connection: Connection, query: sa.Select[Any], limit: int) -> int:
+    some = query.limit(limit + 1).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
+
+def _count(
+    connection: Connection, wanted: ContactFilter, connectors: Sequence[str],
+    named: Sequence[Pick], start: Pick | None, limit: int, by_segment: bool = False,
+) -> Count:  # fmt: skip
+    """Count through the indexes, connector by connector, and stop at the limit."""
+    with_status = fields_with(wanted.status) if wanted.status else sa.literal(0)
+    number = of_fields = 0
+    for connector in connectors:
+        found = _gathered(wanted, connector, named, start, by_segment)
+        inner = found.some(limit + 1 - number, with_status.label("found"))
+        query = sa.select(sa.func.count(), sa.func.sum(inner.c.found)).select_from(inner)
+        some, fields = connection.execute(query).one()
+        number, of_fields = number + some, of_fields + int(fields or 0)
+        if number > limit:
+            return Count(limit, True)
+    return Count(number, False, of_fields if wanted.status else None)
+
+
+def _count_some(
+    connection: Connection, wanted: ContactFilter, named: Sequence[Pick], limit: int
+) -> Count:
+    """Count among the first rows of a table that names many: at least so many match."""
+    first, *others = named
+    base = first.keys(wanted.connector).limit(_FEW_ROWS).subquery()
+    found = _Rows(base.c, base.outerjoin(contacts, same(contacts.c, base.c)), (
+        *own_conditions(wanted, key=base.c), *(pick.named(base.c) for pick in others),
+        *((contacts.c.connector.is_not(None),) if first.known else ()),
+    ))  # fmt: skip
+    keys = found.query(*found.key_columns).distinct().subquery()
+    number = connection.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
+    return Count(min(number, limit), True)
+
+
+def count_by_object(ctx: Context, found: Found) -> tuple[dict[tuple[str, str], int], bool]:
+    """Count the contacts that match by connector and object, up to `EXPORT_LIMIT`; return whether
+    there are more, too."""
+    counts: dict[tuple[str, str], int] = {}
+    left = EXPORT_LIMIT + 1
     with ctx.store.read() as connection:
-        return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+        for connector in connectors_of(connection, found.wanted):
+            rows = _unsorted(found, connector)
+            inner = rows.query(*rows.key_columns).limit(left).distinct().subquery()
+            if found.by_key:
+                inner = _keys_in_order(found, connector, None).limit(left).subquery()
+            query = sa.select(inner.c.object, sa.func.count()).group_by(inner.c.object)
+            for object_name, number in connection.execute(query.order_by(inner.c.object)):
+                counts[connector, object_name] = number
+                left -= number
+            if left <= 0:
+                break
+    return counts, left <= 0
 
 
 def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]]:
@@ -253,176 +244,258 @@ def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]
     without = [(name, count(ctx, wanted.without(name), 1000)) for name in names]
     if found := [(name, left) for name, left in without if left.contacts]:
         return found
-    alone = [(name, count(ctx, _only(wanted, name), 1)) for name in names]
+    alone = [(name, count(ctx, wanted.only(name), 1)) for name in names]
     return [(name, left) for name, left in alone if not left.contacts]
 
 
-def _only(wanted: ContactFilter, name: str) -> ContactFilter:
-    for other in wanted.active():
-        if other != name:
-            wanted = wanted.without(other)
-    return wanted
+# -- listing --------------------------------------------------------------------------------------
+
+
+def list_contacts(
+    ctx: Context, wanted: ContactFilter, sort: Sort = "checked", after: str = "", size: int = PAGE,
+    found: Found | None = None,
+) -> ContactPage:  # fmt: skip
+    """Return a page of the contacts that match.
+
+    checked: the latest first. status: the worst first. source: by connector, then by the name of
+    the source. `after`: of the page before; raises `FilterError` for any other text. `found`: what
+    `look` has said of the filter just now.
+    """
+    cursor = _decode(after, sort) if after else None
+    with ctx.store.read() as connection:
+        found = found or _look(connection, wanted, COUNT_LIMIT)
+        connectors = connectors_of(connection, wanted)
+        if found.by_key:
+            rows = _by_key(connection, found, connectors, sort, cursor, size + 1)
+        elif found.few:
+            rows = _sorted_few(connection, found, connectors, sort, cursor, size + 1)
+        elif sort == "status":
+            rows = _walk_ranks(connection, found, connectors, cursor, size + 1)
+        else:
+            rows = _walk(connection, found, connectors, sort, cursor, size + 1)
+        page = _load(connection, [row[1:] for row in rows[:size]])
+    last = _encode(rows[size - 1]) if len(rows) > size else None
+    return ContactPage(page, last, found.by_key)
+
+
+_Row = tuple[Any, str, str, str]  # (value of the sort, connector, object, id)
+
+
+def _sorted_few(
+    connection: Connection, found: Found, connectors: Sequence[str], sort: Sort,
+    cursor: _Row | None, limit: int,
+) -> list[_Row]:  # fmt: skip
+    """Gather all that match, and sort them."""
+    rows: list[_Row] = []
+    for connector in connectors:
+        gathered = _gathered(found.wanted, connector, found.picks, found.start, found.by_segment)
+        value: Any = _sort_key(sort, gathered.joined)
+        # The limit keeps it from being worked out together with the order: it is not reached.
+        some = gathered.some(COUNT_LIMIT + 1, value.label("at"), *gathered.key_columns)
+        columns: list[Any] = [some.c[name] for name in ("at", "connector", "object", "record_id")]
+        query: sa.Select[Any] = sa.select(*columns)
+        query = _behind(query, some.c.at, some.c, connector, sort, cursor)
+        rows += _rows(connection, query.limit(limit))
+    if sort != "source":  # which goes connector by connector
+        rows.sort(key=lambda one: one[0], reverse=sort == "checked")
+    return rows[:limit]
+
+
+def _walk(
+    connection: Connection, found: Found, connectors: Sequence[str], sort: Sort,
+    cursor: _Row | None, limit: int,
+) -> list[_Row]:  # fmt: skip
+    """Read contacts in the order of an index, and keep those that match."""
+    rows: list[_Row] = []
+    c = contacts.c
+    for connector in connectors:
+        walked = _walked(found, connector)
+        value = _sort_key(sort, False)
+        query = walked.query(value.label("at"), *walked.key_columns)
+        rows += _rows(
+            connection, _behind(query, value, c, connector, sort, cursor).limit(limit)
+        )  # fmt: skip
+        if sort == "source" and len(rows) >= limit:  # which goes connector by connector
+            break
+    if sort == "checked":
+        rows.sort(key=lambda one: one[0], reverse=True)
+    return rows[:limit]
+
+
+def _walk_ranks(
+    connection: Connection, found: Found, connectors: Sequence[str], cursor: _Row | None, limit: int
+) -> list[_Row]:
+    """Read contacts by their worst status, each by its index, and keep those that match."""
+    rows: list[_Row] = []
+    c = contacts.c
+    first = cursor[0] if cursor else 0
+    for rank in range(first, len(STATUSES) + 1):
+        for connector in connectors:
+            if cursor and rank == first and connector < cursor[1]:
+                continue
+            walked = _walked(found, connector, with_rank(rank))
+            at: Any = sa.literal(rank)
+            query = walked.query(at, *walked.key_columns)
+            if cursor and (rank, connector) == cursor[:2]:
+                query = query.where(sa.tuple_(c.object, c.record_id) > sa.tuple_(*cursor[2:]))
+            query = query.order_by(c.object, c.record_id).limit(limit - len(rows))
+            rows += _rows(connection, query)
+            if len(rows) >= limit:
+                return rows
+    return rows
+
+
+def _by_key(
+    connection: Connection, found: Found, connectors: Sequence[str], sort: Sort,
+    cursor: _Row | None, limit: int,
+) -> list[_Row]:  # fmt: skip
+    """Return records in the order of their keys, as a run or failures name them."""
+    rows: list[_Row] = []
+    for connector in connectors:
+        if cursor and connector < cursor[1]:
+            continue
+        after = cursor[2:] if cursor and connector == cursor[1] else None
+        keys = _keys_in_order(found, connector, after).limit(limit - len(rows))
+        rows += [(_NO_VALUE[sort], row[0], row[1], row[2]) for row in connection.execute(keys)]
+        if len(rows) >= limit:
+            break
+    return rows
+
+
+def _keys_in_order(
+    found: Found, connector: str, after: tuple[str, str] | None
+) -> sa.Select[Any]:  # fmt: skip
+    """Query the keys that match in one connector, in their order, each once, behind one of them."""
+    if found.by_key:
+        first, *others = found.picks
+        query = first.keys(connector).distinct()
+        one, two, three = query.selected_columns
+        key = _Columns(one, two, three)
+        query = query.where(*own_conditions(found.wanted, key=key))
+        query = query.where(*(pick.named(key) for pick in others))
+    else:
+        rows = _unsorted(found, connector)
+        key, query = rows.key, rows.query(*rows.key_columns)
+    if after is not None:
+        query = query.where(sa.tuple_(key.object, key.record_id) > sa.tuple_(*after))
+    return query.order_by(key.object, key.record_id)
+
+
+def every_contact(
+    ctx: Context, wanted: ContactFilter, at_once: int = 5000
+) -> Iterator[list[ListedContact]]:
+    """Yield all contacts that match, in batches of one connector and object, in the order of their
+    ids. Each batch is a query of its own, so that a slow reader holds no transaction open."""
+    with ctx.store.read() as connection:
+        found = _look(connection, wanted, COUNT_LIMIT)
+        connectors = connectors_of(connection, wanted)
+    for connector in connectors:
+        after: tuple[str, str] | None = None
+        while True:
+            query = _keys_in_order(found, connector, after).limit(at_once)
+            with ctx.store.read() as connection:
+                batch = _load(connection, [tuple(row) for row in connection.execute(query)])
+            for object_name in dict.fromkeys(one.object for one in batch):
+                yield [one for one in batch if one.object == object_name]
+            if len(batch) < at_once:
+                break
+            after = batch[-1].object, batch[-1].id
 
 
 # -- queries --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _Columns:
+    connector: Any
+    object: Any
+    record_id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
     """Where contacts are looked for. `key`: the columns connector, object and record_id; `joined`:
-    whether the index may lack a record, so that the columns of `contacts` may be null."""
+    whether the index may lack a record, so that the columns of `contacts` may be null. `in_order`:
+    the index that the conditions lead through is in the order of the keys. SQLite, which knows
+    nothing of how rare a status is, takes it only if it is asked for that order."""
 
     key: Any
     tables: Any
-    conditions: tuple[sa.ColumnElement[bool], ...]
-    joined: bool
+    conditions: tuple[Condition, ...]
+    joined: bool = False
+    in_order: bool = False
 
-    def select(self, *columns: Any) -> sa.Select[Any]:
+    @property
+    def key_columns(self) -> tuple[Any, Any, Any]:
+        return self.key.connector, self.key.object, self.key.record_id
+
+    def query(self, *columns: Any) -> sa.Select[Any]:
         return sa.select(*columns).select_from(self.tables).where(*self.conditions)
 
+    def some(self, limit: int, *columns: Any) -> Any:
+        """Return a subquery of at most so many rows."""
+        query = self.query(*columns).limit(limit)
+        if self.in_order:
+            query = query.order_by(self.key.object, self.key.record_id)
+        return query.subquery()
 
-def _source(wanted: ContactFilter, connector: str, after: tuple[str, str] | None = None) -> _Source:
-    """`connector`: the one to look in; "" for all. `after`: behind this object and id."""
+
+def _gathered(
+    wanted: ContactFilter, connector: str, named: Sequence[Pick], start: Pick | None,
+    by_segment: bool = False,
+) -> _Rows:  # fmt: skip
+    """Return where few contacts are: through an index of the filter, or from a table that names
+    them."""
+    if start is None:
+        conditions = (
+            contacts.c.connector == connector, *own_conditions(wanted, by_index=not by_segment),
+            *hidden([pick.named(contacts.c) for pick in named]),
+        )  # fmt: skip
+        return _Rows(contacts.c, contacts, conditions, in_order=has_index_in_order(wanted))
+    base = start.keys(connector).distinct().subquery()
+    others = (pick.named(base.c) for pick in named if pick is not start)
+    tables = base.join(contacts, same(contacts.c, base.c), isouter=not start.known)
+    conditions = (*own_conditions(wanted, key=base.c), *others)
+    return _Rows(base.c, tables, conditions, joined=not start.known)
+
+
+def _walked(found: Found, connector: str, by_index: Sequence[Condition] = ()) -> _Rows:
+    """Return all contacts, each of which is checked. `by_index`: what leads through an index."""
     c = contacts.c
-    picked = _picked(wanted, connector, after)
-    key: Any = c
-    tables: Any = contacts
-    conditions: list[sa.ColumnElement[bool]] = []
-    if picked:
-        base = picked[0].subquery()
-        key = base.c
-        tables = base.outerjoin(contacts, _same(contacts.c, base.c))
-        columns = sa.tuple_(key.connector, key.object, key.record_id)
-        conditions += [columns.in_(other) for other in picked[1:]]
-    if connector:
-        conditions.append(key.connector == connector)
-    if after is not None and not picked:
-        conditions.append(sa.tuple_(key.object, key.record_id) > sa.tuple_(*after))
-    if wanted.object:
-        conditions.append(key.object == wanted.object)
-    if wanted.status:
-        conditions.append(_has_status(wanted.status))
-    if wanted.by == "list":
-        m = list_members.c
-        conditions.append(sa.exists().where(_same(m, key), m.list == wanted.value[:80]))
-    elif wanted.by:
-        conditions.append(_SEGMENT_COLUMNS[wanted.by] == wanted.value)
-    if wanted.flag:
-        conditions.append(
-            _text(c.last_seen_flags).contains(f'"{wanted.flag}":true', autoescape=True)
-        )
-    if wanted.waiting:
-        conditions.append(c.waiting)
-    return _Source(key, tables, tuple(conditions), bool(picked))
+    checked = [*own_conditions(found.wanted), *(pick.named(c) for pick in found.picks)]
+    return _Rows(c, contacts, (c.connector == connector, *by_index, *hidden(checked)))
 
 
-def _picked(
-    wanted: ContactFilter, connector: str, after: tuple[str, str] | None
-) -> list[sa.Select[Any]]:
-    """Return queries for the keys of contacts that other tables name, each key once: where there is
-    one, few contacts are left to be looked at."""
-    found: list[sa.Select[Any]] = []
-
-    def keys(table: Any, *conditions: Any) -> sa.Select[Any]:
-        c = table.c
-        query = sa.select(c.connector, c.object, c.record_id).where(*conditions).distinct()
-        if after is not None:
-            query = query.where(sa.tuple_(c.object, c.record_id) > sa.tuple_(*after))
-        return query.where(c.connector == connector) if connector else query
-
-    if wanted.run:
-        w = writes.c
-        conditions = [w.run_id == wanted.run, w.state.in_(RUN_PARTS[wanted.part or "changed"])]
-        if wanted.failure:
-            conditions.append(w.state == WriteState.FAILED)
-            conditions += [w.kind == wanted.failure] if wanted.failure != "any" else []
-        found.append(keys(writes, *conditions))
-    elif wanted.failure:
-        kind = [failures.c.kind == wanted.failure] if wanted.failure != "any" else []
-        found.append(keys(failures, *kind))
-    if wanted.number:
-        forms = sorted(equal_forms(wanted.number))
-        found.append(keys(contact_numbers, contact_numbers.c.number.in_(forms)))
-    if wanted.report:
-        n = contact_numbers.c
-        told = sa.select(feedback.c.number).where(feedback.c.kind == wanted.report)
-        found.append(keys(contact_numbers, n.number.in_(told)))
-    return found
+def _unsorted(found: Found, connector: str) -> _Rows:
+    if found.few:
+        return _gathered(found.wanted, connector, found.picks, found.start, found.by_segment)
+    return _walked(found, connector)
 
 
-def _same(one: Any, other: Any) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        one.connector == other.connector, one.object == other.object,
-        one.record_id == other.record_id,
-    )  # fmt: skip
-
-
-def _text(column: Any) -> sa.ColumnElement[str]:
-    """Return the text of a JSON column, as orjson wrote it: without spaces, and with a backslash
-    before each quotation mark that belongs to a name or a value."""
-    return sa.cast(column, sa.Text)
-
-
-def _mark(status: str) -> str:
-    """Return what stands in the text of `contacts.statuses` where, and only where, a field has this
-    status: names are followed by a colon, and values by none."""
-    return f':"{status}"'
-
-
-def _has_status(status: str) -> sa.ColumnElement[bool]:
-    text = _text(contacts.c.statuses)
-    wanted = BAD_STATUSES if status == BAD else (status,)
-    return sa.or_(*(text.contains(_mark(one), autoescape=True) for one in wanted))
-
-
-def _statuses(status: str) -> sa.ColumnElement[int]:
-    """Return how many phone fields of a contact have a status."""
-    text = _text(contacts.c.statuses)
-    wanted = BAD_STATUSES if status == BAD else (status,)
-    found: Any = sa.literal(0)
-    for one in wanted:
-        mark = _mark(one)
-        rest = sa.func.length(sa.func.replace(text, mark, ""))
-        found = found + (sa.func.length(text) - rest) // len(mark)
-    return found  # type: ignore[no-any-return]
-
-
-def _columns(source: _Source, *more: Any) -> sa.Select[Any]:
-    c, key = contacts.c, source.key
-    return source.select(
-        key.connector, key.object, key.record_id, c.connector.label("known"), c.statuses,
-        c.last_seen_flags, c.reason, c.source, c.campaign, c.country, c.month, c.checked_at, *more,
-    )  # fmt: skip
-
-
-def _sort_key(sort: Sort, source: _Source) -> Any:
+def _sort_key(sort: Sort, joined: bool) -> Any:
     c = contacts.c
     if sort == "status":
-        text = _text(c.statuses)
-        ranks = [(text.contains(_mark(one), autoescape=True), n) for n, one in enumerate(STATUSES)]
-        return sa.case(*ranks, else_=len(STATUSES))
+        return worst_first()
     if sort == "source":
-        return sa.func.coalesce(c.source, "") if source.joined else c.source
+        return sa.func.coalesce(c.source, "") if joined else c.source
     never = sa.literal(_NEVER, UtcDateTime())
-    return sa.func.coalesce(c.checked_at, never) if source.joined else c.checked_at
+    return sa.func.coalesce(c.checked_at, never) if joined else c.checked_at
 
 
-_Cursor = tuple[Any, str, str, str]  # (value of the sort, connector, object, id)
-
-
-def _page_of(
-    wanted: ContactFilter, connector: str, sort: Sort, cursor: _Cursor | None, limit: int
+def _behind(
+    query: sa.Select[Any], value: Any, key: Any, connector: str, sort: Sort, cursor: _Row | None
 ) -> sa.Select[Any]:
-    source = _source(wanted, connector)
-    key, value = source.key, _sort_key(sort, source)
+    """Sort a connector's rows by a value and key, and leave out those up to the cursor."""
     descending = sort == "checked"
-    query = _columns(source, value.label("sort_key")).limit(limit)
     query = query.order_by(value.desc() if descending else value, key.object, key.record_id)
     if cursor is None:
         return query
     at, of_connector, object_name, record_id = cursor
-    if sort == "source" and connector != of_connector:
-        return query if connector > of_connector else query.where(sa.false())
+    if sort == "source":
+        if connector != of_connector:
+            return query if connector > of_connector else query.where(sa.false())
+        place = sa.tuple_(value, key.object, key.record_id)
+        return query.where(place > sa.tuple_(at, object_name, record_id))
     behind = value < at if descending else value > at
     if connector < of_connector:  # its contacts with the same value have been shown
         return query.where(behind)
@@ -434,13 +507,51 @@ def _page_of(
     return query.where(same_or_behind, sa.or_(behind, later))
 
 
-def _encode(value: Any, last: ListedContact) -> str:
-    shown = value.isoformat() if isinstance(value, datetime) else value
-    raw = orjson.dumps([shown, last.connector, last.object, last.id])
+def _rows(connection: Connection, query: sa.Select[Any]) -> list[_Row]:
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
+def _load(connection: Connection, keys: Sequence[tuple[Any, ...]]) -> list[ListedContact]:
+    """Return these contacts in this order, with what the index holds of each."""
+    c = contacts.c
+    rows: dict[tuple[str, str, str], Any] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
+    for connector, object_name, record_id in keys:
+        groups.setdefault((connector, object_name), []).append(record_id)
+    for (connector, object_name), ids in groups.items():
+        query = sa.select(
+            c.record_id, c.statuses, c.last_seen_flags, c.reason, c.source, c.campaign, c.country,
+            c.month, c.checked_at,
+        ).where(c.connector == connector, c.object == object_name)  # fmt: skip
+        for some in chunks(ids):
+            for row in connection.execute(query.where(any_of(c.record_id, some))):
+                rows[connector, object_name, row.record_id] = row
+    listed = [_listed(key, rows.get(key)) for key in map(_key, keys)]
+    return _with_failures(connection, listed)
+
+
+def _key(row: tuple[Any, ...]) -> tuple[str, str, str]:
+    return row[0], row[1], row[2]
+
+
+def _listed(key: tuple[str, str, str], row: Any) -> ListedContact:
+    if row is None:
+        return ListedContact(*key, False, {}, "", "", "", "", "", (), None)
+    flags = row.last_seen_flags or {}
+    return ListedContact(
+        *key, True, row.statuses or {}, row.reason or "", row.source or "", row.campaign or "",
+        row.country or "", row.month or "", tuple(one for one in FLAGS if flags.get(one) is True),
+        row.checked_at,
+    )  # fmt: skip
+
+
+def _encode(row: _Row) -> str:
+    value = row[0].isoformat() if isinstance(row[0], datetime) else row[0]
+    raw = orjson.dumps([value, *row[1:]])
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _decode(text: str, sort: Sort) -> _Cursor:
+def _decode(text: str, sort: Sort) -> _Row:
     try:
         raw = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         value, connector, object_name, record_id = raw
@@ -457,38 +568,6 @@ def _decode(text: str, sort: Sort) -> _Cursor:
     except (binascii.Error, ValueError, TypeError, OverflowError) as error:
         raise FilterError("after: this is no place in the list") from error
     return value, connector, object_name, record_id
-
-
-def _connectors(connection: Connection, wanted: ContactFilter) -> list[str]:
-    """Return the connectors that may have matching contacts, in order."""
-    if wanted.connector:
-        return [wanted.connector]
-    found: set[str] = set()
-    for table in (contacts, failures, runs):
-        c = table.c.connector
-        last: str | None = connection.scalar(sa.select(sa.func.min(c)))
-        while last is not None:  # from one to the next by the index, not through all rows
-            found.add(last)
-            last = connection.scalar(sa.select(sa.func.min(c)).where(c > last))
-    return sorted(found)
-
-
-def _listed(row: Any) -> ListedContact:
-    flags = (row.known and row.last_seen_flags) or {}
-    return ListedContact(
-        row.connector,
-        row.object,
-        row.record_id,
-        row.known is not None,
-        row.statuses or {},
-        row.reason or "",
-        row.source or "",
-        row.campaign or "",
-        row.country or "",
-        row.month or "",
-        tuple(flag for flag in FLAGS if flags.get(flag) is True),
-        row.checked_at,
-    )
 
 
 def _with_failures(connection: Connection, listed: Sequence[ListedContact]) -> list[ListedContact]:

@@ -35,6 +35,7 @@ from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.suppression.apply_reports import has_pending as reports_wait
 from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
+from worker.sync.pages import reword_recovery
 from worker.sync.pages.runner import help_with_pages, run_to_completion
 from worker.sync.read import reader
 from worker.sync.runs import audits, lifecycle, reader_lease, select, stored_pages
@@ -286,12 +287,15 @@ def revive() -> None:
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     for run in lifecycle.active(ctx):
-        if run.kind == propagation.KIND or reader_lease.has_live_reader(ctx, run.id):
+        if run.kind in (propagation.KIND, reword_recovery.KIND):  # looked after by themselves
+            continue
+        if reader_lease.has_live_reader(ctx, run.id):
             continue
         if run.kind == "undo":
             undo.delay(run.id)
         else:
             go_on(run.id, only_idle=True)
+    reword_recovery.recover(ctx, recent=True)
     for connector in deferred_runs.pending_connectors(ctx.store):
         dedupe.enqueue_once(reverify, connector)
     if requeue_missed(ctx):

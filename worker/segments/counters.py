@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
+from worker.segments.reported import contact_objects, distinct_values, reported_contacts
 from worker.store import locks, setbacks
 from worker.store.bulk import insert, upsert
 from worker.store.locks import Lock
@@ -212,15 +213,9 @@ def _same(other: Any) -> sa.ColumnElement[bool]:
 
 def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]]:
     """Return (by, connector, value, kind of report, how many contacts)."""
-    c, held, f = contacts.c, contact_numbers.c, feedback.c
-    told = (
-        sa.select(held.connector, held.object, held.record_id, f.kind)
-        .select_from(feedback)
-        .join(contact_numbers, held.number == f.number)
-        .where(f.kind.in_(REPORTS))
-        .distinct()
-        .subquery()
-    )
+    c = contacts.c
+    objects = contact_objects(connection, distinct_values(connection, c.connector))
+    told = sa.select(reported_contacts(REPORTS, objects).subquery()).distinct().subquery()
     for by, column in _COLUMNS.items():
         query = (
             sa.select(c.connector, column, told.c.kind, sa.func.count())

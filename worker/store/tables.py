@@ -14,6 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from worker.store.text_marks import SET_FLAG, index_condition, status_mark
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -120,6 +122,12 @@ pages = sa.Table(
     sa.Column("error", sa.Text),
     sa.UniqueConstraint("run_id", "seq"),
     sa.Index("ix_pages_run_id_state", "run_id", "state"),
+    sa.Index(
+        "ix_pages_failed",
+        "run_id",
+        sqlite_where=sa.text("failed > 0"),
+        postgresql_where=sa.text("failed > 0"),
+    ),
 )
 
 # Records of the index that a full read did not bring, until its run has decided about them
@@ -186,6 +194,8 @@ failures = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
 )
 
+_BAD = ("invalid", "wrong_number", "unreachable")  # as worker.decisions.model.BAD_STATUSES
+
 contacts = sa.Table(
     "contacts",
     metadata,
@@ -218,7 +228,10 @@ contacts = sa.Table(
     # (worker.sync.reading_state); "" by a version that did not keep it.
     sa.Column("readings", sa.Text, nullable=False, server_default=""),
     sa.Column("checked_at", UtcDateTime, nullable=False),
-    sa.Index("ix_contacts_connector_source", "connector", "source"),
+    sa.Index("ix_contacts_source", "connector", "source", "object", "record_id"),
+    sa.Index("ix_contacts_campaign", "connector", "campaign"),
+    sa.Index("ix_contacts_country", "connector", "country"),
+    sa.Index("ix_contacts_month", "connector", "month"),
     sa.Index("ix_contacts_connector_checked_at", "connector", "checked_at"),
     sa.Index(
         "ix_contacts_person",
@@ -232,7 +245,23 @@ contacts = sa.Table(
         sqlite_where=sa.text("waiting"),
         postgresql_where=sa.text("waiting"),
     ),
-)
+    # The contacts of the list of contacts by a status of any phone field; nearly all are valid.
+    *(
+        sa.Index(
+            f"ix_contacts_{status}", "connector", "object", "record_id",
+            **index_condition("statuses", status_mark(status)),
+        )
+        for status in ("do_not_contact", "wrong_number", "invalid", "unreachable", "unverified")
+    ),
+    sa.Index(
+        "ix_contacts_bad", "connector", "object", "record_id",
+        **index_condition("statuses", *map(status_mark, _BAD)),
+    ),
+    sa.Index(
+        "ix_contacts_flagged", "connector", "object", "record_id",
+        **index_condition("known", SET_FLAG),
+    ),
+)  # fmt: skip
 
 contact_numbers = sa.Table(
     "contact_numbers",
@@ -396,6 +425,7 @@ feedback = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("received_at", UtcDateTime),
     sa.Column("applied_at", UtcDateTime),
+    sa.Index("ix_feedback_kind", "kind", "number"),
     sa.Index(
         "ix_feedback_waiting",
         "id",

@@ -17,10 +17,11 @@ from config.errors import HygieneError
 from connectors.csv_list.formula_guard import csv_line
 from worker.context import Context
 from worker.feedback import report_log
-from worker.feedback.consent_state import LIFT_KEY_PREFIX, rules_from_settings
+from worker.feedback.consent_state import ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
 from worker.feedback.receivers import crms_to_notify
 from worker.store import outbox
+from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
 from worker.store.outbox import OutboxItem
 from worker.store.pseudonyms import ERASED_PREFIX, Keys, number_aliases
@@ -99,6 +100,7 @@ def add(
         if suppression.contact == contact
         and set(closed.split()) <= set(suppression.channels.split())
     ]
+    same = _without_actions(ctx, same)
     if same:
         with ctx.store.read() as connection:
             lifted_last = report_log.last_lift(connection, kind, number, who, ctx.keys)
@@ -126,6 +128,26 @@ def add(
             sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
         ).one()
     return _suppression_from_row(row)
+
+
+def _without_actions(ctx: Context, found: list[Suppression]) -> list[Suppression]:
+    """Leave out what an action on many contacts said: it may be undone, and must not take the word
+    of who says the same by hand with it."""
+    if not found:
+        return found
+    f, s = feedback.c, suppressions.c
+    keys = sa.select(s.id, s.key).where(any_of(s.id, [one.id for one in found]))
+    with ctx.store.read() as connection:
+        reports = {
+            int(row.key.removeprefix("feedback:")): row.id
+            for row in connection.execute(keys)
+            if row.key.startswith("feedback:")
+        }
+        query = sa.select(f.id).where(
+            any_of(f.id, list(reports)), f.key.startswith(ACTION_KEY_PREFIX)
+        )
+        of_actions = {reports[report_id] for report_id in connection.scalars(query)}
+    return [one for one in found if one.id not in of_actions]
 
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:

@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from limits import lower_limits
 
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
 from worker.queries import contacts as listing
-from worker.queries.contacts import BAD, STATUSES, ContactFilter, FilterError
+from worker.queries.contact_filter import BAD, STATUSES, ContactFilter, FilterError
 from worker.segments import counters
 from worker.store.bulk import insert
 from worker.store.tables import (
@@ -169,12 +170,7 @@ class TestAList:
         self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]],
         asked: list[Row], sort: listing.Sort, size: int,
     ) -> None:  # fmt: skip
-        rows = [contact(*place, f"{n:03}", **body) for (place, n), body in world.items()]
-        told = _extras(rows, more)
-        with ctx.store.write() as connection:
-            for table in (contacts, contact_numbers, list_members, writes, failures, feedback):
-                connection.execute(sa.delete(table))
-        store(ctx, *rows, **told, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
+        rows, told = self.build(ctx, world, more)
         for one in asked:
             wanted = _filter_of(one)
             expected = {tuple(key_of(row).values()) for row in rows if _matches(row, one, told)}
@@ -187,10 +183,58 @@ class TestAList:
             assert (counted.contacts, counted.more) == (len(expected), False)
             if wanted.status:
                 assert counted.fields == sum(_fields_with(row, wanted.status) for row in found)
-            by_object = listing.count_by_object(ctx, wanted)
-            assert sum(by_object.values()) == len(expected)
+            by_object, more_of_them = listing.count_by_object(ctx, listing.look(ctx, wanted))
+            assert (sum(by_object.values()), more_of_them) == (len(expected), False)
             streamed = [one for batch in listing.every_contact(ctx, wanted, 2) for one in batch]
             assert keys(streamed) == sorted(expected)
+
+    @settings(
+        max_examples=40, deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )  # fmt: skip
+    @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),
+           st.sampled_from(listing.SORTS), st.integers(1, 5), st.integers(0, 3),
+           st.integers(0, 3))  # fmt: skip
+    def test_is_the_same_where_many_match(
+        self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]],
+        asked: list[Row], sort: listing.Sort, size: int, limit: int, few: int,
+    ) -> None:  # fmt: skip
+        """Beyond the limits contacts are looked for in other ways (see the module)."""
+        rows, told = self.build(ctx, world, more)
+        with pytest.MonkeyPatch.context() as patch:
+            lower_limits(patch, counted_contacts=limit, export_count=limit, few_rows=few)
+            for one in asked:
+                wanted = _filter_of(one)
+                expected = {tuple(key_of(row).values()) for row in rows if _matches(row, one, told)}
+                looked = listing.look(ctx, wanted, limit)
+                assert looked.count.contacts <= min(len(expected), limit)
+                if not looked.count.more:
+                    assert looked.count.contacts == len(expected)
+                found = paged(ctx, wanted, sort, size)
+                assert sorted(keys(found)) == sorted(expected), wanted
+                if looked.by_key:
+                    assert keys(found) == sorted(expected)
+                else:
+                    assert [_rank(row, sort) for row in found] == sorted(
+                        (_rank(row, sort) for row in found), reverse=sort == "checked"
+                    )
+                by_object, beyond = listing.count_by_object(ctx, looked)
+                assert sum(by_object.values()) <= len(expected)
+                assert beyond or sum(by_object.values()) == len(expected)
+                streamed = [one for batch in listing.every_contact(ctx, wanted, 2) for one in batch]
+                assert keys(streamed) == sorted(expected)
+
+    def build(
+        self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]]
+    ) -> tuple[list[Row], dict[str, list[Row]]]:
+        """Store the rows; return them, and those of other tables."""
+        rows = [contact(*place, f"{n:03}", **body) for (place, n), body in world.items()]
+        told = _extras(rows, more)
+        with ctx.store.write() as connection:
+            for table in (contacts, contact_numbers, list_members, writes, failures, feedback):
+                connection.execute(sa.delete(table))
+        store(ctx, *rows, **told, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
+        return rows, told
 
 
 def _extras(rows: list[Row], more: list[tuple[str, int, int]]) -> dict[str, list[Row]]:
@@ -327,6 +371,34 @@ class TestARecordThatTheIndexLacks:
             assert {one.id for one in page.contacts} == {"0031", "00Q1"}
         (one,) = listing.list_contacts(ctx, ContactFilter(run="r1", part="failed")).contacts
         assert (one.id, one.known, one.checked_at) == ("00Q1", False, None)
+
+
+class TestAReportOfARecordWithoutANumber:
+    """Its opt-out names the contact, and the person, for there is no number to name."""
+
+    def test_lists_the_contact_and_the_person_elsewhere(self, ctx: Context) -> None:
+        there = contact("hubspot", "contacts", "1", source="Fair", person="kim")
+        elsewhere = contact("salesforce", "Lead", "00Q1", source="Fair", person="kim")
+        other = contact("hubspot", "contacts", "12", source="Fair", person="lee")
+        named = {**report_row(ctx, "", "opt_out"), "contact": "hubspot/contacts/1"}
+        known = {**report_row(ctx, "", "opt_out"), "key": "k2", "person": "kim"}
+        store(ctx, there, elsewhere, other, feedback=[named, known])
+        wanted = ContactFilter(report="opt_out")
+        both = [tuple(key_of(one).values()) for one in (there, elsewhere)]
+        assert keys(listing.list_contacts(ctx, wanted, "source").contacts) == both
+        with pytest.MonkeyPatch.context() as patch:
+            lower_limits(patch, counted_contacts=1, few_rows=0)
+            assert keys(listing.list_contacts(ctx, wanted, "source").contacts) == both
+        assert not listing.list_contacts(ctx, ContactFilter(report="complaint")).contacts
+        counters.count(ctx)
+        with ctx.store.read() as connection:
+            counted = connection.execute(
+                sa.select(segment_counts.c.connector, segment_counts.c.reports)
+                .where(segment_counts.c.by == "source").order_by(segment_counts.c.connector)
+            ).all()  # fmt: skip
+        assert [tuple(row) for row in counted] == [
+            ("hubspot", {"opt_out": 1}), ("salesforce", {"opt_out": 1})
+        ]  # fmt: skip
 
 
 class TestACount:

@@ -5,6 +5,7 @@ Read in this order:
     test_store.py           migrations, statements and runs on both databases
     test_upgrades.py        data of each earlier version
     test_array_param.py     lists as one parameter
+    test_text_marks.py      a query finds its partial index
     test_locks.py           named locks
     test_lost_fields.py     fields that our user no longer sees
     test_machine_faults.py  full disks, services that are away, one bad record

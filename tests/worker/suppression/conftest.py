@@ -5,4 +5,5 @@ Read in this order:
     test_queue.py    from a webhook to both CRMs, with real processes
     test_retries.py  what a sender repeats counts once
     test_erasure.py  what an erasure deletes, and what it keeps
+    test_undo_action.py  an undo of a suppression by selection, and what others said
 """

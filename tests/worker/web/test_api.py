@@ -12,6 +12,7 @@ from crms import Crm
 from fixture_types import Serve, Sync
 
 from sandbox.run import Sandbox
+from sandbox.service import Fault
 from worker.context import Context
 from worker.segments import counters
 from worker.suppression import imported_lists, suppressions
@@ -251,6 +252,45 @@ class TestRuns:
         for odd in ("20200101-none", "%00", "a%00b", "..%2f", "%F0%9F%92%A9"):
             assert api.call("GET", f"/runs/{odd}").status_code == 404
 
+    def test_a_rescan_of_a_scope_that_matches_nothing_says_so(
+        self, api: Api, ctx: Context, sync: Sync
+    ) -> None:
+        sync(ctx, "salesforce")
+        counters.count(ctx)
+
+        def rescan(**scope: Any) -> dict[str, Any]:
+            answer = api.call("POST", "/rescans", {"connector": "salesforce", **scope})
+            assert answer.status_code == 202
+            opened: dict[str, Any] = answer.json()
+            lifecycle.fail(ctx, opened["run"], "over")
+            return opened
+
+        misspelt = rescan(segment="source=Purchased Lst")
+        assert (misspelt["matches"], misspelt["near"]) == (False, ["source=Purchased List"])
+        assert misspelt["message"] == (
+            "No contact of salesforce that we know is in the scope: source = Purchased Lst. "
+            "Did you mean source=Purchased List?"
+        )
+        assert rescan(numbers=["+442079460018"])["matches"] is False
+        right = rescan(segment="source=Purchased List")
+        assert (right["matches"], right["message"], right["near"]) == (True, "", [])
+
+    def test_those_whose_records_all_failed_are_listed_as_such(
+        self, api: Api, ctx: Context, sync: Sync, sandbox: Sandbox
+    ) -> None:
+        good = sync(ctx, "salesforce")["run"]
+        sandbox.hubspot.faults.append(
+            Fault("POST .*batch/update", "status", status=400, times=10_000,
+                  body={"status": "error", "category": "VALIDATION_ERROR", "message": "no"})
+        )  # fmt: skip
+        bad = sync(ctx, "hubspot")["run"]
+        assert [one.id for one in lifecycle.recent(ctx, state=lifecycle.FAILING)] == [bad]
+        found = api.call("GET", "/runs?state=all_failed").json()["runs"]
+        assert [(one["run"], one["outcome"]) for one in found] == [(bad, "all_failed")]
+        assert not api.call("GET", "/runs?state=failed").json()["runs"]
+        done = [one["run"] for one in api.call("GET", "/runs?state=done").json()["runs"]]
+        assert good in done
+
     def test_a_scope_that_cannot_be_meant_is_refused(self, api: Api) -> None:
         for body in ({"connector": "hubspot", "ids": ["1"], "numbers": [NUMBER]},
                      {"connector": "hubspot", "segment": "colour=red"}, {"connector": "other"},
@@ -396,7 +436,11 @@ class TestARescanFromAWorkflow:
         under_way = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
         body = {"connector": "hubspot", "ids": record_id, "reason": "from a workflow"}
         answer = api.call("POST", "/rescans", body)
-        assert (answer.status_code, answer.json()) == (202, {"run": None, "waiting": 1})
+        assert (answer.status_code, answer.json()["run"], answer.json()["waiting"]) == (
+            202,
+            None,
+            1,
+        )
         propagate(ctx, "hubspot")
         assert crm.get(record_id, f"e164/{crm.phone}") == NUMBER
         assert lifecycle.load(ctx, under_way).state == "running"

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import sqlalchemy as sa
-from admin_pages import text_of
-from constants import NUMBER
+from admin_pages import assert_well_made, text_of
+from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link, let_in
 from openpyxl import load_workbook
+from reports import store_report
 
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.queries import contacts as listing
-from worker.queries.contacts import ContactFilter
+from worker.queries.contact_filter import ContactFilter
 from worker.segments import counters
 from worker.store.tables import app_state, audit_log, contacts, feedback, isolations, runs
+from worker.suppression.apply_reports import apply_pending
 from worker.sync.runs import crm_quota
 from worker.web.encrypted_numbers import encrypt_number
 
@@ -234,7 +236,7 @@ class TestASelection:
         assert "1 contact: all that match" in text_of(page)
         page.get_by_label("Why").fill("they asked us at the fair")
         page.get_by_role("button", name="Suppress", exact=True).click()
-        assert "lift the suppression" in text_of(page)
+        assert "1 contact suppressed" in text_of(page)
         for _ in range(100):
             if crm.get(record_id, "do_not_contact"):
                 break
@@ -247,6 +249,42 @@ class TestASelection:
         assert entry.target.startswith("1 contacts: ")
         assert NUMBER not in entry.target
         assert entry.why == "they asked us at the fair"
+
+    def test_that_was_suppressed_by_mistake_is_lifted_by_a_button(
+        self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        mistaken, said_no = crm.ids()[:2]
+        crm.edit(mistaken, {f"phone/{crm.phone}": NUMBER})
+        crm.edit(said_no, {f"phone/{crm.phone}": OTHER})
+        sync(ctx, crm.name)
+        store_report(ctx, "opt_out", OTHER, source="twilio_sms", channels="text")
+        apply_pending(ctx)
+        page.goto(f"{serve(working=True)}/contacts?connector={crm.name}")
+        for record_id in (mistaken, said_no):
+            page.locator(f"tbody input[name=id][value$='/{record_id}']").check()
+        page.get_by_role("button", name="Suppress…").click()
+        page.get_by_label("Why").fill("the wrong list")
+        page.get_by_role("button", name="Suppress", exact=True).click()
+        assert "2 contacts suppressed: each CRM is told" in text_of(page)
+        assert_well_made(page, "contacts-suppressed")
+        wait_for(lambda: crm.get(mistaken, "do_not_contact"))
+        page.get_by_role("button", name="Undo…").click()
+        panel = page.locator("dialog[open]")
+        panel.get_by_label("Why").fill("I took the wrong rows")
+        assert_well_made(page, "contacts-undo")
+        panel.get_by_role("button", name="Undo", exact=True).click()
+        told = text_of(page)
+        assert "1 contact is no longer suppressed" in told
+        assert "1 stays suppressed, because somebody else had said so as well" in told
+        assert_well_made(page, "contacts-undone")
+        wait_for(lambda: not crm.get(mistaken, "do_not_contact"))
+        assert crm.get(said_no, "do_not_contact")
+        with ctx.store.read() as connection:
+            query = sa.select(audit_log).where(audit_log.c.action == "contacts.undo")
+            (entry,) = connection.execute(query).all()
+        assert (entry.target, entry.why) == ("1 contacts lifted, 1 kept", "I took the wrong rows")
+        page.go_back()
+        assert page.get_by_role("button", name="Undo…").count() == 0
 
     def test_marked_right_stays_suppressed(
         self, serve: Serve, ctx: Context, crm: Crm, sync: Sync

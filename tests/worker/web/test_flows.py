@@ -72,6 +72,9 @@ def test_a_run_in_which_all_failed_is_red_everywhere(
         assert red > 1.5 * max(green, blue) or (red > 240 and green < 200), path
     assert "No record of this run could be written" in text_of(page)
     assert_well_made(page, "run-all-failed")
+    page.goto(f"{url}/runs?state=failed")
+    assert page.locator(f"tbody a[href='/runs/{run}']").count() == 1
+    assert_well_made(page, "runs-failed")
     page.goto(f"{url}/setup")
     step = page.locator(".step").filter(has_text="First sync")
     assert "No record could be written in the last one" in step.inner_text()

@@ -20,6 +20,7 @@ from worker.queries import search
 from worker.segments import counters
 from worker.store.bulk import insert
 from worker.store.tables import contact_numbers, segment_counts
+from worker.sync.runs import crm_quota
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -152,11 +153,14 @@ class TestPeople:
             )
             crm.act(crm.ids()[0], {"set": {first: "Zephyrine", last: "O'Quill"}})
             sync(ctx, name)
+        before = {name: crm_quota.calls_outside_runs(ctx, name) for name in crms}
         page.goto(f"{serve()}/")
         type_and_enter(page, "zeph o'quill")
         assert "quill" not in page.url
         told = text_of(page)
         assert told.count("Zephyrine O'Quill") == 2
+        for name in crms:  # the overview's figure of the day's calls
+            assert crm_quota.calls_outside_runs(ctx, name) > before[name]
         assert_well_made(page, "search-people")
         page.keyboard.press("ArrowDown")
         page.keyboard.press("ArrowDown")
@@ -225,6 +229,10 @@ class TestTheResults:
         assert heads == ["Segments", "People in Salesforce", "People in HubSpot"]
         assert page.input_value("#find") == "list"
         assert_well_made(page, "search-results")
+        name = page.locator(".result a").first.inner_text()
+        page.locator(".result a").first.click()
+        page.wait_for_url("**/segments/of?**")
+        assert page.locator("h1").inner_text() == name
 
     def test_of_nothing_say_what_can_be_searched_and_suggest(
         self, page: Page, serve: Serve, ctx: Context

@@ -26,7 +26,7 @@ from worker.decisions.wording import render, sentence_in_any_language
 from worker.store import changed_records
 from worker.store.states import RunState, WriteState
 from worker.store.tables import contacts, runs, writes
-from worker.sync.pages import late_writes
+from worker.sync.pages import late_writes, reword_recovery
 from worker.sync.runs import lifecycle, reader_lease
 from worker.sync.runs.model import RunActiveError
 from worker.sync.runs.scope import Scope
@@ -83,6 +83,8 @@ def reword(
     `Stopped`. What was written before stays, and the next call goes on with the rest.
     """
     connector = ctx.connector_for_run(connector_name)
+    if not dry_run:
+        reword_recovery.recover(ctx, connector_name)
     run_id = _open(ctx, connector_name, dry_run, by)
     language = ctx.settings.section(connector_name).reason_language
     work = _Work(ctx, connector, dry_run, Rewording(run_id, connector_name, language))
@@ -96,6 +98,7 @@ def reword(
             progress(looked_at)
     except ConnectorError as error:
         lifecycle.fail(ctx, run_id, str(error))
+        reword_recovery.recover(ctx, connector_name)
         raise
     except BaseException:
         lifecycle.stop(ctx, run_id)
@@ -126,7 +129,7 @@ def _open(ctx: Context, connector: str, dry_run: bool, by: str) -> str:
     row: dict[str, Any] = {
         "id": run_id,
         "connector": connector,
-        "kind": "reasons",
+        "kind": reword_recovery.KIND,
         "scope": Scope("ids").as_json(),
         "state": RunState.RUNNING,
         "active_key": None if dry_run else connector,
@@ -134,7 +137,7 @@ def _open(ctx: Context, connector: str, dry_run: bool, by: str) -> str:
         "force": False,
         "opened_at": now,
         "reading": [],
-        "read_all": True,  # a worker that takes it up after a crash has nothing to read
+        "read_all": True,  # no worker takes it up after a crash (reword_recovery)
         "reader_calls": {},
         "own_writes": {},
         "notes": [],

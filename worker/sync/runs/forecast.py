@@ -45,6 +45,19 @@ def upper_bound(ctx: Context, connector: str, scope: Scope, force: bool) -> dict
     return {"records": records, "numbers": numbers, "force": force, **ahead.as_json()}
 
 
+def matches(ctx: Context, connector: str, scope: Scope) -> bool | None:
+    """Return whether our own index holds a contact in the scope; None where it cannot tell: the CRM
+    knows what has changed, and who is on a list that it was not asked for."""
+    if scope.kind == "changed":
+        return None
+    queries = _records(ctx, connector, scope)
+    if queries is None:
+        return None
+    with ctx.store.read() as connection:
+        found = any(connection.execute(query.limit(1)).first() for query in queries)
+    return found or (None if scope.key == "list" else False)
+
+
 def _records(ctx: Context, connector: str, scope: Scope) -> list[Any] | None:
     """Queries for the records of a scope, part by part; None for what only the CRM can tell."""
     c, held = contacts.c, contact_numbers.c

@@ -55,6 +55,9 @@ def load(ctx: Context, run_id: str) -> Run:
     return Run.from_row(row)
 
 
+ALL_FAILED, FAILING = "all_failed", "failing"  # states to list runs by (`recent`)
+
+
 def recent(
     ctx: Context,
     limit: int = 20,
@@ -64,9 +67,14 @@ def recent(
     before: datetime | None = None,
 ) -> list[Run]:
     """List the latest runs, newest first. Runs that carry reports to a CRM are many, and left out
-    unless `reports`. `before`: opened before that, for the next page of a list."""
+    unless `reports`. `state`: also `ALL_FAILED`, runs that are done and whose records all failed,
+    or `FAILING`, these and those that failed. `before`: opened before that, for the next page."""
     query = sa.select(runs).order_by(runs.c.opened_at.desc()).limit(limit)
-    if state:
+    if state == ALL_FAILED:
+        query = query.where(_all_failed())
+    elif state == FAILING:
+        query = query.where(sa.or_(runs.c.state == RunState.FAILED, _all_failed()))
+    elif state:
         query = query.where(runs.c.state == state)
     if before is not None:
         query = query.where(runs.c.opened_at < before)
@@ -76,6 +84,18 @@ def recent(
         query = query.where(runs.c.connector == connector)
     with ctx.store.read() as connection:
         return [Run.from_row(row) for row in connection.execute(query)]
+
+
+def _all_failed() -> sa.ColumnElement[bool]:
+    """As `report.outcome` has it; only runs with a failure are added up."""
+    c = pages.c
+    any_failed = sa.select(sa.literal(1)).where(c.run_id == runs.c.id, c.failed > 0).limit(1)
+    left = sa.select(sa.func.sum(c.changed - c.failed)).where(c.run_id == runs.c.id)
+    return sa.and_(
+        runs.c.state == RunState.DONE,
+        any_failed.scalar_subquery().is_not(None),
+        sa.case((any_failed.scalar_subquery().is_not(None), left.scalar_subquery() <= 0)),
+    )
 
 
 def active(ctx: Context, active_key: str | None = None) -> list[Run]:
@@ -308,8 +328,8 @@ def resume(ctx: Context, run_id: str) -> Run:
         if has_live_lease(ctx, run.id):
             raise RunActiveError(run.connector, run)
         return run
-    if run.state not in (RunState.PAUSED, *RESUMABLE):
-        raise RunOverError(run)
+    if run.state not in (RunState.PAUSED, *RESUMABLE) or run.kind == "reasons":
+        raise RunOverError(run)  # `hygiene crm reasons` goes on by a run of its own
     with ctx.store.write() as connection:
         try:
             connection.execute(

@@ -11,8 +11,9 @@ from config.settings import parse_duration
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.feedback.sources.submitted_reports import Short
+from worker.queries.search import near_segments
 from worker.store import changed_records
-from worker.sync.runs import control, lifecycle, removal_holds
+from worker.sync.runs import control, forecast, lifecycle, removal_holds
 from worker.sync.runs import report as reporting
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
@@ -93,6 +94,13 @@ class RunOpened(BaseModel):
 
     run: str | None
     waiting: int = 0
+    matches: bool | None = Field(
+        None,
+        description="whether our index holds a contact in the scope; null where it cannot tell. A "
+        "run is opened all the same, since the CRM may have one that we do not know yet",
+    )
+    message: str = Field("", description="what to do where nothing matches, in a sentence")
+    near: list[str] = Field([], description="segments with a like name, where nothing matches")
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
@@ -148,7 +156,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             action = "removals.accept" if body.accept_removals else "run.start"
             note(who, action, f"{run_id} {body.connector}: {scope}", body.reason)
         queue.go_on(run_id)
-        return RunOpened(run=run_id)
+        return _opened(ctx, run_id, body.connector, scope)
 
     @routes.get("/removals", summary="Removals that wait for approval", responses=errors())
     def held_removals(_who: ReadToken) -> HeldRemovalsList:
@@ -161,7 +169,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def run_list(
         _who: ReadToken,
         connector: Annotated[str, Query(max_length=40)] = "",
-        state: Literal["", "running", "paused", "done", "failed", "stopped", "cancelled"] = "",
+        state: Annotated[
+            Literal[
+                "", "running", "paused", "done", "failed", "stopped", "cancelled", "all_failed"
+            ],
+            Query(description="all_failed: those that are done and whose records all failed"),
+        ] = "",
         reports: bool = False,
         before: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -230,6 +243,21 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RunOpened(run=moved)
 
     return routes
+
+
+def _opened(ctx: Context, run_id: str, connector: str, scope: Scope) -> RunOpened:
+    """Say so where the scope of a run matches nothing, and which segment may have been meant."""
+    matches = forecast.matches(ctx, connector, scope)
+    if matches is not False:
+        return RunOpened(run=run_id, matches=matches)
+    near = []
+    if scope.kind == "segment":
+        found = near_segments(ctx, scope.values[0], connector, scope.key)
+        near = [f"{one.by}={one.value}" for one in found]
+    message = f"No contact of {connector} that we know is in the scope: {scope}."
+    if near:
+        message += f" Did you mean {' or '.join(near)}?"
+    return RunOpened(run=run_id, matches=False, message=message, near=near)
 
 
 def _queue_records(ctx: Context, body: RescanRequest) -> int:

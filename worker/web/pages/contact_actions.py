@@ -26,6 +26,7 @@ from worker.queries import contacts as listing
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, merged_records
+from worker.suppression import undo_action
 from worker.sync.runs import forecast, lifecycle
 from worker.sync.runs.model import RunActiveError, RunOptions
 from worker.sync.runs.scope import Scope
@@ -103,7 +104,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             opened, problems = _recheck(ctx, queue, me.name, chosen, why)
             said["runs"] = ",".join(opened)
         else:
-            unnumbered = _report(ctx, me.name, what, chosen.keys, why)
+            mark = undo_action.new_mark() if what == "opt_out" else ""
+            unnumbered = _report(ctx, me.name, what, chosen.keys, why, mark)
+            said |= {"action": mark} if mark else {}
             said |= {"unnumbered": str(unnumbered)} if unnumbered else {}
             background.add_task(queue.reports)
         target = f"{number} contacts: {_described(chosen)}"
@@ -112,6 +115,19 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             begun = f" Begun: {said['runs']}." if said["runs"] else ""
             raise HTTPException(409, f"{'; '.join(problems)}.{begun}")
         return RedirectResponse(chosen.shown.address(**said), 303)
+
+    @routes.post("/undo")
+    def undo(admin: AdminForm, background: BackgroundTasks) -> Response:
+        """Lift the suppressions that an action on a selection added."""
+        me, form = admin
+        why, mark = reason_in(form), form.get("action", "")
+        shown = filter_in(ctx, form.get("filter", ""))
+        undone = undo_action.undo(ctx, mark, me.name, why)
+        target = f"{undone.lifted} contacts lifted, {undone.kept} kept"
+        audit.note(ctx.store, ctx.now(), me.name, "contacts.undo", target, why)
+        background.add_task(queue.reports)
+        said = {"did": "undo", "on": str(undone.lifted), "kept": str(undone.kept)}
+        return RedirectResponse(shown.address(**said), 303)
 
     return routes
 
@@ -183,11 +199,14 @@ def _recheck(
 # -- reports --------------------------------------------------------------------------------------
 
 
-def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str) -> int:
+def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str, mark: str = "") -> int:
     """Store a report about each number of these contacts, as the page of a contact does; returns
-    of how many contacts nothing could be said, since they have none."""
+    of how many contacts nothing could be said, since they have none. `mark`: of the action, by
+    which it can be undone."""
     unnumbered = 0
     now = ctx.now()
+    if mark:
+        undo_action.begin(ctx, mark)
     for some in chunks(keys, 200):
         reports: list[Feedback] = []
         for who, held in _identities(ctx, some):
@@ -196,7 +215,8 @@ def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str) -> 
             reports += [
                 report_of_page(now, by, ACTIONS[what], number, who, why) for number in numbers
             ]
-        intake.store_reports(ctx, reports)
+        marked = [undo_action.key(mark, one) for one in reports] if mark else reports
+        intake.store_reports(ctx, marked)
     return unnumbered
 
 
@@ -236,14 +256,22 @@ def _identities(
 # -- afterwards -----------------------------------------------------------------------------------
 
 
-def done_of(query: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return what was just done, by the address that an action leads to; None where nothing was."""
-    what, on, unnumbered = query.get("did", ""), query.get("on", ""), query.get("unnumbered", "0")
-    if what not in _WHAT or not on.isdecimal() or len(on) > 6 or not unnumbered.isdecimal():
+def done_of(ctx: Context, query: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what was just done, by the address that an action leads to; None where nothing was.
+    `action`: its mark, while it can be undone."""
+    what = query.get("did", "")
+    on, unnumbered, kept = (query.get(name, "0")[:7] for name in ("on", "unnumbered", "kept"))
+    if what not in (*_WHAT, "undo") or not all(map(_is_count, (on, unnumbered, kept))):
         return None
+    mark = query.get("action", "")[:40]
     opened = [one for one in query.get("runs", "").split(",") if one]
     good = [one for one in opened if one.isascii() and len(one) <= 40 and one[:1].isdigit()]
     return {
         "what": what, "number": int(on), "runs": [urlencode({"r": one})[2:] for one in good],
-        "unnumbered": int(unnumbered[:6]),
+        "unnumbered": int(unnumbered), "kept": int(kept),
+        "action": mark if mark.isalnum() and undo_action.can_undo(ctx, mark) else "",
     }  # fmt: skip
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 6

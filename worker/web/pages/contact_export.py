@@ -43,12 +43,13 @@ def router(ctx: Context) -> APIRouter:
         if not me.may_act:
             raise HTTPException(403, "Only admins can export contacts.")
         shown = shown_filter(ctx, dict(request.query_params))
-        counts = listing.count_by_object(ctx, shown.wanted)
+        counts, more = listing.count_by_object(ctx, listing.look(ctx, shown.wanted))
+        number = listing.Count(min(sum(counts.values()), listing.EXPORT_LIMIT), more)
         calls = names.calls_needed(ctx, counts)
         quotas = {name: crm_quota.last_reported(ctx, name) for name in calls}
         return page(
             request, "contacts_export.html", me, here="contacts", shown=shown,
-            number=sum(counts.values()), calls=calls, quotas=quotas, chips=shown.chips(),
+            number=number, calls=calls, quotas=quotas, chips=shown.chips(),
         )  # fmt: skip
 
     @routes.post("/export.{kind}")

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 
 from connectors.labels import crm_name
 from worker.context import Context
-from worker.queries.contacts import BAD, ContactFilter, FilterError
+from worker.queries.contact_filter import BAD, ContactFilter, FilterError
 from worker.web.encrypted_numbers import decrypt_number
 
 _NAMES = tuple(one.name for one in fields(ContactFilter))

@@ -12,7 +12,8 @@ from worker.context import Context
 from worker.decisions.diff import FLAGS
 from worker.queries import contacts as listing
 from worker.queries import names
-from worker.queries.contacts import SORTS, STATUSES, ContactFilter, FilterError, Sort
+from worker.queries.contact_filter import BAD, STATUSES, ContactFilter, FilterError
+from worker.queries.contacts import SORTS, Sort
 from worker.segments import isolation
 from worker.segments.counters import REPORTS
 from worker.web.auth import Viewer, ViewerForm
@@ -33,19 +34,20 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def listed(request: Request, me: Viewer, sort: Sort = "checked", after: str = "") -> Response:
         shown = shown_filter(ctx, dict(request.query_params))
         try:
-            found = listing.list_contacts(ctx, shown.wanted, sort, after[:2000])
+            matching = listing.look(ctx, shown.wanted)
+            found = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], found=matching)
         except FilterError as error:
             raise HTTPException(422, str(error)) from None
         empty = not found.contacts and not after
         ordered = "" if sort == "checked" else sort
         return page(
             request, "contacts.html", me, here="contacts", shown=shown, sort=sort, sorts=_SORTED_BY,
-            contacts=found.contacts, count=listing.count(ctx, shown.wanted), first=not after,
+            contacts=found.contacts, count=matching.count, by_key=found.by_key, first=not after,
             more=found.after and shown.address(sort=ordered, after=found.after),
             start=shown.address(sort=ordered), links=_links(ctx, found.contacts),
             ordered={name: shown.address(sort=name) for name in SORTS},
             reasons=_reasons(ctx, shown) if empty else [], choices=_choices(ctx, shown.wanted),
-            done=contact_actions.done_of(request.query_params), isolable=_isolable(ctx, shown),
+            done=contact_actions.done_of(ctx, request.query_params), isolable=_isolable(ctx, shown),
         )  # fmt: skip
 
     @routes.post("/names")
@@ -87,7 +89,7 @@ def _choices(ctx: Context, wanted: ContactFilter) -> dict[str, Any]:
     return {
         "connector": ctx.settings.active_connectors,
         "object": sorted(objects | ({wanted.object} - {""})),
-        "status": (listing.BAD, *STATUSES),
+        "status": (BAD, *STATUSES),
         "flag": FLAGS,
         "report": REPORTS,
         "by": SEGMENTS,

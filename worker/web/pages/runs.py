@@ -10,6 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from worker.context import Context
+from worker.store.states import RunState
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.model import Run
 from worker.web.auth import Viewer
@@ -45,7 +46,8 @@ def _reading(ctx: Context) -> APIRouter:
     ) -> Response:  # fmt: skip
         if before is not None and before.tzinfo is None:
             raise HTTPException(422, "before: give a time with its time zone")
-        recent = lifecycle.recent(ctx, _LISTED + 1, connector[:40], reports, state[:10], before)
+        wanted = lifecycle.FAILING if state == RunState.FAILED else state[:10]
+        recent = lifecycle.recent(ctx, _LISTED + 1, connector[:40], reports, wanted, before)
         more = recent[_LISTED - 1].opened_at.isoformat() if len(recent) > _LISTED else None
         return page(
             request, "runs.html", me, here="runs", runs=report.summaries(ctx, recent[:_LISTED]),

@@ -17,6 +17,7 @@ from connectors.records import FoundPerson
 from worker.context import Context
 from worker.queries import search
 from worker.store.tables import contacts
+from worker.sync.runs import crm_quota
 from worker.web.auth import Viewer, ViewerForm
 from worker.web.body import RawBody, form_of
 from worker.web.encrypted_numbers import encrypt_number
@@ -82,9 +83,13 @@ def _path_of(found: search.Results, address: Any) -> str:
 def _ask(ctx: Context, connector: str, text: str) -> list[FoundPerson] | None:
     """Ask a CRM, with a connection that no other request uses at the moment."""
     borrowed = ctx.borrow()
+    asked = borrowed.open(connector)
+    before = sum(asked.calls.values())
     try:
-        return borrowed.open(connector).find_people(text, _PEOPLE)
+        return asked.find_people(text, _PEOPLE)
     finally:
+        if not asked.is_file:
+            crm_quota.count_calls(ctx, connector, sum(asked.calls.values()) - before)
         ctx.give_back(borrowed)
 
 

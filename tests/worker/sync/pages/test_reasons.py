@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from crms import Crm
-from fixture_types import Sync
+from fixture_types import Start, Sync
+from processes import kill, until
 
 from connectors.errors import ConnectorError
 from worker.context import Context
@@ -17,9 +20,10 @@ from worker.decisions.former_wording import former_sentence
 from worker.decisions.model import ContactFacts, Language, Reason
 from worker.decisions.wording import LANGUAGES, render
 from worker.store.tables import contacts, lookups, runs, writes
-from worker.sync.pages import reword
+from worker.sync.pages import reword, reword_recovery
 from worker.sync.read import change_detection
-from worker.sync.runs.model import RunActiveError
+from worker.sync.runs import lifecycle
+from worker.sync.runs.model import RunActiveError, RunOverError
 from worker.sync.undo.undo import undo
 
 deciding = import_module("worker.decisions.decide")  # its function has the same name
@@ -60,6 +64,20 @@ def other_wording(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def reasons_in(crm: Crm) -> dict[str, Any]:
     return {record_id: crm.get(record_id, "reason") for record_id in crm.ids()}
+
+
+def states_of_writes(ctx: Context) -> list[str]:
+    """Of what the command wrote."""
+    query = sa.select(writes.c.state).join_from(writes, runs, writes.c.run_id == runs.c.id)
+    with ctx.store.read() as connection:
+        return list(connection.scalars(query.where(runs.c.kind == "reasons")))
+
+
+def in_spanish(crm: Crm, folder: Path) -> dict[str, str]:
+    """The environment of a command that words reasons in Spanish."""
+    path = folder / "spanish.toml"
+    path.write_text(f'[connectors.{crm.name}]\nreason_language = "es"\n', encoding="utf-8")
+    return {"HYGIENE_CONFIG": str(path)}
 
 
 def forget_hashes(ctx: Context) -> None:
@@ -289,6 +307,65 @@ class TestTheCommand:
         with ctx.store.read() as connection:
             query = sa.select(runs.c.state).where(runs.c.kind == "reasons")
             assert sorted(connection.scalars(query)) == ["done", "failed"]
+
+    def test_leaves_no_write_in_doubt_where_the_crm_broke_off(
+        self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        sync(ctx, crm.name)
+        speak("pt")
+
+        def breaks_off(*_args: Any) -> Any:
+            raise ConnectorError("it is away")
+
+        monkeypatch.setattr(reword, "write_all", breaks_off)
+        with pytest.raises(ConnectorError):
+            reword.reword(ctx, crm.name)
+        assert set(states_of_writes(ctx)) == {"failed"}
+
+    @pytest.mark.parametrize("moment", ["delay", "delay_after"])
+    def test_killed_leaves_nothing_in_doubt_and_keeps_no_other_run_waiting(
+        self, ctx: Context, crm: Crm, sync: Sync, start: Start, moment: str,
+        tmp_path: Path,
+    ) -> None:  # fmt: skip
+        """Killed before the CRM had our write, and after it had it but before we knew."""
+        sync(ctx, crm.name)
+        before = reasons_in(crm)
+        spanish = in_spanish(crm, tmp_path)
+        fault = crm.fault(crm.write_call, moment, seconds=300)
+        process = start("worker", "crm", "reasons", crm.name, **spanish)
+        until(lambda: fault.hits == 1, "the write")
+        time.sleep(0.2)
+        kill(process)
+        assert "pending" in states_of_writes(ctx)
+        reword_recovery.recover(ctx, recent=True)  # what beat does each minute
+        (state,) = set(states_of_writes(ctx))
+        assert state == ("done" if moment == "delay_after" else "failed")
+        with ctx.store.read() as connection:
+            ended = connection.execute(sa.select(runs).where(runs.c.kind == "reasons")).one()
+        assert (ended.state, ended.active_key) == ("failed", None)
+        assert f"hygiene crm reasons {crm.name}" in ended.error
+        with pytest.raises(RunOverError):
+            lifecycle.resume(ctx, ended.id)
+        assert sync(ctx, crm.name)["state"] == "done"
+        if moment == "delay_after":  # what was written can be undone
+            undo(ctx, ended.id)
+            assert reasons_in(crm) == before
+
+    def test_killed_goes_on_when_it_is_given_again(
+        self, ctx: Context, crm: Crm, sync: Sync, start: Start, tmp_path: Path
+    ) -> None:
+        sync(ctx, crm.name)
+        before = reasons_in(crm)
+        spanish = in_spanish(crm, tmp_path)
+        fault = crm.fault(crm.write_call, "delay", seconds=300)
+        process = start("worker", "crm", "reasons", crm.name, **spanish)
+        until(lambda: fault.hits == 1, "the write")
+        kill(process)
+        assert start("worker", "crm", "reasons", crm.name, **spanish).wait(60) == 0
+        assert "pending" not in states_of_writes(ctx)
+        after = reasons_in(crm)
+        assert all(after[one] != before[one] for one in before if before[one])
 
     def test_waits_for_another_run_to_end(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)

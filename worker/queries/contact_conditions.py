@@ -1,0 +1,211 @@
+"""The conditions of a filter of contacts, as SQL: in our index, and in the tables that name some.
+
+A condition can be written in two ways. One leads through an index, for where few rows meet it. The
+other only checks a row that is reached in another way, for where many do; it is hidden from the
+database's planner, which knows too little about our conditions to choose between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from worker.decisions.model import BAD_STATUSES
+from worker.phones.plan_changes import equal_forms
+from worker.queries.contact_filter import BAD, RUN_PARTS, STATUSES, ContactFilter
+from worker.segments.reported import (
+    Object,
+    any_row,
+    distinct_values,
+    in_default_order,
+    is_reported,
+    reported_contacts,
+)
+from worker.store.states import WriteState
+from worker.store.tables import contact_numbers, contacts, failures, list_members, runs, writes
+from worker.store.text_marks import SET_FLAG, flag_mark, has_indexed_mark, has_mark, status_mark
+
+Condition = sa.ColumnElement[bool]
+_SEGMENT_COLUMNS = {
+    "source": contacts.c.source, "campaign": contacts.c.campaign, "country": contacts.c.country,
+    "month": contacts.c.month,
+}  # fmt: skip
+_INDEXED = STATUSES[:-1]  # statuses with an index of their own: nearly all contacts are valid
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Contacts that another table names.
+
+    keys: a query of connector, object and record_id, for a connector ("": all), in which a contact
+    may come more than once. named: the condition that a contact with these columns is among them.
+    known: whether all of them are in the index; a record that failed need not be.
+    """
+
+    keys: Callable[[str], sa.Select[Any]]
+    named: Callable[[Any], Condition]
+    known: bool
+
+
+def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
+    """Return what the filter asks of other tables. `objects`: those that contacts are of."""
+    found: list[Pick] = []
+    if wanted.run:
+        w = writes.c
+        conditions = [w.run_id == wanted.run, w.state.in_(RUN_PARTS[wanted.part or "changed"])]
+        if wanted.failure:
+            conditions.append(w.state == WriteState.FAILED)
+            conditions += [w.kind == wanted.failure] if wanted.failure != "any" else []
+        found.append(_rows_of(writes, conditions, known=False))
+    elif wanted.failure:
+        kind = [failures.c.kind == wanted.failure] if wanted.failure != "any" else []
+        found.append(_rows_of(failures, kind, known=False))
+    if wanted.number:
+        forms = sorted(equal_forms(wanted.number))
+        found.append(_rows_of(contact_numbers, [contact_numbers.c.number.in_(forms)]))
+    if wanted.by == "list":
+        found.append(_rows_of(list_members, [list_members.c.list == wanted.value[:80]]))
+    if wanted.report:
+        found.append(_reported(wanted.report, objects))
+    return found
+
+
+def _rows_of(table: sa.Table, conditions: Sequence[Condition], known: bool = True) -> Pick:
+    c = table.c
+
+    def keys(connector: str) -> sa.Select[Any]:
+        query = sa.select(c.connector, c.object, c.record_id).where(*conditions)
+        return query.where(c.connector == connector) if connector else query
+
+    def named(key: Any) -> Condition:
+        same_record = (
+            c.connector == key.connector, c.object == key.object,
+            c.record_id == in_default_order(key.record_id),
+        )  # fmt: skip
+        return any_row(sa.select(sa.literal(1)).where(*same_record, *conditions))
+
+    return Pick(keys, named, known)
+
+
+def _reported(kind: str, objects: Sequence[Object]) -> Pick:
+    def keys(connector: str) -> sa.Select[Any]:
+        some = [one for one in objects if connector in ("", one[0])]
+        found = reported_contacts([kind], some).subquery()
+        query = sa.select(found.c.connector, found.c.object, found.c.record_id)
+        return query.where(found.c.connector == connector) if connector else query
+
+    return Pick(keys, lambda key: is_reported(kind, key), True)
+
+
+def in_segment(wanted: ContactFilter) -> bool:
+    """Return whether a filter names a segment that is a column of our index. A list is none."""
+    return wanted.by in _SEGMENT_COLUMNS
+
+
+def needs_index(wanted: ContactFilter) -> bool:
+    """Return whether a filter asks for something that only our index tells of a record."""
+    return bool(wanted.status or in_segment(wanted) or wanted.flag or wanted.waiting)
+
+
+def own_conditions(
+    wanted: ContactFilter, by_index: bool = False, key: Any = None
+) -> list[Condition]:
+    """Return the conditions on the columns of `contacts`, but for the connector's. `key`: the
+    columns that name a contact where others than its own do."""
+    c = contacts.c
+    found: list[Condition] = []
+    if wanted.object:
+        found.append((c if key is None else key).object == wanted.object)
+    if wanted.status:
+        found.append(has_status(wanted.status, by_index))
+    if wanted.by and wanted.by != "list":
+        found.append(_SEGMENT_COLUMNS[wanted.by] == wanted.value)
+    if wanted.flag:
+        if by_index:
+            found.append(has_indexed_mark(c.last_seen_flags, SET_FLAG))
+        found.append(has_mark(c.last_seen_flags, flag_mark(wanted.flag)))
+    if wanted.waiting:
+        # As its index spells it: of a column SQLAlchemy writes `= 1` on SQLite.
+        found.append(sa.literal_column("contacts.waiting") if by_index else c.waiting)
+    return found
+
+
+def has_index_in_order(wanted: ContactFilter) -> bool:
+    """Return whether an index in the order of the keys leads to the contacts of a filter: that of a
+    status or of the flags, where none of a segment does."""
+    of_status = bool(wanted.status) and _indexed(wanted.status, True)
+    return not in_segment(wanted) and (of_status or bool(wanted.flag))
+
+
+def has_status(status: str, by_index: bool = False) -> Condition:
+    """Return the condition that a phone field has a status."""
+    marks = [status_mark(one) for one in statuses_meant(status)]
+    if _indexed(status, by_index):
+        return has_indexed_mark(contacts.c.statuses, *marks)  # type: ignore[no-any-return]
+    return sa.or_(*(has_mark(contacts.c.statuses, mark) for mark in marks))
+
+
+def _indexed(status: str, by_index: bool) -> bool:
+    return by_index and (status == BAD or status in _INDEXED)
+
+
+def statuses_meant(status: str) -> tuple[str, ...]:
+    return tuple(BAD_STATUSES) if status == BAD else (status,)
+
+
+def hidden(conditions: Sequence[Condition]) -> list[Condition]:
+    """Return the same conditions, so that each row is checked, and no index is looked for."""
+    if not conditions:
+        return []
+    return [sa.case((sa.and_(*conditions), sa.true()), else_=sa.false())]
+
+
+def worst_first() -> sa.ColumnElement[int]:
+    """Return the rank of a contact's worst status, from 0; of one without a status the last."""
+    ranks = [(has_status(one), place) for place, one in enumerate(STATUSES)]
+    return sa.case(*ranks, else_=len(STATUSES))
+
+
+def with_rank(rank: int) -> list[Condition]:
+    """Return the conditions that a contact has a rank (`worst_first`), by its index."""
+    found = hidden([~has_status(one) for one in STATUSES[:rank]])
+    return [has_status(STATUSES[rank], True), *found] if rank < len(STATUSES) else found
+
+
+def fields_with(status: str) -> sa.ColumnElement[int]:
+    """Return how many phone fields of a contact have a status."""
+    text = sa.cast(contacts.c.statuses, sa.Text)
+    found: Any = sa.literal(0)
+    for one in statuses_meant(status):
+        mark = status_mark(one)
+        rest = sa.func.length(sa.func.replace(text, mark, ""))
+        found = found + (sa.func.length(text) - rest) // len(mark)
+    return found  # type: ignore[no-any-return]
+
+
+def same(one: Any, other: Any) -> Condition:
+    return sa.and_(
+        one.connector == other.connector, one.object == other.object,
+        one.record_id == other.record_id,
+    )  # fmt: skip
+
+
+# -- what there is --------------------------------------------------------------------------------
+
+
+def connectors_of(connection: Connection, wanted: ContactFilter) -> list[str]:
+    """Return the connectors that may have matching contacts, in order."""
+    if wanted.connector:
+        return [wanted.connector]
+    if wanted.run:
+        query = sa.select(runs.c.connector).where(runs.c.id == wanted.run)
+        if of_run := connection.scalar(query):
+            return [of_run]
+    found: set[str] = set()
+    for table in (contacts, failures, runs):
+        found |= set(distinct_values(connection, table.c.connector))
+    return sorted(found)

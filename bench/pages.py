@@ -46,7 +46,8 @@ _ROUNDS = 7
 LIMIT = 300  # ms
 _NOWHERE = "http://127.0.0.1:9"  # no CRM is asked
 ENV = {"HUBSPOT_ACCESS_TOKEN": "pat-fictional", "HUBSPOT_API_URL": _NOWHERE,
-       "SALESFORCE_INSTANCE_URL": _NOWHERE, "SALESFORCE_ACCESS_TOKEN": "x"}  # fmt: skip
+       "SALESFORCE_INSTANCE_URL": _NOWHERE, "SALESFORCE_ACCESS_TOKEN": "x",
+       "SECRET_KEY": "a key for the bench of pages, the same each time"}  # fmt: skip
 STATUSES = ("do_not_contact", "wrong_number", "invalid", "unreachable", "unverified", "valid")
 
 Page = tuple[str, str, dict[str, str] | None]  # (name, path, form)

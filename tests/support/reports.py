@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from constants import NUMBER
 
 from worker.context import Context
-from worker.feedback import report_log
+from worker.feedback import intake
 from worker.feedback.models import Feedback
 from worker.store.tables import feedback
 from worker.suppression.apply_reports import apply_pending
@@ -20,9 +20,7 @@ def store_report(ctx: Context, kind: str, number: str = NUMBER, key: str = "", *
     `key`, two reports that say the same are one."""
     values: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
     report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **values)  # type: ignore[arg-type]
-    keys = ctx.keys
-    with ctx.store.write() as connection:
-        report_log.store(connection, [report], ctx.now(), keys)
+    intake.store_reports(ctx, [report])
 
 
 def deliver_reports(ctx: Context, *connectors: str) -> int:

@@ -21,7 +21,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.feedback import crm_flags, report_log
-from worker.feedback.consent_state import LIFT_KEY_PREFIX, LIFTED_BY, Rules, apply_lifts
+from worker.feedback.consent_state import (
+    ACTION_KEY_PREFIX,
+    LIFT_KEY_PREFIX,
+    LIFTED_BY,
+    Rules,
+    apply_lifts,
+)
 from worker.feedback.models import (
     PAGE_KEY_PREFIX,
     RECIPIENT_PAGE,
@@ -37,7 +43,7 @@ from worker.store.tables import contacts, deliveries, feedback, writes
 _JUST_BEFORE = timedelta(microseconds=1)
 _CLEARED = (FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)
 # Begin the keys of what an admin decided on the evidence of that day.
-_BY_ADMINS = (LIFT_KEY_PREFIX, PAGE_KEY_PREFIX)
+_BY_ADMINS = (ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, PAGE_KEY_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

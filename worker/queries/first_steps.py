@@ -260,7 +260,9 @@ def _webhooks(ctx: Context, facts: _Facts) -> Step:
         text = f"Replies and changes are taken at {settings.public_url}/webhooks/."
         services = tuple(name for name, variable in _WEBHOOKS.items() if secrets[variable])
         tested = {name: facts.webhooks[name] for name in services if name in facts.webhooks}
-        failed = tuple(f"{_SERVICES[name]}: {one.error}" for name, one in tested.items() if one.error)
+        failed = tuple(
+            f"{_SERVICES[name]}: {check.error}" for name, check in tested.items() if check.error
+        )
         if failed:
             text = f"{text} The last test did not come through."
             return Step("webhooks", "Webhooks", "failed", text, problems=failed, webhooks=services)

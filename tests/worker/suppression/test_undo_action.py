@@ -215,12 +215,16 @@ class TestWhatOthersSaid:
 
 
 @pytest.mark.parametrize("say_no", [own_stop, calls_alone, of_the_person])
-def test_a_no_that_arrives_after_the_undo_stands_if_it_was_said_after_the_action(
-    ctx: Context, passes: Callable[[float], None], say_no: Any
+@pytest.mark.parametrize("said_first", [False, True], ids=["after", "before"])
+def test_a_no_that_arrives_after_the_undo_stands_whenever_it_was_said(
+    ctx: Context, passes: Callable[[float], None], say_no: Any, said_first: bool
 ) -> None:
+    """Before the action, or after it."""
+    before = ctx.now()
+    passes(1)
     mark = suppress(ctx, (KIM, NUMBER))
     passes(1)
-    said = ctx.now()
+    said = before if said_first else ctx.now()
     passes(1)
     undo(ctx, mark)
     assert may_contact(ctx, KIM)

@@ -19,6 +19,7 @@ from logins import by_link, let_in
 from openpyxl import load_workbook
 from reports import store_report
 
+from connectors.labels import crm_name
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.queries import contacts as listing
@@ -171,7 +172,7 @@ class TestFilters:
         page.get_by_label("Object", exact=True).select_option("Lead")
         page.get_by_role("button", name="Show").click()
         assert "No contact matches" in text_of(page)
-        page.locator(".empty").get_by_role("link", name="CRM: hubspot").click()
+        page.locator(".empty").get_by_role("link", name="CRM: HubSpot").click()
         page.wait_for_load_state()
         assert "Lead" in page.inner_text("tbody")
         page.get_by_role("link", name="Remove the filter object: Lead").click()
@@ -404,8 +405,8 @@ class TestAnExport:
                 .where(audit_log.c.action == "contacts.export").order_by(audit_log.c.id)
             ).all()  # fmt: skip
         assert [tuple(one) for one in entries] == [
-            (f"{kind} with names: CRM: {crm.name}", "for the sales team"),
-            (f"{kind}: CRM: {crm.name}", "for the sales team"),
+            (f"{kind} with names: CRM: {crm_name(crm.name)}", "for the sales team"),
+            (f"{kind}: CRM: {crm_name(crm.name)}", "for the sales team"),
         ]
 
     def test_without_a_reason_or_the_token_is_refused(

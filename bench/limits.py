@@ -94,11 +94,11 @@ def main() -> None:
     parser.add_argument("--job", type=float, default=10.0, help="seconds that a Bulk job takes")
     parser.add_argument("--at-once", type=int, default=4, help="jobs that the org works on")
     args = parser.parse_args()
-    for measure, more in ((hubspot, ()), (salesforce, (args.job, args.at_once))):
+    for measure, arguments in ((hubspot, ()), (salesforce, (args.job, args.at_once))):
         with tempfile.TemporaryDirectory() as home, stand_ins(args.contacts) as crm:
             env = {**crm, "HYGIENE_HOME": home}
             upgrade(load(env).database_url)
-            measure(crm, env, args.latency / 1000, *more)
+            measure(crm, env, args.latency / 1000, *arguments)
 
 
 if __name__ == "__main__":

@@ -96,18 +96,18 @@ def processes(env: dict[str, str], logs: Path) -> Iterator[dict[str, subprocess.
 def memory_of(started: dict[str, subprocess.Popen[bytes]]) -> dict[str, float]:
     """MB of each process, of the worker its children too: all that it has in memory, and what it
     has for itself (a child shares with its parent what neither of them has changed)."""
-    found = {}
+    sizes = {}
     for name, process in started.items():
         parent = psutil.Process(process.pid)
         process_tree = {name: parent}
         for place, child in enumerate(sorted(parent.children(), key=lambda p: p.pid)):
             process_tree[f"{name} child {place + 1}"] = child
-        for who, one in process_tree.items():
+        for who, member in process_tree.items():
             with suppress(psutil.NoSuchProcess):  # a child that was replaced just now
-                memory = one.memory_full_info()
-                found[who] = memory.rss / 2**20
-                found[f"{who}, own"] = memory.uss / 2**20
-    return found
+                memory = member.memory_full_info()
+                sizes[who] = memory.rss / 2**20
+                sizes[f"{who}, own"] = memory.uss / 2**20
+    return sizes
 
 
 def sample(
@@ -313,7 +313,7 @@ def _records_by_number(
                 sa.select(c.record_id).where(c.connector == name, c.object == objects[name])
             )
             busy = set(record_ids[name].values())
-            other_ids[name] = [one for one in everybody if one not in busy]
+            other_ids[name] = [record_id for record_id in everybody if record_id not in busy]
     return record_ids, other_ids
 
 

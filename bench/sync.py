@@ -82,7 +82,7 @@ def measure(what: str, connector: str, profile: bool) -> dict[str, Any]:
     started, cpu = time.monotonic(), time.process_time()
     if profiler:
         profiler.enable()
-    more: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     if what == "sync":
         ctx = Context.create(settings)
         run = lifecycle.open_run(ctx, connector, Scope("everything"))
@@ -105,7 +105,7 @@ def measure(what: str, connector: str, profile: bool) -> dict[str, Any]:
         queries_a_page = queries / pages
         result = report.result(ctx, run)
         count = result["contacts"]["read"]
-        more = {
+        details = {
             "changed": result["contacts"]["changed"],
             "calls": result["api_calls"],
             "first_write": first[0] if first else None,
@@ -123,7 +123,7 @@ def measure(what: str, connector: str, profile: bool) -> dict[str, Any]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
         "contacts": count, "cpu": spent / count * 1e6, "wall": time.monotonic() - started,
-        "memory": memory, **more,
+        "memory": memory, **details,
     }  # fmt: skip
 
 

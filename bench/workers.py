@@ -73,8 +73,8 @@ def cpu(processes: list[psutil.Process]) -> float:
     """CPU seconds of processes and their children."""
     total = 0.0
     for process in processes:
-        for one in [process, *process.children(recursive=True)]:
-            times = one.cpu_times()
+        for counted in [process, *process.children(recursive=True)]:
+            times = counted.cpu_times()
             total += times.user + times.system
     return total
 
@@ -107,8 +107,8 @@ def sync(connector: str, contacts: int, latency: float, count: int) -> Timing:
             run = lifecycle.open_run(ctx, connector, Scope("everything"))
             ours = [psutil.Process(process.pid) for process in processes]
             theirs = [
-                one for one in psutil.process_iter(["cmdline"])
-                if (one.info["cmdline"] or [])[1:3] == ["-m", "sandbox"]
+                process for process in psutil.process_iter(["cmdline"])
+                if (process.info["cmdline"] or [])[1:3] == ["-m", "sandbox"]
             ]  # fmt: skip
             before = cpu(ours), cpu(theirs)
             started = time.monotonic()
@@ -138,18 +138,18 @@ def main() -> None:
     cores = os.cpu_count() or 1
     print(f"{cores} cores, {args.contacts:,} contacts, {args.latency:.0f} ms a call")
     for connector in args.connector or ("hubspot", "salesforce"):
-        one = sync(connector, args.contacts, args.latency / 1000, 1)
+        single = sync(connector, args.contacts, args.latency / 1000, 1)
         two = sync(connector, args.contacts, args.latency / 1000, 2)
         busy = (two.cpu + two.stand_in) / cores
-        possible = one.seconds / max(busy, one.seconds / 2)
+        possible = single.seconds / max(busy, single.seconds / 2)
         summaries = (
             f"{name} {timing.seconds:6.1f} s (CPU {timing.cpu:.1f} s, "
             f"stand-in {timing.stand_in:.1f}, {timing.writes} calls that wrote {timing.changed:,})"
-            for name, timing in (("1 worker", one), ("2 workers", two))
+            for name, timing in (("1 worker", single), ("2 workers", two))
         )
         print(
             f"{connector:10} {', '.join(summaries)}: "
-            f"{one.seconds / two.seconds:.2f} times as fast, at most {possible:.2f} here"
+            f"{single.seconds / two.seconds:.2f} times as fast, at most {possible:.2f} here"
         )
 
 

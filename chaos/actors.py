@@ -197,15 +197,15 @@ class Actors:
     def _values(self, key: Key, typed: Mapping[str, TypedPhone]) -> dict[str, Any]:
         where = {"hubspot": "country", "salesforce": "MailingCountry"}[key.crm]
         country = "Country" if key.object == "Lead" else where
-        return {country: COUNTRY, **{name: one.text for name, one in typed.items()}}
+        return {country: COUNTRY, **{name: phone.text for name, phone in typed.items()}}
 
     def _record(self, key: Key) -> dict[str, Any]:
         if key.crm == "hubspot":
-            found = self.sandbox.hubspot.portal.table.get(key.id)
+            record = self.sandbox.hubspot.portal.table.get(key.id)
         else:
-            found = self.sandbox.salesforce.org.tables[key.object].get(key.id)
-        assert found is not None
-        return found
+            record = self.sandbox.salesforce.org.tables[key.object].get(key.id)
+        assert record is not None
+        return record
 
     def delivered_twice(self, key: Key) -> bool:
         """Return whether the same write of ours reached the CRM before and after a person cleared a
@@ -256,8 +256,8 @@ class Actors:
         def portal_update(record_id: str, values: dict[str, Any], *rest: Any) -> Any:
             key = Key("hubspot", "contacts", record_id)
             ours = not self._person
-            found = portal.find(record_id)
-            before = dict(found["properties"]) if found else {}
+            record = portal.find(record_id)
+            before = dict(record["properties"]) if record else {}
             if ours:
                 self._concurrent_edit(key)
             result = to_portal(record_id, values, *rest)
@@ -265,14 +265,14 @@ class Actors:
             return result
 
         def org_update(
-            name: str, record_id: str, values: dict[str, Any], by: str = "", **more: Any
+            name: str, record_id: str, values: dict[str, Any], by: str = "", **kwargs: Any
         ) -> None:
             key = Key("salesforce", name, record_id)
             before = dict(org.find(name, record_id) or {})
             ours = not self._person
             if ours:
                 self._concurrent_edit(key)
-            to_org(name, record_id, values, by, **more)
+            to_org(name, record_id, values, by, **kwargs)
             record_write(key, values, before, ours)
 
         portal.update, org.update = portal_update, org_update
@@ -289,7 +289,7 @@ class Actors:
     def _is_free(self, key: Key) -> bool:
         """Return whether a record's phones may be edited. Those whose flags people tick keep their
         numbers, so that it is clear which number a tick means."""
-        pools = {one.number[-4] for one in self.truth.typed[key].values() if one.number}
+        pools = {phone.number[-4] for phone in self.truth.typed[key].values() if phone.number}
         return key not in self.truth.deleted and not pools & {"5", "7"}
 
     def _edit(self, key: Key) -> None:
@@ -356,12 +356,12 @@ class Actors:
         email = f"newcomer.{uuid.UUID(int=rng.getrandbits(128)).hex[:10]}@example.com"
         values = self._values(Key(crm, name, ""), typed)
         if crm == "hubspot":
-            made = self.sandbox.hubspot.portal.create({"email": email, **values})
+            record_id = self.sandbox.hubspot.portal.create({"email": email, **values})
         else:
-            more = {"LastName": "Newcomer", "Email": email}
-            more |= {"Company": "Halcyon Foods"} if name == "Lead" else {}
-            made = self.sandbox.salesforce.org.create(name, {**more, **values})
-        key = Key(crm, name, made)
+            fields = {"LastName": "Newcomer", "Email": email}
+            fields |= {"Company": "Halcyon Foods"} if name == "Lead" else {}
+            record_id = self.sandbox.salesforce.org.create(name, {**fields, **values})
+        key = Key(crm, name, record_id)
         self.truth.typed[key] = typed
         self.emails[key] = email
         self._changed()
@@ -565,7 +565,7 @@ class Actors:
 
     @staticmethod
     def _has_number(typed: Mapping[str, TypedPhone], number: str) -> bool:
-        return any(one.number == number for one in typed.values())
+        return any(phone.number == number for phone in typed.values())
 
 
 _FLAG = {"salesforce": "Wrong_Number__c", "hubspot": "hygiene_wrong_number"}
@@ -583,5 +583,5 @@ def _true(value: Any) -> bool:
 def _twilio(url: str, form: Mapping[str, str]) -> str:
     """Sign as Twilio does: HMAC-SHA1 of the address and the sorted parameters."""
     text = url + "".join(name + form[name] for name in sorted(form))
-    made = hmac.digest(TWILIO_TOKEN.encode(), text.encode(), hashlib.sha1)
-    return base64.b64encode(made).decode()
+    digest = hmac.digest(TWILIO_TOKEN.encode(), text.encode(), hashlib.sha1)
+    return base64.b64encode(digest).decode()

@@ -190,25 +190,25 @@ def _play(schedule: Schedule, actors: Actors, faults: Faults) -> None:
 
 
 def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) -> list[str]:
-    found: list[str] = []
-    found += checker.watermarks()
-    found += checker.money()
-    found += checker.messages()
-    found += checker.user_statements()
-    found += checker.limits()
-    found += checker.typed_fields()
-    found += checker.unchanged()
-    found += checker.dry_then_real()
-    found += checker.typed_fields()
-    found += checker.undo()
-    found += checker.erasure()
-    found += checker.cleared_flag()
-    found += checker.changed_reading()
-    found += checker.workers()
+    breaches: list[str] = []
+    breaches += checker.watermarks()
+    breaches += checker.money()
+    breaches += checker.messages()
+    breaches += checker.user_statements()
+    breaches += checker.limits()
+    breaches += checker.typed_fields()
+    breaches += checker.unchanged()
+    breaches += checker.dry_then_real()
+    breaches += checker.typed_fields()
+    breaches += checker.undo()
+    breaches += checker.erasure()
+    breaches += checker.cleared_flag()
+    breaches += checker.changed_reading()
+    breaches += checker.workers()
     if checker.schedule.flavour == "quota":
-        found += checker.reserve()
-    found += checker.privacy("\n".join(sampler.seen), public_text)
-    return found
+        breaches += checker.reserve()
+    breaches += checker.privacy("\n".join(sampler.seen), public_text)
+    return breaches
 
 
 def _stand_ins(schedule: Schedule) -> Sandbox:

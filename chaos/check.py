@@ -64,18 +64,18 @@ class Checker:
         self._drop_overwritten_confirmations()
 
         def look() -> list[str]:
-            found = []
+            problems = []
             for key in list(truth.typed):
                 if key in truth.deleted or self.actors.stop_came_late(key):
                     continue
                 wanted = model.expected(truth, key, self.in_service, self._lookup_affordable)
-                found += [
+                problems += [
                     f"{key.crm} {key.object} {key.id}: {difference}{self._statements_text(key)}"
                     for difference in model.differences(
                         key, wanted, self.actors.current_values(key)
                     )
                 ]
-            return found
+            return problems
 
         return self.sandbox.call(look)
 
@@ -85,14 +85,16 @@ class Checker:
             statements = self.actors.truth.statements.get(number or "", [])
             confirmed = any(statement.kind == "confirmed" for statement in statements)
             if confirmed and self.actors.delivered_twice(key):
-                statements[:] = [one for one in statements if one.kind != "confirmed"]
+                statements[:] = [
+                    statement for statement in statements if statement.kind != "confirmed"
+                ]
 
     def _statements_text(self, key: Key) -> str:
         """Say what was said of a record's numbers, for whoever looks into a failure."""
         typed = self.actors.truth.typed[key].values()
         return "".join(
             f" [..{phone.number[-4:]}: "
-            + ", ".join(f"{one.kind} {one.at % 1000:.2f}" for one in statements)
+            + ", ".join(f"{statement.kind} {statement.at % 1000:.2f}" for statement in statements)
             + "]"
             for phone in typed
             if phone.number and (statements := self.actors.truth.statements.get(phone.number))
@@ -110,7 +112,7 @@ class Checker:
 
     def unfinished(self) -> list[str]:
         """What is still to be done, by the product's own tables (plain SQL)."""
-        found = []
+        unfinished = []
         counts = {
             "reports not applied": "SELECT count(*) FROM feedback WHERE applied_at IS NULL",
             "deliveries pending": "SELECT count(*) FROM deliveries WHERE state = 'pending'",
@@ -123,13 +125,13 @@ class Checker:
             del counts["questions without an answer"]
         for what, query in counts.items():
             if count := self.scalar(query):
-                found.append(f"{count} {what}")
-        if any("questions" in line for line in found):
+                unfinished.append(f"{count} {what}")
+        if any("questions" in line for line in unfinished):
             for row in self.rows(
                 "SELECT provider, package, reason, min(at), max(again_at), count(*) "
                 "FROM unanswered GROUP BY provider, package, reason"
             ):
-                found.append(f"unanswered: {row}")
+                unfinished.append(f"unanswered: {row}")
         for row in self.rows(
             "SELECT r.id, r.connector, r.kind, r.dry_run, r.read_all, r.reader_owner, "
             "(SELECT count(*) FROM pages p WHERE p.run_id = r.id AND p.state = 'stored'), "
@@ -137,8 +139,8 @@ class Checker:
             "(SELECT count(*) FROM touched t WHERE t.run_id = r.id) "
             "FROM runs r WHERE state = 'running'"
         ):
-            found.append(f"under way: {row}")
-        return found
+            unfinished.append(f"under way: {row}")
+        return unfinished
 
     def synced_since(self, moment: float) -> bool:
         """Whether each CRM was read by a run that began after that."""
@@ -266,10 +268,10 @@ class Checker:
             ("an answer", public_text, numbers | words | secrets),
             ("a command's result", self.environment.output_text(), secrets),
         ):
-            if found := next((word for word in sorted(private) if word in text), None):
-                place = text.index(found)
+            if leaked := next((word for word in sorted(private) if word in text), None):
+                place = text.index(leaked)
                 around = text[max(0, place - 120) : place + 40].replace("\n", " ")
-                yield f"promise 13: {where} hold {found!r}: ... {around}"
+                yield f"promise 13: {where} hold {leaked!r}: ... {around}"
 
     # -- what is tried once all is quiet ---------------------------------------------------
 
@@ -432,12 +434,12 @@ class Checker:
     def changed_reading(self) -> Iterator[str]:
         """Promise 7: a release reads a field as another number; who said no is not callable there,
         whether they said so before or after, themselves or by a list."""
-        said, listed = number_of("final_checks", 2), number_of("final_checks", 3)
-        keys = {said: self._create_contact(said), listed: self._create_contact(listed)}
+        stopped, listed = number_of("final_checks", 2), number_of("final_checks", 3)
+        keys = {stopped: self._create_contact(stopped), listed: self._create_contact(listed)}
         self._run_command("sync", "--json")
-        self._report("opt_out", said, "stop")
+        self._report("opt_out", stopped, "stop")
         self._run_command("sync", "--json")
-        now = {said: number_of("final_checks", 4), listed: number_of("final_checks", 5)}
+        now = {stopped: number_of("final_checks", 4), listed: number_of("final_checks", 5)}
         self.environment.readings = now
         self._run_command("sync", "--full", "--json")
         registry = self.environment.home / "registry.csv"
@@ -527,8 +529,8 @@ class Checker:
             "WHERE r.state = 'done' AND NOT r.dry_run AND r.kind <> 'undo' "
             "GROUP BY r.connector, r.id ORDER BY count(*) DESC LIMIT 1"
         )
-        found = [(str(connector), str(run)) for connector, run in rows]
-        return found + [item for item in getattr(self, "last", {}).items() if item not in found]
+        runs = [(str(connector), str(run)) for connector, run in rows]
+        return runs + [item for item in getattr(self, "last", {}).items() if item not in runs]
 
     @staticmethod
     def _expected_after_undo(

@@ -55,11 +55,11 @@ class Postgres:
     def _mount(self) -> bool:
         if os.getuid() != 0:
             return False
-        made = subprocess.run(
+        mounted = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(self._home)],
             capture_output=True, check=False,
         )  # fmt: skip
-        return made.returncode == 0
+        return mounted.returncode == 0
 
     def start(self) -> None:
         for _ in range(20):
@@ -174,22 +174,22 @@ class Redis:
 
     def dump(self) -> str:
         """Return all that it holds now, as text."""
-        found: list[str] = []
+        entries: list[str] = []
         with suppress(redis.RedisError):
             client = self.client()
             for key in client.scan_iter(count=500):
                 kind = client.type(key)
-                found.append(repr(key))
+                entries.append(repr(key))
                 if kind == b"list":
-                    found += map(repr, client.lrange(key, 0, -1))
+                    entries += map(repr, client.lrange(key, 0, -1))
                 elif kind == b"hash":
-                    found.append(repr(client.hgetall(key)))
+                    entries.append(repr(client.hgetall(key)))
                 elif kind == b"string":
-                    found.append(repr(client.get(key)))
+                    entries.append(repr(client.get(key)))
                 elif kind in (b"set", b"zset"):
-                    found.append(repr(client.zrange(key, 0, -1) if kind == b"zset"
+                    entries.append(repr(client.zrange(key, 0, -1) if kind == b"zset"
                                       else client.smembers(key)))  # fmt: skip
-        return "\n".join(found)
+        return "\n".join(entries)
 
     def close(self) -> None:
         self._process.send_signal(signal.SIGCONT)
@@ -267,10 +267,16 @@ class ForkServer:
         self._lock = threading.Lock()  # faults strike in threads of their own
 
     def start(self, argv: Sequence[str], env: dict[str, str], log: Path, overrides: dict[str, Any],
-              **more: str) -> int:  # fmt: skip
+              **fields: str) -> int:  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"argv": list(argv), "env": env, "log": str(log), "overrides": overrides, **more}
+        request = {
+            "argv": list(argv),
+            "env": env,
+            "log": str(log),
+            "overrides": overrides,
+            **fields,
+        }
         with self._lock:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()

@@ -74,8 +74,8 @@ class Faults:
     # -- processes -------------------------------------------------------------------------
 
     def _pick(self, rng: random.Random, *roles: str) -> Process | None:
-        found = self.environment.with_role(*roles)
-        return rng.choice(found) if found else None
+        processes = self.environment.with_role(*roles)
+        return rng.choice(processes) if processes else None
 
     def _kill(self, process: Process | None, rng: random.Random) -> None:
         if process is not None:
@@ -284,16 +284,16 @@ class Faults:
     # -- the CRMs --------------------------------------------------------------------------
 
     def _inject_http_fault(
-        self, service: Service, match: str, kind: str, rng: random.Random, **more: Any
+        self, service: Service, match: str, kind: str, rng: random.Random, **options: Any
     ) -> None:
         times = rng.randint(1, 5)
         fault = Fault(match, kind, times=times, probability=rng.choice((0.5, 1.0)),
-                      seed=rng.randrange(2**32), **more)  # fmt: skip
+                      seed=rng.randrange(2**32), **options)  # fmt: skip
         service.faults.append(fault)
 
-    def _crm_fault(self, kind: str, rng: random.Random, **more: Any) -> None:
+    def _crm_fault(self, kind: str, rng: random.Random, **options: Any) -> None:
         name, service = self._crm(rng)
-        self._inject_http_fault(service, rng.choice((READ, WRITE))[name], kind, rng, **more)
+        self._inject_http_fault(service, rng.choice((READ, WRITE))[name], kind, rng, **options)
 
     def crm_status(self, rng: random.Random) -> None:
         status = rng.choice((429, 429, 500, 502, 503, 504))
@@ -337,8 +337,8 @@ class Faults:
 
     # -- the lookups -----------------------------------------------------------------------
 
-    def _lookup(self, kind: str, rng: random.Random, **more: Any) -> None:
-        self._inject_http_fault(self.sandbox.twilio, LOOKUP, kind, rng, **more)
+    def _lookup(self, kind: str, rng: random.Random, **options: Any) -> None:
+        self._inject_http_fault(self.sandbox.twilio, LOOKUP, kind, rng, **options)
 
     def lookup_status(self, rng: random.Random) -> None:
         self._lookup("status", rng, status=rng.choice((429, 500, 503)))

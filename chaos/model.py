@@ -108,33 +108,33 @@ def _status(
 
 def differences(key: Key, wanted: Expected, current: Mapping[str, Any]) -> list[str]:
     """Say how a record differs from what it must be. Numbers are shortened to four digits."""
-    found = []
+    problems = []
     for name, statuses in wanted.statuses.items():
         says = current.get(_named(key, "status", name)) or ""
         if says not in statuses:
-            found.append(
+            problems.append(
                 f"{name} says {says or 'nothing'}, not {' or '.join(statuses) or 'nothing'}"
             )
         e164 = current.get(_named(key, "e164", name)) or None
         if says in statuses and name in wanted.numbers and e164 != wanted.numbers[name]:
-            found.append(f"{name} has another E.164: {str(e164)[-4:]}")
+            problems.append(f"{name} has another E.164: {str(e164)[-4:]}")
     for flag, value in _flags(wanted):
         if (current.get(_FLAGS[key.crm][flag]) in (True, "true")) != value:
-            found.append(f"{flag} is not {value}")
-    return found
+            problems.append(f"{flag} is not {value}")
+    return problems
 
 
 def missing_stops(key: Key, wanted: Expected, current: Mapping[str, Any]) -> list[str]:
     """Say which stops in force a record lacks."""
-    found = [
+    problems = [
         f"{name} says {current.get(_named(key, 'status', name)) or 'nothing'}, not {statuses[0]}"
         for name, statuses in wanted.statuses.items()
         if statuses[0] in STOPS and current.get(_named(key, "status", name)) != statuses[0]
     ]
     for flag, value in _flags(wanted):
         if value and current.get(_FLAGS[key.crm][flag]) not in (True, "true"):
-            found.append(f"{flag} is not set")
-    return found
+            problems.append(f"{flag} is not set")
+    return problems
 
 
 def _flags(wanted: Expected) -> tuple[tuple[str, bool], ...]:

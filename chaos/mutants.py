@@ -33,10 +33,10 @@ def _watermark_ahead() -> None:
 
     upsert = lifecycle.upsert
 
-    def ahead(connection: Any, table: Any, rows: Any, **more: Any) -> None:
+    def ahead(connection: Any, table: Any, rows: Any, **kwargs: Any) -> None:
         if table is watermarks:
             rows = [{**row, "position": datetime.now(UTC)} for row in rows]
-        upsert(connection, table, rows, **more)
+        upsert(connection, table, rows, **kwargs)
 
     lifecycle.upsert = ahead
 
@@ -49,8 +49,8 @@ def _writes_all() -> None:
     from worker.sync.runs.unchanged import Unchanged
 
     changes = evaluator.changes
-    evaluator.changes = lambda decision, facts, raw, _current, *rest, **more: changes(
-        decision, facts, raw, {}, *rest, **more
+    evaluator.changes = lambda decision, facts, raw, _current, *rest, **kwargs: changes(
+        decision, facts, raw, {}, *rest, **kwargs
     )
     change_detection.partition = lambda read, _known, _config_hash: (list(read), Unchanged())
 
@@ -91,7 +91,9 @@ def _lists_know_no_hashes() -> None:
     follow, names = from_reports.recompute, from_reports.number_aliases
 
     def blindly(*args: Any) -> None:
-        from_reports.number_aliases = lambda _keys, numbers, _erased: {one: one for one in numbers}
+        from_reports.number_aliases = lambda _keys, numbers, _erased: {
+            number: number for number in numbers
+        }
         try:
             follow(*args)
         finally:
@@ -150,7 +152,7 @@ def _faults_are_verdicts() -> None:
         try:
             return ask(self, questions, check_level)
         except ProviderError:
-            return [Answer(one.number, "invalid", "unknown") for one in questions]
+            return [Answer(question.number, "invalid", "unknown") for question in questions]
 
     twilio.TwilioProvider.ask = asked
 
@@ -180,9 +182,9 @@ def _flag_stays() -> None:
     changes = evaluator.changes
 
     def keep_flag(
-        decision: Any, facts: Any, raw: Any, current: Any, *rest: Any, **more: Any
+        decision: Any, facts: Any, raw: Any, current: Any, *rest: Any, **kwargs: Any
     ) -> Any:
-        differences = changes(decision, facts, raw, current, *rest, **more)
+        differences = changes(decision, facts, raw, current, *rest, **kwargs)
         if current.get("wrong_number") and differences.get("wrong_number") is False:
             del differences["wrong_number"]
         return differences

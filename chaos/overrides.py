@@ -31,8 +31,8 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     if skew := overrides.get("skew"):
         init_context = context.Context.__init__
 
-        def init_with_skew(self: Any, *args: Any, **more: Any) -> None:
-            init_context(self, *args, **more)
+        def init_with_skew(self: Any, *args: Any, **kwargs: Any) -> None:
+            init_context(self, *args, **kwargs)
             self.now = lambda: datetime.now(UTC) + timedelta(seconds=skew)
 
         context.Context.__init__ = init_with_skew  # type: ignore[method-assign]
@@ -56,8 +56,8 @@ def _read_differently(readings: dict[str, str]) -> None:
 
     init_context = context.Context.__init__
 
-    def init_with_readings(self: Any, *args: Any, **more: Any) -> None:
-        init_context(self, *args, **more)
+    def init_with_readings(self: Any, *args: Any, **kwargs: Any) -> None:
+        init_context(self, *args, **kwargs)
         self.parse_field = parse
 
     context.Context.__init__ = init_with_readings  # type: ignore[method-assign]

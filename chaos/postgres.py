@@ -120,8 +120,8 @@ def _unprivileged_user() -> str:
 
 def installed_programs() -> Iterator[Path]:
     """Yield the folders of this machine's programs, the newest first."""
-    found = [folder for pattern in _INSTALLED for folder in Path("/").glob(pattern[1:])]
-    yield from sorted(found, key=_version, reverse=True)
+    folders = [folder for pattern in _INSTALLED for folder in Path("/").glob(pattern[1:])]
+    yield from sorted(folders, key=_version, reverse=True)
     if on_path := shutil.which("initdb"):
         yield Path(on_path).resolve().parent
 
@@ -131,8 +131,8 @@ def bundled_programs() -> Iterator[Path]:
     each in a folder `pginstall*`."""
     spec = find_spec(_WHEEL)
     if spec is not None and spec.origin is not None:
-        found = Path(spec.origin).parent.glob("pginstall*/bin")
-        yield from sorted(found, key=_version, reverse=True)
+        folders = Path(spec.origin).parent.glob("pginstall*/bin")
+        yield from sorted(folders, key=_version, reverse=True)
 
 
 def _version(folder: Path) -> float:

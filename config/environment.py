@@ -388,7 +388,7 @@ def _webhook(env: Mapping[str, str], problems: list[str], name: str) -> str:
 
 def _channel_urls(env: Mapping[str, str], problems: list[str]) -> dict[str, str]:
     """Return the addresses of the channels of alerts (`config.alerts`), by variable."""
-    variables = {found[1] for name in env if (found := _CHANNEL_URL.fullmatch(name))}
+    variables = {match[1] for name in env if (match := _CHANNEL_URL.fullmatch(name))}
     urls = {}
     for variable in sorted(variables):
         if text := secret(env, variable, problems):

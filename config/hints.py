@@ -77,19 +77,19 @@ ENVIRONMENT = {
 @cache
 def _of_file() -> dict[str, str]:
     """Return the comments of the TOML file by the setting that they stand beside."""
-    found: dict[str, str] = {}
+    hints: dict[str, str] = {}
     table = name = ""
     for line in (Path(__file__).parent / "hygiene.toml").read_text(encoding="utf-8").splitlines():
         if heading := _TABLE.fullmatch(line.partition("#")[0].strip()):
             table, name = heading.group(1), ""
         elif setting := _SETTING.fullmatch(line):
             name = f"{table}.{setting.group(1)}"
-            found[name] = setting.group(2)
-        elif (more := _MORE.fullmatch(line)) and name:
-            found[name] += f" {more.group(1)}"
+            hints[name] = setting.group(2)
+        elif (continuation := _MORE.fullmatch(line)) and name:
+            hints[name] += f" {continuation.group(1)}"
         else:
             name = ""
-    return found
+    return hints
 
 
 def hint(name: str) -> str:

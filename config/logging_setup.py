@@ -36,7 +36,7 @@ def redact(text: str) -> str:
     'could not verify <number ..23>'
     """
     text = _BEARER.sub(r"\1<secret>", redact_secrets(text))
-    return _NUMBER.sub(lambda found: f"<number ..{found.group()[-2:]}>", text)
+    return _NUMBER.sub(lambda match: f"<number ..{match.group()[-2:]}>", text)
 
 
 _about: ContextVar[Mapping[str, str]] = ContextVar("about", default=MappingProxyType({}))

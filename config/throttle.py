@@ -13,10 +13,10 @@ def at_most_every(seconds: float, call: Callable[P, object]) -> Callable[P, None
     """`call` at most so often; the first time when so much time has passed."""
     last = time.monotonic()
 
-    def throttled(*args: P.args, **more: P.kwargs) -> None:
+    def throttled(*args: P.args, **kwargs: P.kwargs) -> None:
         nonlocal last
         if time.monotonic() - last >= seconds:
-            call(*args, **more)
+            call(*args, **kwargs)
             last = time.monotonic()
 
     return throttled

@@ -153,26 +153,26 @@ class ObjectFields:
     @property
     def read(self) -> tuple[str, ...]:
         """Every field that is read, each once."""
-        found = (*self.phones, *self.beside, *self.names.values())
-        return tuple(dict.fromkeys(found))
+        names = (*self.phones, *self.beside, *self.names.values())
+        return tuple(dict.fromkeys(names))
 
     @property
     def beside(self) -> tuple[str, ...]:
         """What is read beside phones and our own fields; a CRM may lack any of it."""
         where = (*self.country, self.country_code, self.state, self.email, self.website)
-        more = (self.source, self.campaign, self.contact_value, self.consent_date, self.created)
-        return tuple(filter(None, (*where, *more)))
+        extras = (self.source, self.campaign, self.contact_value, self.consent_date, self.created)
+        return tuple(filter(None, (*where, *extras)))
 
     @property
     def roles(self) -> Mapping[str, Role]:
         """What each of these fields is for us."""
-        found: dict[str, Role] = dict.fromkeys(self.beside, "beside")
-        found.update(dict.fromkeys(filter(None, (self.state, self.website)), "context"))
-        found.update({self.email: "email"} if self.email else {})
-        found.update(dict.fromkeys(filter(None, (*self.country, self.country_code)), "country"))
-        found.update(dict.fromkeys(self.names.values(), "own"))
-        found.update(dict.fromkeys(self.phones, "phone"))
-        return found
+        roles: dict[str, Role] = dict.fromkeys(self.beside, "beside")
+        roles.update(dict.fromkeys(filter(None, (self.state, self.website)), "context"))
+        roles.update({self.email: "email"} if self.email else {})
+        roles.update(dict.fromkeys(filter(None, (*self.country, self.country_code)), "country"))
+        roles.update(dict.fromkeys(self.names.values(), "own"))
+        roles.update(dict.fromkeys(self.phones, "phone"))
+        return roles
 
     @property
     def canonical(self) -> Mapping[str, str]:
@@ -242,18 +242,18 @@ TYPES: dict[Kind, frozenset[str]] = {
 
 
 def fit(
-    wanted: ObjectFields, held: Mapping[str, CrmField]
+    wanted: ObjectFields, crm_fields: Mapping[str, CrmField]
 ) -> tuple[ObjectFields, list[SchemaProblem]]:
     """What of `wanted` the CRM really has and lets us write, and what is wrong with the rest."""
-    findings = list(_judge(wanted, held))
+    findings = list(_judge(wanted, crm_fields))
     blocked = {finding.field for finding in findings if finding.blocks}
 
     def there(name: str) -> str:
-        return name if name in held else ""
+        return name if name in crm_fields else ""
 
     fitted = ObjectFields(
         wanted.object,
-        tuple(name for name in wanted.phones if name in held and name not in blocked),
+        tuple(name for name in wanted.phones if name in crm_fields and name not in blocked),
         tuple(filter(there, wanted.country)),
         there(wanted.state),
         there(wanted.email),
@@ -266,10 +266,10 @@ def fit(
         {
             canonical: crm
             for canonical, crm in wanted.names.items()
-            if crm not in blocked and crm in held
+            if crm not in blocked and crm in crm_fields
         },
         there(wanted.country_code),
-        frozenset(name for name in wanted.phones if is_number(held.get(name))),
+        frozenset(name for name in wanted.phones if is_number(crm_fields.get(name))),
     )
     return fitted, findings
 
@@ -297,44 +297,45 @@ def rewritable(field: CrmField) -> bool:
     return field.writable and not is_number(field)
 
 
-def _judge(wanted: ObjectFields, held: Mapping[str, CrmField]) -> Iterator[SchemaProblem]:
+def _judge(wanted: ObjectFields, crm_fields: Mapping[str, CrmField]) -> Iterator[SchemaProblem]:
     for phone in wanted.phones:
-        if phone not in held:
+        if phone not in crm_fields:
             yield SchemaProblem(
                 wanted.object, phone, "this phone field is missing, or hidden from our user",
                 cause="missing",
             )  # fmt: skip
-        elif problem := unreadable(held[phone]):
+        elif problem := unreadable(crm_fields[phone]):
             yield SchemaProblem(wanted.object, phone, problem, cause="unreadable")
-        elif is_number(held[phone]):
+        elif is_number(crm_fields[phone]):
             problem = (
-                f"is a {held[phone].type} field, which keeps neither a leading + nor leading zeros:"
-                " its digits are read, and it is never rewritten; use a phone or text field"
+                f"is a {crm_fields[phone].type} field, which keeps neither a leading + nor "
+                "leading zeros: its digits are read, and it is never rewritten; use a phone or "
+                "text field"
             )
             yield SchemaProblem(wanted.object, phone, problem, False)
     for name in wanted.beside:
-        if name not in held:
+        if name not in crm_fields:
             yield SchemaProblem(
                 wanted.object, name, "missing, or hidden from our user; read without it", False,
                 cause="missing",
             )  # fmt: skip
     for canonical, name in wanted.names.items():
-        spec, found = spec_of(canonical), held.get(name)
-        if found is None:
+        spec, field = spec_of(canonical), crm_fields.get(name)
+        if field is None:
             problem = "missing, or hidden from our user"
             problem += "; done without it" if spec.optional else ""
             yield SchemaProblem(wanted.object, name, problem, not spec.optional, cause="missing")
-        elif found.type not in TYPES[spec.kind]:
-            problem = f"is a {found.type} field, not a {spec.kind}"
+        elif field.type not in TYPES[spec.kind]:
+            problem = f"is a {field.type} field, not a {spec.kind}"
             yield SchemaProblem(wanted.object, name, problem, cause="unwritable")
-        elif not found.writable:
+        elif not field.writable:
             problem = "our user may read it, but not write it"
             yield SchemaProblem(wanted.object, name, problem, cause="unwritable")
-        elif found.values is not None and (lacking := sorted({*spec.values} - {*found.values})):
+        elif field.values is not None and (lacking := sorted({*spec.values} - {*field.values})):
             yield SchemaProblem(
                 wanted.object, name, f"the picklist lacks the values {', '.join(lacking)}", False
             )
-        elif spec.kind == "text" and 0 < found.length < (20 if spec.length == 40 else spec.length):
+        elif spec.kind == "text" and 0 < field.length < (20 if spec.length == 40 else spec.length):
             yield SchemaProblem(
-                wanted.object, name, f"holds {found.length} characters, {spec.length} are needed"
+                wanted.object, name, f"holds {field.length} characters, {spec.length} are needed"
             )

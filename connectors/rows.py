@@ -180,14 +180,16 @@ def make_decoder(fields: ObjectFields, moment: Callable[[Any], Value]) -> RowDec
         by_column = iter(columns_read)
         ids, modified = next(by_column, ()), next(by_column, ())
 
-        def column(name: str, made: ColumnConverter = _texts, missing: Any = "") -> list[Any]:
-            return made(next(by_column, ())) if name else [missing] * len(ids)
+        def column(name: str, convert: ColumnConverter = _texts, missing: Any = "") -> list[Any]:
+            return convert(next(by_column, ())) if name else [missing] * len(ids)
 
         phones = [
             column(name, number_texts if name in fields.numbers else typed_texts)
             for name in fields.phones
         ]
-        held = [column(name, made) for name, made in zip(fields.names.values(), ours, strict=True)]
+        current = [
+            column(name, convert) for name, convert in zip(fields.names.values(), ours, strict=True)
+        ]
         countries = [column(name) for name in fields.country]
         country = [next(filter(None, cells), "") for cells in zip(*countries, strict=True)]
         country = country if countries else column("")
@@ -200,7 +202,7 @@ def make_decoder(fields: ObjectFields, moment: Callable[[Any], Value]) -> RowDec
             column(fields.consent_date, _days),
             column(fields.created, _months),
             *phones,
-            *held,
+            *current,
             strict=True,
         )
         return Rows(layout, ids, modified, [*contents])

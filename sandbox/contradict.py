@@ -43,21 +43,21 @@ def _fewer(body: Any) -> None:
 
 
 def _twice(body: Any) -> None:
-    if found := _list(body):
-        found[-1] = found[0]
+    if entries := _list(body):
+        entries[-1] = entries[0]
 
 
 def _foreign(body: Any) -> None:
-    found = _list(body)
-    one = found[-1] if found else body.get("data", body)
-    if isinstance(one.get("from"), dict):
-        one["from"]["id"] = "99999999"
+    entries = _list(body)
+    entry = entries[-1] if entries else body.get("data", body)
+    if isinstance(entry.get("from"), dict):
+        entry["from"]["id"] = "99999999"
         return
     for key in _IDS:
-        if key in one:
-            one[key] = _NEVER_ASKED.get(key, _OTHER_NUMBER)
-    if isinstance(one.get("properties"), dict):
-        one["properties"].pop("hs_merged_object_ids", None)
+        if key in entry:
+            entry[key] = _NEVER_ASKED.get(key, _OTHER_NUMBER)
+    if isinstance(entry.get("properties"), dict):
+        entry["properties"].pop("hs_merged_object_ids", None)
 
 
 def _counted(body: Any, change: Callable[[int], Any]) -> None:
@@ -96,8 +96,8 @@ def _absent(body: Any) -> None:
 
 
 def _double(body: Any) -> None:
-    found = _list(body)
-    found += found[-1:]
+    entries = _list(body)
+    entries += entries[-1:]
 
 
 _WAYS: dict[str, Callable[[Any], None]] = {

@@ -101,7 +101,7 @@ def add(app: web.Application, service: Service) -> None:
                 if not record["archived"]:
                     yield _hubspot_card(record)
 
-    def one(name: str, record_id: str) -> Card | None:
+    def find_card(name: str, record_id: str) -> Card | None:
         if isinstance(service, SalesforceService):
             record = service.org.find(name, record_id) if name in service.org.schema else None
             return _salesforce_card(name, record) if record else None
@@ -122,12 +122,12 @@ def add(app: web.Application, service: Service) -> None:
             if not status or any(p["status"] == status for p in card.phones)
         )
         shown = list(itertools.islice(wanted, start, start + _PAGE + 1))
-        more = f"/ui?status={status}&start={start + _PAGE}" if len(shown) > _PAGE else ""
+        next_page = f"/ui?status={status}&start={start + _PAGE}" if len(shown) > _PAGE else ""
         statuses = ("valid", "invalid", "wrong_number", "do_not_contact", "unverified")
-        return page("list", cards=shown[:_PAGE], more=more, statuses=statuses)
+        return page("list", cards=shown[:_PAGE], more=next_page, statuses=statuses)
 
     async def detail(request: web.Request) -> web.Response:
-        card = one(request.match_info["object"], request.match_info["id"])
+        card = find_card(request.match_info["object"], request.match_info["id"])
         if card is None:
             raise web.HTTPNotFound(text="No such record.")
         return page("card", card=card)

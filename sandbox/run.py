@@ -154,10 +154,10 @@ class Sandbox:
             return
         self._ready.set()
         self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)  # connections that clients keep open
-        for task in left:
+        tasks = asyncio.all_tasks(self._loop)  # connections that clients keep open
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _listen(self, service: Service, port: int) -> int:
         app = service.app()

@@ -104,8 +104,10 @@ def _shuffled(response: web.Response, how: str) -> web.Response:
     body = _json(response.body)
     for key in ("results", "records"):
         if isinstance(body, dict) and isinstance(body.get(key), list):
-            found = body[key]
-            body[key] = found[::-1] if how == "reorder" else [one for one in found for _ in "ab"]
+            entries = body[key]
+            body[key] = (
+                entries[::-1] if how == "reorder" else [entry for entry in entries for _ in "ab"]
+            )
             headers = {k: v for k, v in response.headers.items() if k != "Content-Length"}
             return answer(body, response.status, headers)
     return response
@@ -280,8 +282,8 @@ class Service:
         return partial
 
     async def _get_counters(self, _request: web.Request) -> web.Response:
-        found = {"total": self.counters.total(), "routes": dict(self.counters)}
-        return answer({**found, "refused": dict(self.refused)})
+        counts = {"total": self.counters.total(), "routes": dict(self.counters)}
+        return answer({**counts, "refused": dict(self.refused)})
 
     async def _reset_counters(self, _request: web.Request) -> web.Response:
         self.counters.clear()

@@ -178,12 +178,12 @@ def postgres_template() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_database(postgres_template: str) -> Iterator[Callable[[], SharedDatabase]]:
     """The database of this process, as the template is. It is made anew if a test spoiled it."""
-    with ExitStack() as made:
+    with ExitStack() as stack:
         current: list[SharedDatabase] = []
 
         def get() -> SharedDatabase:
             if not current or not current[-1].empty():
-                url = made.enter_context(contextmanager(postgres)(postgres_template))
+                url = stack.enter_context(contextmanager(postgres)(postgres_template))
                 current.append(SharedDatabase(url))
             return current[-1]
 
@@ -228,14 +228,14 @@ def make_settings(sandbox: Sandbox, tmp_path: Path, database_url: str) -> Callab
 
 @pytest.fixture
 def make_context(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Context]]:
-    made = []
+    contexts = []
 
     def make(toml: str = "", **env: str) -> Context:
-        made.append(Context.create(make_settings(toml, **env)))
-        return made[-1]
+        contexts.append(Context.create(make_settings(toml, **env)))
+        return contexts[-1]
 
     yield make
-    for ctx in made:
+    for ctx in contexts:
         ctx.close()
 
 
@@ -324,11 +324,11 @@ def start(
     }  # fmt: skip
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(*args: str, **more: str) -> subprocess.Popen[bytes]:
+    def run(*args: str, **variables: str) -> subprocess.Popen[bytes]:
         log = (tmp_path / f"process-{len(started)}.log").open("wb")
         process = subprocess.Popen(
             [sys.executable, "-m", *args],
-            env={**env, **more},
+            env={**env, **variables},
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -117,11 +117,11 @@ def test_each_number_has_a_status_in_words(show: Show) -> None:
         "Home Phone 555-0100 ▲ Not verified",
     ]
     shown = text(page)
-    for said in (
+    for phrase in (
         "Wrong number", "Best phone +14155552671", "by a reply of 3 May", "May 4, 2026, 09:30 AM",
         "20260504-092955-1f2e3d",
     ):  # fmt: skip
-        assert said in shown
+        assert phrase in shown
     assert "Do not contact" not in shown
 
 

@@ -146,15 +146,15 @@ class TestFieldsThatAreNamed:
     @pytest.mark.parametrize("path", SECTIONS + sources("fieldSet") + sources("quickAction"))
     def test_in_sections_field_sets_and_actions(self, path: Path) -> None:
         text = path.read_text("utf-8")
-        found = re.findall(r"<field>([^<]+)</field>", text)
-        assert found
-        assert set(found) <= created_fields()[object_of(path)]
+        fields = re.findall(r"<field>([^<]+)</field>", text)
+        assert fields
+        assert set(fields) <= created_fields()[object_of(path)]
 
     @pytest.mark.parametrize("path", sources("listView"), ids=ids(sources("listView")))
     def test_in_list_views(self, path: Path) -> None:
         root, fields = root_of(path), created_fields()[object_of(path)]
         columns = {column.text or "" for column in all_named(root, "columns")}
-        filtered = [child_text(one, "field") for one in all_named(root, "filters")]
+        filtered = [child_text(node, "field") for node in all_named(root, "filters")]
         assert {*columns, *filtered} - LIST_COLUMNS <= fields
         logic = child_text(root, "booleanFilter")
         numbers = [int(number) for number in re.findall(r"\d+", logic)]
@@ -162,7 +162,9 @@ class TestFieldsThatAreNamed:
 
     @pytest.mark.parametrize("path", sources("permissionset"), ids=ids(sources("permissionset")))
     def test_in_permission_sets(self, path: Path) -> None:
-        fields = [child_text(one, "field") for one in all_named(root_of(path), "fieldPermissions")]
+        fields = [
+            child_text(node, "field") for node in all_named(root_of(path), "fieldPermissions")
+        ]
         assert not [field for field, count in Counter(fields).items() if count > 1]
         for field in fields:
             object_name, _, name = field.partition(".")
@@ -187,8 +189,8 @@ class TestFieldsThatAreNamed:
         must not stand among its columns."""
         root = root_of(path)
         (report_type,) = [
-            one for one in sources("reportType")
-            if one.name.partition(".")[0] + "__c" == child_text(root, "reportType")
+            source for source in sources("reportType")
+            if source.name.partition(".")[0] + "__c" == child_text(root, "reportType")
         ]  # fmt: skip
         offered = {
             f"{child_text(column, 'table')}${child_text(column, 'field')}"
@@ -196,11 +198,11 @@ class TestFieldsThatAreNamed:
         }
         shown = {child_text(column, "field") for column in root.findall(f"{{{NAMESPACE}}}columns")}
         grouped = {
-            child_text(one, "field")
+            child_text(node, "field")
             for kind in ("groupingsDown", "groupingsAcross")
-            for one in all_named(root, kind)
+            for node in all_named(root, kind)
         }
-        filtered = {child_text(one, "column") for one in all_named(root, "criteriaItems")}
+        filtered = {child_text(node, "column") for node in all_named(root, "criteriaItems")}
         assert shown | grouped | filtered <= offered
         assert not shown & grouped
         assert any(field.endswith("Source") for field in grouped)
@@ -239,7 +241,7 @@ class TestFieldsThatAreNamed:
 def test_the_list_of_bad_numbers_covers_every_phone() -> None:
     for path in sources("listView"):
         if path.name.startswith("Phone_Invalid"):
-            filtered = {child_text(one, "field") for one in all_named(root_of(path), "filters")}
+            filtered = {child_text(node, "field") for node in all_named(root_of(path), "filters")}
             phones = mappings()[object_of(path)].phones
             assert filtered == {f"{phone}_Status__c" for phone in phones}
 
@@ -266,7 +268,9 @@ class TestTheReCheckFlows:
         permission = re.findall(r"NOT\(\{!\$Permission\.(\w+)\}\)", formula)
         assert len(permission) == 1
         assert formula.count("(") == formula.count(")")
-        assert permission[0] in {one.name.partition(".")[0] for one in sources("customPermission")}
+        assert permission[0] in {
+            source.name.partition(".")[0] for source in sources("customPermission")
+        }
         assert (
             child_text(root, "status") == "Draft"
         )  # an admin turns it on, with the token in place
@@ -288,20 +292,20 @@ class TestTheReCheckFlows:
         assert f"callout:{name}/api/rescans" in code
         root = root_of(external)
         header = [
-            one for one in all_named(root, "externalCredentialParameters")
-            if child_text(one, "parameterType") == "AuthHeader"
+            node for node in all_named(root, "externalCredentialParameters")
+            if child_text(node, "parameterType") == "AuthHeader"
         ]  # fmt: skip
         value = child_text(header[0], "parameterValue")
         assert value == "{!'Bearer ' & $Credential." + name + ".Token}"
         (principal,) = [
-            child_text(one, "parameterName")
-            for one in all_named(root, "externalCredentialParameters")
-            if child_text(one, "parameterType") == "NamedPrincipal"
+            child_text(node, "parameterName")
+            for node in all_named(root, "externalCredentialParameters")
+            if child_text(node, "parameterType") == "NamedPrincipal"
         ]
         granted = [
-            child_text(one, "externalCredentialPrincipal")
+            child_text(node, "externalCredentialPrincipal")
             for path in sources("permissionset")
-            for one in all_named(root_of(path), "externalCredentialPrincipalAccesses")
+            for node in all_named(root_of(path), "externalCredentialPrincipalAccesses")
         ]
         assert granted == [f"{external.name.partition('.')[0]}-{principal}"]
         everything = "".join(
@@ -316,19 +320,19 @@ class TestRights:
         for path in sources("permissionset"):
             if "Integration" not in path.name:
                 continue
-            for one in all_named(root_of(path), "fieldPermissions"):
-                field = child_text(one, "field").partition(".")[2]
-                assert child_text(one, "editable") == str(field.endswith("__c")).lower()
-            for one in all_named(root_of(path), "objectPermissions"):
+            for node in all_named(root_of(path), "fieldPermissions"):
+                field = child_text(node, "field").partition(".")[2]
+                assert child_text(node, "editable") == str(field.endswith("__c")).lower()
+            for node in all_named(root_of(path), "objectPermissions"):
                 for denied in ("allowCreate", "allowDelete", "modifyAllRecords"):
-                    assert child_text(one, denied) == "false"
+                    assert child_text(node, denied) == "false"
 
     def test_the_integration_user_has_every_field_that_a_sync_reads_and_writes(self) -> None:
         rights = {
-            child_text(one, "field"): child_text(one, "editable") == "true"
+            child_text(node, "field"): child_text(node, "editable") == "true"
             for path in sources("permissionset")
             if "Integration" in path.name
-            for one in all_named(root_of(path), "fieldPermissions")
+            for node in all_named(root_of(path), "fieldPermissions")
         }
         settings = SalesforceSettings()
         for name, mapping in mappings().items():
@@ -345,7 +349,7 @@ class TestRights:
         from connectors.salesforce.setup import PERMISSION_SET
 
         assert PERMISSION_SET not in {
-            one.name.partition(".")[0] for one in sources("permissionset")
+            source.name.partition(".")[0] for source in sources("permissionset")
         }
 
     def test_no_set_names_a_licence(self) -> None:
@@ -357,8 +361,8 @@ class TestRights:
     def test_classes_that_sets_name_are_there(self) -> None:
         classes = {path.name.removesuffix(".cls-meta.xml") for path in sources("cls")}
         for path in sources("permissionset"):
-            for one in all_named(root_of(path), "classAccesses"):
-                assert child_text(one, "apexClass") in classes
+            for node in all_named(root_of(path), "classAccesses"):
+                assert child_text(node, "apexClass") in classes
 
 
 class TestFolders:
@@ -378,7 +382,7 @@ class TestFolders:
     def test_sample_pages_show_the_component(self) -> None:
         for path in sources("flexipage"):
             root = root_of(path)
-            components = {one.text for one in all_named(root, "componentName")}
+            components = {node.text for node in all_named(root, "componentName")}
             assert "phoneHygiene" in components
             assert child_text(root, "sobjectType") == object_of(path)
 
@@ -410,12 +414,12 @@ def test_salesforce_own_library_converts_it(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = Counter(line.partition(":")[0] for line in done.stdout.splitlines())
-    assert found["ApexClass"] == 4
-    assert found["LightningComponentBundle"] == 1
-    assert found["Flow"] == 3
+    counts = Counter(line.partition(":")[0] for line in done.stdout.splitlines())
+    assert counts["ApexClass"] == 4
+    assert counts["LightningComponentBundle"] == 1
+    assert counts["Flow"] == 3
     # A component of an object is one in its file; a bundle has one description.
-    assert found.total() == len(SOURCES)
+    assert counts.total() == len(SOURCES)
     assert (tmp_path / "out" / "package.xml").is_file()
 
 

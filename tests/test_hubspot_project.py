@@ -62,11 +62,11 @@ CALLS = {
 
 
 def part(kind: str) -> dict[str, Any]:
-    (found,) = [
-        one for one in (json.loads(path.read_text("utf-8")) for path in PARTS)
-        if one["type"] == kind
+    (document,) = [
+        document for document in (json.loads(path.read_text("utf-8")) for path in PARTS)
+        if document["type"] == kind
     ]  # fmt: skip
-    config: dict[str, Any] = found["config"]
+    config: dict[str, Any] = document["config"]
     return config
 
 
@@ -108,9 +108,9 @@ class TestTheForm:
             "APPLICATION:phone_hygiene", "CARD:phone_hygiene_card",
             "WEBHOOKS:phone_hygiene_webhooks", "WORKFLOW_ACTION:phone_hygiene_recheck",
         ]  # fmt: skip
-        told = (tmp_path / "out" / "project.json").read_text("utf-8")
-        assert "https://hygiene.example.com/webhooks/hubspot/recheck" in told
-        assert "${" not in told
+        project = (tmp_path / "out" / "project.json").read_text("utf-8")
+        assert "https://hygiene.example.com/webhooks/hubspot/recheck" in project
+        assert "${" not in project
 
     @pytest.mark.parametrize(
         ("file", "wrong", "right"),
@@ -190,14 +190,24 @@ class TestNames:
     """Each property that a file names is one that we read or that `crm setup` makes."""
 
     def subscribed(self) -> list[dict[str, Any]]:
-        return [one for listed in part("webhooks")["subscriptions"].values() for one in listed]
+        return [
+            subscription
+            for listed in part("webhooks")["subscriptions"].values()
+            for subscription in listed
+        ]
 
     def test_of_webhooks_are_those_that_are_acted_on(
         self, ctx: Context, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        names = [one["propertyName"] for one in self.subscribed() if "propertyName" in one]
-        made = properties()
-        assert sorted(names) == sorted([*phones(), *(made[flag] for flag in (*FLAGS, "recheck"))])
+        names = [
+            subscription["propertyName"]
+            for subscription in self.subscribed()
+            if "propertyName" in subscription
+        ]
+        property_names = properties()
+        assert sorted(names) == sorted(
+            [*phones(), *(property_names[flag] for flag in (*FLAGS, "recheck"))]
+        )
         noted: list[str] = []
         note = "worker.store.changed_records.record"
         monkeypatch.setattr(note, lambda *args: noted.extend(args[3]))
@@ -210,7 +220,11 @@ class TestNames:
         assert noted == [str(place) for place in range(1, len(names) + 1)]
 
     def test_of_events_include_erasures_and_both_forms_of_a_merge(self) -> None:
-        kinds = {one["subscriptionType"] for one in self.subscribed() if one["active"]}
+        kinds = {
+            subscription["subscriptionType"]
+            for subscription in self.subscribed()
+            if subscription["active"]
+        }
         assert kinds >= {
             "contact.privacyDeletion", "object.merge", "contact.merge", "object.creation",
             "object.deletion", "object.restore",
@@ -224,16 +238,16 @@ class TestNames:
             for template in re.findall(r"`(hygiene_\$\{phone\}\w+)`", source)
             for phone in phones()
         }
-        made = properties()
-        assert named <= set(made.values())
-        keys = {key for key, name in made.items() if name in named}
-        assert keys >= {"reason", "checked_at", *FLAGS, *(f"status/{one}" for one in phones())}
+        property_names = properties()
+        assert named <= set(property_names.values())
+        keys = {key for key, name in property_names.items() if name in named}
+        assert keys >= {"reason", "checked_at", *FLAGS, *(f"status/{phone}" for phone in phones())}
         block = source.partition("PHONES")[2].partition("}")[0]
         assert re.findall(r"(\w+): '", block) == list(phones())
         block = source.partition("FLAGS")[2].partition("};")[0]
         assert re.findall(r"(\w+): \{ property", block) == list(FLAGS)
         for flag in FLAGS:
-            assert f"{flag}: {{ property: '{made[flag]}'" in source
+            assert f"{flag}: {{ property: '{property_names[flag]}'" in source
 
     def test_of_statuses_are_ours(self) -> None:
         source = (APP / "cards" / "logic.ts").read_text("utf-8")
@@ -244,10 +258,10 @@ class TestNames:
     def test_of_the_action_are_what_the_worker_takes_and_gives(self) -> None:
         action = part("workflow-action")
         (given,) = action["inputFields"]
-        options = [one["value"] for one in given["typeDefinition"]["options"]]
+        options = [option["value"] for option in given["typeDefinition"]["options"]]
         assert options == [step.ALL_FIELDS, *phones()]
         assert given["typeDefinition"]["name"] in step.InputFields.model_fields
-        outputs = {one["typeDefinition"]["name"] for one in action["outputFields"]}
+        outputs = {field["typeDefinition"]["name"] for field in action["outputFields"]}
         assert outputs == set(workflow_callbacks.failed("")) - {"hs_execution_state"}
         labels = action["labels"]["en"]
         assert set(labels["outputFieldLabels"]) == outputs

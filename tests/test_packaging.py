@@ -98,10 +98,10 @@ class TestTheWheel:
             if path.is_file() and "__pycache__" not in path.parts
         }
         with zipfile.ZipFile(wheel) as archive:
-            held = set(archive.namelist())
+            names = set(archive.namelist())
         assert "config/hygiene.toml" in files
-        assert files <= held
-        assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == set(PACKAGES)
+        assert files <= names
+        assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
 
     def test_needs_the_stand_ins_packages_for_the_demo_alone(self, wheel: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:

@@ -151,7 +151,9 @@ class Context:
 
     def _cached_schema(self, name: str) -> Schema:
         with self.store.read() as connection:
-            held = connection.scalar(sa.select(schemas.c.fields).where(schemas.c.connector == name))
+            stored = connection.scalar(
+                sa.select(schemas.c.fields).where(schemas.c.connector == name)
+            )
         return {
             object_name: {
                 key: CrmField(
@@ -164,7 +166,7 @@ class Context:
                 )
                 for key, entry in fields.items()
             }
-            for object_name, fields in (held or {}).items()
+            for object_name, fields in (stored or {}).items()
         }
 
     def _refresh_schema(self, name: str, opened: Connector) -> None:

@@ -86,16 +86,16 @@ def unique_names(header: Sequence[str]) -> list[str]:
         plain = _plain(name)
         seen[plain] = seen.get(plain, 0) + 1
         if not plain:
-            made = f"column {place}"
+            unique = f"column {place}"
         elif seen[plain] == 1:
             names.append(name)
             continue
         else:
-            made = f"{name.strip()} ({seen[plain]})"
-        while _plain(made) in taken:
-            made += "'"
-        taken.add(_plain(made))
-        names.append(made)
+            unique = f"{name.strip()} ({seen[plain]})"
+        while _plain(unique) in taken:
+            unique += "'"
+        taken.add(_plain(unique))
+        names.append(unique)
     return names
 
 
@@ -112,8 +112,8 @@ def places_named(header: Sequence[str], wanted: str, option: str, where: str) ->
     names = unique_names(header)
     plain = [_plain(name) for name in header]
     for these, sought in ((header, wanted), (names, wanted), (plain, _plain(wanted))):
-        if found := [place for place, name in enumerate(these) if name == sought]:
-            return found
+        if matches := [place for place, name in enumerate(these) if name == sought]:
+            return matches
     if wanted.isdecimal() and 1 <= int(wanted) <= len(header):
         return [int(wanted) - 1]
     raise ListError(f"{where} has no column {wanted!r} ({option}); there are: {', '.join(names)}")
@@ -121,14 +121,14 @@ def places_named(header: Sequence[str], wanted: str, option: str, where: str) ->
 
 def place_named(header: Sequence[str], wanted: str, option: str, where: str) -> int:
     """Return the position of the one column with a name; raises `ListError` if there are more."""
-    found = places_named(header, wanted, option, where)
-    if len(found) > 1:
-        places = " and ".join(str(place + 1) for place in found)
+    matches = places_named(header, wanted, option, where)
+    if len(matches) > 1:
+        places = " and ".join(str(place + 1) for place in matches)
         raise ListError(
-            f"{where} has {len(found)} columns {wanted!r}, at places {places}; name the one "
-            f"that is meant by its place: {option} {found[0] + 1}"
+            f"{where} has {len(matches)} columns {wanted!r}, at places {places}; name the one "
+            f"that is meant by its place: {option} {matches[0] + 1}"
         )
-    return found[0]
+    return matches[0]
 
 
 def guess_name_columns(header: Sequence[str]) -> tuple[str, ...]:
@@ -141,9 +141,11 @@ def guess_name_columns(header: Sequence[str]) -> tuple[str, ...]:
     """
     spoken = {name: _spoken(name) for name in header}
     for patterns in ((_FULL_NAME,), (_FIRST_NAME, _LAST_NAME), (_FIRST_NAME,), (_LAST_NAME,)):
-        found = [next((n for n in header if one.search(spoken[n])), "") for one in patterns]
-        if all(found):
-            return tuple(found)
+        columns = [
+            next((n for n in header if pattern.search(spoken[n])), "") for pattern in patterns
+        ]
+        if all(columns):
+            return tuple(columns)
     return ()
 
 
@@ -183,22 +185,24 @@ def guess_columns(
 def extension_columns(header: Sequence[str], phones: Sequence[str]) -> dict[str, str]:
     """Phone column -> the column that holds its extension: "Phone extension", or the one column
     called "Ext" where there is one phone column."""
-    found: dict[str, str] = {}
+    extensions: dict[str, str] = {}
     plain = {_plain(_spoken(name)): name for name in header if name not in phones}
     for phone in phones:
         for suffix in ("extension", "ext", "ext.", "extn"):
             for stem in (_plain(_spoken(phone)), _stem(phone)):
                 name = plain.get(f"{stem} {suffix}".strip())
                 if name is not None and stem:
-                    found.setdefault(phone, name)
+                    extensions.setdefault(phone, name)
     others = [
         name
         for name in header
-        if name not in phones and name not in found.values() and _EXTENSION.search(_spoken(name))
+        if name not in phones
+        and name not in extensions.values()
+        and _EXTENSION.search(_spoken(name))
     ]
-    if len(phones) == 1 and not found and len(others) == 1:
-        found[phones[0]] = others[0]
-    return found
+    if len(phones) == 1 and not extensions and len(others) == 1:
+        extensions[phones[0]] = others[0]
+    return extensions
 
 
 def _stem(phone: str) -> str:
@@ -261,13 +265,13 @@ def is_date(cell: str) -> bool:
     >>> is_date("31.1.2026"), is_date("2026-01-31T12:00"), is_date("12-34-56")
     (True, True, False)
     """
-    if (found := _DATE.fullmatch(cell)) is None:
+    if (match := _DATE.fullmatch(cell)) is None:
         return False
-    if not found["a"]:
+    if not match["a"]:
         return True
-    a, b, c = found["a"], found["b"], found["c"]
+    a, b, c = match["a"], match["b"], match["c"]
     year, day, month = (a, b, c) if len(a) == 4 else (c, a, b)
-    if len(year) == 2 and not found["time"]:
+    if len(year) == 2 and not match["time"]:
         return False  # "01-23-45" is a phone in many a town
     if len(year) not in (2, 4) or (len(year) == 4 and year[:2] not in ("19", "20")):
         return False

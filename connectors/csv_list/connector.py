@@ -155,13 +155,13 @@ class CsvConnector(BaseConnector):
         return tuple(self._header[place] for place in dict.fromkeys(places))
 
     def _one(self, wanted: str, setting: str) -> str:
-        found = self._chosen((wanted,), setting) if wanted else ()
-        if len(found) > 1:
+        names = self._chosen((wanted,), setting) if wanted else ()
+        if len(names) > 1:
             raise SchemaError(
-                f"connectors.csv.{setting}: {self._path} has {len(found)} columns {wanted!r}; name "
-                f"the one that is meant: {' or '.join(found)}"
+                f"connectors.csv.{setting}: {self._path} has {len(names)} columns {wanted!r}; name "
+                f"the one that is meant: {' or '.join(names)}"
             )
-        return "".join(found)
+        return "".join(names)
 
     def _rows(self) -> Iterator[tuple[str, parser.Row]]:
         """Data rows with their ids; rows too broken to read are passed by, and stay as they are."""
@@ -190,15 +190,15 @@ class CsvConnector(BaseConnector):
             if row.problem or len(row.cells) != len(self._header):
                 yield "", row
                 continue
-            found = f"row-{number}"
+            record_id = f"row-{number}"
             if place is not None:
                 own = parser.readable(row.cells[place].strip())
                 if own and len(own) <= LONGEST_ID and own not in taken:
-                    found = own
-                while found in taken:
-                    found += "+"
-                taken.add(found)
-            yield found, row
+                    record_id = own
+                while record_id in taken:
+                    record_id += "+"
+                taken.add(record_id)
+            yield record_id, row
 
     def _lines(self) -> int:
         with self._path.open("rb") as file:
@@ -213,7 +213,7 @@ class CsvConnector(BaseConnector):
         heartbeat: Callable[[], None] = noop,
     ) -> Iterator[Page]:
         start = int(cursor or 0)
-        held: list[Contact] = []
+        contacts: list[Contact] = []
         place = 0
         self.count("read")
         lines = self._lines()
@@ -221,11 +221,11 @@ class CsvConnector(BaseConnector):
             place += 1
             if place <= start:
                 continue
-            if len(held) == self.page_size:
-                yield Page(tuple(held), str(place - 1), max(0, lines - place))
-                held = []
-            held.append(self._contact(record_id, row))
-        yield Page(tuple(held), None)
+            if len(contacts) == self.page_size:
+                yield Page(tuple(contacts), str(place - 1), max(0, lines - place))
+                contacts = []
+            contacts.append(self._contact(record_id, row))
+        yield Page(tuple(contacts), None)
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         wanted = set(ids)
@@ -236,28 +236,28 @@ class CsvConnector(BaseConnector):
         wanted = set(ids)
         self.count("other")
         columns = guess_name_columns(self._header)
-        found: list[TypedContact] = []
+        contacts: list[TypedContact] = []
         for record_id, row in self._rows() if wanted else ():
             if record_id in wanted:
                 cells = dict(zip(self._header, map(parser.readable, row.cells), strict=True))
                 cells.update(self._overlay.get(record_id, {}))
                 name = " ".join(cells[column] for column in columns)
-                found.append(self.typed_contact(object_name, record_id, name, cells))
-        return found
+                contacts.append(self.typed_contact(object_name, record_id, name, cells))
+        return contacts
 
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         """Rows that the list no longer has: it is the whole truth, and hides nothing. But a list
         without any row says nothing of its rows: it may just be being written anew."""
         there = {record_id for record_id, _ in self._rows()}
-        return {one: None for one in ids if one not in there} if there else {}
+        return {record_id: None for record_id in ids if record_id not in there} if there else {}
 
     def visibility(self) -> list[Visibility]:
         rows = sum(1 for _ in self._rows())
         return [Visibility(OBJECT, rows, None, None, "a list on disk is read as a whole")]
 
     def _contact(self, record_id: str, row: parser.Row) -> Contact:
-        told = row.cells if row.raw.isascii() else map(parser.readable, row.cells)
-        cells = dict(zip(self._header, told, strict=True))
+        readable = row.cells if row.raw.isascii() else map(parser.readable, row.cells)
+        cells = dict(zip(self._header, readable, strict=True))
         cells.update(self._overlay.get(record_id, {}))
         fields = self._fields[OBJECT]
         return Contact(

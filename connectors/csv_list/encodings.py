@@ -194,15 +194,15 @@ def _telling(sample: bytes) -> bytes:
     lines = re.split(rb"[\r\n]+", sample)
     if len(lines) > 1 and len(sample) >= _ENOUGH:
         del lines[-1]
-    found: list[bytes] = []
+    telling_lines: list[bytes] = []
     length = 0
     for line in lines:
         if not line.isascii():
-            found.append(line)
+            telling_lines.append(line)
             length += len(line)
             if length > _ENOUGH:
                 break
-    return b"\n".join(found)
+    return b"\n".join(telling_lines)
 
 
 def _decoded(part: bytes, encoding: str, whole: bool = True) -> str | None:
@@ -213,8 +213,8 @@ def _decoded(part: bytes, encoding: str, whole: bool = True) -> str | None:
 
 
 def _words(text: str) -> Iterator[str]:
-    found = (word for word in _WORD.findall(text) if not word.isascii())
-    return islice(found, _MOST_WORDS)
+    words = (word for word in _WORD.findall(text) if not word.isascii())
+    return islice(words, _MOST_WORDS)
 
 
 def _score(encoding: str, words: frozenset[str]) -> float:

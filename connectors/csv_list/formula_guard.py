@@ -43,8 +43,8 @@ def formula_safe(cell: str) -> str:
     if _PLAIN_NUMBER.fullmatch(cell):
         return cell
     places = {0} if _ALWAYS.match(cell) else set()
-    for found in _TRIGGER.finditer(cell):
-        places.update(_starts_of_cell(cell, found.start()))
+    for trigger in _TRIGGER.finditer(cell):
+        places.update(_starts_of_cell(cell, trigger.start()))
     for place in sorted(places, reverse=True):
         cell = cell[:place] + GUARD + cell[place:]
     return cell
@@ -90,15 +90,15 @@ _QUOTED = re.compile(r'["\n\r]')
 def _starts_of_cell(cell: str, place: int) -> set[int]:
     """Where the cells begin whose first visible mark stands at `place`: behind the separator that
     is nearest, and at the start where nothing visible is before. Empty for a mark within."""
-    found: set[int] = set()
+    starts: set[int] = set()
     while place:
         before = cell[place - 1]
-        if before in _SEPARATORS and not found and not _is_harmless(cell, place):
-            found.add(place)
+        if before in _SEPARATORS and not starts and not _is_harmless(cell, place):
+            starts.add(place)
         if not _is_unseen(before):
-            return found
+            return starts
         place -= 1
-    return {0, *found}
+    return {0, *starts}
 
 
 def _is_unseen(mark: str) -> bool:

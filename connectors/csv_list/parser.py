@@ -124,11 +124,11 @@ def detect(path: Path, layout: Layout = TOLD_BY_ITSELF, name: str = "") -> Diale
     lines = _lines(text, whole)
     newline = "\r\n" if "\r\n" in text else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
     preamble = _SEP.fullmatch(lines[0]) if lines else None
-    told = ""
+    declared = ""
     if preamble is not None:
         del lines[0]
-        told = "\t" if preamble["mark"] == "\\t" else preamble["mark"]
-    delimiter = layout.delimiter or told or _delimiter([*islice(_logical_lines(lines), 50)])
+        declared = "\t" if preamble["mark"] == "\\t" else preamble["mark"]
+    delimiter = layout.delimiter or declared or _delimiter([*islice(_logical_lines(lines), 50)])
     return Dialect(encoding, delimiter, newline, preamble[0] if preamble else "", sure)
 
 
@@ -200,14 +200,14 @@ def _cells_of(lines: Sequence[str], mark: str) -> Iterator[list[str]]:
 
 
 def _logical_lines(lines: Sequence[str]) -> Iterator[str]:
-    held = ""
+    logical_line = ""
     for line in lines:
-        held += line
-        if held.count('"') % 2 == 0:
-            yield held
-            held = ""
-    if held:
-        yield held
+        logical_line += line
+        if logical_line.count('"') % 2 == 0:
+            yield logical_line
+            logical_line = ""
+    if logical_line:
+        yield logical_line
 
 
 def _cut_end(text: str) -> tuple[str, str]:
@@ -258,12 +258,12 @@ class Records(Iterator[Record]):
         start = self._number
         record, taken = line, [line]
         while quotes % 2 and len(record) <= MAX_ROW:
-            more = self._line()
-            if not more:
+            physical_line = self._line()
+            if not physical_line:
                 break
-            taken.append(more)
-            record += more
-            quotes += more.count('"')
+            taken.append(physical_line)
+            record += physical_line
+            quotes += physical_line.count('"')
         if quotes % 2:
             # The quote that opened here never closes: only this line is broken, not all below.
             self._again.extendleft(reversed(taken[1:]))

@@ -86,10 +86,10 @@ def open_sheet(path: Path, wanted: str = "", name: str = "") -> Iterator[Sheet]:
         file.close()
         raise ListError(f"{name} is a damaged workbook; save it again") from error
     try:
-        sheets = {one.title: one for one in book.worksheets}
+        sheets = {sheet.title: sheet for sheet in book.worksheets}
         if not sheets:
             raise ListError(f"{name} has no sheet with cells")
-        shown = [title for title, one in sheets.items() if one.sheet_state == "visible"]
+        shown = [title for title, sheet in sheets.items() if sheet.sheet_state == "visible"]
         chosen = wanted or (shown or [*sheets])[0]
         if chosen not in sheets:
             raise ListError(f"{name} has no sheet {wanted!r}; there are: {', '.join(sheets)}")
@@ -175,18 +175,18 @@ class WorkbookWriter:
         if not isinstance(value, str):
             if value is None or isinstance(value, bool) or not isinstance(cell, Cell):
                 return value
-            made = WriteOnlyCell(self._sheet, value)
+            output_cell = WriteOnlyCell(self._sheet, value)
             if cell.format != "General":
-                made.number_format = cell.format
-            return made
+                output_cell.number_format = cell.format
+            return output_cell
         if not value:
             return None
         text = _ILLEGAL.sub("", value)[:LONGEST_CELL]
         if text[:1] not in ("=", "#"):
             return text
-        made = WriteOnlyCell(self._sheet, text)
-        made.data_type = "s"  # or it would be a formula, or an error
-        return made
+        output_cell = WriteOnlyCell(self._sheet, text)
+        output_cell.data_type = "s"  # or it would be a formula, or an error
+        return output_cell
 
     def save(self, path: Path) -> None:
         self._book.save(path)

@@ -64,7 +64,11 @@ def batch_read(asked: Sequence[str], merged: str) -> Check:
             raise ContradictionError("a batch read gave records that were not asked for")
         silent = _silent(answer, asked, merged)
         errors = answer.get("errors") or []
-        named = {str(one) for e in errors for one in (e.get("context") or {}).get("ids") or ()}
+        named = {
+            str(record_id)
+            for e in errors
+            for record_id in (e.get("context") or {}).get("ids") or ()
+        }
         unnamed = max(int(answer.get("numErrors") or 0), len(errors)) - len(named & requested)
         # An id that was merged may lead to a record that does not name it.
         if not others and len(silent) > max(0, unnamed):
@@ -89,8 +93,8 @@ def _silent(answer: Any, asked: Sequence[str], merged: str) -> list[str]:
         named = str((entry.get("properties") or {}).get(merged) or "")
         known |= {part.strip() for part in named.split(";")}
     for error in answer.get("errors") or ():
-        known |= {str(one) for one in (error.get("context") or {}).get("ids") or ()}
-    return [one for one in asked if one not in known]
+        known |= {str(record_id) for record_id in (error.get("context") or {}).get("ids") or ()}
+    return [record_id for record_id in asked if record_id not in known]
 
 
 def associations(asked: Sequence[str]) -> Check:
@@ -186,8 +190,10 @@ def account_details(answer: Any) -> None:
 def property_limits(answer: Any) -> None:
     """Check the limits of custom properties: what counts is a count, or is left out."""
     entries = [(answer.get("overallLimit"), answer.get("overallUsage"))]
-    entries += [(one.get("limit"), one.get("usage")) for one in answer.get("byObjectType") or ()]
-    if not all(one is None or _is_count(one) for pair in entries for one in pair):
+    entries += [
+        (entry.get("limit"), entry.get("usage")) for entry in answer.get("byObjectType") or ()
+    ]
+    if not all(count is None or _is_count(count) for pair in entries for count in pair):
         raise ContradictionError("the limits of custom properties are no counts")
 
 
@@ -228,7 +234,7 @@ class QueryCheck:
 
     def __init__(self, after: str | None = None, among: Collection[str] | None = None) -> None:
         self._after = after
-        self._among = None if among is None else {one[:15] for one in among}
+        self._among = None if among is None else {record_id[:15] for record_id in among}
         self._count = 0
         self._total: int | None = None
         self._paths: set[str] = set()
@@ -258,7 +264,7 @@ class QueryCheck:
     def _look_at(self, ids: Sequence[str]) -> None:
         if len(ids) != len(set(ids)):
             raise ContradictionError("a query gave a record twice")
-        if self._among is not None and any(one[:15] not in self._among for one in ids):
+        if self._among is not None and any(record_id[:15] not in self._among for record_id in ids):
             raise ContradictionError("a query gave records that were not asked for")
         if self._after is None or not ids:
             return
@@ -298,7 +304,8 @@ def confirm(
     results: dict[str, WriteResult] = {}
     again: list[Update] = []
     current = {
-        one.id[:15]: one.values() for one in fetch(updates[0].object, [u.id for u in updates])
+        contact.id[:15]: contact.values()
+        for contact in fetch(updates[0].object, [u.id for u in updates])
     }
     for update in updates:
         holds = current.get(update.id[:15])

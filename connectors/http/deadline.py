@@ -101,8 +101,8 @@ def _clocked(file: Any, sock: socket.socket) -> Any:
 
 
 class _Response(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
-        super().__init__(sock, *args, **more)
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
         self.fp = _clocked(self.fp, sock)
 
 
@@ -196,12 +196,12 @@ def keep_deadlines(manager: urllib3.PoolManager) -> None:
 class Adapter(HTTPAdapter):
     """An adapter for `requests` whose connections keep to `whole_call`."""
 
-    def init_poolmanager(self, *args: Any, **more: Any) -> None:
-        super().init_poolmanager(*args, **more)
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
         keep_deadlines(self.poolmanager)
 
-    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **more)
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
         if proxy.lower().startswith("http"):  # one of SOCKS has pools of its own
             keep_deadlines(manager)
         return manager

@@ -32,16 +32,16 @@ def guards_response(method: F) -> F:
     if inspect.isgeneratorfunction(method):
 
         @functools.wraps(method)
-        def generating(self: Any, *args: Any, **more: Any) -> Iterator[Any]:
+        def generating(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
             with _reading(self.name):
-                yield from method(self, *args, **more)
+                yield from method(self, *args, **kwargs)
 
         return cast(F, generating)
 
     @functools.wraps(method)
-    def calling(self: Any, *args: Any, **more: Any) -> Any:
+    def calling(self: Any, *args: Any, **kwargs: Any) -> Any:
         with _reading(self.name):
-            result = method(self, *args, **more)
+            result = method(self, *args, **kwargs)
         return _watched(self.name, result) if isinstance(result, Iterator) else result
 
     return cast(F, calling)

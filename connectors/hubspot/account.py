@@ -36,14 +36,14 @@ def portal_id(connector: Connector) -> int:
     it says the same twice, three times at most.
     """
     client = _client(connector)
-    said: list[int] = []
+    portals: list[int] = []
     for _ in range(_MOST_ASKED):
         answer = client.get("other", client.paths.account("details"), check=account_details)
-        found: int = answer["portalId"]
-        if found in said:
-            return found
-        said.append(found)
-    what = f"the account details name the accounts {', '.join(map(str, said))}"
+        portal: int = answer["portalId"]
+        if portal in portals:
+            return portal
+        portals.append(portal)
+    what = f"the account details name the accounts {', '.join(map(str, portals))}"
     raise UnavailableError(
         f"hubspot: an answer contradicts itself: {what}; events are not compared with the account "
         "until they agree, and HubSpot is asked again by itself"
@@ -53,8 +53,12 @@ def portal_id(connector: Connector) -> int:
 def complete(connector: Connector, completions: Sequence[Completion]) -> None:
     """Let workflows go on, with the outputs of the action; raises `ConnectorError`."""
     inputs = [
-        {"callbackId": one.callback, "outputFields": dict(one.outputs), "typedOutputs": {}}
-        for one in completions
+        {
+            "callbackId": completion.callback,
+            "outputFields": dict(completion.outputs),
+            "typedOutputs": {},
+        }
+        for completion in completions
     ]
     client = _client(connector)
     client.post("write", client.paths.workflow_callbacks("complete"), {"inputs": inputs})

@@ -87,12 +87,12 @@ class CallLog:
         try:
             answer = self._client.get("other", path)
             options = answer.get("options") if isinstance(answer, dict) else None
-            found = _labels(options, "value")
+            labels = _labels(options, "value")
         except QuotaError:
             raise
         except ConnectorError as error:
             return {}, str(error)
-        return found, "" if found else f"the property {_OUTCOME} has no options"
+        return labels, "" if labels else f"the property {_OUTCOME} has no options"
 
     def _with_options(self, names: OutcomeNames) -> OutcomeNames:
         """For an outcome that the list does not name (it may be archived): ask the options too."""
@@ -160,18 +160,20 @@ class CallLog:
 
     def _contacts(self, calls: Sequence[str]) -> dict[str, list[str]]:
         """Call -> the contacts that it is logged with."""
-        found: dict[str, list[str]] = {}
+        contacts: dict[str, list[str]] = {}
         for start in range(0, len(calls), _ASSOCIATIONS):
-            some = calls[start : start + _ASSOCIATIONS]
+            batch = calls[start : start + _ASSOCIATIONS]
             answer = self._client.post(
                 "read",
                 self._client.paths.associations("calls/contacts/batch/read"),
-                {"inputs": [{"id": one} for one in some]},
-                check=associations(some),
+                {"inputs": [{"id": call_id} for call_id in batch]},
+                check=associations(batch),
             )
             for entry in answer["results"]:
-                found[str(entry["from"]["id"])] = [str(one["toObjectId"]) for one in entry["to"]]
-        return found
+                contacts[str(entry["from"]["id"])] = [
+                    str(link["toObjectId"]) for link in entry["to"]
+                ]
+        return contacts
 
 
 def _labels(listed: Any, key: str) -> dict[str, str]:
@@ -180,14 +182,14 @@ def _labels(listed: Any, key: str) -> dict[str, str]:
         listed = listed.get("results")
     if not isinstance(listed, list):
         raise ConnectorError("hubspot: the list of call outcomes has an unknown form")
-    found = {
-        str(one[key]): str(one["label"]).strip()
-        for one in listed
-        if isinstance(one, dict) and one.get(key) and str(one.get("label") or "").strip()
+    labels = {
+        str(option[key]): str(option["label"]).strip()
+        for option in listed
+        if isinstance(option, dict) and option.get(key) and str(option.get("label") or "").strip()
     }
-    if listed and not found:
+    if listed and not labels:
         raise ConnectorError("hubspot: the list of call outcomes has an unknown form")
-    return found
+    return labels
 
 
 def _disposition(row: Mapping[str, Any]) -> str:
@@ -198,8 +200,8 @@ def _outcomes(
     row: Mapping[str, Any], names: Mapping[str, str], contacts: Sequence[str]
 ) -> Iterator[CallOutcome]:
     """One for each contact of the call; one without a contact where it has none."""
-    held = row["properties"]
-    theirs = "from" if held.get("hs_call_direction") == "INBOUND" else "to"
+    properties = row["properties"]
+    theirs = "from" if properties.get("hs_call_direction") == "INBOUND" else "to"
     if not (disposition := _disposition(row)):
         return
     for record_id in contacts or ("",):
@@ -208,9 +210,9 @@ def _outcomes(
             outcome=names.get(disposition, disposition),
             object="contacts" if record_id else "",
             record_id=record_id,
-            number=held.get(f"hs_call_{theirs}_number") or "",
-            at=_moment(held.get("hs_timestamp") or held[_MODIFIED]),
-            modified=_moment(held[_MODIFIED]),
+            number=properties.get(f"hs_call_{theirs}_number") or "",
+            at=_moment(properties.get("hs_timestamp") or properties[_MODIFIED]),
+            modified=_moment(properties[_MODIFIED]),
             outcome_id=disposition,
             is_named=disposition in names,
         )

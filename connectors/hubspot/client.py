@@ -225,8 +225,10 @@ class Client:
             return decode(raw) if raw else None
         except orjson.JSONDecodeError as error:
             page = web_page(response.headers, raw)
-            said = not_from("HubSpot", response.status, page) if page else "an answer was not JSON"
-            raise RetryableError(said) from error
+            problem = (
+                not_from("HubSpot", response.status, page) if page else "an answer was not JSON"
+            )
+            raise RetryableError(problem) from error
 
     def _refusal(self, error: Exception) -> Exception:
         """The package has one ApiException class for each of its API packages, and fails itself
@@ -252,8 +254,8 @@ def _pairs(query: Query | None) -> list[tuple[str, str]]:
     """As HubSpot's documents have them: a list once for each value, booleans in small letters."""
     pairs: list[tuple[str, str]] = []
     for name, value in (query or {}).items():
-        for one in value if isinstance(value, list) else [value]:
-            pairs.append((name, str(one).lower() if isinstance(one, bool) else str(one)))
+        for part in value if isinstance(value, list) else [value]:
+            pairs.append((name, str(part).lower() if isinstance(part, bool) else str(part)))
     return pairs
 
 

@@ -190,7 +190,7 @@ class HubSpotConnector(BaseConnector):
 
     def _list(self, after: str | None) -> Iterator[Page]:
         # The list does not say how long it is; one search does, where the list is not short.
-        left: int | None = None
+        remaining: int | None = None
         total: int | None = None  # of a list that is read from its beginning
         read = 0
         first = after is None
@@ -207,14 +207,14 @@ class HubSpotConnector(BaseConnector):
             contacts = self._contacts(answer)
             after = next_cursor(answer)
             if first:
-                left = total = self._count()
+                remaining = total = self._count()
             first = False
             read += len(answer["results"])
             if not after:
                 _check_length(read, total)
-            left = None if left is None else max(0, left - len(contacts))
+            remaining = None if remaining is None else max(0, remaining - len(contacts))
             merged = merges.merges_in(answer)
-            yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
+            yield Page(contacts, after, remaining, tuple(merged), tuple(merged.values()))
             if not after:
                 return
 
@@ -255,12 +255,12 @@ class HubSpotConnector(BaseConnector):
             }
             answer, ids = by_id(self.client, OBJECT, body, above=after)
             contacts = self._contacts(answer)
-            left = max(0, answer["total"] - len(ids))
+            remaining = max(0, answer["total"] - len(ids))
             if not ids and not after:
                 self._ask_for(self._decoder.columns)  # no contact says what there is
-            after = ids[-1] if ids and (left or next_cursor(answer)) else None
+            after = ids[-1] if ids and (remaining or next_cursor(answer)) else None
             merged = merges.merges_in(answer)
-            yield Page(contacts, after, left, tuple(merged), tuple(merged.values()))
+            yield Page(contacts, after, remaining, tuple(merged), tuple(merged.values()))
             if not after:
                 return
 
@@ -292,39 +292,43 @@ class HubSpotConnector(BaseConnector):
 
     @guards_response
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
-        found: dict[str, Contact] = {}
+        contacts: dict[str, Contact] = {}
         good = _valid_ids(ids)
         for start in range(0, len(good), BATCH):
-            some = good[start : start + BATCH]
+            batch = good[start : start + BATCH]
             columns = [*self._fields[OBJECT].read, MERGED_IDS]
-            answer = batch_read(self.client, some, columns)
-            asked = set(some)  # the id of a merged contact leads to another one
-            found.update((one.id, one) for one in self._contacts(answer) if one.id in asked)
-            for record_id in consistency.led_elsewhere(answer, some, MERGED_IDS):
+            answer = batch_read(self.client, batch, columns)
+            asked = set(batch)  # the id of a merged contact leads to another one
+            contacts.update(
+                (contact.id, contact) for contact in self._contacts(answer) if contact.id in asked
+            )
+            for record_id in consistency.led_elsewhere(answer, batch, MERGED_IDS):
                 alone = self._contacts(batch_read(self.client, [record_id], columns))
-                found.update((one.id, one) for one in alone if one.id == record_id)
-        return list(found.values())
+                contacts.update(
+                    (contact.id, contact) for contact in alone if contact.id == record_id
+                )
+        return list(contacts.values())
 
     @guards_response
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
-        found: list[TypedContact] = []
+        contacts: list[TypedContact] = []
         good = _valid_ids(ids)
         columns = [*_NAMES, *self._fields[OBJECT].phones]
         for start in range(0, len(good), BATCH):
-            some = set(good[start : start + BATCH])
+            batch = set(good[start : start + BATCH])
             body = {
                 "properties": columns,
                 "propertiesWithHistory": [],
-                "inputs": [{"id": record_id} for record_id in sorted(some)],
+                "inputs": [{"id": record_id} for record_id in sorted(batch)],
             }
             path = self.client.paths.objects(OBJECT, "batch/read")
             answer = self.client.post("other", path, body, {"archived": False}, keep_reserve=True)
             for entry in answer["results"]:
                 values = entry["properties"]
-                if (record_id := str(entry["id"])) in some:  # a merged one leads to another
-                    name = " ".join(str(values.get(one) or "") for one in _NAMES)
-                    found.append(self.typed_contact(OBJECT, record_id, name, values))
-        return found
+                if (record_id := str(entry["id"])) in batch:  # a merged one leads to another
+                    name = " ".join(str(values.get(column) or "") for column in _NAMES)
+                    contacts.append(self.typed_contact(OBJECT, record_id, name, values))
+        return contacts
 
     @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:

@@ -72,12 +72,12 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
     if status == PROXY_LOGIN:
         return ConnectorError(f"hubspot: {no_answer.PROXY_LOGIN}")
     if page := web_page(headers, raw):
-        said = not_from("HubSpot", status, page)
+        reason = not_from("HubSpot", status, page)
         if is_passing(status):
             return RetryableError(
-                said, retry_after(headers.get("Retry-After")), status in GAVE_UP_WAITING
+                reason, retry_after(headers.get("Retry-After")), status in GAVE_UP_WAITING
             )
-        return UnavailableError(f"hubspot: {said}; once that is fixed: hygiene sync hubspot")
+        return UnavailableError(f"hubspot: {reason}; once that is fixed: hygiene sync hubspot")
     try:
         body = decode(raw) if raw else {}
     except orjson.JSONDecodeError:
@@ -124,8 +124,8 @@ def refusals_of(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _refusals(body: Mapping[str, Any], message: str) -> list[dict[str, Any]]:
     _, _, listed = message.partition(_VALUES)
-    found = _listed(listed)
-    known = {(entry["name"], entry["error"]) for entry in found}
+    refusals = _listed(listed)
+    known = {(entry["name"], entry["error"]) for entry in refusals}
     for entry in body.get("errors") or ():
         if not isinstance(entry, dict) or not (code := str(entry.get("code") or "")):
             continue
@@ -134,18 +134,18 @@ def _refusals(body: Mapping[str, Any], message: str) -> list[dict[str, Any]]:
         for name in names or [""]:
             if (str(name), code) not in known:
                 text = str(entry.get("message") or "")
-                found.append({"name": str(name), "error": code, "message": text})
-    return found
+                refusals.append({"name": str(name), "error": code, "message": text})
+    return refusals
 
 
 def _listed(text: str) -> list[dict[str, Any]]:
     try:
-        found = decode(text) if text else []
+        entries = decode(text) if text else []
     except orjson.JSONDecodeError:
         return []
     return [
         {key: str(entry.get(key) or "") for key in ("name", "error", "message")}
-        for entry in (found if isinstance(found, list) else [])
+        for entry in (entries if isinstance(entries, list) else [])
         if isinstance(entry, dict)
     ]
 

@@ -26,13 +26,13 @@ def members(client: Client, name: str) -> Iterator[tuple[str, str]]:
     Nobody is handed on before the list is complete: who is missing would count as off the list.
     """
     try:
-        found = _members_of(client, name)
+        record_ids = _members_of(client, name)
     except UnavailableError as error:
         if not isinstance(error.__cause__, ContradictionError):
             raise
         log.warning("%s; reading the list %s from its beginning", error, name)
-        found = _members_of(client, name)
-    return ((OBJECT, record_id) for record_id in found)
+        record_ids = _members_of(client, name)
+    return ((OBJECT, record_id) for record_id in record_ids)
 
 
 def _members_of(client: Client, name: str) -> Collection[str]:

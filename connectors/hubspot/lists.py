@@ -54,29 +54,29 @@ def _provide(
 ) -> SetupResult:
     what = f'list "{name}"'
     wanted = _flags(flags, names)
-    lacking = [held for held in wanted if held not in properties]
+    lacking = [property_name for property_name in wanted if property_name not in properties]
     if lacking or not wanted:
         why = f"the properties {', '.join(lacking)} are missing" if lacking else "no flag is in use"
         return SetupResult(what, "offered", f"{why}; run the set-up again when they are there")
-    made = definition(name, flags, names, properties)
+    new_list = definition(name, flags, names, properties)
     left_out = [flag for flag in flags if flag not in names]
     note = _left_out(left_out)
     try:
-        held = find(client, name)
-        if held is not None:
-            if includes(held, made["filterBranch"]):
+        existing = find(client, name)
+        if existing is not None:
+            if includes(existing, new_list["filterBranch"]):
                 return SetupResult(what, "already there", note)
-            return SetupResult(what, "offered", _other(made))
-        client.post("other", client.paths.lists(), made)
+            return SetupResult(what, "offered", _other(new_list))
+        client.post("other", client.paths.lists(), new_list)
     except (QuotaError, UnavailableError):
         raise
     except AuthError as error:
-        return SetupResult(what, "offered", f"{error}. {_by_hand(made)}", made)
+        return SetupResult(what, "offered", f"{error}. {_by_hand(new_list)}", new_list)
     except ConnectorError as error:
         if "DUPLICATE_LIST_NAMES" in str(error):
-            return SetupResult(what, "offered", _other(made))
+            return SetupResult(what, "offered", _other(new_list))
         return SetupResult(
-            what, "offered", f"HubSpot did not take it: {error}. {_by_hand(made)}", made
+            what, "offered", f"HubSpot did not take it: {error}. {_by_hand(new_list)}", new_list
         )
     return SetupResult(what, "created", f"{note}{'; ' if note else ''}{_NEXT}")
 
@@ -94,24 +94,24 @@ def _left_out(flags: list[str]) -> str:
     return f"without {listed}, which the settings leave out: such contacts may not be on it"
 
 
-def _other(made: Mapping[str, Any]) -> str:
+def _other(new_list: Mapping[str, Any]) -> str:
     return (
         "there is a list of that name with other filters; it is left alone. Rename it and run the "
-        f"set-up again, or give it the filters: {_in_words(made)}"
+        f"set-up again, or give it the filters: {_in_words(new_list)}"
     )
 
 
-def _by_hand(made: Mapping[str, Any]) -> str:
+def _by_hand(new_list: Mapping[str, Any]) -> str:
     return (
         "Give the key the scopes crm.lists.read and crm.lists.write and run the set-up again, or "
-        f"make the list by hand: an active list of contacts, {_in_words(made)}; then {_NEXT}"
+        f"make the list by hand: an active list of contacts, {_in_words(new_list)}; then {_NEXT}"
     )
 
 
-def _in_words(made: Mapping[str, Any]) -> str:
+def _in_words(new_list: Mapping[str, Any]) -> str:
     return " or ".join(
         f"{name} is {'Yes' if value == 'true' else value.replace('|', ' or ')}"
-        for name, _kind, _operator, value in sorted(_tests(made["filterBranch"]))
+        for name, _kind, _operator, value in sorted(_tests(new_list["filterBranch"]))
     )
 
 
@@ -120,11 +120,15 @@ def _flags(flags: tuple[str, ...], names: Mapping[str, str]) -> dict[str, tuple[
 
     A flag that the settings leave out is made up for by the statuses, where these tell the same.
     """
-    found: dict[str, tuple[str, ...]] = {names[flag]: () for flag in flags if flag in names}
-    told = tuple(flag for flag in flags if flag not in names and flag in STATUSES)
-    if told:
-        found |= {held: told for key, held in names.items() if key.startswith("status/")}
-    return found
+    conditions: dict[str, tuple[str, ...]] = {names[flag]: () for flag in flags if flag in names}
+    statuses = tuple(flag for flag in flags if flag not in names and flag in STATUSES)
+    if statuses:
+        conditions |= {
+            property_name: statuses
+            for key, property_name in names.items()
+            if key.startswith("status/")
+        }
+    return conditions
 
 
 def definition(
@@ -135,14 +139,14 @@ def definition(
 ) -> dict[str, Any]:
     """A ListCreateRequest: contacts of which any of our flags is set, now."""
     tests = [
-        _filter(held, str(properties[held]["type"]), values)
-        for held, values in _flags(flags, names).items()
+        _filter(property_name, str(properties[property_name]["type"]), values)
+        for property_name, values in _flags(flags, names).items()
     ]
     return {
         "name": name,
         "objectTypeId": _CONTACTS,
         "processingType": "DYNAMIC",
-        "filterBranch": _branch("OR", [_branch("AND", [], [one]) for one in tests], []),
+        "filterBranch": _branch("OR", [_branch("AND", [], [test]) for test in tests], []),
     }
 
 
@@ -176,21 +180,21 @@ def find(client: Client, name: str) -> dict[str, Any] | None:
         answer = client.get("other", path, {"includeFilters": True})
     except NotFoundError:
         return None
-    found: dict[str, Any] = answer["list"]
-    return found
+    details: dict[str, Any] = answer["list"]
+    return details
 
 
-def includes(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def includes(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether everybody who passes `wanted` is on the list `held`: somebody may have added more."""
-    branch = held.get("filterBranch")
-    if held.get("processingType") != "DYNAMIC" or not isinstance(branch, dict):
+    branch = existing.get("filterBranch")
+    if existing.get("processingType") != "DYNAMIC" or not isinstance(branch, dict):
         return False
     return branch.get("filterBranchType") == "OR" and _tests(wanted) <= _tests(branch)
 
 
 def _tests(branch: Mapping[str, Any]) -> set[Test]:
     """Of an OR of ANDs, the branches that are one test of a property's value."""
-    found: set[Test] = set()
+    tests: set[Test] = set()
     for child in branch.get("filterBranches") or ():
         filters = child.get("filters") or []
         if len(filters) != 1 or child.get("filterBranches"):
@@ -198,7 +202,7 @@ def _tests(branch: Mapping[str, Any]) -> set[Test]:
         operation = filters[0].get("operation") or {}
         values = operation.get("values")
         value = "|".join(sorted(values)) if values else str(operation.get("value")).lower()
-        found.add(
+        tests.add(
             (
                 str(filters[0].get("property")),
                 str(operation.get("operationType")),
@@ -206,7 +210,7 @@ def _tests(branch: Mapping[str, Any]) -> set[Test]:
                 value,
             )
         )
-    return found
+    return tests
 
 
 def caution(client: Client) -> Caution:

@@ -7,5 +7,5 @@ from typing import Any
 
 def next_cursor(answer: Any) -> str | None:
     """The cursor of the next page; None after the last one."""
-    found = ((answer.get("paging") or {}).get("next") or {}).get("after")
-    return str(found) if found else None
+    after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+    return str(after) if after else None

@@ -78,13 +78,13 @@ class Probe:
 
     def listed(self, archived: bool = False) -> list[dict[str, Any]]:
         query: Query = {"limit": _SOME, "archived": archived}
-        found: list[dict[str, Any]] = self.get(self.paths.objects("contacts"), query)["results"]
-        return found
+        contacts: list[dict[str, Any]] = self.get(self.paths.objects("contacts"), query)["results"]
+        return contacts
 
-    def search(self, sorts: list[Any], *filters: Mapping[str, str], **more: Any) -> Any:
+    def search(self, sorts: list[Any], *filters: Mapping[str, str], **options: Any) -> Any:
         body = {
             "filterGroups": [{"filters": [*filters]}] if filters else [], "sorts": sorts,
-            "properties": [], "limit": _SOME, "after": "0", **more,
+            "properties": [], "limit": _SOME, "after": "0", **options,
         }  # fmt: skip
         return self.post(self.paths.objects("contacts", "search"), body)
 
@@ -100,29 +100,29 @@ class Probe:
         """The id of a contact that was merged into another, and the id of that one."""
         if self._merged is None:
             known = {"propertyName": _MERGED, "operator": "HAS_PROPERTY"}
-            found = self.search([], known, properties=[_MERGED], limit=1)["results"]
-            if not found:
+            contacts = self.search([], known, properties=[_MERGED], limit=1)["results"]
+            if not contacts:
                 raise NotReachableError("no contact of the account was ever merged")
-            old = str(found[0]["properties"].get(_MERGED) or "").split(";")[0].strip()
+            old = str(contacts[0]["properties"].get(_MERGED) or "").split(";")[0].strip()
             if not old:
                 raise NotReachableError(f"the search did not give {_MERGED}")
-            self._merged = old, str(found[0]["id"])
+            self._merged = old, str(contacts[0]["id"])
         return self._merged
 
     def held(self) -> dict[str, Any]:
         """The properties of the named contact."""
-        found = self.read([self.record])["results"]
-        if not found:
+        contacts = self.read([self.record])["results"]
+        if not contacts:
             raise NotReachableError("there is no contact with this id")
-        held: dict[str, Any] = found[0]["properties"]
-        return held
+        properties: dict[str, Any] = contacts[0]["properties"]
+        return properties
 
     def update(self, *ids: str, value: str | None = None, name: str = _KEPT) -> Answer:
         """Write the value that the named contact has, or one that is refused."""
         text = self.held().get(_KEPT) or "" if value is None else value
         inputs = [
-            {"id": one, "properties": {name: text}, "objectWriteTraceId": f"probe-{place}"}
-            for place, one in enumerate(ids)
+            {"id": record_id, "properties": {name: text}, "objectWriteTraceId": f"probe-{place}"}
+            for place, record_id in enumerate(ids)
         ]
         path = self.paths.objects("contacts", "batch/update")
         return self.account.response("POST", path, None, {"inputs": inputs})
@@ -141,8 +141,8 @@ def code_of(answer: Answer) -> str:
     if not isinstance(answer.body, dict):
         return "(no JSON)"
     codes = [
-        str(one.get("code")) for one in answer.body.get("errors") or ()
-        if isinstance(one, dict) and one.get("code")
+        str(error.get("code")) for error in answer.body.get("errors") or ()
+        if isinstance(error, dict) and error.get("code")
     ]  # fmt: skip
     category = answer.body.get("subCategory") or answer.body.get("category") or ""
     return " ".join([str(category), *codes[:1]]).strip()
@@ -175,10 +175,10 @@ def _version(probe: Probe) -> Told:
 
 
 def _scopes(probe: Probe) -> Told:
-    told = probe.post(TOKEN_INFO, {"tokenKey": probe.account.token})
-    granted = set(told["scopes"])
+    info = probe.post(TOKEN_INFO, {"tokenKey": probe.account.token})
+    granted = set(info["scopes"])
     lacking = [f"{scope} ({why})" for scope, why in SCOPES.items() if scope not in granted]
-    ours = isinstance(told["hubId"], int)
+    ours = isinstance(info["hubId"], int)
     return ours, f"lacks {', '.join(lacking)}" if lacking else "has all that we use"
 
 
@@ -207,9 +207,9 @@ def _date_header(probe: Probe) -> Told:
 
 
 def _room(probe: Probe) -> Told:
-    told = probe.get(probe.paths.limits("custom-properties"))
-    (ours,) = [one for one in told["byObjectType"] if one["objectTypeId"] == "0-1"]
-    overall = f"{told['overallUsage']} of {told['overallLimit']} in all"
+    limits = probe.get(probe.paths.limits("custom-properties"))
+    (ours,) = [entry for entry in limits["byObjectType"] if entry["objectTypeId"] == "0-1"]
+    overall = f"{limits['overallUsage']} of {limits['overallLimit']} in all"
     return True, f"contacts use {ours['usage']} of {ours['limit']}, {overall}"
 
 
@@ -217,8 +217,8 @@ def _room(probe: Probe) -> Told:
 
 
 def _archived_properties(probe: Probe) -> Told:
-    found = probe.get(probe.paths.properties("contacts"), {"archived": True})["results"]
-    return all(one.get("archived") is True for one in found), f"{len(found)} archived"
+    properties = probe.get(probe.paths.properties("contacts"), {"archived": True})["results"]
+    return all(entry.get("archived") is True for entry in properties), f"{len(properties)} archived"
 
 
 def _country_code(probe: Probe) -> Told:
@@ -232,8 +232,8 @@ def _countries_agree(probe: Probe) -> Told:
     code, name = "hs_country_region_code", "country"
 
     def count(there: tuple[str, ...], lacking: tuple[str, ...] = ()) -> int:
-        filters = [{"propertyName": one, "operator": "HAS_PROPERTY"} for one in there]
-        filters += [{"propertyName": one, "operator": "NOT_HAS_PROPERTY"} for one in lacking]
+        filters = [{"propertyName": name, "operator": "HAS_PROPERTY"} for name in there]
+        filters += [{"propertyName": name, "operator": "NOT_HAS_PROPERTY"} for name in lacking]
         return int(probe.search([], *filters, limit=1)["total"])
 
     alone, without, both = count((code,), (name,)), count((name,), (code,)), count((name, code))
@@ -242,7 +242,7 @@ def _countries_agree(probe: Probe) -> Told:
 
 def _disposition_options(probe: Probe) -> Told:
     entry = probe.get(probe.paths.properties("calls", "hs_call_disposition"))
-    options = [one for one in entry.get("options") or () if one.get("label")]
+    options = [option for option in entry.get("options") or () if option.get("label")]
     return bool(options), f"{len(options)} options"
 
 
@@ -257,59 +257,59 @@ def _dispositions(probe: Probe) -> Told:
 
 
 def _list_order(probe: Probe) -> Told:
-    ids = [int(one["id"]) for one in probe.listed()]
+    ids = [int(contact["id"]) for contact in probe.listed()]
     return ids == sorted(set(ids)), f"{len(ids)} contacts"
 
 
 def _search_order(probe: Probe) -> Told:
-    ids = [int(one["id"]) for one in probe.search(["hs_object_id"])["results"]]
+    ids = [int(contact["id"]) for contact in probe.search(["hs_object_id"])["results"]]
     return ids == sorted(set(ids)), f"{len(ids)} contacts"
 
 
 def _search_down(probe: Probe) -> Told:
     down = {"propertyName": "hs_object_id", "direction": "DESCENDING"}
-    ids = [int(one["id"]) for one in probe.search([down])["results"]]
+    ids = [int(contact["id"]) for contact in probe.search([down])["results"]]
     if len(ids) < 2:
         raise NotReachableError("needs two contacts")
     return ids == sorted(set(ids), reverse=True), f"{len(ids)} contacts"
 
 
 def _search_equals_list(probe: Probe) -> Told:
-    listed = [one["id"] for one in probe.listed()]
-    found = [one["id"] for one in probe.search(["hs_object_id"])["results"]]
-    return listed == found, f"{len(set(listed) & set(found))} of {len(listed)} are the same"
+    listed = [contact["id"] for contact in probe.listed()]
+    searched = [contact["id"] for contact in probe.search(["hs_object_id"])["results"]]
+    return listed == searched, f"{len(set(listed) & set(searched))} of {len(listed)} are the same"
 
 
 def _search_above(probe: Probe) -> Told:
-    ids = [one["id"] for one in probe.listed()]
+    ids = [contact["id"] for contact in probe.listed()]
     if len(ids) < 3:
         raise NotReachableError("needs three contacts")
     above = {"propertyName": "hs_object_id", "operator": "GT", "value": ids[len(ids) // 2]}
-    found = [one["id"] for one in probe.search(["hs_object_id"], above)["results"]]
+    searched = [contact["id"] for contact in probe.search(["hs_object_id"], above)["results"]]
     wanted = ids[len(ids) // 2 + 1 :]
-    return found[: len(wanted)] == wanted, f"{len(found)} above the middle of {len(ids)}"
+    return searched[: len(wanted)] == wanted, f"{len(searched)} above the middle of {len(ids)}"
 
 
 def _merged_alias(probe: Probe) -> Told:
     old, new = probe.merged()
-    found = [str(one["id"]) for one in probe.read([old])["results"]]
-    what = "the surviving one" if found == [new] else "nothing" if not found else "the old one"
-    return found == [new], f"gives {what}"
+    ids = [str(contact["id"]) for contact in probe.read([old])["results"]]
+    what = "the surviving one" if ids == [new] else "nothing" if not ids else "the old one"
+    return ids == [new], f"gives {what}"
 
 
 def _merged_list(probe: Probe) -> Told:
     _old, new = probe.merged()
-    (found,) = probe.read([new])["results"]
-    return bool(found["properties"].get(_MERGED)), ""
+    (contact,) = probe.read([new])["results"]
+    return bool(contact["properties"].get(_MERGED)), ""
 
 
 def _archived_read(probe: Probe) -> Told:
     listed = probe.listed(archived=True)
     if not listed:
         raise NotReachableError("no contact is in the recycle bin")
-    found = probe.read([one["id"] for one in listed], archived=True)["results"]
-    archived = all(one.get("archived") is True for one in found)
-    return bool(found) and archived, f"{len(found)} of {len(listed)}"
+    contacts = probe.read([contact["id"] for contact in listed], archived=True)["results"]
+    archived = all(contact.get("archived") is True for contact in contacts)
+    return bool(contacts) and archived, f"{len(contacts)} of {len(listed)}"
 
 
 def _unknown_read(probe: Probe) -> Told:
@@ -317,10 +317,10 @@ def _unknown_read(probe: Probe) -> Told:
     answer = probe.account.response(
         "POST", probe.paths.objects("contacts", "batch/read"), {"archived": False}, body
     )
-    told = _body(answer)
-    codes = [str(one.get("category")) for one in told.get("errors") or ()]
+    reply = _body(answer)
+    codes = [str(error.get("category")) for error in reply.get("errors") or ()]
     seen = f"HTTP {answer.status} {' '.join(codes)}".strip()
-    return not told["results"] and answer.status in (200, 207), seen
+    return not reply["results"] and answer.status in (200, 207), seen
 
 
 def _list_read(probe: Probe) -> Told:
@@ -360,7 +360,7 @@ def _trace(probe: Probe) -> Told:
 
 def _bad_value(probe: Probe) -> Told:
     answer = probe.update(probe.record, value="no such stage", name="lifecyclestage")
-    codes = [str(one.get("code")) for one in (answer.body or {}).get("errors") or ()]
+    codes = [str(error.get("code")) for error in (answer.body or {}).get("errors") or ()]
     message = str((answer.body or {}).get("message"))
     named = "INVALID_OPTION" in codes or "INVALID_OPTION" in message
     seen = "in errors" if codes else "in the message" if named else code_of(answer)
@@ -369,9 +369,9 @@ def _bad_value(probe: Probe) -> Told:
 
 def _unknown_update(probe: Probe) -> Told:
     answer = probe.update(probe.record, _NOBODY)
-    told = _body(answer)
-    written = [str(one["id"]) for one in told["results"]]
-    codes = [str(one.get("category")) for one in told.get("errors") or ()]
+    body = _body(answer)
+    written = [str(result["id"]) for result in body["results"]]
+    codes = [str(error.get("category")) for error in body.get("errors") or ()]
     seen = f"HTTP {answer.status} {' '.join(codes)}".strip()
     return written == [probe.record] and "OBJECT_NOT_FOUND" in codes, seen
 
@@ -381,7 +381,7 @@ def _old_id_update(probe: Probe) -> Told:
     if not old:
         raise NotReachableError("no contact was merged into the named one")
     answer = probe.update(old)
-    written = [str(one["id"]) for one in (answer.body or {}).get("results") or ()]
+    written = [str(result["id"]) for result in (answer.body or {}).get("results") or ()]
     named = "another id" if written == [probe.record] else "nothing" if not written else "that id"
     return old not in written, f"HTTP {answer.status}, answers {named}"
 

@@ -63,7 +63,7 @@ def unwatched(
     and those of plain text that are called like one and hold some. What HubSpot calculates from
     another property is none of them, since that one is watched."""
     looked = 0
-    for entry in sorted(definitions, key=lambda one: str(one["name"])):
+    for entry in sorted(definitions, key=lambda definition: str(definition["name"])):
         name = str(entry["name"])
         ours = entry.get("groupName") == GROUP
         if name in watched or ours or is_read_only(entry) or entry.get("archived"):
@@ -78,16 +78,16 @@ def unwatched(
         except ConnectorError:
             if not made_for_phones:
                 continue
-            held = "how many contacts have one could not be asked"
+            usage = "how many contacts have one could not be asked"
         else:
             if not made_for_phones and not _are_phones(values):
                 continue
-            held = f"{filled:,} contacts have one" if filled else "no contact has one yet"
-        yield SchemaProblem(object_name, name, _what(object_name, entry, held), blocks=False)
+            usage = f"{filled:,} contacts have one" if filled else "no contact has one yet"
+        yield SchemaProblem(object_name, name, _what(object_name, entry, usage), blocks=False)
 
 
-def _what(object_name: str, entry: Definition, held: str) -> str:
-    label = f'"{entry.get("label")}" holds phone numbers ({held})'
+def _what(object_name: str, entry: Definition, usage: str) -> str:
+    label = f'"{entry.get("label")}" holds phone numbers ({usage})'
     if _words(entry) & _FAX:
         return f"{label}, of fax machines: left aside, since nobody is called or texted there"
     return (

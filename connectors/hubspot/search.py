@@ -50,11 +50,11 @@ def ids_in_order(
     lose records. Raises `ContradictionError` for it. `what`: of what the records are."""
     counted(answer, what)
     ids = [str(entry["id"]) for entry in answer["results"]]
-    places = [int(one) for one in ids]
+    places = [int(record_id) for record_id in ids]
     bound = above or below
     ordered = [int(bound), *places] if bound else places
     pairs = itertools.pairwise(ordered)
-    if not all((one > two) if down else (one < two) for one, two in pairs):
+    if not all((earlier > later) if down else (earlier < later) for earlier, later in pairs):
         raise ContradictionError(f"a search of {what} answered in another order than was asked")
     return ids
 
@@ -69,9 +69,9 @@ def by_id(
 ) -> tuple[Any, list[str]]:
     """A search for ids beyond one, sorted by id, and the ids that came. Asked again where it
     contradicts itself; then raises `UnavailableError`."""
-    found: list[str] = []
+    ids: list[str] = []
 
     def check(answer: Any) -> None:
-        found[:] = ids_in_order(answer, what, above, below, down)
+        ids[:] = ids_in_order(answer, what, above, below, down)
 
-    return client.search("read", what, body, check), found
+    return client.search("read", what, body, check), ids

@@ -115,7 +115,7 @@ def definition(spec: FieldSpec, name: str, phone: str = "") -> dict[str, Any]:
         "datetime": ("datetime", "date"),
     }[spec.kind]
     values = spec.values or (("true", "false") if spec.kind == "bool" else ())
-    made: dict[str, Any] = {
+    body: dict[str, Any] = {
         "name": name,
         "label": label_of(spec, phone),
         "type": kind,
@@ -127,7 +127,7 @@ def definition(spec: FieldSpec, name: str, phone: str = "") -> dict[str, Any]:
     }
     if values:
         labels = {"true": "Yes", "false": "No"}
-        made["options"] = [
+        body["options"] = [
             {
                 "label": labels.get(value, value.replace("_", " ").capitalize()),
                 "value": value,
@@ -136,7 +136,7 @@ def definition(spec: FieldSpec, name: str, phone: str = "") -> dict[str, Any]:
             }
             for place, value in enumerate(values)
         ]
-    return made
+    return body
 
 
 def label_of(spec: FieldSpec, phone: str) -> str:
@@ -147,13 +147,13 @@ def label_of(spec: FieldSpec, phone: str) -> str:
     return f"{phone} {rest}"
 
 
-def _former_label(spec: FieldSpec, name: str, held: str) -> bool:
+def _former_label(spec: FieldSpec, name: str, label: str) -> bool:
     """Whether a label is one that an earlier release gave: "Mobilephone Status"."""
     if "{phone}" not in spec.label:
-        return held == spec.label
+        return label == spec.label
     end = spec.label.removeprefix("{phone}").replace("E.164", "E164")
-    start = held.removesuffix(end)
-    return start != held and " " not in start and start.lower() in name and start.istitle()
+    start = label.removesuffix(end)
+    return start != label and " " not in start and start.lower() in name and start.istitle()
 
 
 # -- the room of the plan ------------------------------------------------------------------
@@ -177,7 +177,7 @@ def room_of(client: Client) -> Room:
     ]
     if not known:
         raise ConnectorError("hubspot: the answer names no limit")
-    return min(known, key=lambda one: one.free)
+    return min(known, key=lambda room: room.free)
 
 
 def _check_room(client: Client, wanted: ObjectFields, new: Collection[str]) -> SetupResult | None:
@@ -205,8 +205,8 @@ def _left_out(wanted: ObjectFields, new: Collection[str], free: int) -> str:
     for name in _EXPENDABLE:
         if over <= 0:
             break
-        saved = sum(key.partition("/")[0] == name and held in new
-                    for key, held in wanted.names.items())  # fmt: skip
+        saved = sum(key.partition("/")[0] == name and field in new
+                    for key, field in wanted.names.items())  # fmt: skip
         if saved:
             chosen.append(f'{name} = ""')
             over -= saved
@@ -263,20 +263,24 @@ def _existing(
     if (stranger := _stranger(object_name, name, spec, entry, adopted)) is not None:
         return stranger
     change: dict[str, Any] = {}
-    told = []
-    held = {option["value"] for option in entry["options"]}
-    if spec.kind == "picklist" and entry["type"] == "enumeration" and not set(spec.values) <= held:
-        change["options"] = _options(entry, [v for v in spec.values if v not in held])
-        told.append("missing options added")
+    changes = []
+    present = {option["value"] for option in entry["options"]}
+    if (
+        spec.kind == "picklist"
+        and entry["type"] == "enumeration"
+        and not set(spec.values) <= present
+    ):
+        change["options"] = _options(entry, [v for v in spec.values if v not in present])
+        changes.append("missing options added")
     label = label_of(spec, phone)
     before = str(entry.get("label") or "")
     if entry.get("groupName") == GROUP and before != label and _former_label(spec, name, before):
         change["label"] = label
-        told.append(f'"{before}" is called "{label}" now')
+        changes.append(f'"{before}" is called "{label}" now')
     if not change:
         return SetupResult(name, "already there")
     client.request("other", "PATCH", client.paths.properties(object_name, name), body=change)
-    return SetupResult(name, "changed", "; ".join(told))
+    return SetupResult(name, "changed", "; ".join(changes))
 
 
 def _options(entry: Mapping[str, Any], lacking: list[str]) -> list[dict[str, Any]]:
@@ -294,7 +298,7 @@ def _create(
     client: Client, object_name: str, batch: list[dict[str, Any]], archived: Collection[str]
 ) -> Iterator[SetupResult]:
     why: dict[str, str] = {}
-    made: set[str] = set()
+    created: set[str] = set()
     general = "HubSpot did not say why"
     try:
         answer = client.post(
@@ -305,16 +309,16 @@ def _create(
     except (ConnectorError, RefusedValuesError) as error:
         general = str(error)
     else:
-        made = {entry["name"] for entry in answer["results"]}
+        created = {entry["name"] for entry in answer["results"]}
         why = {
             name: problem["message"]
             for problem in answer.get("errors") or []
             for name in (problem.get("context") or {}).get("name", [])
         }
-    full = _full(client) if len(made) < len(batch) else ""
+    full = _full(client) if len(created) < len(batch) else ""
     for item in batch:
         name = item["name"]
-        if name not in made:
+        if name not in created:
             yield SetupResult(name, "failed", f"{why.get(name, general)}{full}")
         elif name in archived:
             yield SetupResult(

@@ -52,8 +52,8 @@ class Writer:
             properties = self._properties(update)
             rest: Update | None = update
             if known := self._known_refusals(properties):
-                told = refused[update.id] = self._refused(update, RefusedValuesError("", known))
-                rest = update.without(told.fields) if told.fields else None
+                refusal = refused[update.id] = self._refused(update, RefusedValuesError("", known))
+                rest = update.without(refusal.fields) if refusal.fields else None
                 properties = self._properties(rest) if rest is not None else {}
             if rest is not None:
                 sent.append(rest)
@@ -61,7 +61,7 @@ class Writer:
                 mark = {"objectWriteTraceId": update.id}
                 inputs.append({"id": update.id, "properties": properties, **mark})
         results = {result.id: result for result in self._send(sent, inputs)} if sent else {}
-        return [_both(refused.get(one.id), results.get(one.id)) for one in updates]
+        return [_both(refused.get(update.id), results.get(update.id)) for update in updates]
 
     def _send(
         self, updates: Sequence[Update], inputs: Sequence[Any], look_again: bool = True
@@ -110,12 +110,12 @@ class Writer:
         learned = False
         for entry in error.entries:
             name, message = str(entry.get("name", "")), str(entry.get("message", ""))
-            held = {item["properties"][name] for item in inputs if name in item["properties"]}
-            if entry.get("error") == "READ_ONLY_VALUE" and held:
+            values = {item["properties"][name] for item in inputs if name in item["properties"]}
+            if entry.get("error") == "READ_ONLY_VALUE" and values:
                 self._refused_values[name, None] = entry
                 learned = True
             if entry.get("error") == "INVALID_OPTION":
-                for value in held:
+                for value in values:
                     if value and message.startswith(f"{value} was not one of"):
                         self._refused_values[name, value] = entry
                         learned = True
@@ -133,42 +133,46 @@ class Writer:
             problems.update(dict.fromkeys(named, problem))
             if not named:
                 of_nobody.append(problem)
-        found: dict[str, WriteResult] = {}
+        results: dict[str, WriteResult] = {}
         silent: list[Update] = []
         for update in updates:
-            told = problems.get(update.id)
-            if told is not None and update.id not in written:
-                found[update.id] = self._problem(update, told)
-            elif told is None and written.count(update.id) == 1:
-                found[update.id] = WriteResult(update.id, True)
+            problem = problems.get(update.id)
+            if problem is not None and update.id not in written:
+                results[update.id] = self._problem(update, problem)
+            elif problem is None and written.count(update.id) == 1:
+                results[update.id] = WriteResult(update.id, True)
             else:
                 silent.append(update)
         if of_nobody and silent:  # a refusal that names no record: it is one of these
             if len(updates) == 1:
                 return [self._problem(updates[0], of_nobody[0])]
             anew = self._halved(silent) if len(silent) > 1 else self.write(silent)
-            found |= {result.id: result for result in anew}
+            results |= {result.id: result for result in anew}
         elif silent:
-            found |= self._look_again(silent, look_again)
-        return [found[update.id] for update in updates]
+            results |= self._look_again(silent, look_again)
+        return [results[update.id] for update in updates]
 
     def _look_again(self, silent: Sequence[Update], once_more: bool) -> dict[str, WriteResult]:
         """At records of which an answer does not say what became of them. One that is not there
         under its id was merged into another, most often."""
         log.warning("hubspot: an answer does not mention %d of its writes", len(silent))
-        found, again = consistency.confirm(silent, self._fetch)
-        for record_id, result in found.items():
+        confirmed, again = consistency.confirm(silent, self._fetch)
+        for record_id, result in confirmed.items():
             if not result.ok:
                 text = "the record lives on under another id"
-                found[record_id] = WriteResult(record_id, False, "merged", text)
+                confirmed[record_id] = WriteResult(record_id, False, "merged", text)
         if not once_more:
-            return found | {update.id: consistency.unconfirmed(update) for update in again}
+            return confirmed | {update.id: consistency.unconfirmed(update) for update in again}
         inputs = [
-            {"id": one.id, "properties": self._properties(one), "objectWriteTraceId": one.id}
-            for one in again
+            {
+                "id": update.id,
+                "properties": self._properties(update),
+                "objectWriteTraceId": update.id,
+            }
+            for update in again
         ]
         results = self._send(again, inputs, look_again=False) if again else []
-        return found | {result.id: result for result in results}
+        return confirmed | {result.id: result for result in results}
 
     def _problem(self, update: Update, problem: Mapping[str, Any]) -> WriteResult:
         text = f"{problem.get('category', '')}: {problem.get('message', '')}"
@@ -190,8 +194,8 @@ class Writer:
 
 
 def _named(context: Mapping[str, Any], key: str) -> list[str]:
-    found = context.get(key)
-    return [str(value) for value in found if value] if isinstance(found, list) else []
+    values = context.get(key)
+    return [str(value) for value in values if value] if isinstance(values, list) else []
 
 
 def _both(refused: WriteResult | None, rest: WriteResult | None) -> WriteResult:

@@ -51,19 +51,21 @@ class _Session(requests.Session):
             self.mount(scheme, Adapter())
         self.timeout = timeout
 
-    def request(self, *args: Any, **more: Any) -> requests.Response:
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
         # A redirect could lead anywhere, with our secret or our records in its hands.
         kept = {"timeout": self.timeout, "allow_redirects": False}
-        return super().request(*args, **{**kept, **more})
+        return super().request(*args, **{**kept, **kwargs})
 
 
 class _LoopbackAdapter(Adapter):
     """Speaks plain http where simple-salesforce insists on https; mounted for one loopback host."""
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         if request.url:
             request.url = request.url.replace("https://", "http://", 1)
-        return super().send(request, *args, **more)
+        return super().send(request, *args, **kwargs)
 
 
 def http_session(
@@ -105,19 +107,19 @@ def log_in(credentials: SalesforceCredentials, session: requests.Session) -> Log
         address = f"SALESFORCE_LOGIN_URL {credentials.login_url}"
         raise explain("salesforce", error, address) from error
     page = web_page(answer.headers, answer.content)
-    said = not_from("Salesforce", answer.status_code, page) if page else ""
+    reason = not_from("Salesforce", answer.status_code, page) if page else ""
     if answer.status_code == MISDIRECTED:
         session.close()
     if is_passing(answer.status_code) or (page and answer.status_code == 200):
         raise RetryableError(
-            f"login: {said}" if page else f"HTTP {answer.status_code} at login",
+            f"login: {reason}" if page else f"HTTP {answer.status_code} at login",
             retry_after(answer.headers.get("Retry-After")),
         )
     if answer.status_code == PROXY_LOGIN:
         raise ConnectorError(f"salesforce: {no_answer.PROXY_LOGIN}")
     if page and not 300 <= answer.status_code < 400:
         raise UnavailableError(
-            f"salesforce: login: {said}; if SALESFORCE_LOGIN_URL is right, "
+            f"salesforce: login: {reason}; if SALESFORCE_LOGIN_URL is right, "
             "check what is between us and Salesforce"
         )
     body = _body(answer)

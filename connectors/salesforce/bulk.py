@@ -125,8 +125,8 @@ def wait_for(
 
 def _sleep(seconds: float, heartbeat: Callable[[], None]) -> None:
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        stopping.sleep(min(left, _SLOWEST))
+    while (remaining := until - time.monotonic()) > 0:
+        stopping.sleep(min(remaining, _SLOWEST))
         heartbeat()
 
 
@@ -188,24 +188,29 @@ def update(
         for row in _listed(call, f"{path}/unprocessedrecords"):
             refused[row["Id"]] = Refusal("", why)
     processed, counted = info.get("numberRecordsProcessed"), info.get("numberRecordsFailed")
-    left = len(refused) - failed
+    unprocessed = len(refused) - failed
     foreign = refused.keys() - records.keys()
-    if foreign or counted != failed or (whole and left) or (processed != len(records) - left):
+    if (
+        foreign
+        or counted != failed
+        or (whole and unprocessed)
+        or (processed != len(records) - unprocessed)
+    ):
         # What the job says of itself and its lists disagree: nobody knows what it wrote.
         why = f"job {job} counts {processed} records, {counted} of them failed, and lists others"
-        return {one: refused.get(one, Refusal("", why)) for one in records}
+        return {record_id: refused.get(record_id, Refusal("", why)) for record_id in records}
     return refused
 
 
 def _upload(records: Mapping[str, Mapping[str, Value]]) -> bytes:
     columns = list(dict.fromkeys(name for record in records.values() for name in record))
-    made = io.StringIO(newline="")
-    writer = csv.writer(made, lineterminator="\n")
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["Id", *columns])
     for record_id, record in records.items():
         cells = (_cell(record[name]) if name in record else "" for name in columns)
         writer.writerow([record_id, *cells])
-    return made.getvalue().encode()
+    return buffer.getvalue().encode()
 
 
 def _cell(value: Value) -> str:
@@ -223,8 +228,8 @@ def _listed(call: Call, path: str) -> list[dict[str, str]]:
         text = clean(response.content.decode("utf-8", "replace"))
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
-    found: list[dict[str, str]] = call("write", path, take=rows)
-    return found
+    records: list[dict[str, str]] = call("write", path, take=rows)
+    return records
 
 
 def _refusal(error: str) -> Refusal:

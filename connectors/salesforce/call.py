@@ -22,5 +22,5 @@ class Call(Protocol):
         *,
         take: Callable[[requests.Response], Any] | None = None,
         check: Check | None = None,
-        **more: Any,
+        **kwargs: Any,
     ) -> Any: ...

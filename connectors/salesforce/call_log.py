@@ -77,8 +77,8 @@ def _tasks_query(since: datetime, until: datetime | None, only: str) -> Query:
 
 def batches(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     """Cut rows into lists for which people are looked up together."""
-    while some := list(islice(rows, _BATCH)):
-        yield some
+    while batch := list(islice(rows, _BATCH)):
+        yield batch
 
 
 def _soql_time(moment: datetime) -> str:

@@ -113,16 +113,16 @@ class Client:
         self._session()
         return self._identity
 
-    def response(self, method: str, path: str, **more: Any) -> requests.Response:
+    def response(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """One call, tried once, and its answer whatever its status: for what asks how the org
         answers. `path`: as in `call`, or from the root where it begins with a slash."""
         client = self._session()
         base = f"https://{client.sf_instance}" if path.startswith("/") else client.base_url
-        headers = {**client.headers, **(more.pop("headers", None) or {})}
+        headers = {**client.headers, **(kwargs.pop("headers", None) or {})}
         if method != "GET":
             headers = {**self._write_headers, **headers}
         with self._calls.deadline():
-            return self._http.request(method, base + path, headers=headers, **more)
+            return self._http.request(method, base + path, headers=headers, **kwargs)
 
     def user_id(self) -> str:
         """The id of the user that we are logged in as.
@@ -133,12 +133,12 @@ class Client:
         than the scope `api`; `services/oauth2/userinfo` would need `openid` or `id`.
         """
         self._session()
-        if found := _USER_ID.search(self._identity):
-            return found.group(1)
+        if match := _USER_ID.search(self._identity):
+            return match.group(1)
         answer = self.call("other", "")
         identity = str(answer.get("identity", "")) if isinstance(answer, dict) else ""
-        if found := _USER_ID.search(identity):
-            return found.group(1)
+        if match := _USER_ID.search(identity):
+            return match.group(1)
         raise ConnectorError(
             "salesforce: the org does not say which user we are; log in with "
             "SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead of a session"
@@ -154,7 +154,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         check: Check | None = None,
         keep_reserve: bool = False,
-        **more: Any,
+        **kwargs: Any,
     ) -> Any:
         """One call below /services/data/vNN.N/, with our retries.
 
@@ -168,8 +168,8 @@ class Client:
         def attempt(client: Salesforce) -> Any:
             try:
                 if take is not None:
-                    return _take(client, path, method, take, headers, **more)
-                answer = client.restful(path, method=method, headers=headers or {}, **more)
+                    return _take(client, path, method, take, headers, **kwargs)
+                answer = client.restful(path, method=method, headers=headers or {}, **kwargs)
                 if check is not None:
                     check(answer)
                 return answer
@@ -225,12 +225,12 @@ def limits(header: str) -> Limits:
 
     Source: REST API Developer Guide, "Limit Info Header".
     """
-    found = [
+    daily = [
         Remaining(max(0, int(limit) - int(used)), int(limit), DAY)
         for used, limit in _USAGE.findall(header)
         if int(limit)
     ]
-    return Limits(day=min(found, key=lambda one: one.share, default=None))
+    return Limits(day=min(daily, key=lambda limit: limit.share, default=None))
 
 
 def _take(
@@ -239,7 +239,7 @@ def _take(
     method: str,
     take: Callable[[requests.Response], Any],
     headers: Mapping[str, str] | None = None,
-    **more: Any,
+    **kwargs: Any,
 ) -> Any:
     """A call whose answer is no JSON: simple-salesforce's address and session, read as it comes."""
     with client.session.request(
@@ -247,7 +247,7 @@ def _take(
         client.base_url + path,
         headers={**client.headers, **(headers or {})},
         stream=True,
-        **more,
+        **kwargs,
     ) as response:
         if response.status_code >= 300:
             exception_handler(response, name=path)

@@ -118,10 +118,10 @@ class SalesforceConnector(BaseConnector):
             chosen = chosen.model_copy(update={"bulk_from": 0})
         return cls(settings.salesforce, chosen, settings.http, quota)
 
-    def _look(self, purpose: Purpose, path: str, method: str = "GET", **more: Any) -> Any:
+    def _look(self, purpose: Purpose, path: str, method: str = "GET", **kwargs: Any) -> Any:
         """A call for somebody who looks at a page, whatever its purpose would be."""
         del purpose
-        return self._client.call("other", path, method, keep_reserve=True, **more)
+        return self._client.call("other", path, method, keep_reserve=True, **kwargs)
 
     def clock(self) -> datetime | None:
         return self._client.clock.time
@@ -250,18 +250,18 @@ class SalesforceConnector(BaseConnector):
 
     @guards_response
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
-        found: list[TypedContact] = []
+        contacts: list[TypedContact] = []
         valid = [record_id for record_id in ids if is_record_id(record_id)]
         # Contacts, leads and accounts all have a Name, a person account that of its person.
         columns = tuple(dict.fromkeys(("Id", "Name", *self.phone_fields(object_name))))
         for start in range(0, len(valid), _FETCH):
-            some = valid[start : start + _FETCH]
-            soql = Query(object_name, columns, (f"Id IN {listed(some)}",)).soql()
-            found += (
+            batch = valid[start : start + _FETCH]
+            soql = Query(object_name, columns, (f"Id IN {listed(batch)}",)).soql()
+            contacts += (
                 self.typed_contact(object_name, row["Id"], str(row.get("Name") or ""), row)
-                for row in self._name_queries.rows(soql, among=some)
+                for row in self._name_queries.rows(soql, among=batch)
             )
-        return found
+        return contacts
 
     @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:

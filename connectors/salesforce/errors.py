@@ -139,10 +139,12 @@ def translate(
     if status == PROXY_LOGIN:
         return ConnectorError(f"salesforce: {no_answer.PROXY_LOGIN}")
     if page := web_page({"Server": server}, content):
-        said = not_from("Salesforce's API", status, page)
+        reason = not_from("Salesforce's API", status, page)
         if is_passing(status):
-            return RetryableError(said, retry_after, status in GAVE_UP_WAITING)
-        return UnavailableError(f"salesforce: {said}; once that is fixed: hygiene sync salesforce")
+            return RetryableError(reason, retry_after, status in GAVE_UP_WAITING)
+        return UnavailableError(
+            f"salesforce: {reason}; once that is fixed: hygiene sync salesforce"
+        )
     problem = problem_of(content)
     code, text = problem.code, problem.text
     if code == "INVALID_SESSION_ID" or status == 401:

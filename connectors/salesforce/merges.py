@@ -42,12 +42,12 @@ def links(object_name: str, objects: Collection[str]) -> dict[str, str]:
 
     A person account is read as an account: a lead that became one goes on as that.
     """
-    found = {"MasterRecordId": object_name}
+    targets = {"MasterRecordId": object_name}
     if object_name == "Lead":
-        found["ConvertedContactId"] = "Contact"
+        targets["ConvertedContactId"] = "Contact"
         if "Account" in objects:
-            found["ConvertedAccountId"] = "Account"
-    return found
+            targets["ConvertedAccountId"] = "Account"
+    return targets
 
 
 def merge_of(row: Row, links_: Mapping[str, str]) -> Merge | None:
@@ -65,29 +65,29 @@ def deleted(
     call: Call, object_name: str, ids: Sequence[str], objects: Collection[str]
 ) -> dict[str, Merge | None]:
     """Those of these (valid) ids that are gone, each with where it lives on now."""
-    found = _gone(call, object_name, ids, objects)
+    merges = _gone(call, object_name, ids, objects)
     for _ in range(_CHAIN):
         # A winner may have lost a later merge.
         onward = {
             merge.into_id: merge.into_object
-            for merge in found.values()
-            if merge is not None and merge.into_id not in found
+            for merge in merges.values()
+            if merge is not None and merge.into_id not in merges
         }
         next_merges: dict[str, Merge | None] = {}
         for name in {*onward.values()}:
-            some = [one for one, of in onward.items() if of == name]
-            next_merges |= _gone(call, name, some, objects)
+            next_ids = [record_id for record_id, of in onward.items() if of == name]
+            next_merges |= _gone(call, name, next_ids, objects)
         if not next_merges:
             break
-        for record_id, merge in found.items():
+        for record_id, merge in merges.items():
             if merge is None:
                 continue
             following = next_merges.get(merge.into_id, merge)
             if following is None or following.into_id == record_id:
-                found[record_id] = None  # whoever it lived on in was deleted
+                merges[record_id] = None  # whoever it lived on in was deleted
             else:
-                found[record_id] = Merge(record_id, following.into_object, following.into_id)
-    return {record_id: found[record_id] for record_id in ids if record_id in found}
+                merges[record_id] = Merge(record_id, following.into_object, following.into_id)
+    return {record_id: merges[record_id] for record_id in ids if record_id in merges}
 
 
 def _gone(
@@ -96,13 +96,13 @@ def _gone(
     links_ = links(object_name, objects)
     gone = " OR ".join(f"{column} = true" for column in tombstones(object_name))
     columns = ", ".join(("Id", *links_))
-    found: dict[str, Merge | None] = {}
+    merges: dict[str, Merge | None] = {}
     for start in range(0, len(ids), _IDS):
-        some = listed(ids[start : start + _IDS])
-        soql = f"SELECT {columns} FROM {object_name} WHERE Id IN {some} AND ({gone})"
+        batch = listed(ids[start : start + _IDS])
+        soql = f"SELECT {columns} FROM {object_name} WHERE Id IN {batch} AND ({gone})"
         for row in rows_of(call, soql, "read", "queryAll"):
-            found[row["Id"]] = merge_of(row, links_)
-    return found
+            merges[row["Id"]] = merge_of(row, links_)
+    return merges
 
 
 def flags_before_merge(
@@ -114,15 +114,15 @@ def flags_before_merge(
 ) -> dict[str, dict[str, list[datetime]]]:
     """Checkboxes of records that were merged into these, or converted to them: id -> flag -> when
     that record was last changed."""
-    found: dict[str, dict[str, list[datetime]]] = {}
+    times: dict[str, dict[str, list[datetime]]] = {}
     for row, column, names in _losers(call, object_name, list(since), flags, fields):
         into, at = str(row[column]), datetime.fromisoformat(str(row["SystemModstamp"]))
         if into not in since or at <= since[into]:
             continue
         for flag, name in names.items():
             if row.get(name) in TRUE:
-                found.setdefault(into, {}).setdefault(flag, []).append(at)
-    return found
+                times.setdefault(into, {}).setdefault(flag, []).append(at)
+    return times
 
 
 def _losers(
@@ -140,7 +140,7 @@ def _losers(
                 continue
             columns = ", ".join(("Id", column, "SystemModstamp", *names.values()))
             for start in range(0, len(survivors), _IDS):
-                some = listed(survivors[start : start + _IDS])
-                soql = f"SELECT {columns} FROM {name} WHERE {column} IN {some}"
+                batch = listed(survivors[start : start + _IDS])
+                soql = f"SELECT {columns} FROM {name} WHERE {column} IN {batch}"
                 for row in rows_of(call, soql, "read", "queryAll"):
                     yield row, column, names

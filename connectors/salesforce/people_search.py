@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
     >>> escaped("O'Hara-Lee (UK)")
     "O\\\\'Hara\\\\-Lee \\\\(UK\\\\)"
     """
-    return _RESERVED.sub(lambda found: "\\" + found.group(), text)
+    return _RESERVED.sub(lambda match: "\\" + match.group(), text)
 
 
 def search_query(text: str) -> str:
@@ -74,8 +74,8 @@ def find(
         ],
     }  # fmt: skip
     answer = call("read", "parameterizedSearch/", "POST", json=body)
-    found = [_person(row) for row in answer["searchRecords"]]
-    return [person for person in found if person.object in objects][:limit]
+    people = [_person(row) for row in answer["searchRecords"]]
+    return [person for person in people if person.object in objects][:limit]
 
 
 def _email_field(object_name: str) -> str:

@@ -24,10 +24,10 @@ Rows = Callable[[str], Iterator[Mapping[str, Any]]]  # all rows of a SOQL query
 
 def accounts_of(rows: Rows, contact_ids: Iterable[str]) -> dict[str, str]:
     """The account of each of these contacts that is half of a person account."""
-    wanted = sorted({one for one in contact_ids if one.startswith("003")})
-    found: dict[str, str] = {}
+    wanted = sorted({contact_id for contact_id in contact_ids if contact_id.startswith("003")})
+    accounts: dict[str, str] = {}
     for start in range(0, len(wanted), _AT_ONCE):
         among = listed(wanted[start : start + _AT_ONCE])
         soql = f"SELECT Id, {CONTACT_ID} FROM Account WHERE {CONTACT_ID} IN {among}"
-        found |= {row[CONTACT_ID]: row["Id"] for row in rows(soql)}
-    return found
+        accounts |= {row[CONTACT_ID]: row["Id"] for row in rows(soql)}
+    return accounts

@@ -30,7 +30,7 @@ _NOBODY = "000000000000AAA"  # behind the prefix of an object, an id that no rec
 class Org(Protocol):
     """What a check may use of the connector's client."""
 
-    def response(self, method: str, path: str, **more: Any) -> requests.Response:
+    def response(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """One call and its answer, whatever its status. `path`: below /services/data/vNN.N/, or
         from the root where it begins with a slash."""
 
@@ -66,8 +66,8 @@ class Probe:
         self.record = record
         self._job: tuple[str, dict[str, Any]] | None = None
 
-    def get(self, path: str, **more: Any) -> Any:
-        response = self.org.response("GET", path, **more)
+    def get(self, path: str, **kwargs: Any) -> Any:
+        response = self.org.response("GET", path, **kwargs)
         if response.status_code != 200:
             raise NotReachableError(f"HTTP {response.status_code} {code_of(response)}".strip())
         try:
@@ -76,8 +76,8 @@ class Probe:
             raise NotReachableError("the answer is no JSON") from error
 
     def query(self, soql: str, operation: str = "query") -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.get(f"{operation}/", params={"q": soql})["records"]
-        return found
+        records: list[dict[str, Any]] = self.get(f"{operation}/", params={"q": soql})["records"]
+        return records
 
     def job(self) -> tuple[str, dict[str, Any]]:
         """The path of a finished query job over some contacts, and what the org says of it."""
@@ -111,14 +111,14 @@ class Probe:
     def held(self, *fields: str) -> dict[str, Any]:
         """The named record, with these fields."""
         soql = f"SELECT {', '.join(fields)} FROM {self.object} WHERE Id = {quoted(self.record)}"
-        found = self.query(soql)
-        if not found:
+        records = self.query(soql)
+        if not records:
             raise NotReachableError(f"our user sees no {self.object} with this id")
-        return found[0]
+        return records[0]
 
     def update(self, records: list[dict[str, Any]], **headers: str) -> list[dict[str, Any]]:
-        made = [{"attributes": {"type": self.object}, **record} for record in records]
-        body = {"allOrNone": False, "records": made}
+        inputs = [{"attributes": {"type": self.object}, **record} for record in records]
+        body = {"allOrNone": False, "records": inputs}
         response = self.org.response("PATCH", "composite/sobjects", json=body, headers=headers)
         if response.status_code != 200:
             raise NotReachableError(f"HTTP {response.status_code} {code_of(response)}".strip())
@@ -207,12 +207,12 @@ def _parts_form(probe: Probe) -> Answer:
 
 def _record_count_of_job(probe: Probe) -> Answer:
     path, info = probe.job()
-    found, locator = probe.rows(f"{path}/results")
+    ids, locator = probe.rows(f"{path}/results")
     while locator and locator != "null":
-        more, locator = probe.rows(f"{path}/results", locator=locator)
-        found += more
-    same = len(found) == info["numberRecordsProcessed"]
-    return same, f"{info['numberRecordsProcessed']:,} processed, {len(found):,} in the result"
+        part, locator = probe.rows(f"{path}/results", locator=locator)
+        ids += part
+    same = len(ids) == info["numberRecordsProcessed"]
+    return same, f"{info['numberRecordsProcessed']:,} processed, {len(ids):,} in the result"
 
 
 def _cut_parts(probe: Probe) -> Answer:
@@ -221,14 +221,14 @@ def _cut_parts(probe: Probe) -> Answer:
     total = info["numberRecordsProcessed"]
     if total < 3:
         raise NotReachableError("needs three records")
-    found, locator = probe.rows(f"{path}/results", maxRecords=total // 2)
+    ids, locator = probe.rows(f"{path}/results", maxRecords=total // 2)
     parts = 1
     while locator and locator != "null" and parts < 10:
-        more, locator = probe.rows(f"{path}/results", locator=locator, maxRecords=total // 2)
-        found += more
+        part, locator = probe.rows(f"{path}/results", locator=locator, maxRecords=total // 2)
+        ids += part
         parts += 1
-    whole = len(found) == len(set(found)) == total
-    return whole, f"{len(set(found)):,} of {total:,} records in {parts} answers"
+    whole = len(ids) == len(set(ids)) == total
+    return whole, f"{len(set(ids)):,} of {total:,} records in {parts} answers"
 
 
 def _after_a_listed_part(probe: Probe) -> Answer:
@@ -246,14 +246,14 @@ def _after_a_listed_part(probe: Probe) -> Answer:
 
 def _job_order(probe: Probe) -> Answer:
     path, _info = probe.job()
-    found, _locator = probe.rows(f"{path}/results")
-    return found == sorted(set(found)), f"{len(found):,} ids"
+    ids, _locator = probe.rows(f"{path}/results")
+    return ids == sorted(set(ids)), f"{len(ids):,} ids"
 
 
 def _query_order(probe: Probe) -> Answer:
     rows = probe.query(f"SELECT Id FROM {probe.object} ORDER BY Id LIMIT {_SOME}")
-    found = [row["Id"] for row in rows]
-    return found == sorted(set(found)), f"{len(found):,} ids"
+    ids = [row["Id"] for row in rows]
+    return ids == sorted(set(ids)), f"{len(ids):,} ids"
 
 
 def _short_ids(probe: Probe) -> Answer:

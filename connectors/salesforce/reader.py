@@ -117,8 +117,8 @@ class Reader:
         while True:
             check = QueryCheck(after)
             answer = self._queries.first_page(query.soql(after, limit), query.operation, check)
-            left = None if limit else int(answer["totalSize"])
-            large = left is not None and 0 < self._bulk_from <= left
+            remaining = None if limit else int(answer["totalSize"])
+            large = remaining is not None and 0 < self._bulk_from <= remaining
             count = 0
             while True:
                 rows, done = answer["records"], answer["done"]
@@ -127,15 +127,15 @@ class Reader:
                 # In parts that are done at once, each with few of an answer's records.
                 for start in range(0, max(1, len(rows)), _PAGE):
                     part = rows[start : start + _PAGE]
-                    left = None if left is None else left - len(part)
+                    remaining = None if remaining is None else remaining - len(part)
                     is_last = whole and start + _PAGE >= len(rows)
                     cursor = None if is_last else part[-1]["Id"] if part else after
-                    yield self._page(query, part, cursor, left)
+                    yield self._page(query, part, cursor, remaining)
                 after = rows[-1]["Id"] if rows else after
                 if done:
                     break
                 if large:
-                    raise SwitchToBulkError(Position(after, NEW_JOB, left))
+                    raise SwitchToBulkError(Position(after, NEW_JOB, remaining))
                 answer = self._queries.next_page(answer, check)
             if whole:
                 return
@@ -144,11 +144,11 @@ class Reader:
         self, query: Query, at: Position, heartbeat: Callable[[], None]
     ) -> Iterator[Page]:
         """Pages of Bulk query jobs, one job after another."""
-        left = at.left
+        remaining = at.left
         while True:
             is_new = at.job == NEW_JOB
             job, total = self._job(query, at, heartbeat)
-            announced = min(left or 0, _JOB_RECORDS)  # by the query before, or the job before
+            announced = min(remaining or 0, _JOB_RECORDS)  # by the query before, or the job before
             if is_new and far_short(total, announced):
                 log.warning("salesforce: job %s found %d of %d records", job, total, announced)
                 job, total = self._job(query, at, heartbeat)
@@ -164,9 +164,9 @@ class Reader:
                     if page is not None:
                         yield page
                     _check_order(at.after, [row[number] for row in rows])
-                    left = None if left is None else max(0, left - len(rows))
+                    remaining = None if remaining is None else max(0, remaining - len(rows))
                     at = Position(rows[-1][number], job)
-                    page = self._page(query, rows, at.cursor, left, read.columns.index)
+                    page = self._page(query, rows, at.cursor, remaining, read.columns.index)
             # How many a job of another process was to bring at most is not known here.
             has_more = total >= _JOB_RECORDS or not is_new
             at = Position(at.after, NEW_JOB)
@@ -195,11 +195,11 @@ class Reader:
         query: Query,
         rows: Sequence[Any],
         cursor: str | None,
-        left: int | None,
+        remaining: int | None,
         key_of: KeyOf = by_name,
     ) -> Page:
         if not query.tombstones:
-            return Page(self._contact_rows.decode(query.object, rows, key_of), cursor, left)
+            return Page(self._contact_rows.decode(query.object, rows, key_of), cursor, remaining)
         id_key, tombstones = key_of("Id"), [key_of(name) for name in query.tombstones]
         present = [row for row in rows if not any(row[key] in TRUE for key in tombstones)]
         present_ids = {row[id_key] for row in present}
@@ -212,7 +212,7 @@ class Reader:
         return Page(
             self._contact_rows.decode(query.object, present, key_of),
             cursor,
-            left,
+            remaining,
             tuple(row[id_key] for row in gone),
             tuple(filter(None, merged)),
         )

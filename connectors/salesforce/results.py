@@ -122,13 +122,13 @@ def fetch_result(
     """
     links = _listed_parts(call, job) if version >= _NAMES_PARTS else None
     if links is not None:
-        found = _fetch(call, job, links, total, heartbeat)
-        if isinstance(found, Result):
-            return found
-    found = _fetch(call, job, {"": ""}, total, heartbeat)
-    if isinstance(found, Result):
-        return found
-    raise _short(job, found, total)
+        fetched = _fetch(call, job, links, total, heartbeat)
+        if isinstance(fetched, Result):
+            return fetched
+    fetched = _fetch(call, job, {"": ""}, total, heartbeat)
+    if isinstance(fetched, Result):
+        return fetched
+    raise _short(job, fetched, total)
 
 
 def _fetch(
@@ -213,17 +213,17 @@ def _download(call: Call, job: str, query: str, files: ExitStack) -> _Part:
     return fetched
 
 
-def _check_count(part: _Part, told: str | None, job: str) -> None:
+def _check_count(part: _Part, header: str | None, job: str) -> None:
     """Compare a part with the number of records that its answer names. `told`: the header
     `Sforce-NumberOfRecords`, "the number of records in this set" by the guide; None where a proxy
     took it off: then the job's own count must do. Raises `ContradictionError`."""
-    if told is None:
+    if header is None:
         return
-    number = int(told) if told.isascii() and told.isdecimal() else -1
-    if number != max(0, part.lines - 1) and number != (found := _records(part)):
-        says = told[:20] if number < 0 else f"{number:,}"
+    number = int(header) if header.isascii() and header.isdecimal() else -1
+    if number != max(0, part.lines - 1) and number != (count := _records(part)):
+        says = header[:20] if number < 0 else f"{number:,}"
         raise ContradictionError(
-            f"a result of job {job} should hold {says} records, and holds {found:,}"
+            f"a result of job {job} should hold {says} records, and holds {count:,}"
         )
 
 
@@ -335,9 +335,9 @@ def unknown_form(what: str) -> ConnectorError:
     )
 
 
-def _short(job: str, found: int, total: int) -> ShortResultError:
+def _short(job: str, count: int, total: int) -> ShortResultError:
     return ShortResultError(
         f"salesforce: Bulk query job {job} has {total:,} records, and its result brought "
-        f"{found:,}; nothing of it is believed. Go on with: hygiene sync salesforce; if that ends "
+        f"{count:,}; nothing of it is believed. Go on with: hygiene sync salesforce; if that ends "
         "the same way, read without jobs: connectors.salesforce.bulk_from = 0"
     )

@@ -81,15 +81,15 @@ def provision(
                     ours.append(qualified)  # its access is ours to give, the field is the org's
                 yield _standard(qualified, known is not None)
                 continue
-            made = metadata(spec, canonical)
-            if known is None and (step := _create(call, qualified, made)) is not None:
+            definition = metadata(spec, canonical)
+            if known is None and (step := _create(call, qualified, definition)) is not None:
                 if step.done != "failed":
                     ours.append(qualified)
                 yield step
                 continue
             known = known or _hidden(call, name, field)
             used = qualified in granted or qualified in adopt
-            stranger = _stranger(qualified, spec, known, made, used)
+            stranger = _stranger(qualified, spec, known, definition, used)
             if stranger is None:
                 ours.append(qualified)
             yield stranger or _existing(qualified, spec, known)
@@ -124,22 +124,22 @@ def _lacks(what: str, right: str, error: ConnectorError) -> SetupResult:
 def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
     """The Metadata of a CustomField for the Tooling API."""
     phone = words_of(canonical.partition("/")[2])
-    made: dict[str, Any] = {
+    definition: dict[str, Any] = {
         "label": spec.label.replace("{phone}", phone)[:40],
         "inlineHelpText": spec.help,
         "description": "Written by the phone hygiene worker.",
     }
     if spec.kind == "bool":
-        return {**made, "type": "Checkbox", "defaultValue": "false"}
+        return {**definition, "type": "Checkbox", "defaultValue": "false"}
     if spec.kind == "datetime":
-        return {**made, "type": "DateTime"}
+        return {**definition, "type": "DateTime"}
     if spec.kind == "url":
-        return {**made, "type": "Url"}
+        return {**definition, "type": "Url"}
     if spec.kind == "text":
-        return {**made, "type": "Text", "length": spec.length}
+        return {**definition, "type": "Text", "length": spec.length}
     values = [{"fullName": v, "label": v, "default": False} for v in spec.values]
     value_set = {"restricted": True, "valueSetDefinition": {"sorted": False, "value": values}}
-    return {**made, "type": "Picklist", "valueSet": value_set}
+    return {**definition, "type": "Picklist", "valueSet": value_set}
 
 
 def _standard(qualified: str, there: bool) -> SetupResult:
@@ -163,7 +163,11 @@ def _offer(
 
 
 def _stranger(
-    qualified: str, spec: FieldSpec, entry: Mapping[str, Any], made: Mapping[str, Any], used: bool
+    qualified: str,
+    spec: FieldSpec,
+    entry: Mapping[str, Any],
+    definition: Mapping[str, Any],
+    used: bool,
 ) -> SetupResult | None:
     """What is to be said of a field of our name that is not ours; None where it is.
 
@@ -179,8 +183,8 @@ def _stranger(
             f"is left alone. Give ours another name: connectors.salesforce.fields.{spec.name}",
         )
     help_text = (entry.get("inlineHelpText") or "").strip()
-    by_hand = not help_text and _same_label(entry.get("label"), made["label"])
-    if used or by_hand or help_text == made["inlineHelpText"]:
+    by_hand = not help_text and _same_label(entry.get("label"), definition["label"])
+    if used or by_hand or help_text == definition["inlineHelpText"]:
         return None
     says = f'its help text says "{help_text[:80]}"' if help_text else "it has no help text"
     return SetupResult(
@@ -192,18 +196,18 @@ def _stranger(
     )
 
 
-def _same_label(held: object, ours: str) -> bool:
+def _same_label(label: object, ours: str) -> bool:
     def plain(text: str) -> str:
         return "".join(ch for ch in text.casefold() if ch.isalnum())
 
-    return plain(str(held)) == plain(ours)
+    return plain(str(label)) == plain(ours)
 
 
 def _existing(qualified: str, spec: FieldSpec, entry: Mapping[str, Any]) -> SetupResult:
     """What is to be said of a field of ours that is there."""
     if spec.kind == "picklist" and entry.get("restrictedPicklist"):
-        held = {value["value"] for value in entry["picklistValues"] if value["active"]}
-        if lacking := sorted(set(spec.values) - held):
+        active = {value["value"] for value in entry["picklistValues"] if value["active"]}
+        if lacking := sorted(set(spec.values) - active):
             return SetupResult(
                 qualified,
                 "failed",
@@ -237,12 +241,12 @@ def _hidden(call: Call, object_name: str, field: str) -> Mapping[str, Any]:
     )
     try:
         path = "tooling/query/"
-        found = call("other", path, params={"q": soql}, check=QueryCheck())["records"]
+        records = call("other", path, params={"q": soql}, check=QueryCheck())["records"]
     except ConnectorError:
         return {}
-    if not found:
+    if not records:
         return {}
-    meta = found[0]["Metadata"]
+    meta = records[0]["Metadata"]
     return {
         "type": _DESCRIBED.get(meta["type"], meta["type"]),
         "inlineHelpText": meta.get("inlineHelpText"),
@@ -254,16 +258,16 @@ def _hidden(call: Call, object_name: str, field: str) -> Mapping[str, Any]:
 def _permission_set(call: Call) -> tuple[str, set[str]]:
     """The id of our permission set ("" where there is none yet), and the fields that it lets our
     user edit."""
-    found = _query(call, f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
-    if not found:
+    sets = _query(call, f"SELECT Id FROM PermissionSet WHERE Name = '{PERMISSION_SET}'")
+    if not sets:
         return "", set()
-    set_id = found[0]["Id"]
-    held = _query(
+    set_id = sets[0]["Id"]
+    permissions = _query(
         call,
         "SELECT SobjectType, Field, PermissionsEdit FROM FieldPermissions "
         f"WHERE ParentId = '{set_id}'",
     )
-    return set_id, {row["Field"] for row in held if row["PermissionsEdit"]}
+    return set_id, {row["Field"] for row in permissions if row["PermissionsEdit"]}
 
 
 def _made_set(call: Call, set_id: str) -> tuple[str, SetupResult]:
@@ -271,7 +275,7 @@ def _made_set(call: Call, set_id: str) -> tuple[str, SetupResult]:
     what = f"permission set {PERMISSION_SET}"
     if set_id:
         return set_id, SetupResult(what, "already there")
-    made = call(
+    created = call(
         "other",
         "sobjects/PermissionSet",
         method="POST",
@@ -281,7 +285,7 @@ def _made_set(call: Call, set_id: str) -> tuple[str, SetupResult]:
             "Description": "Read and write the fields of the phone hygiene worker.",
         },
     )
-    return made["id"], SetupResult(what, "created")
+    return created["id"], SetupResult(what, "created")
 
 
 def _grant(call: Call, set_id: str, granted: set[str], fields: list[str]) -> Iterator[SetupResult]:

@@ -39,10 +39,10 @@ def _what(call: Call, name: str, entry: Mapping[str, Any]) -> str:
     soql = f"SELECT COUNT() FROM {name} WHERE {field} != null"
     try:
         count = call("other", "query/", params={"q": soql}, check=count_only)["totalSize"]
-        held = f"{count:,} records have one" if count else "no record has one yet"
+        usage = f"{count:,} records have one" if count else "no record has one yet"
     except ConnectorError:
-        held = "how many records have one could not be asked"
-    label = f'"{entry.get("label") or field}" holds phone numbers ({held})'
+        usage = "how many records have one could not be asked"
+    label = f'"{entry.get("label") or field}" holds phone numbers ({usage})'
     if field in _NOT_THEIRS:
         return f"{label}, {_NOT_THEIRS[field]}"
     return (

@@ -27,7 +27,7 @@ def visibility(call: Call, objects: Sequence[str], user_id: Callable[[], str]) -
     """How many records of each object our user sees, how many there are, and View All or not."""
     totals = _totals(call, objects)
     view_all = {*objects} if _sees_all_data(call) else _view_all(call, objects, user_id)
-    found = []
+    results = []
     for name in objects:
         count = {"q": f"SELECT COUNT() FROM {name}"}
         visible = call("other", "query/", params=count, check=count_only)["totalSize"]
@@ -42,8 +42,8 @@ def visibility(call: Call, objects: Sequence[str], user_id: Callable[[], str]) -
                 f"grant it in a permission set of the integration user (Object Settings > {name} > "
                 "View All); contacts that it cannot see are not kept right"
             )
-        found.append(Visibility(name, visible, totals.get(name), has, advice))
-    return found
+        results.append(Visibility(name, visible, totals.get(name), has, advice))
+    return results
 
 
 def _sees_all_data(call: Call) -> bool:

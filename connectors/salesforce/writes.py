@@ -115,8 +115,8 @@ class Writer:
                 return self._by_job(updates, records, heartbeat)
             except BulkUnavailableError as error:
                 log.warning("%s; continuing with the REST API", error)
-        found = self._by_collections(updates, records, range(len(updates)), heartbeat)
-        return [found[place] for place in range(len(updates))]
+        by_place = self._by_collections(updates, records, range(len(updates)), heartbeat)
+        return [by_place[place] for place in range(len(updates))]
 
     def _record(self, update: Update) -> dict[str, Value]:
         names, record = self._fields[update.object].names, {}
@@ -136,7 +136,7 @@ class Writer:
         heartbeat: Callable[[], None],
     ) -> dict[int, WriteResult]:
         """Write those at `places`, as many at once as the org's automation can take."""
-        found: dict[int, WriteResult] = {}
+        by_place: dict[int, WriteResult] = {}
         size = self._size(updates[0].object)
         batches: list[Sequence[int]] = [places]
         seen: set[str] = set()
@@ -163,12 +163,12 @@ class Writer:
             silent = [n for n, a in zip(batch, answers, strict=True) if a is _SILENT]
             for n, answer in zip(batch, answers, strict=True):
                 if n not in refused and answer is not _SILENT:
-                    found[n] = self._result(updates[n], answer)
+                    by_place[n] = self._result(updates[n], answer)
             if silent:
                 results, again = self._look_again([updates[n] for n in silent], seen)
-                found |= {n: results[updates[n].id] for n in silent if updates[n].id in results}
+                by_place |= {n: results[updates[n].id] for n in silent if updates[n].id in results}
                 batches += [[n for n in silent if updates[n].id in again]] if again else []
-        return found
+        return by_place
 
     def _look_again(
         self, silent: Sequence[Update], seen: set[str]
@@ -176,12 +176,12 @@ class Writer:
         """At records of which an answer did not say what became of them: results, and the ids that
         are to be written once more. `seen`: those of which that was said before."""
         log.warning("salesforce: an answer does not mention %d of its writes", len(silent))
-        found, again = confirm(silent, self._fetch)
+        results, again = confirm(silent, self._fetch)
         twice = [update for update in again if update.id in seen]
-        found |= {update.id: unconfirmed(update) for update in twice}
+        results |= {update.id: unconfirmed(update) for update in twice}
         once = {update.id for update in again if update.id not in seen}
         seen |= once
-        return found, once
+        return results, once
 
     def _collection(
         self, batch: Sequence[tuple[Update, Mapping[str, Value]]]
@@ -192,7 +192,9 @@ class Writer:
             for update, record in batch
         ]
         # Flags make no two records alike: a duplicate rule that only alerts has no say in them.
-        headers = ALLOW_DUPLICATES if all(changes_no_identity(one) for one, _ in batch) else {}
+        headers = (
+            ALLOW_DUPLICATES if all(changes_no_identity(update) for update, _ in batch) else {}
+        )
         try:
             answer = self._call(
                 "write",
@@ -213,11 +215,11 @@ class Writer:
         answer = [] if answer is None else answer  # how the client tells of an empty list
         if isinstance(answer, list) and len(answer) == len(batch):
             pairs = zip(batch, answer, strict=True)
-            return [_told(update, one) for (update, _record), one in pairs]
+            return [_told(update, entry) for (update, _record), entry in pairs]
         if not isinstance(answer, list):
             raise ConnectorError("salesforce: the collections API did not answer for each record")
         # Which of the records an answer without an id is about cannot be told.
-        done = {str(one.get("id"))[:15] for one in answer if one.get("success") is True}
+        done = {str(entry.get("id"))[:15] for entry in answer if entry.get("success") is True}
         return [None if update.id[:15] in done else _SILENT for update, _record in batch]
 
     def _by_job(
@@ -228,27 +230,32 @@ class Writer:
     ) -> list[WriteResult]:
         """By an ingest job; what it cannot tell, did not get at, or could not take in its batches
         goes by collections."""
-        told = {
+        job_records = {
             update.id: record
             for update, record in zip(updates, records, strict=True)
             if bulk.fits(record)
         }
         refused = bulk.update(
-            self._call, updates[0].object, told, poll_schedule_of(self._org, "ingest"), heartbeat
+            self._call,
+            updates[0].object,
+            job_records,
+            poll_schedule_of(self._org, "ingest"),
+            heartbeat,
         )
         if any(map(is_over_limit, refused.values())):
             self._size(updates[0].object).refused(_TRIGGER)
         again = [
             n
             for n, update in enumerate(updates)
-            if update.id not in told or self._goes_by_collection(update, refused.get(update.id))
+            if update.id not in job_records
+            or self._goes_by_collection(update, refused.get(update.id))
         ]
-        found = {
+        by_place = {
             n: self._result(update, refused.get(update.id)) for n, update in enumerate(updates)
         }
         if again:
-            found |= self._by_collections(updates, records, again, heartbeat)
-        return [found[n] for n in range(len(updates))]
+            by_place |= self._by_collections(updates, records, again, heartbeat)
+        return [by_place[n] for n in range(len(updates))]
 
     def _goes_by_collection(self, update: Update, refusal: Refusal | None) -> bool:
         """Whether a record that a job did not write may be written by a collection: the job did not

@@ -11,14 +11,14 @@ from aiohttp import web
 from sandbox.service import answer
 
 
-def error(message: str, category: str, status: int = 400, **more: Any) -> web.Response:
+def error(message: str, category: str, status: int = 400, **fields: Any) -> web.Response:
     return answer(
         {
             "status": "error",
             "message": message,
             "correlationId": str(uuid.uuid4()),
             "category": category,
-            **more,
+            **fields,
         },
         status,
     )

@@ -47,26 +47,28 @@ class AppCalls:
 
     async def complete(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
-        for one in body["inputs"]:
-            wrong = not isinstance(one.get("typedOutputs"), dict) or any(
-                not isinstance(value, str) for value in one["outputFields"].values()
+        for completion in body["inputs"]:
+            wrong = not isinstance(completion.get("typedOutputs"), dict) or any(
+                not isinstance(value, str) for value in completion["outputFields"].values()
             )
-            if wrong or one["outputFields"].get("hs_execution_state") not in _FINAL:
+            if wrong or completion["outputFields"].get("hs_execution_state") not in _FINAL:
                 return error("Invalid input JSON", "VALIDATION_ERROR")
         unknown = [
-            one["callbackId"] for one in body["inputs"] if one["callbackId"] not in self.waiting
+            completion["callbackId"]
+            for completion in body["inputs"]
+            if completion["callbackId"] not in self.waiting
         ]
         if unknown:
             return error("No execution waits for that callback", "OBJECT_NOT_FOUND", 404)
-        for one in body["inputs"]:
-            self.waiting.discard(one["callbackId"])
-            self.completed[one["callbackId"]] = one["outputFields"]
+        for completion in body["inputs"]:
+            self.waiting.discard(completion["callbackId"])
+            self.completed[completion["callbackId"]] = completion["outputFields"]
         self.completions += 1
         return web.Response(status=204)
 
     # -- what HubSpot sends ----------------------------------------------------------------
 
-    def step(self, contact: str, phone: str = "all", **more: Any) -> dict[str, Any]:
+    def step(self, contact: str, phone: str = "all", **fields: Any) -> dict[str, Any]:
         """The body of one execution of our action for an enrolled contact."""
         execution = next(self._executions)
         return {
@@ -78,7 +80,7 @@ class AppCalls:
             "context": {"source": "WORKFLOWS", "workflowId": 192814114},
             "object": {"objectId": int(contact), "properties": {}, "objectType": "CONTACT"},
             "inputFields": {"phone": phone},
-            **more,
+            **fields,
         }  # fmt: skip
 
     def answered(self, step: Mapping[str, Any], response: Mapping[str, Any]) -> None:
@@ -102,21 +104,21 @@ def signed_v3(
 ) -> dict[str, str]:
     """Headers of a request that HubSpot signs today; `ago`: seconds since then."""
     stamp = str(int((time.time() - ago) * 1000))
-    written = re.sub("|".join(_DECODED), lambda found: _DECODED[found.group().upper()], url,
+    written = re.sub("|".join(_DECODED), lambda match: _DECODED[match.group().upper()], url,
                      flags=re.IGNORECASE)  # fmt: skip
     text = f"{method}{written}{body.decode()}{stamp}"
-    made = base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))
+    signature = base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))
     return {
-        "X-HubSpot-Signature-v3": made.decode(), "X-HubSpot-Request-Timestamp": stamp,
+        "X-HubSpot-Signature-v3": signature.decode(), "X-HubSpot-Request-Timestamp": stamp,
         "Content-Type": "application/json",
     }  # fmt: skip
 
 
 def signed_v2(secret: str, url: str, body: bytes, method: str = "POST") -> dict[str, str]:
     """Headers of a request as steps of workflows are documented to be signed."""
-    made = hashlib.sha256(f"{secret}{method}{url}{body.decode()}".encode()).hexdigest()
+    signature = hashlib.sha256(f"{secret}{method}{url}{body.decode()}".encode()).hexdigest()
     return {
-        "X-HubSpot-Signature": made, "X-HubSpot-Signature-Version": "v2",
+        "X-HubSpot-Signature": signature, "X-HubSpot-Signature-Version": "v2",
         "Content-Type": "application/json",
     }  # fmt: skip
 

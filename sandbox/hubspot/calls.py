@@ -38,7 +38,9 @@ class Calls:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
         self.options_listed = True
-        self.properties: dict[str, Record] = {one["name"]: one for one in _PROPERTIES}
+        self.properties: dict[str, Record] = {
+            definition["name"]: definition for definition in _PROPERTIES
+        }
         self.searching = Search(portal.calls, self.properties, portal.clock)
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
@@ -114,16 +116,16 @@ class Calls:
 
     async def get_call_property(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        found = self.properties.get(name)
-        if found is None:
+        definition = self.properties.get(name)
+        if definition is None:
             return error(f'Property "{name}" does not exist', "OBJECT_NOT_FOUND", 404)
         if name == "hs_call_disposition" and self.options_listed:
-            found = {**found, "options": [
+            definition = {**definition, "options": [
                 {"label": label, "value": key, "displayOrder": place, "hidden": False,
                  "description": ""}
                 for place, (key, label) in enumerate(self.portal.dispositions.items())
             ]}  # fmt: skip
-        return answer(found)
+        return answer(definition)
 
     async def list_dispositions(self, _request: web.Request) -> web.Response:
         return answer(
@@ -142,7 +144,7 @@ class Calls:
             if not there:
                 lacking.append(call_id)
                 continue
-            to = [{"toObjectId": one, "associationTypes": [kind]} for one in there]
+            to = [{"toObjectId": contact_id, "associationTypes": [kind]} for contact_id in there]
             results.append({"from": {"id": call_id}, "to": to})
         now = iso(self.portal.clock.now())
         body: Record = {

@@ -54,13 +54,13 @@ class Events:
     def merged(self, primary: str, others: list[str], new: str, moved: int, at: datetime) -> None:
         details = {
             "primaryObjectId": int(primary),
-            "mergedObjectIds": [int(one) for one in others],
+            "mergedObjectIds": [int(record_id) for record_id in others],
             "newObjectId": int(new),
             "numberOfPropertiesMoved": moved,
         }
         self._add("contact.merge", primary, at, **details)
-        for one in others:
-            self.deleted(one, at)
+        for record_id in others:
+            self.deleted(record_id, at)
 
     def _add(self, kind: str, record_id: str, at: datetime, **details: Any) -> None:
         self._kept.append(

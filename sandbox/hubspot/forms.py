@@ -72,7 +72,7 @@ def _problem(value: Any, form: Any, where: str) -> str | None:
     if isinstance(form, list):
         if not isinstance(value, list):
             return f"{where} is no list"
-        parts = (_problem(one, form[0], f"{where}[{place}]") for place, one in enumerate(value))
+        parts = (_problem(entry, form[0], f"{where}[{place}]") for place, entry in enumerate(value))
         return next(filter(None, parts), None)
     if not isinstance(form, Mapping):
         types = form if isinstance(form, tuple) else (form,)

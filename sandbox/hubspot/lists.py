@@ -77,8 +77,8 @@ class Lists:
                 subCategory="ILS.DUPLICATE_LIST_NAMES",
             )
         list_id = str(max(map(int, self.portal.lists), default=0) + 1)
-        made = {"name": name, "kind": kind, "filter": branch, "members": []}
-        self.portal.lists[list_id] = {**made, "created": iso(self.portal.clock.now())}
+        new_list = {"name": name, "kind": kind, "filter": branch, "members": []}
+        self.portal.lists[list_id] = {**new_list, "created": iso(self.portal.clock.now())}
         return answer({"list": {**self._list(list_id, True), "processingStatus": "PROCESSING"}})
 
     async def search_lists(self, _request: web.Request) -> web.Response:
@@ -150,8 +150,8 @@ class Lists:
             self._check_branch(child, "AND")
             if child["filterBranches"]:
                 raise Malformed("branches go no deeper here")
-            for one in child["filters"]:
-                self._check_filter(one)
+            for condition in child["filters"]:
+                self._check_filter(condition)
 
     @staticmethod
     def _check_branch(branch: Any, kind: str) -> None:
@@ -161,13 +161,13 @@ class Lists:
         if {branch["filterBranchType"], branch["filterBranchOperator"]} != {kind}:
             raise Malformed(f"an {kind} branch is wanted, not {branch['filterBranchType']}")
 
-    def _check_filter(self, one: Mapping[str, Any]) -> None:
-        if one.get("filterType") != "PROPERTY":
-            raise Malformed(f"filter type {one.get('filterType')} is not known here")
-        definition = self.portal.properties.get(one.get("property", ""))
+    def _check_filter(self, condition: Mapping[str, Any]) -> None:
+        if condition.get("filterType") != "PROPERTY":
+            raise Malformed(f"filter type {condition.get('filterType')} is not known here")
+        definition = self.portal.properties.get(condition.get("property", ""))
         if definition is None:
-            raise Malformed(f"property {one.get('property')} does not exist")
-        operation = one.get("operation") or {}
+            raise Malformed(f"property {condition.get('property')} does not exist")
+        operation = condition.get("operation") or {}
         kind, operator = operation.get("operationType"), operation.get("operator")
         if operator not in _OPERATORS.get(str(kind), ()):
             raise Malformed(f"operation {kind} {operator} is not known here")
@@ -185,12 +185,12 @@ class Lists:
 
 def _passes(branch: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
     parts = [_passes(child, properties) for child in branch["filterBranches"]]
-    parts += [_holds(one, properties) for one in branch["filters"]]
+    parts += [_holds(condition, properties) for condition in branch["filters"]]
     return any(parts) if branch["filterBranchType"] == "OR" else all(parts)
 
 
-def _holds(one: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    operation, value = one["operation"], properties.get(one["property"])
+def _holds(condition: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    operation, value = condition["operation"], properties.get(condition["property"])
     positive = operation["operator"] in ("IS_KNOWN", "IS_EQUAL_TO", "IS_ANY_OF")
     if operation["operationType"] == "ALL_PROPERTY":
         return bool(value) == positive

@@ -416,7 +416,7 @@ class Portal:
             if part
         ]
         new_id = self._new_id() if self.merges_make_new_ids else first["id"]
-        away = [one["id"] for one in (first, second) if one["id"] != new_id]
+        away = [record["id"] for record in (first, second) if record["id"] != new_id]
         values["hs_merged_object_ids"] = ";".join((*ids, *away))
         names = {*first["history"], *second["history"]}
         record: Record = {
@@ -434,9 +434,9 @@ class Portal:
                 for name in names
             },
         }
-        for one in away:
-            self.table.take(one)
-            self.merged[one] = new_id
+        for record_id in away:
+            self.table.take(record_id)
+            self.merged[record_id] = new_id
         self._put(record, stamp)
         self._move_associations(away, new_id)
         others = away if new_id == first["id"] else [second["id"]]
@@ -446,10 +446,14 @@ class Portal:
     def _move_associations(self, away: list[str], new_id: str) -> None:
         for call in self.calls.after_id(None):
             if set(away) & set(call["contacts"]):
-                moved = [new_id if one in away else one for one in call["contacts"]]
+                moved = [
+                    new_id if record_id in away else record_id for record_id in call["contacts"]
+                ]
                 call["contacts"] = list(dict.fromkeys(moved))
         for entry in self.lists.values():
-            moved = [new_id if one in away else one for one in entry.get("members", ())]
+            moved = [
+                new_id if record_id in away else record_id for record_id in entry.get("members", ())
+            ]
             entry["members"] = list(dict.fromkeys(moved))
 
     def _install_properties(self) -> None:

@@ -37,28 +37,28 @@ class Properties:
 
     async def list_properties(self, request: web.Request) -> web.Response:
         archived = request.query.get("archived") == "true"
-        found = self.portal.archived_properties if archived else self.portal.properties
-        return answer({"results": list(found.values())})
+        properties = self.portal.archived_properties if archived else self.portal.properties
+        return answer({"results": list(properties.values())})
 
     async def get_property(self, request: web.Request) -> web.Response:
-        found = self.portal.properties.get(request.match_info["name"])
-        if found is None:
+        definition = self.portal.properties.get(request.match_info["name"])
+        if definition is None:
             name = request.match_info["name"]
             return error(f'Property "{name}" does not exist', "OBJECT_NOT_FOUND", 404)
-        return answer(found)
+        return answer(definition)
 
     async def create_property(self, request: web.Request) -> web.Response:
-        made = self._make_property(orjson.loads(await request.read()))
-        return made if isinstance(made, web.Response) else answer(made, 201)
+        created = self._make_property(orjson.loads(await request.read()))
+        return created if isinstance(created, web.Response) else answer(created, 201)
 
     async def create_properties(self, request: web.Request) -> web.Response:
         started = self.portal.clock.now()
         body = orjson.loads(await request.read())
         results, errors = [], []
         for item in body["inputs"]:
-            made = self._make_property(item)
-            if isinstance(made, web.Response):
-                problem = orjson.loads(made.body)  # type: ignore[arg-type]
+            created = self._make_property(item)
+            if isinstance(created, web.Response):
+                problem = orjson.loads(created.body)  # type: ignore[arg-type]
                 errors.append(
                     {
                         "status": "error",
@@ -70,7 +70,7 @@ class Properties:
                     }
                 )
             else:
-                results.append(made)
+                results.append(created)
         answered: Record = {
             "status": "COMPLETE",
             "results": results,
@@ -107,7 +107,7 @@ class Properties:
             restored["archived"] = False
             self.portal.properties[name] = restored
             return restored
-        made = prop(
+        definition = prop(
             name,
             body["label"],
             body["type"],
@@ -117,22 +117,22 @@ class Properties:
             own=False,
             description=body.get("description", ""),
         )
-        self.portal.properties[name] = made
-        return made
+        self.portal.properties[name] = definition
+        return definition
 
     async def update_property(self, request: web.Request) -> web.Response:
-        found = self.portal.properties.get(request.match_info["name"])
-        if found is None:
+        definition = self.portal.properties.get(request.match_info["name"])
+        if definition is None:
             return error("Property does not exist", "OBJECT_NOT_FOUND", 404)
         body = orjson.loads(await request.read())
         if "options" in body:
-            found["options"] = [
+            definition["options"] = [
                 {"displayOrder": i, "description": "", **option}
                 for i, option in enumerate(body["options"])
             ]
         for key in ("label", "description", "groupName"):
-            found[key] = body.get(key, found[key])
-        return answer(found)
+            definition[key] = body.get(key, definition[key])
+        return answer(definition)
 
     async def archive_property(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -155,11 +155,11 @@ class Properties:
                 "OBJECT_ALREADY_EXISTS",
                 409,
             )
-        made = {
+        group = {
             "name": body["name"],
             "label": body["label"],
             "displayOrder": body.get("displayOrder", -1),
             "archived": False,
         }
-        self.portal.groups[body["name"]] = made
-        return answer(made, 201)
+        self.portal.groups[body["name"]] = group
+        return answer(group, 201)

@@ -109,7 +109,7 @@ class Search:
         for item in itertools.chain.from_iterable(filters):
             if item["operator"] not in _OPERATORS:
                 return f"Invalid input JSON: {item['operator']} is not an operator"
-        named = [item["propertyName"] for some in filters for item in some]
+        named = [item["propertyName"] for group in filters for item in group]
         named += [sort["propertyName"] if isinstance(sort, dict) else sort for sort in sorts]
         for name in named:
             if name not in self.properties:
@@ -127,7 +127,7 @@ class Search:
             key = self.table.key
             known = (record for record in candidates if key(record["id"]) not in behind)
             candidates = itertools.chain(known, filter(None, behind.values()))
-        found = [
+        records = [
             record
             for record in candidates
             if not record["archived"]
@@ -137,9 +137,9 @@ class Search:
             name = sort["propertyName"] if isinstance(sort, dict) else sort
             down = isinstance(sort, dict) and sort.get("direction") == "DESCENDING"
             if name != "hs_object_id":  # those with the same value come in no promised order
-                random.Random(next(self._searches)).shuffle(found)
-            found.sort(key=partial(self._sort_key, name), reverse=down)
-        return len(found), found
+                random.Random(next(self._searches)).shuffle(records)
+            records.sort(key=partial(self._sort_key, name), reverse=down)
+        return len(records), records
 
     def _by_id(self, groups: list[Record], sorts: list[Any]) -> tuple[int, Iterator[Record]] | None:
         """What a search for ids below or above one matches, from the index; None for others."""
@@ -204,28 +204,28 @@ class Search:
             return False  # every other operator needs a value, also NEQ and NOT_IN
         kind = self.properties[name]["type"]
         if kind == "datetime":
-            left: Any = moment(current)
+            compared: Any = moment(current)
             parse: Any = moment
         elif kind == "number":
-            left, parse = float(current), float
+            compared, parse = float(current), float
         else:
-            left, parse = str(current).lower(), lambda text: str(text).lower()
+            compared, parse = str(current).lower(), lambda text: str(text).lower()
         if operator in ("IN", "NOT_IN"):
-            inside: bool = left in [parse(value) for value in item.get("values", [])]
+            inside: bool = compared in [parse(value) for value in item.get("values", [])]
             return inside if operator == "IN" else not inside
         value = parse(item.get("value"))
         if operator == "BETWEEN":
-            return bool(value <= left <= parse(item["highValue"]))
+            return bool(value <= compared <= parse(item["highValue"]))
         if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):
-            contained = str(value).strip("*") in str(left)
+            contained = str(value).strip("*") in str(compared)
             return bool(contained == (operator == "CONTAINS_TOKEN"))
         return bool(
             {
-                "EQ": left == value,
-                "NEQ": left != value,
-                "LT": left < value,
-                "LTE": left <= value,
-                "GT": left > value,
-                "GTE": left >= value,
+                "EQ": compared == value,
+                "NEQ": compared != value,
+                "LT": compared < value,
+                "LTE": compared <= value,
+                "GT": compared > value,
+                "GTE": compared >= value,
             }[operator]
         )

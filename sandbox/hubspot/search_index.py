@@ -45,7 +45,9 @@ class SearchIndex:
             now = self._clock.now()
             while self._waiting and (self._waiting[0][0] <= now or not self.lag):
                 _, number, key, record = heapq.heappop(self._waiting)
-                self._shown[key] = max(self._shown[key], (number, record), key=lambda one: one[0])
+                self._shown[key] = max(
+                    self._shown[key], (number, record), key=lambda entry: entry[0]
+                )
                 self._left[key] -= 1
                 if not self._left[key]:
                     del self._left[key], self._shown[key]

@@ -189,8 +189,8 @@ class HubSpotService(Service):
         headers = {}
         if self.daily_limit:
             headers["X-HubSpot-RateLimit-Daily"] = str(self.daily_limit)
-            left = max(0, self.daily_limit - self.used)
-            headers["X-HubSpot-RateLimit-Daily-Remaining"] = str(left)
+            remaining = max(0, self.daily_limit - self.used)
+            headers["X-HubSpot-RateLimit-Daily-Remaining"] = str(remaining)
         if limit := self.ten_second_limit:
             headers["X-HubSpot-RateLimit-Interval-Milliseconds"] = "10000"
             headers["X-HubSpot-RateLimit-Max"] = str(limit)
@@ -316,7 +316,7 @@ class HubSpotService(Service):
             return refused
         started = self.portal.clock.now()
         archived = request.query.get("archived") == "true"
-        found: dict[str, Record] = {}
+        records: dict[str, Record] = {}
         missing = []
         for item in body["inputs"]:
             record = self.portal.find(str(item["id"]), archived)
@@ -329,8 +329,8 @@ class HubSpotService(Service):
                     shown["propertiesWithHistory"] = {
                         name: self.portal.history(record, name) for name in known
                     }
-                found[record["id"]] = shown
-        return self._batch_answer(list(found.values()), missing, started)
+                records[record["id"]] = shown
+        return self._batch_answer(list(records.values()), missing, started)
 
     async def batch_update(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
@@ -342,7 +342,7 @@ class HubSpotService(Service):
             return error("Duplicate IDs found in batch input", "VALIDATION_ERROR")
         cleaned, refusals = [], []
         ruled: list[tuple[str, Rule]] = []
-        marked = all("objectWriteTraceId" in one for one in body["inputs"])
+        marked = all("objectWriteTraceId" in update for update in body["inputs"])
         for item in body["inputs"]:
             rule = self.portal.rules.get(str(item["id"]))
             if rule is not None and rule.refuses(item["properties"]):
@@ -476,5 +476,5 @@ class HubSpotService(Service):
             target["options"] = [o for o in target["options"] if o["value"] in action["options"]]
         if "revoke" in action:
             self.scopes.discard(action["revoke"])
-        found = self.portal.find(record_id) if record_id.isdigit() else None
-        return {**found["properties"], "id": found["id"]} if found else None
+        record = self.portal.find(record_id) if record_id.isdigit() else None
+        return {**record["properties"], "id": record["id"]} if record else None

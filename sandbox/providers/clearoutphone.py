@@ -129,9 +129,9 @@ class ClearoutPhoneService(LookupService):
             return failure(400, 1024, "list_id does not exist")
         if job.failed:
             return success({"progress_status": "failed", "percentile": 0})
-        left = job.ready_at - time.monotonic()
-        if left > 0:
-            done = max(0, min(99, int(100 * (1 - left / max(self.job_seconds, 0.01)))))
+        remaining = job.ready_at - time.monotonic()
+        if remaining > 0:
+            done = max(0, min(99, int(100 * (1 - remaining / max(self.job_seconds, 0.01)))))
             return success({"progress_status": "running", "percentile": done})
         return success({"progress_status": "completed", "percentile": 100})
 

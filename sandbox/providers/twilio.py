@@ -40,8 +40,8 @@ _NO_CARRIER = frozenset(
 
 
 def error(status: int, code: int, message: str) -> web.Response:
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    return answer({"code": code, "message": message, "more_info": more, "status": status}, status)
+    url = f"https://www.twilio.com/docs/errors/{code}"
+    return answer({"code": code, "message": message, "more_info": url, "status": status}, status)
 
 
 class TwilioService(LookupService):
@@ -99,7 +99,7 @@ class TwilioService(LookupService):
         if refused := self._refused(request, len(wanted)):
             return refused
         await self.take_time()
-        found = []
+        results = []
         for entry in wanted:
             fields = entry.get("fields") or []
             parameters = entry.get("reassigned_number") or {}
@@ -107,8 +107,8 @@ class TwilioService(LookupService):
             # The batch answers name nothing that was not asked for.
             kept = {key: value for key, value in body.items() if value is not None}
             kept["correlation_id"] = entry.get("correlation_id", "")
-            found.append(kept)
-        return answer({"phone_numbers": found})
+            results.append(kept)
+        return answer({"phone_numbers": results})
 
     def _no_batch(self) -> web.Response:
         status = self.batch_refusal
@@ -200,13 +200,13 @@ class TwilioService(LookupService):
             return {"last_verified_date": None, "is_number_reassigned": None, "error_code": "60607"}
         self.charge(line.number, "reassigned_number")
         if day < date(2021, 1, 27):
-            said = "no_data_available"
+            reassigned = "no_data_available"
         else:
             gone = line.disconnected_on is not None and line.disconnected_on >= day
-            said = "yes" if gone else "no"
+            reassigned = "yes" if gone else "no"
         return {
             "last_verified_date": day.isoformat(),
-            "is_number_reassigned": said,
+            "is_number_reassigned": reassigned,
             "error_code": None,
         }
 

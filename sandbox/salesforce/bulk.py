@@ -57,7 +57,7 @@ class Job:
 
     def info(self, version: str) -> Record:
         stamp = self.created.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-        found: Record = {
+        info: Record = {
             "id": self.id,
             "operation": self.operation,
             "object": self.object,
@@ -72,13 +72,13 @@ class Job:
             "columnDelimiter": "COMMA",
         }
         if self.kind == "ingest":
-            found["contentUrl"] = f"services/data/{version}/jobs/ingest/{self.id}/batches"
-        return found
+            info["contentUrl"] = f"services/data/{version}/jobs/ingest/{self.id}/batches"
+        return info
 
     def progress(self, version: str) -> Record:
         over = self.state in ("JobComplete", "Failed")
         counted = len(self.rows) if self.kind == "query" else len(self.succeeded) + len(self.failed)
-        found = {
+        progress = {
             **self.info(version),
             "jobType": "V2Query" if self.kind == "query" else "V2Ingest",
             "numberRecordsProcessed": counted if over else 0,
@@ -86,12 +86,12 @@ class Job:
             "totalProcessingTime": int(self.seconds * 1000) if over else 0,
         }
         if self.kind == "ingest":
-            found["numberRecordsFailed"] = len(self.failed) if over else 0
-            found["apiActiveProcessingTime"] = found["totalProcessingTime"]
-            found["apexProcessingTime"] = 0
+            progress["numberRecordsFailed"] = len(self.failed) if over else 0
+            progress["apiActiveProcessingTime"] = progress["totalProcessingTime"]
+            progress["apexProcessingTime"] = 0
         if self.problem:
-            found["errorMessage"] = self.problem
-        return found
+            progress["errorMessage"] = self.problem
+        return progress
 
 
 class Bulk:
@@ -236,8 +236,8 @@ class Bulk:
             job.state, job.problem, self.fail_next = "Failed", self.fail_next, ""
             return
         # Records are replaced and never changed: these stay as they are now.
-        found = matching(self.org, job.query, job.operation == "queryAll")
-        job.rows = ordered(job.query, found)[: job.query.limit]
+        records = matching(self.org, job.query, job.operation == "queryAll")
+        job.rows = ordered(job.query, records)[: job.query.limit]
         job.state = "JobComplete"
 
     async def results(self, request: web.Request) -> web.Response:
@@ -257,12 +257,12 @@ class Bulk:
         assert job.query is not None
         cells = [self._cells(job.query, record) for record in rows[start:cut]]
         if cut < end:  # the answer is less than the part: it goes on within it
-            more = _locator(cut, end)
+            next_locator = _locator(cut, end)
         elif end < len(job.rows) and self.parts_are_chained:
-            more = _locator(end, end + self.result_part)
+            next_locator = _locator(end, end + self.result_part)
         else:
-            more = "null"
-        headers = {"Sforce-Locator": more, "Sforce-NumberOfRecords": str(len(cells))}
+            next_locator = "null"
+        headers = {"Sforce-Locator": next_locator, "Sforce-NumberOfRecords": str(len(cells))}
         return _csv(job.query.fields, cells, headers)
 
     async def result_pages(self, request: web.Request) -> web.Response:
@@ -275,24 +275,29 @@ class Bulk:
         starts = list(range(first, max(1, len(job.rows)), self.result_part))
         done = len(starts) <= RESULT_PARTS
         locators = [_locator(start, start + self.result_part) for start in starts]
-        more = None if done else locators[RESULT_PARTS]
+        next_locator = None if done else locators[RESULT_PARTS]
         base = request.path.rpartition("/")[0]
         short = base.partition("/jobs/")[2]
         forms: dict[str, Record] = {
             "resultPages": {
                 "resultPages": [
-                    {"resultUrl": f"{base}/results?locator={one}"}
-                    for one in locators[:RESULT_PARTS]
+                    {"resultUrl": f"{base}/results?locator={locator}"}
+                    for locator in locators[:RESULT_PARTS]
                 ],
-                **({"nextRecordsUrl": f"{base}/resultpages?locator={more}"} if more else {}),
+                **(
+                    {"nextRecordsUrl": f"{base}/resultpages?locator={next_locator}"}
+                    if next_locator
+                    else {}
+                ),
                 "done": done,
             },
             "resultChunks": {
                 "resultChunks": [
-                    {"resultLink": f"jobs/{short}/results?locator={one}"}
-                    for one in locators[:RESULT_PARTS]
+                    {"resultLink": f"jobs/{short}/results?locator={locator}"}
+                    for locator in locators[:RESULT_PARTS]
                 ],
-                "nextRecordsUrl": more and f"jobs/{short}/resultPages?locator={more}",
+                "nextRecordsUrl": next_locator
+                and f"jobs/{short}/resultPages?locator={next_locator}",
                 "done": done,
             },
             "unknown": {"pages": locators, "complete": done},
@@ -467,10 +472,10 @@ def _lines(columns: Iterable[str], rows: Iterable[list[str]]) -> Iterator[list[s
 def _csv(
     columns: Iterable[str], rows: Iterable[list[str]], headers: dict[str, str] | None = None
 ) -> web.Response:
-    made = io.StringIO(newline="")
-    csv.writer(made, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(_lines(columns, rows))
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(_lines(columns, rows))
     response = web.Response(
-        body=made.getvalue().encode(),
+        body=buffer.getvalue().encode(),
         headers={"Content-Type": "text/csv; charset=UTF-8", **(headers or {})},
     )
     response.enable_compression()

@@ -139,14 +139,14 @@ class FieldInfo:
 
 def _fields(*rows: str) -> dict[str, FieldInfo]:
     """Rows like "Phone:phone:40"; a leading "!" marks a field that cannot be written."""
-    made = {}
+    fields = {}
     for row in rows:
         name, kind, *length = row.split(":")
         read_only = name.startswith("!")
         name = name.lstrip("!")
         size = int(length[0]) if length else 0
-        made[name] = FieldInfo(name, kind, name, size, updateable=not read_only)
-    return made
+        fields[name] = FieldInfo(name, kind, name, size, updateable=not read_only)
+    return fields
 
 
 _SYSTEM = (

@@ -84,7 +84,7 @@ def matching(org: Org, query: soql.Query, everything: bool) -> Iterator[Record]:
     else:
         after = bounds.get("Id")
         records = table.after_id(after if isinstance(after, str) else None)
-    found = (
+    matched = (
         record
         for record in records
         if (everything or not record["IsDeleted"])
@@ -92,7 +92,7 @@ def matching(org: Org, query: soql.Query, everything: bool) -> Iterator[Record]:
         and org.sharing.shows(record)
     )
     by_id = query.order == (("Id", False, False),)
-    return islice(found, query.offset + query.limit) if by_id and query.limit else found
+    return islice(matched, query.offset + query.limit) if by_id and query.limit else matched
 
 
 def ordered(query: soql.Query, records: Iterator[Record]) -> list[Record]:

@@ -127,11 +127,11 @@ def _rows(
     text = f"SELECT {', '.join(fields)} FROM {name}{where}"
     query = soql.parse(text)
     check_names(org, text, query)
-    found = []
+    rows = []
     for record in matching(org, query, everything=False):
         texts = [_words(record.get(field)) for field in scope]
         if all(any(term.is_in(words) for words in texts) for term in terms):
             url = f"/services/data/{version}/sobjects/{name}/{record['Id']}"
             values = {field: record.get(field) for field in fields}
-            found.append({"attributes": {"type": name, "url": url}, **values})
-    return found[: int(wanted.get("limit") or _MOST)]
+            rows.append({"attributes": {"type": name, "url": url}, **values})
+    return rows[: int(wanted.get("limit") or _MOST)]

@@ -237,10 +237,10 @@ class SalesforceService(Service):
         )
 
     async def limits(self, _request: web.Request) -> web.Response:
-        left = max(0, self.daily_limit - self.used)
+        remaining = max(0, self.daily_limit - self.used)
         return answer(
             {
-                "DailyApiRequests": {"Max": self.daily_limit, "Remaining": left},
+                "DailyApiRequests": {"Max": self.daily_limit, "Remaining": remaining},
                 "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": self.bulk.query_jobs_left},
                 "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
             }
@@ -315,9 +315,9 @@ class SalesforceService(Service):
     def _page(self, request: web.Request, locator: str, start: int) -> web.Response:
         query, ids, size = self.cursors[locator]
         table = self.org.tables[query.object]
-        found = [table.get(record_id) for record_id in ids[start : start + size]]
+        records = [table.get(record_id) for record_id in ids[start : start + size]]
         version = request.match_info["version"]
-        rows = [self._row(query, record, version) for record in found if record is not None]
+        rows = [self._row(query, record, version) for record in records if record is not None]
         body: dict[str, Any] = {"totalSize": len(ids), "done": start + size >= len(ids)}
         if not body["done"]:
             body["nextRecordsUrl"] = f"/services/data/{version}/query/{locator}-{start + size}"
@@ -557,10 +557,10 @@ class SalesforceService(Service):
                 setattr(info, key, tuple(value) if isinstance(value, list) else value)
         if "drop_field" in action:
             del self.org.schema[object_name][1][action["drop_field"]]
-        found = self.org.find(object_name, record_id) if object_name in self.org.schema else None
-        if found is None:
+        stored = self.org.find(object_name, record_id) if object_name in self.org.schema else None
+        if stored is None:
             return None
-        return {key: render(value) for key, value in found.items() if not key.startswith("_")}
+        return {key: render(value) for key, value in stored.items() if not key.startswith("_")}
 
 
 def _failed(refused: Refused) -> Record:

@@ -66,13 +66,13 @@ class _Parser:
         at = 0
         end = len(query.rstrip())
         while at < end:
-            found = _TOKEN.match(query, at)
-            if not found:
+            match = _TOKEN.match(query, at)
+            if not match:
                 self.fail(at, f"unexpected token: '{query[at : at + 1]}'")
-            assert found is not None
-            kind = found.lastgroup or ""
-            self.tokens.append((kind, found.group(kind), found.start(kind)))
-            at = found.end()
+            assert match is not None
+            kind = match.lastgroup or ""
+            self.tokens.append((kind, match.group(kind), match.start(kind)))
+            at = match.end()
         self.at = 0
         self.bounds: dict[str, Any] = {}
         self.mentioned: list[tuple[str, int]] = []
@@ -218,12 +218,12 @@ class _Parser:
 
     def values(self) -> set[Any]:
         self.expect("(")
-        found = {self.value()}
+        values = {self.value()}
         while self.peek()[1] == ",":
             self.next()
-            found.add(self.value())
+            values.add(self.value())
         self.expect(")")
-        return found
+        return values
 
     def value(self) -> Any:
         kind, text, at = self.next()
@@ -257,20 +257,20 @@ def _compare(field: str, op: str, value: Any) -> Test:
     # SOQL compares text without regard to case, and null only with = and !=.
     fold = value.casefold() if isinstance(value, str) and not field.endswith("Id") else value
 
-    def left(record: Record) -> Any:
-        found = _value(record, field)
+    def current_value(record: Record) -> Any:
+        current = _value(record, field)
         return (
-            found.casefold()
-            if isinstance(fold, str) and isinstance(found, str) and not (field.endswith("Id"))
-            else found
+            current.casefold()
+            if isinstance(fold, str) and isinstance(current, str) and not (field.endswith("Id"))
+            else current
         )
 
     if op == "=" and field.endswith("Id"):
         return lambda r: _short(_value(r, field)) == _short(value)
     if op == "=":
-        return lambda r: left(r) == fold
+        return lambda r: current_value(r) == fold
     if op in ("!=", "<>"):
-        return lambda r: left(r) != fold
+        return lambda r: current_value(r) != fold
     table: dict[str, Callable[[Any, Any], bool]] = {
         "<": lambda a, b: a < b,
         "<=": lambda a, b: a <= b,
@@ -278,7 +278,9 @@ def _compare(field: str, op: str, value: Any) -> Test:
         ">=": lambda a, b: a >= b,
     }
     relation = table[op]
-    return lambda r: (found := left(r)) is not None and fold is not None and relation(found, fold)
+    return lambda r: (
+        (current := current_value(r)) is not None and fold is not None and relation(current, fold)
+    )
 
 
 def parse(query: str) -> Query:

@@ -89,7 +89,7 @@ def test_an_address_may_stand_in_a_file(tmp_path: Path) -> None:
 
 def test_an_address_is_never_shown(tmp_path: Path) -> None:
     settings = read(tmp_path, SLACK, **GIVEN)
-    shown = {one.name: one.value for one in effective.describe(settings)}
+    shown = {setting.name: setting.value for setting in effective.describe(settings)}
     assert shown["alerts.channels.slack-ops.kind"] == "slack"
     assert shown["ALERT_CHANNEL_SLACK_OPS_URL"] == "•••••• (set)"
     assert "abcdefghijkl" not in repr(settings) + repr(shown)

@@ -19,18 +19,18 @@ DRAWN = [match for match in map(LINE.fullmatch, (errors.__doc__ or "").splitline
 
 def _drawn() -> dict[str, tuple[str, int, int]]:
     """Name -> parent, exit code and status, as the docstring draws them."""
-    found: dict[str, tuple[str, int, int]] = {}
+    classes: dict[str, tuple[str, int, int]] = {}
     above: list[tuple[int, str]] = []
     for match in DRAWN:
         depth = len(match["indent"])
-        above = [one for one in above if one[0] < depth]
+        above = [entry for entry in above if entry[0] < depth]
         parent = above[-1][1] if above else ""
-        _, exit_code, status = found.get(parent, ("", 0, 0))
-        found[match["name"]] = (
+        _, exit_code, status = classes.get(parent, ("", 0, 0))
+        classes[match["name"]] = (
             parent, int(match["exit"] or exit_code), int(match["http"] or status),
         )  # fmt: skip
         above.append((depth, match["name"]))
-    return found
+    return classes
 
 
 def _classes() -> dict[str, type[HygieneError]]:
@@ -38,7 +38,7 @@ def _classes() -> dict[str, type[HygieneError]]:
     for match in DRAWN:
         if match["module"]:
             import_module(match["module"])
-    return {one.__name__: one for one in HygieneError.__subclasses__()}
+    return {error.__name__: error for error in HygieneError.__subclasses__()}
 
 
 @pytest.mark.parametrize("match", [m for m in DRAWN if m["module"]], ids=lambda m: m["name"])

@@ -31,8 +31,8 @@ class TestJsonLines:
         with logging_setup.about(trace="t-1"), logging_setup.about(run="r-1", page="7"):
             logging.getLogger("worker").info("a page is done")
         logging.getLogger("worker").info("nothing in particular")
-        said = capsys.readouterr().err
-        first, second = map(json.loads, said.splitlines())
+        stderr = capsys.readouterr().err
+        first, second = map(json.loads, stderr.splitlines())
         assert (first["run"], first["page"], first["trace"]) == ("r-1", "7", "t-1")
         assert not {"run", "page", "trace"} & second.keys()
 
@@ -42,11 +42,11 @@ class TestJsonLines:
             raise ValueError("bad number +1 (415) 555-2671, Authorization: Bearer abc.def")
         except ValueError:
             logging.getLogger("worker").exception("number %s failed", NUMBER)
-        said = capsys.readouterr().err
-        assert "5552671" not in said
-        assert "555-2671" not in said
-        assert "abc.def" not in said
-        assert "<number ..71>" in said
+        stderr = capsys.readouterr().err
+        assert "5552671" not in stderr
+        assert "555-2671" not in stderr
+        assert "abc.def" not in stderr
+        assert "<number ..71>" in stderr
 
 
 class TestPlainLines:
@@ -54,5 +54,5 @@ class TestPlainLines:
         logging_setup.set_up(Log())
         with logging_setup.about(run="20261126-120000-abcdef"):
             logging.getLogger("worker").warning("slow")
-        said = capsys.readouterr().err
-        assert said.endswith("slow [run=20261126-120000-abcdef]\n")
+        stderr = capsys.readouterr().err
+        assert stderr.endswith("slow [run=20261126-120000-abcdef]\n")

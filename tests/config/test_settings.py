@@ -79,7 +79,10 @@ class TestFormerNames:
         assert mapping.phones == ("phone", "mobilephone")
 
     def test_are_shown_as_settings_of_the_file(self, tmp_path: Path) -> None:
-        shown = {one.name: one for one in effective.describe(from_toml(tmp_path, self.FORMER))}
+        shown = {
+            setting.name: setting
+            for setting in effective.describe(from_toml(tmp_path, self.FORMER))
+        }
         assert shown["http.backoff_initial"].origin == "file"
         assert shown["connectors.hubspot.objects.contacts.consent_date"].value == "closedate"
         assert shown["connectors.hubspot.objects.contacts.consent_date"].origin == "file"
@@ -199,5 +202,5 @@ class TestTwilio:
         assert settings.twilio.shared_keys == ("kept-in-a-file",)
 
     def test_a_shared_key_alone_connects_nothing(self, tmp_path: Path) -> None:
-        found = problems(tmp_path, TWILIO_WEBHOOK_SHARED_KEY="alone")
-        assert found[0].startswith("TWILIO_ACCOUNT_SID: missing")
+        messages = problems(tmp_path, TWILIO_WEBHOOK_SHARED_KEY="alone")
+        assert messages[0].startswith("TWILIO_ACCOUNT_SID: missing")

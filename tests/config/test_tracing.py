@@ -53,10 +53,10 @@ class Collector:
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    made = Collector()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    endpoint = Collector()
+    yield endpoint
+    endpoint.server.shutdown()
+    endpoint.server.server_close()
 
 
 def test_nothing_is_traced_unless_it_is_configured() -> None:
@@ -81,6 +81,6 @@ def test_a_run_in_the_queue_is_one_trace(
     until(lambda: wanted <= {span.name for span in collector.spans}, "the spans", 20)
     ours = [span for span in collector.spans if span.trace_id == bytes.fromhex("ab" * 16)]
     assert wanted <= {span.name for span in ours}, "they belong to whoever asked for it"
-    said = str(collector.spans)
+    sent = str(collector.spans)
     typed = [str(crm.get(record_id, f"phone/{crm.phone}") or "") for record_id in crm.ids()]
-    assert not [text for text in typed if len(text) > 6 and text in said]
+    assert not [text for text in typed if len(text) > 6 and text in sent]

@@ -27,13 +27,13 @@ from connectors.protocol import Connector
 @pytest.fixture
 def open_salesforce(make_settings: Callable[..., Settings]) -> Iterator[Callable[..., Connector]]:
     """Open a connector to the sandbox's org, ready to read and write, by TOML and environment."""
-    made: list[Connector] = []
+    connectors: list[Connector] = []
 
     def opened(toml: str = "", **env: str) -> Connector:
-        made.append(build("salesforce", make_settings(toml, **env)))
-        made[-1].apply_schema(made[-1].describe())
-        return made[-1]
+        connectors.append(build("salesforce", make_settings(toml, **env)))
+        connectors[-1].apply_schema(connectors[-1].describe())
+        return connectors[-1]
 
     yield opened
-    for connector in made:
+    for connector in connectors:
         connector.close()

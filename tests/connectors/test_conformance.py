@@ -81,7 +81,7 @@ class TestReading:
             connector.page_size = 7
         object_name = connector.objects[0]
         expected = [c.id for page in connector.read(object_name) for c in page.contacts]
-        found: list[str] = []
+        ids: list[str] = []
         cursor = None
         while True:
             other = connectors.build(name, settings)
@@ -89,68 +89,71 @@ class TestReading:
             if name == "csv":
                 other.page_size = 7
             page = next(iter(other.read(object_name, cursor=cursor)))
-            found += [c.id for c in page.contacts]
+            ids += [c.id for c in page.contacts]
             cursor = page.cursor
             if cursor is None:
                 break
-        assert found == expected
+        assert ids == expected
 
     def test_fetch_brings_what_is_there_and_leaves_out_what_is_not(
         self, connector: Connector
     ) -> None:
-        some = everything(connector)[:3]
-        found = connector.fetch(some[0].object, [some[0].id, some[2].id, "999999999"])
-        assert {c.id for c in found} == {some[0].id, some[2].id}
-        assert connector.fetch(some[0].object, []) == []
+        contacts = everything(connector)[:3]
+        fetched = connector.fetch(contacts[0].object, [contacts[0].id, contacts[2].id, "999999999"])
+        assert {c.id for c in fetched} == {contacts[0].id, contacts[2].id}
+        assert connector.fetch(contacts[0].object, []) == []
 
     def test_fetch_brings_all_where_the_crm_gives_them_in_small_pages(
         self, connector: Connector, sandbox: Sandbox
     ) -> None:
-        some = everything(connector)[:9]
+        contacts = everything(connector)[:9]
         sandbox.salesforce.page_limit = 2
-        ids = [c.id for c in some if c.object == some[0].object]
-        assert {c.id for c in connector.fetch(some[0].object, ids)} == set(ids)
+        ids = [c.id for c in contacts if c.object == contacts[0].object]
+        assert {c.id for c in connector.fetch(contacts[0].object, ids)} == set(ids)
 
 
 class TestNames:
     def test_come_in_batches_with_phones_as_typed(
         self, connector: Connector, name: str, sandbox: Sandbox
     ) -> None:
-        some = [c for c in everything(connector) if c.object == connector.objects[0]][:9]
+        contacts = [c for c in everything(connector) if c.object == connector.objects[0]][:9]
         sandbox.salesforce.page_limit = 4
         before = dict(connector.calls)
-        ids = [contact.id for contact in some]
-        found = {one.id: one for one in connector.read_names(some[0].object, [*ids, "999999999"])}
-        assert found.keys() == set(ids)
-        for contact in some:
+        ids = [contact.id for contact in contacts]
+        named = {
+            contact.id: contact
+            for contact in connector.read_names(contacts[0].object, [*ids, "999999999"])
+        }
+        assert named.keys() == set(ids)
+        for contact in contacts:
             typed = {field: text for field, text in contact.phones.items() if text}
-            assert found[contact.id].phones == typed
+            assert named[contact.id].phones == typed
         if name != "csv":
             crm = Crm.all(sandbox)[name]
             first, last = ("FirstName", "LastName") if name == "salesforce" else (
                 "firstname", "lastname")  # fmt: skip
             for record_id, record in crm.records().items():
-                if record_id in found:
-                    told = f"{record.get(first) or ''} {record.get(last) or ''}".strip()
-                    assert found[record_id].name == told != ""
+                if record_id in named:
+                    full_name = f"{record.get(first) or ''} {record.get(last) or ''}".strip()
+                    assert named[record_id].name == full_name != ""
         calls = {kind: n - before.get(kind, 0) for kind, n in connector.calls.items()}
         assert 1 <= calls.pop("other") <= 3
         assert not any(calls.values())
         assert connector.names_size >= 50
-        assert connector.read_names(some[0].object, []) == []
+        assert connector.read_names(contacts[0].object, []) == []
 
     def test_are_not_read_from_the_reserve(
         self, connector: Connector, name: str, sandbox: Sandbox
     ) -> None:
         if name == "csv":
             return  # a list has no quota
-        some = everything(connector)[:1]
+        contacts = everything(connector)[:1]
         quota = connector._client._quota if name == "salesforce" else (
             connector.client._calls._quota)  # fmt: skip
         quota.record(Limits(day=Remaining(5, 1000, 86_400.0)))
         before = dict(connector.calls)
         with pytest.raises(QuotaError, match="reserved for others"):
-            connector.read_names(some[0].object, [some[0].id])
+            connector.read_names(contacts[0].object, [contacts[0].id])
         assert dict(connector.calls) == before
 
 
@@ -219,9 +222,9 @@ class TestWriting:
         assert not after.current["wrong_number"]
 
     def test_there_is_one_result_for_each_update_in_order(self, connector: Connector) -> None:
-        some = [c for c in everything(connector) if c.object == connector.objects[0]][:5]
-        results = connector.write([Update(c.object, c.id, {"reason": c.id}) for c in some])
-        assert [result.id for result in results] == [c.id for c in some]
+        contacts = [c for c in everything(connector) if c.object == connector.objects[0]][:5]
+        results = connector.write([Update(c.object, c.id, {"reason": c.id}) for c in contacts])
+        assert [result.id for result in results] == [c.id for c in contacts]
 
     def test_a_bad_record_does_not_fail_its_neighbours(
         self, connector: Connector, name: str
@@ -248,21 +251,25 @@ class TestWhatACrmRefusesAsAWhole:
         """Salesforce: a trigger that cannot take so many. HubSpot: one bad value."""
         if name == "csv":
             return  # a list takes any text
-        some = [c for c in everything(connector) if c.object == connector.objects[0]][:32]
-        updates = [Update(c.object, c.id, {"reason": c.id}) for c in some]
+        contacts = [c for c in everything(connector) if c.object == connector.objects[0]][:32]
+        updates = [Update(c.object, c.id, {"reason": c.id}) for c in contacts]
         bad: set[str] = set()
         if name == "salesforce":
             sandbox.salesforce.org.automation.trigger_takes = 10
         else:
-            bad = {some[5].id}
-            phone = next(iter(some[0].phones))
-            updates[5] = Update(some[5].object, some[5].id, {f"status/{phone}": "no such status"})
+            bad = {contacts[5].id}
+            phone = next(iter(contacts[0].phones))
+            updates[5] = Update(
+                contacts[5].object, contacts[5].id, {f"status/{phone}": "no such status"}
+            )
         outcomes = write_all(connector, updates).outcomes
-        assert list(outcomes) == [c.id for c in some]
+        assert list(outcomes) == [c.id for c in contacts]
         assert {rid for rid, outcome in outcomes.items() if not outcome.ok} == bad
         assert connector.calls["write"] <= 2 * 5 + 2, "halved, and not one by one"
-        after = connector.fetch(some[0].object, [c.id for c in some])
-        assert {c.id for c in after if c.current["reason"] == c.id} == {c.id for c in some} - bad
+        after = connector.fetch(contacts[0].object, [c.id for c in contacts])
+        assert {c.id for c in after if c.current["reason"] == c.id} == {
+            c.id for c in contacts
+        } - bad
 
     @pytest.mark.parametrize(
         "body", [b"Access_Denied_By_Proxy", b"<html><title>Access denied by proxy</title></html>"]
@@ -332,9 +339,9 @@ class TestWhatIsGone:
         nobody = "003000000000000AAA" if name == "salesforce" else "999999999"
         asked = [deleted, merged, hidden, there, nobody, "no id at all"]
         into = sandbox.hubspot.portal.merged[merged] if name == "hubspot" else winner
-        found = connector.deleted(crm.object, asked)
-        assert found == {deleted: None, merged: Merge(merged, crm.object, into)}
-        assert {one.id for one in connector.fetch(crm.object, asked)} == {there}
+        outcomes = connector.deleted(crm.object, asked)
+        assert outcomes == {deleted: None, merged: Merge(merged, crm.object, into)}
+        assert {contact.id for contact in connector.fetch(crm.object, asked)} == {there}
         assert connector.deleted(crm.object, []) == {}
 
     def test_a_merged_record_is_followed_to_where_it_lives_on_now(
@@ -343,13 +350,13 @@ class TestWhatIsGone:
         if name == "csv":
             return
         crm = Crm.all(sandbox)[name]
-        one, two, three = crm.ids()[:3]
-        crm.act(one, {"merge_into": two})
-        second = sandbox.hubspot.portal.merged[one] if name == "hubspot" else two
+        away, into, three = crm.ids()[:3]
+        crm.act(away, {"merge_into": into})
+        second = sandbox.hubspot.portal.merged[away] if name == "hubspot" else into
         crm.act(second, {"merge_into": three})
         last = sandbox.hubspot.portal.merged[second] if name == "hubspot" else three
-        found = connector.deleted(crm.object, [one])
-        assert found == {one: Merge(one, crm.object, last)}
+        outcomes = connector.deleted(crm.object, [away])
+        assert outcomes == {away: Merge(away, crm.object, last)}
 
     def test_many_are_asked_for_in_parts(
         self, connector: Connector, name: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
@@ -368,16 +375,18 @@ class TestWhatIsGone:
     def test_it_says_how_many_records_our_user_sees(
         self, connector: Connector, name: str, sandbox: Sandbox
     ) -> None:
-        found = {one.object: one for one in connector.visibility()}
-        assert set(found) == set(connector.objects)
-        assert sum(one.visible or 0 for one in found.values()) == COUNT
-        assert not any(one.limited for one in found.values())
+        by_object = {visibility.object: visibility for visibility in connector.visibility()}
+        assert set(by_object) == set(connector.objects)
+        assert sum(visibility.visible or 0 for visibility in by_object.values()) == COUNT
+        assert not any(visibility.limited for visibility in by_object.values())
         if name == "csv":
             return
         crm = Crm.all(sandbox)[name]
         crm.hide(crm.ids()[:5])
-        (after,) = [one for one in connector.visibility() if one.object == crm.object]
-        assert after.visible == (found[crm.object].visible or 0) - 5
+        (after,) = [
+            visibility for visibility in connector.visibility() if visibility.object == crm.object
+        ]
+        assert after.visible == (by_object[crm.object].visible or 0) - 5
         assert after.limited == (name == "salesforce"), "HubSpot limits no private app"
 
     def test_a_full_read_that_would_remove_many_asks_first(
@@ -392,8 +401,11 @@ class TestWhatIsGone:
         crm.hide(crm.ids()[:20])
         crm.act(crm.ids()[25], {"delete": True})
         result = sync(ctx, name, "everything")
-        held = {one["object"]: (one["state"], one["records"]) for one in result["removals"]}
-        assert held == {crm.object: ("held", 20)}
+        states = {
+            removal["object"]: (removal["state"], removal["records"])
+            for removal in result["removals"]
+        }
+        assert states == {crm.object: ("held", 20)}
         assert result["contacts"]["gone"] == 1
 
 
@@ -467,9 +479,9 @@ def add_foreign_field(sandbox: Sandbox, crm: Crm, name: str, kind: str) -> None:
             metadata["length"] = 80
         sandbox.salesforce.org.add_custom_field(crm.object, name, metadata, visible=True)
     else:
-        made = prop(name, "Theirs", own=False)
-        made["description"] = "Synced from the dialer."
-        sandbox.hubspot.portal.properties[name] = made
+        definition = prop(name, "Theirs", own=False)
+        definition["description"] = "Synced from the dialer."
+        sandbox.hubspot.portal.properties[name] = definition
 
 
 class TestHubSpotsRefusals:

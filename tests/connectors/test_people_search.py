@@ -44,7 +44,7 @@ def rename(crm: Crm, record_id: str, first: str, last: str, email: str = "") -> 
     crm.act(record_id, {"set": dict(zip(names, (first, last, email), strict=True))})
 
 
-def found(connector: Connector, text: str, limit: int = 10) -> list[str]:
+def search_ids(connector: Connector, text: str, limit: int = 10) -> list[str]:
     people = connector.find_people(text, limit)
     assert people is not None
     return [person.id for person in people]
@@ -57,9 +57,9 @@ class TestAName:
         wanted, other = crm.ids()[:2]
         rename(crm, wanted, "Zephyrine", "Quillfeather", "z.q@example.com")
         rename(crm, other, "Zephyrine", "Applewood", "z.a@example.com")
-        assert found(connector, "Zephyrine Quillfeather") == [wanted]
-        assert found(connector, "quillfeather zeph") == [wanted]
-        assert sorted(found(connector, "zephyrine")) == sorted([wanted, other])
+        assert search_ids(connector, "Zephyrine Quillfeather") == [wanted]
+        assert search_ids(connector, "quillfeather zeph") == [wanted]
+        assert sorted(search_ids(connector, "zephyrine")) == sorted([wanted, other])
         person = (connector.find_people("Quillfeather", 10) or [])[0]
         assert (person.name, person.email) == ("Zephyrine Quillfeather", "z.q@example.com")
         assert person.object in connector.objects
@@ -70,13 +70,13 @@ class TestAName:
     ) -> None:
         wanted = crm.ids()[0]
         rename(crm, wanted, text, "Quillfeather")
-        people = found(connector, f"{text} Quillfeather")
+        people = search_ids(connector, f"{text} Quillfeather")
         assert people == [wanted]
-        assert len(found(connector, text)) < len(crm.ids()), "no sign is a wildcard for all"
+        assert len(search_ids(connector, text)) < len(crm.ids()), "no sign is a wildcard for all"
 
     def test_of_less_than_two_letters_asks_nothing(self, connector: Connector) -> None:
-        assert found(connector, "K") == []
-        assert found(connector, " * ") == []
+        assert search_ids(connector, "K") == []
+        assert search_ids(connector, " * ") == []
         assert connector.calls["read"] == 0
 
     def test_that_many_have_brings_no_more_than_was_asked_for(
@@ -84,7 +84,7 @@ class TestAName:
     ) -> None:
         for record_id in crm.ids()[:7]:
             rename(crm, record_id, "Zephyrine", "Quillfeather")
-        assert len(found(connector, "Zephyrine", limit=5)) == 5
+        assert len(search_ids(connector, "Zephyrine", limit=5)) == 5
 
 
 class TestAnEmail:
@@ -92,8 +92,8 @@ class TestAnEmail:
         wanted, other = crm.ids()[:2]
         rename(crm, wanted, "Kim", "Lee", "kim.o'hara+list@example-site.com")
         rename(crm, other, "Kim", "Lee", "kim@example.com")
-        assert found(connector, "Kim.O'Hara+list@example-site.com") == [wanted]
-        assert found(connector, "kim@example.com") == [other]
+        assert search_ids(connector, "Kim.O'Hara+list@example-site.com") == [wanted]
+        assert search_ids(connector, "kim@example.com") == [other]
 
     def test_that_is_a_further_one_of_a_contact_finds_it_in_hubspot(
         self, sandbox: Sandbox, make_settings: Callable[..., Settings]
@@ -101,7 +101,7 @@ class TestAnEmail:
         crm = Crm.all(sandbox)["hubspot"]
         crm.act(crm.ids()[0], {"set": {"hs_additional_emails": "second@example.com"}})
         opened = connectors.build("hubspot", make_settings())
-        assert found(opened, "second@example.com") == [crm.ids()[0]]
+        assert search_ids(opened, "second@example.com") == [crm.ids()[0]]
         opened.close()
 
 
@@ -112,11 +112,13 @@ class TestACall:
         rename(crm, crm.ids()[0], "Zephyrine", "Quillfeather")
         service = getattr(sandbox, connector.name)
         service.seen = []
-        found(connector, "Quillfeather")
+        search_ids(connector, "Quillfeather")
         assert connector.calls["read"] == 1
         assert service.seen[-1]["method"] == "POST"
         assert "Quillfeather" in str(service.seen[-1]["request"])
-        assert not [one for one in service.seen if "illfeather" in f"{one['path']}{one['query']}"]
+        assert not [
+            call for call in service.seen if "illfeather" in f"{call['path']}{call['query']}"
+        ]
 
     @pytest.mark.parametrize("name", ["salesforce", "hubspot"])
     def test_leaves_the_reserve_to_others(
@@ -138,9 +140,9 @@ def test_a_lead_is_found_until_it_is_converted(
     contact = next(iter(org.tables["Contact"].after_id(None)))["Id"]
     org.update("Lead", lead, {"LastName": "Quillfeather"}, by=org.integration_user)
     opened = connectors.build("salesforce", make_settings())
-    assert found(opened, "Quillfeather") == [lead]
+    assert search_ids(opened, "Quillfeather") == [lead]
     org.convert(lead, contact)
-    assert found(opened, "Quillfeather") == []
+    assert search_ids(opened, "Quillfeather") == []
     opened.close()
 
 

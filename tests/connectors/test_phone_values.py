@@ -29,12 +29,12 @@ from worker.sync.write.crm_writes import write_all
 GOOD = 442072193000
 
 
-def mapped(crm: Crm, more: str = "") -> str:
+def mapped(crm: Crm, extra: str = "") -> str:
     """Settings by which the phones of the main object are the usual one and `Direct`."""
     country = "MailingCountry" if crm.name == "salesforce" else "country"
     lead = '[connectors.salesforce.objects.Lead]\nphones = ["Phone"]\ncountry = ["Country"]\n'
     return (
-        f'{more}\n[connectors.{crm.name}.objects.{crm.object}]\nphones = ["{crm.phone}", '
+        f'{extra}\n[connectors.{crm.name}.objects.{crm.object}]\nphones = ["{crm.phone}", '
         f'"{extra_field(crm)}"]\ncountry = ["{country}"]\n'
         f"{lead if crm.name == 'salesforce' else ''}"
     )
@@ -50,18 +50,18 @@ def add_field(crm: Crm, kind: str) -> None:
     name = extra_field(crm)
     if crm.name == "hubspot":
         crm.service.portal.properties[name] = prop(name, "Direct", kind, "text", own=False)
-        for made in ("status", "line_type", "e164"):
-            ours = f"hygiene_{name}_{made}"
-            crm.service.portal.properties[ours] = prop(ours, made, own=False)
+        for suffix in ("status", "line_type", "e164"):
+            ours = f"hygiene_{name}_{suffix}"
+            crm.service.portal.properties[ours] = prop(ours, suffix, own=False)
         return
     fields = crm.service.org.schema["Contact"][1]
     crm.service.org.add_custom_field(
         "Contact", name, {"type": "Text", "length": 40, "label": "Direct"}, visible=True
     )
     fields[name].type, fields[name].length = kind, 0
-    for made in ("Status", "E164", "Line_Type"):
-        metadata = {"type": "Text", "length": 40, "label": made}
-        crm.service.org.add_custom_field("Contact", f"Direct_{made}__c", metadata, visible=True)
+    for suffix in ("Status", "E164", "Line_Type"):
+        metadata = {"type": "Text", "length": 40, "label": suffix}
+        crm.service.org.add_custom_field("Contact", f"Direct_{suffix}__c", metadata, visible=True)
 
 
 NUMBERS = {"salesforce": ("double", "currency", "percent"), "hubspot": ("number",)}
@@ -89,15 +89,15 @@ class TestAFieldOfNumbers:
         result = sync(ctx, crm.name)
         assert result["contacts"]["failed"] == 0
         assert not result["parked_pages"]
-        held = crm.records()
+        records = crm.records()
         names = ("Direct_E164__c", "Direct_Status__c") if crm.name == "salesforce" else (
             "hygiene_direct_e164", "hygiene_direct_status"
         )  # fmt: skip
-        assert held[target][names[0]] == f"+{GOOD}"
-        assert held[target][names[1]] == "valid"
-        assert held[odd][names[1]] == "invalid"
+        assert records[target][names[0]] == f"+{GOOD}"
+        assert records[target][names[1]] == "valid"
+        assert records[odd][names[1]] == "invalid"
         assert "negative number" in crm.get(odd, "reason")
-        assert not held[plain].get(names[1])
+        assert not records[plain].get(names[1])
         assert any("is a" in note and extra_field(crm) in note for note in result["notes"])
 
     def test_is_never_rewritten(
@@ -175,8 +175,10 @@ class TestAFieldOfAnotherType:
             lifecycle.open_run(ctx, crm.name, Scope("changed"))
         assert "\n" not in str(refused.value)
         findings = ctx.findings[crm.name]
-        assert [one.field for one in findings if one.cause == "unreadable"] == [extra_field(crm)]
-        assert all(one.blocks for one in findings if one.cause == "unreadable")
+        assert [finding.field for finding in findings if finding.cause == "unreadable"] == [
+            extra_field(crm)
+        ]
+        assert all(finding.blocks for finding in findings if finding.cause == "unreadable")
 
     def test_a_formula_is_refused_since_its_changes_are_not_told(
         self, make_context: Callable[..., Context], sandbox: Any
@@ -199,9 +201,9 @@ class TestSettings:
     def test_that_write_to_a_phone_field_are_refused(
         self, make_settings: Callable[..., Settings], crm: Crm
     ) -> None:
-        more = f'[connectors.{crm.name}.fields]\nbest_phone = "{extra_field(crm)}"\n'
+        fields = f'[connectors.{crm.name}.fields]\nbest_phone = "{extra_field(crm)}"\n'
         with pytest.raises(SchemaError, match=r"fields\.best_phone"):
-            build(crm.name, make_settings(mapped(crm, more)))
+            build(crm.name, make_settings(mapped(crm, fields)))
 
 
 ODD: list[Any] = [
@@ -225,15 +227,15 @@ class TestAnOddValue:
         def moment(cell: Any) -> str:
             return cell.upper()
 
-        made = make_decoder(
+        decoder = make_decoder(
             fields, lambda cell: moment(cell) if isinstance(cell, str) else _refuse()
         )
-        columns = made.columns
+        columns = decoder.columns
         for place in range(len(columns)):
             rows = [["1", "then", *[""] * len(columns)], ["2", "then", *[""] * len(columns)]]
             rows[0][2 + place] = odd
             rows[1][2] = NUMBER
-            first, second = made.read(zip(*rows, strict=True))
+            first, second = decoder.read(zip(*rows, strict=True))
             assert second.phones == {"Phone": NUMBER}
             assert "\0" not in first.source + first.campaign  # PostgreSQL takes none
             for value in (*first.phones.values(), first.country, first.state, first.source):

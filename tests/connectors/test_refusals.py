@@ -82,11 +82,11 @@ HUBSPOT = [
 
 
 ALL = [*SALESFORCE, *HUBSPOT]
-OF_THE_REWRITE = [one for one in ALL if one.sets == ("phone",)]
+OF_THE_REWRITE = [refusal for refusal in ALL if refusal.sets == ("phone",)]
 
 
-def name_of(one: Refusal) -> str:
-    return f"{one.crm}: {one.name}"
+def name_of(refusal: Refusal) -> str:
+    return f"{refusal.crm}: {refusal.name}"
 
 
 @pytest.fixture(params=ALL, ids=name_of)
@@ -176,7 +176,9 @@ def write_path(
 
 
 def write_updates(connector: Connector, crm: Crm, ids: list[str]) -> dict[str, Outcome]:
-    outcomes, _at = write_all(connector, [update(crm, one) for one in ids], sleep=lambda _s: None)
+    outcomes, _at = write_all(
+        connector, [update(crm, record_id) for record_id in ids], sleep=lambda _s: None
+    )
     return outcomes
 
 

@@ -98,23 +98,23 @@ def test_a_row_makes_the_same_contact_alone_and_among_others(rows: list[tuple[An
 
 @given(ROWS)
 def test_a_content_is_all_of_a_contact_but_who_it_is(rows: list[tuple[Any, ...]]) -> None:
-    found = read_rows(rows)
-    for contact, content in zip(found, found.contents, strict=True):
+    decoded = read_rows(rows)
+    for contact, content in zip(decoded, decoded.contents, strict=True):
         assert to_content(contact) == content
         assert to_contact(layout_of(contact), contact.id, contact.modified, content) == contact
 
 
 @given(ROWS, st.binary(min_size=1, max_size=16))
 def test_a_row_has_the_hash_of_its_contact(rows: list[tuple[Any, ...]], config_hash: bytes) -> None:
-    found = read_rows(rows)
-    decisions = {c.id: (change_detection.hash_contact(c, config_hash), "{}", "{}") for c in found}
+    decoded = read_rows(rows)
+    decisions = {c.id: (change_detection.hash_contact(c, config_hash), "{}", "{}") for c in decoded}
     fresh, settled = change_detection.partition(
-        found, change_detection.StoredState(decisions, []), config_hash
+        decoded, change_detection.StoredState(decisions, []), config_hash
     )
     assert fresh == []
     assert settled.read == len(rows)
     again, same = change_detection.partition(
-        list(found), change_detection.StoredState(decisions, []), config_hash
+        list(decoded), change_detection.StoredState(decisions, []), config_hash
     )
     assert again == []
     assert (same.read, same.grouped) == (settled.read, settled.grouped)
@@ -122,10 +122,10 @@ def test_a_row_has_the_hash_of_its_contact(rows: list[tuple[Any, ...]], config_h
 
 def test_the_same_values_in_other_fields_have_another_hash() -> None:
     """A field that the CRM lost, and one that came in its place, must not pass for each other."""
-    one = Contact("Contact", "1", {"Phone": "x"}, current={"do_not_call": True})
-    other = replace(one, current={"do_not_text": True})
-    assert to_content(one) == to_content(other)
-    assert change_detection.hash_contact(one, b"salt") != change_detection.hash_contact(
+    first = Contact("Contact", "1", {"Phone": "x"}, current={"do_not_call": True})
+    other = replace(first, current={"do_not_text": True})
+    assert to_content(first) == to_content(other)
+    assert change_detection.hash_contact(first, b"salt") != change_detection.hash_contact(
         other, b"salt"
     )
 
@@ -137,8 +137,8 @@ def test_two_pages_are_joined_in_order(
     both = joined(read_rows(first), read_rows(second))
     assert isinstance(both, Rows)
     assert list(both) == [*read_rows(first), *read_rows(second)]
-    one = list(read_rows(second))
-    assert list(joined(read_rows(first), one)) == [*read_rows(first), *one], (
+    listed = list(read_rows(second))
+    assert list(joined(read_rows(first), listed)) == [*read_rows(first), *listed], (
         "also where one is made"
     )
 
@@ -152,8 +152,8 @@ def test_pages_of_another_layout_stay_contacts_of_their_own() -> None:
 
 @pytest.mark.parametrize("as_rows", [True, False])
 def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
-    found = read_rows([row()] * 5)
-    given_ = found if as_rows else list(found)
+    decoded = read_rows([row()] * 5)
+    given_ = decoded if as_rows else list(decoded)
     assert ids_of(reverse_reader.ids_before(given_, "003")) == ["000", "001", "002"]
     assert ids_of(reverse_reader.ids_after(given_, "003")) == ["004"]
     assert reverse_reader.ids_after(given_, "99") is given_, (

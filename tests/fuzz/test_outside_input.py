@@ -64,9 +64,9 @@ phones = st.text(max_size=300) | st.from_regex(r"[+0-9() ./xX-]{0,80}")
 @fuzz
 @given(phones, st.sampled_from([None, "US", "GB", "DE", "IT", "BR"]))
 def test_phone_fields(text: str, region: str | None) -> None:
-    found = parse_field(text, region)
-    assert found.outcome
-    assert all(number.e164.startswith("+") for number in found.numbers)
+    parsed = parse_field(text, region)
+    assert parsed.outcome
+    assert all(number.e164.startswith("+") for number in parsed.numbers)
 
 
 @pytest.mark.parametrize("text", [
@@ -221,17 +221,17 @@ def spoil(body: Any, data: st.DataObject) -> Any:
     if not places:
         return data.draw(anything)
     path = data.draw(st.sampled_from(places))
-    made = copy.deepcopy(body)
+    spoiled = copy.deepcopy(body)
     if not path:
         return data.draw(anything)
-    inner = made
+    inner = spoiled
     for step in path[:-1]:
         inner = inner[step]
     if data.draw(st.booleans()) and isinstance(inner, dict):
         del inner[path[-1]]
     else:
         inner[path[-1]] = data.draw(anything)
-    return made
+    return spoiled
 
 
 def _places(body: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -255,15 +255,15 @@ def _json(body: Any) -> Any:
 @pytest.fixture(scope="module")
 def true_answers() -> dict[str, list[Any]]:
     """What the stand-ins answer to each kind of call."""
-    made = Sandbox.start(contacts=12, leads=3)
+    sandbox = Sandbox.start(contacts=12, leads=3)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.toml"
         path.write_text("[http]\nbackoff_initial = 0.01\nattempts = 1\n")
         ctx = Context.create(
-            load({**made.env(), "HYGIENE_HOME": folder, "HYGIENE_CONFIG": str(path)})
+            load({**sandbox.env(), "HYGIENE_HOME": folder, "HYGIENE_CONFIG": str(path)})
         )
-        found: dict[str, list[Any]] = {}
-        for crm in Crm.all(made).values():
+        recorded: dict[str, list[Any]] = {}
+        for crm in Crm.all(sandbox).values():
             crm.service.seen = []
             connector = ctx.open(crm.name)
             connector.apply_schema(connector.describe())
@@ -272,14 +272,14 @@ def true_answers() -> dict[str, list[Any]]:
                 list(connector.read(name, datetime(2020, 1, 1, tzinfo=UTC)))
             ids = crm.ids()[:3]
             connector.fetch(crm.object, ids)
-            connector.write([Update(crm.object, one, {"reason": "x"}) for one in ids])
-            found[crm.name] = [
-                (one["method"], one["path"], one["response"]) for one in crm.service.seen
-                if one["status"] < 300 and one["response"] is not None
+            connector.write([Update(crm.object, record_id, {"reason": "x"}) for record_id in ids])
+            recorded[crm.name] = [
+                (call["method"], call["path"], call["response"]) for call in crm.service.seen
+                if call["status"] < 300 and call["response"] is not None
             ]  # fmt: skip
         ctx.close()
-    made.stop()
-    return found
+    sandbox.stop()
+    return recorded
 
 
 @pytest.mark.parametrize("name", ["salesforce", "hubspot"])
@@ -297,7 +297,7 @@ def test_answers_of_a_crm(
 
     @fuzzed(max(4, EXAMPLES // 4))  # each is some dozens of calls
     @given(st.sampled_from(true_answers[name]), st.data())
-    def one(answer: Any, data: st.DataObject) -> None:
+    def attempt(answer: Any, data: st.DataObject) -> None:
         method, path, body = answer
         body = _json(spoil(body, data))
         served.call(crm.service.faults.clear)
@@ -310,10 +310,10 @@ def test_answers_of_a_crm(
                 list(connector.read(object_name))
                 list(connector.read(object_name, datetime(2020, 1, 1, tzinfo=UTC)))
             connector.fetch(crm.object, ids)
-            connector.write([Update(crm.object, one, {"reason": "y"}) for one in ids])
+            connector.write([Update(crm.object, record_id, {"reason": "y"}) for record_id in ids])
 
     try:
-        one()
+        attempt()
     finally:
         ctx.close()
         served.stop()
@@ -333,12 +333,12 @@ def test_answers_of_a_provider(name: str, sandbox: Sandbox, tmp_path: Path) -> N
     question = Question(NUMBER, NOW.date()) if name == "rnd" else Question(NUMBER)
     service.seen = []
     provider.ask([question], check_level)
-    answers = [one["response"] for one in service.seen if one["response"] is not None]
+    answers = [call["response"] for call in service.seen if call["response"] is not None]
     service.seen = None
 
     @fuzz
     @given(st.sampled_from(answers), st.data(), st.sampled_from([200, 200, 201, 400, 404, 418]))
-    def one(body: Any, data: st.DataObject, status: int) -> None:
+    def attempt(body: Any, data: st.DataObject, status: int) -> None:
         spoiled = _json(spoil(body, data))
         sandbox.call(service.faults.clear)
         fault = Fault(".", "status", status=status, body=spoiled if spoiled is not None else [],
@@ -348,4 +348,4 @@ def test_answers_of_a_provider(name: str, sandbox: Sandbox, tmp_path: Path) -> N
             for answer in provider.ask([question], check_level):
                 assert answer.number == NUMBER
 
-    one()
+    attempt()

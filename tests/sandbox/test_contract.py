@@ -45,8 +45,8 @@ class Document:
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
         # A literal path wins over one with a placeholder.
-        found = [ops for pattern, ops in self.paths.items() if pattern.match(path)]
-        for operations in sorted(found, key=lambda ops: str(ops).count("{")):
+        matching = [ops for pattern, ops in self.paths.items() if pattern.match(path)]
+        for operations in sorted(matching, key=lambda ops: str(ops).count("{")):
             if method.lower() in operations:
                 return dict(operations[method.lower()])
         return None
@@ -70,9 +70,9 @@ class Document:
 def without_nulls(value: Any) -> Any:
     """HubSpot answers null for a property without a value, which its document does not say."""
     if isinstance(value, dict):
-        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
     if isinstance(value, list):
-        return [without_nulls(one) for one in value]
+        return [without_nulls(member) for member in value]
     return value
 
 
@@ -80,11 +80,11 @@ def check(documents: list[Document], seen: list[dict[str, Any]]) -> tuple[list[s
     problems, checked = [], 0
     for call in seen:
         name = f"{call['method']} {call['path']}"
-        found = [(d, op) for d in documents if (op := d.operation(call["method"], call["path"]))]
-        if not found:
+        matches = [(d, op) for d in documents if (op := d.operation(call["method"], call["path"]))]
+        if not matches:
             problems.append(f"{name}: not in any document")
             continue
-        document, operation = found[0]
+        document, operation = matches[0]
         if call["request"] is not None:
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             wrong = document.problems(schema, call["request"])
@@ -151,13 +151,13 @@ def test_what_passes_when_lists_are_made(
     service.seen = []
     list(connector.provision())
     list(connector.provision())
-    assert [one.prepared for one in connector.cautions()] == [True]
-    made = [call for call in service.seen if call["path"] == "/crm/lists/2026-09"]
-    assert {call["status"] for call in made} == {200}
-    kinds = re.findall(r'"operationType": "(\w+)"', json.dumps(made))
+    assert [caution.prepared for caution in connector.cautions()] == [True]
+    calls = [call for call in service.seen if call["path"] == "/crm/lists/2026-09"]
+    assert {call["status"] for call in calls} == {200}
+    kinds = re.findall(r'"operationType": "(\w+)"', json.dumps(calls))
     assert set(kinds) == {"BOOL", "ENUMERATION"}
     requests.post(
-        f"{sandbox.hubspot_url}/crm/lists/2026-09", json=made[0]["request"],
+        f"{sandbox.hubspot_url}/crm/lists/2026-09", json=calls[0]["request"],
         headers={"Authorization": f"Bearer {TOKEN}"},
     )  # fmt: skip
     assert service.seen[-1]["status"] == 400
@@ -192,19 +192,19 @@ def test_what_passes_when_calls_are_read(
     documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
     service = bare_sandbox.hubspot
     record_id = Crm.all(bare_sandbox)["hubspot"].ids()[0]
-    held = {"hs_call_disposition": WRONG_NUMBER, "hs_timestamp": "2026-01-01T00:00:00Z",
+    properties = {"hs_call_disposition": WRONG_NUMBER, "hs_timestamp": "2026-01-01T00:00:00Z",
             "hs_call_to_number": NUMBER, "hs_call_direction": "OUTBOUND"}  # fmt: skip
     kinds = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]
     for to in ([{"to": {"id": record_id}, "types": kinds}], []):
         requests.post(
             f"{bare_sandbox.hubspot_url}/crm/objects/2026-09/calls",
-            json={"properties": held, "associations": to},
+            json={"properties": properties, "associations": to},
             headers={"Authorization": f"Bearer {TOKEN}"},
         ).raise_for_status()
     service.seen = []
     connector = build("hubspot", make_context(**bare_sandbox.env()).settings)
-    found = list(connector.call_outcomes(datetime(2020, 1, 1, tzinfo=UTC)) or ())
-    assert [(one.outcome, one.record_id) for one in found] == [
+    outcomes = list(connector.call_outcomes(datetime(2020, 1, 1, tzinfo=UTC)) or ())
+    assert [(outcome.outcome, outcome.record_id) for outcome in outcomes] == [
         ("Wrong number", record_id), ("Wrong number", "")]  # fmt: skip
     seen = [call for call in service.seen if not call["path"].startswith("/calling/")]
     problems, checked = check(documents, seen)
@@ -224,8 +224,10 @@ def test_what_passes_when_the_names_of_outcomes_are_refused(
     crm.fault("GET /calling/v1/dispositions", "status", status=403, times=9)
     service.seen = []
     connector = build("hubspot", make_context(**bare_sandbox.env()).settings)
-    found = list(connector.call_outcomes(datetime(2020, 1, 1, tzinfo=UTC), only=WRONG_NUMBER) or ())
-    assert len(found) == 201
+    outcomes = list(
+        connector.call_outcomes(datetime(2020, 1, 1, tzinfo=UTC), only=WRONG_NUMBER) or ()
+    )
+    assert len(outcomes) == 201
     problems, checked = check(documents, service.seen)
     assert checked == 2 * 2 + 1 + 3 * 2  # searches, the property, contacts
     assert problems == []

@@ -28,7 +28,7 @@ def api(sandbox: Sandbox) -> Api:
 
 
 def ids(api: Api) -> list[str]:
-    return [one["id"] for one in api("GET", CONTACTS, limit=100).json()["results"]]
+    return [contact["id"] for contact in api("GET", CONTACTS, limit=100).json()["results"]]
 
 
 class TestReading:
@@ -50,7 +50,7 @@ class TestReading:
         }  # fmt: skip
         answer = api("POST", f"{CONTACTS}/search", body).json()
         assert answer["total"] == 50
-        assert [one["id"] for one in answer["results"]] == ids(api)[10:]
+        assert [contact["id"] for contact in answer["results"]] == ids(api)[10:]
 
     def test_a_search_ends_at_ten_thousand(self, api: Api) -> None:
         body = {"filterGroups": [], "limit": 200, "after": "10000"}
@@ -83,7 +83,7 @@ class TestUpdates:
         assert answer.status_code == 207
         body = answer.json()
         assert body["numErrors"] == 1
-        assert [one["id"] for one in body["results"]] == [first]
+        assert [result["id"] for result in body["results"]] == [first]
         assert body["errors"][0]["context"]["ids"] == [second]
 
     @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ class TestUpdates:
         answer = self.update(api, **{first: {"hygiene_phone_status": "valid"}, second: properties})
         assert answer.status_code == 400
         assert error in answer.text
-        held = api("GET", f"{CONTACTS}/{first}", properties="hygiene_phone_status").json()
-        assert not held["properties"].get("hygiene_phone_status")
+        contact = api("GET", f"{CONTACTS}/{first}", properties="hygiene_phone_status").json()
+        assert not contact["properties"].get("hygiene_phone_status")
 
     def test_a_hundred_and_one_are_too_many(self, api: Api) -> None:
         many = {str(n): {"hygiene_phone_status": "valid"} for n in range(101)}
@@ -184,10 +184,10 @@ class TestSearchLag:
         portal.update(first, {"phone": "1"})
         sandbox.hubspot.search_lag = 60.0
         portal.update(first, {"phone": "2"})
-        made = portal.create({"phone": "3"})
+        created = portal.create({"phone": "3"})
         portal.archive(second)
         assert [self.search_total(api, text) for text in "123"] == [1, 0, 0]
-        path = f"{CONTACTS}/{made}"
+        path = f"{CONTACTS}/{created}"
         assert api("GET", path, properties="phone").json()["properties"]["phone"] == "3"
         assert second not in ids(api)
         portal.clock.skew = timedelta(seconds=61)
@@ -216,8 +216,8 @@ class TestCalls:
     CALLS = "/crm/objects/2026-09/calls"
     TIME = "2026-03-01T12:00:00.123Z"
 
-    def search(self, api: Api, *filters: dict[str, Any], **more: Any) -> requests.Response:
-        body = {"filterGroups": [{"filters": list(filters)}], "limit": 200, **more}
+    def search(self, api: Api, *filters: dict[str, Any], **fields: Any) -> requests.Response:
+        body = {"filterGroups": [{"filters": list(filters)}], "limit": 200, **fields}
         return api("POST", f"{self.CALLS}/search", body)
 
     @pytest.fixture(autouse=True)
@@ -247,7 +247,7 @@ class TestCalls:
 
     def test_with_one_time_come_in_no_promised_order(self, api: Api) -> None:
         pages = [
-            [one["id"] for one in
+            [call["id"] for call in
              self.search(api, sorts=["hs_lastmodifieddate"], after="0").json()["results"]]
             for _ in range(2)
         ]  # fmt: skip
@@ -274,7 +274,7 @@ class TestCalls:
     ) -> None:
         path = "/crm/properties/2026-09/calls/hs_call_disposition"
         options = api("GET", path).json()["options"]
-        assert {"Wrong number", "Do not call"} <= {one["label"] for one in options}
+        assert {"Wrong number", "Do not call"} <= {option["label"] for option in options}
         sandbox.hubspot.calls.options_listed = False
         assert api("GET", path).json()["options"] == []
 
@@ -289,21 +289,21 @@ LISTS = "/crm/lists/2026-09"
 PROPERTIES = "/crm/properties/2026-09/contacts"
 
 
-def flagged(name: str = "hygiene_do_not_text", kind: str = "BOOL", **more: Any) -> dict[str, Any]:
+def flagged(name: str = "hygiene_do_not_text", kind: str = "BOOL", **fields: Any) -> dict[str, Any]:
     value: dict[str, Any] = {"value": True} if kind == "BOOL" else {"values": ["true"]}
     operator = "IS_EQUAL_TO" if kind == "BOOL" else "IS_ANY_OF"
     operation = {"operationType": kind, "operator": operator,
-                 "includeObjectsWithNoValueSet": False, **value, **more}  # fmt: skip
-    one = {"filterType": "PROPERTY", "property": name, "operation": operation}
+                 "includeObjectsWithNoValueSet": False, **value, **fields}  # fmt: skip
+    condition = {"filterType": "PROPERTY", "property": name, "operation": operation}
     return {"filterBranchType": "AND", "filterBranchOperator": "AND", "filterBranches": [],
-            "filters": [one]}  # fmt: skip
+            "filters": [condition]}  # fmt: skip
 
 
-def new_list(*branches: dict[str, Any], name: str = "Out", **more: Any) -> dict[str, Any]:
+def new_list(*branches: dict[str, Any], name: str = "Out", **fields: Any) -> dict[str, Any]:
     root = {"filterBranchType": "OR", "filterBranchOperator": "OR",
             "filterBranches": [*branches], "filters": []}  # fmt: skip
     return {"name": name, "objectTypeId": "0-1", "processingType": "DYNAMIC",
-            "filterBranch": root, **more}  # fmt: skip
+            "filterBranch": root, **fields}  # fmt: skip
 
 
 @pytest.fixture
@@ -315,18 +315,18 @@ def lists(sandbox: Sandbox, api: Api) -> Api:
 class TestLists:
     def members(self, api: Api, list_id: str) -> list[str]:
         answer = api("GET", f"{LISTS}/{list_id}/memberships").json()
-        return [one["recordId"] for one in answer["results"]]
+        return [member["recordId"] for member in answer["results"]]
 
     def test_a_dynamic_list_follows_its_filters(self, lists: Api) -> None:
-        made = lists("POST", LISTS, new_list(flagged(), flagged("hygiene_wrong_number")))
-        assert made.status_code == 200
-        list_id = made.json()["list"]["listId"]
+        created = lists("POST", LISTS, new_list(flagged(), flagged("hygiene_wrong_number")))
+        assert created.status_code == 200
+        list_id = created.json()["list"]["listId"]
         assert self.members(lists, list_id) == []
-        one, other = ids(lists)[:2]
-        for record_id, name in ((one, "hygiene_do_not_text"), (other, "hygiene_wrong_number")):
+        first, other = ids(lists)[:2]
+        for record_id, name in ((first, "hygiene_do_not_text"), (other, "hygiene_wrong_number")):
             lists("PATCH", f"{CONTACTS}/{record_id}", {"properties": {name: "true"}})
-        assert self.members(lists, list_id) == [one, other]
-        lists("PATCH", f"{CONTACTS}/{one}", {"properties": {"hygiene_do_not_text": "false"}})
+        assert self.members(lists, list_id) == [first, other]
+        lists("PATCH", f"{CONTACTS}/{first}", {"properties": {"hygiene_do_not_text": "false"}})
         lists("DELETE", f"{CONTACTS}/{other}")
         assert self.members(lists, list_id) == []
 
@@ -335,9 +335,9 @@ class TestLists:
         lists("POST", LISTS, wanted)
         path = f"{LISTS}/object-type-id/0-1/name/Do%20not%20text%3A%20all"
         assert "filterBranch" not in lists("GET", path).json()["list"]
-        found = lists("GET", path, includeFilters="true").json()["list"]
-        assert found["filterBranch"] == wanted["filterBranch"]
-        assert found["processingType"] == "DYNAMIC"
+        details = lists("GET", path, includeFilters="true").json()["list"]
+        assert details["filterBranch"] == wanted["filterBranch"]
+        assert details["processingType"] == "DYNAMIC"
 
     def test_a_name_is_given_once(self, lists: Api) -> None:
         assert lists("POST", LISTS, new_list(flagged())).status_code == 200
@@ -375,11 +375,11 @@ class TestTheAccount:
         self, api: Api, sandbox: Sandbox
     ) -> None:
         sandbox.hubspot.portal.property_limit = 40
-        told = api("GET", "/crm/limits/2026-09/custom-properties").json()
-        (contacts,) = told["byObjectType"]
+        limits = api("GET", "/crm/limits/2026-09/custom-properties").json()
+        (contacts,) = limits["byObjectType"]
         assert (contacts["objectTypeId"], contacts["limit"]) == ("0-1", 40)
         own = [p for p in api("GET", PROPERTIES).json()["results"] if not p["hubspotDefined"]]
-        assert contacts["usage"] == told["overallUsage"] == len(own)
+        assert contacts["usage"] == limits["overallUsage"] == len(own)
 
     def test_takes_no_property_beyond_that(self, api: Api, sandbox: Sandbox) -> None:
         portal = sandbox.hubspot.portal
@@ -389,7 +389,7 @@ class TestTheAccount:
              "groupName": "contactinformation"} for name in ("one", "two")
         ]  # fmt: skip
         answer = api("POST", f"{PROPERTIES}/batch/create", {"inputs": bodies}).json()
-        assert [made["name"] for made in answer["results"]] == ["one"]
+        assert [result["name"] for result in answer["results"]] == ["one"]
         assert answer["errors"][0]["context"] == {"name": ["two"]}
 
     def test_a_property_of_an_archived_name_is_the_old_one(self, api: Api) -> None:
@@ -397,17 +397,19 @@ class TestTheAccount:
         api("PATCH", f"{CONTACTS}/{target}", {"properties": {"hygiene_reason": "once"}})
         assert api("DELETE", f"{PROPERTIES}/hygiene_reason").status_code == 204
         listed = api("GET", PROPERTIES, archived="true").json()["results"]
-        assert [(one["name"], one["archived"]) for one in listed] == [("hygiene_reason", True)]
+        assert [(entry["name"], entry["archived"]) for entry in listed] == [
+            ("hygiene_reason", True)
+        ]
         body = {"name": "hygiene_reason", "label": "New", "type": "string", "fieldType": "text",
                 "groupName": "contactinformation"}  # fmt: skip
         assert api("POST", PROPERTIES, body).json()["groupName"] == "phone_hygiene"
-        held = api("GET", f"{CONTACTS}/{target}", properties="hygiene_reason").json()
-        assert held["properties"]["hygiene_reason"] == "once"
+        contact = api("GET", f"{CONTACTS}/{target}", properties="hygiene_reason").json()
+        assert contact["properties"]["hygiene_reason"] == "once"
 
     def test_tells_a_key_what_it_may_do(self, api: Api, sandbox: Sandbox) -> None:
         path = "/oauth/v2/private-apps/get/access-token-info"
         token = sandbox.env()["HUBSPOT_ACCESS_TOKEN"]
-        told = api("POST", path, {"tokenKey": token}).json()
-        assert set(told["scopes"]) == sandbox.hubspot.scopes
-        assert isinstance(told["hubId"], int)
+        info = api("POST", path, {"tokenKey": token}).json()
+        assert set(info["scopes"]) == sandbox.hubspot.scopes
+        assert isinstance(info["hubId"], int)
         assert api("POST", path, {"tokenKey": "another"}).status_code == 404

@@ -32,10 +32,10 @@ def api(sandbox: Sandbox) -> Callable[..., requests.Response]:
         },
     ).json()["access_token"]  # fmt: skip
 
-    def call(method: str, path: str, **more: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+    def call(method: str, path: str, **kwargs: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}", **kwargs.pop("headers", {})}
         return requests.request(
-            method, f"{sandbox.salesforce_url}{API}{path}", headers=headers, **more
+            method, f"{sandbox.salesforce_url}{API}{path}", headers=headers, **kwargs
         )
 
     return call
@@ -97,8 +97,8 @@ class TestLogin:
 
 
 class TestQueries:
-    def query(self, api: Api, soql: str, **more: Any) -> requests.Response:
-        return api("GET", "/query", params={"q": soql}, **more)
+    def query(self, api: Api, soql: str, **kwargs: Any) -> requests.Response:
+        return api("GET", "/query", params={"q": soql}, **kwargs)
 
     def test_pages_by_the_batch_size_header(self, sandbox: Sandbox) -> None:
         big = Sandbox.start(contacts=450, leads=0)
@@ -222,14 +222,14 @@ class TestShapes:
     def test_of_a_collections_update(self, api: Api, shared: Callable[[str], Path]) -> None:
         path = shared("recordings/salesforce/TestUpdatesIntegrationTests.test_updates_task.yaml")
         bodies = [
-            yaml.safe_load(one["response"]["body"]["string"])
-            for one in self.recorded(path)
-            if "request" in one and one["request"]["method"] == "PATCH"
+            yaml.safe_load(exchange["response"]["body"]["string"])
+            for exchange in self.recorded(path)
+            if "request" in exchange and exchange["request"]["method"] == "PATCH"
         ]
         keys = {frozenset(row) for body in bodies for row in body}
         assert keys
-        found = api("GET", "/query", params={"q": "SELECT Id FROM Contact LIMIT 1"}).json()
-        (ours,) = update_one(api, found["records"][0]["Id"])
+        answer = api("GET", "/query", params={"q": "SELECT Id FROM Contact LIMIT 1"}).json()
+        (ours,) = update_one(api, answer["records"][0]["Id"])
         assert frozenset(ours) in keys
 
 

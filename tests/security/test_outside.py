@@ -80,17 +80,17 @@ class Listener:
 @pytest.fixture
 def foreign_host() -> Iterator[Listener]:
     """Where nothing of ours may ever arrive."""
-    made = Listener()
-    yield made
-    made.stop()
-    assert made.seen == []
+    listener = Listener()
+    yield listener
+    listener.stop()
+    assert listener.seen == []
 
 
 @pytest.fixture
 def redirecting(foreign_host: Listener) -> Iterator[Listener]:
-    made = Listener(307, foreign_host.url)
-    yield made
-    made.stop()
+    listener = Listener(307, foreign_host.url)
+    yield listener
+    listener.stop()
 
 
 @pytest.fixture
@@ -113,10 +113,10 @@ def self_signed(tmp_path: Path) -> Iterator[Listener]:
     )  # fmt: skip
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(path)
-    made = Listener(tls=tls)
-    yield made
-    made.stop()
-    assert made.seen == [], "nothing was sent to a server that is not trusted"
+    listener = Listener(tls=tls)
+    yield listener
+    listener.stop()
+    assert listener.seen == [], "nothing was sent to a server that is not trusted"
 
 
 def crm_settings(name: str, url: str, tmp_path: Path) -> dict[str, str]:
@@ -175,9 +175,9 @@ class TestAddresses:
         self, redirecting: Listener, make_settings: Callable[..., Settings]
     ) -> None:
         settings = make_settings(ALERT_WEBHOOK_URL=f"{redirecting.url}/hook")
-        one = Alert("k", "run_failed", "a run failed", "/runs")
+        alert = Alert("k", "run_failed", "a run failed", "/runs")
         with pytest.raises(channels.ChannelError):
-            channels.send(settings, "webhook", of_alert(settings, one))
+            channels.send(settings, "webhook", of_alert(settings, alert))
         assert redirecting.seen
 
     @pytest.mark.parametrize("instance", [
@@ -254,23 +254,23 @@ class TestRequests:
     def test_that_never_end_are_given_up_and_hold_nobody_up(
         self, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made = Limits.__init__
-        monkeypatch.setattr(Limits, "__init__", lambda self, app: made(self, app, longest=1.0))
+        original = Limits.__init__
+        monkeypatch.setattr(Limits, "__init__", lambda self, app: original(self, app, longest=1.0))
         url = serve()
         host, port = url.removeprefix("http://").split(":")
         slow = [socket.create_connection((host, int(port))) for _ in range(50)]
-        for one in slow:
-            one.sendall(
+        for connection in slow:
+            connection.sendall(
                 b"POST /webhooks/hubspot HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na"
             )
         began = time.monotonic()
         assert requests.get(f"{url}/healthz", timeout=5).status_code == 200
         assert time.monotonic() - began < 3
-        for one in slow:
-            one.settimeout(10)
-            said = one.recv(200)
-            assert b" 408 " in said or b" 503 " in said or said == b""
-            one.close()
+        for connection in slow:
+            connection.settimeout(10)
+            answer = connection.recv(200)
+            assert b" 408 " in answer or b" 503 " in answer or answer == b""
+            connection.close()
 
     @pytest.mark.parametrize("path", [
         "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py",
@@ -283,12 +283,12 @@ class TestRequests:
         host, port = serve().removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as plain:
             plain.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-            said = b""
+            answer = b""
             while part := plain.recv(65_536):
-                said += part
-        assert b"sqlalchemy" not in said
-        assert b"root:" not in said
-        assert int(said.split()[1]) in (303, 401, 403, 404, 405, 410)
+                answer += part
+        assert b"sqlalchemy" not in answer
+        assert b"root:" not in answer
+        assert int(answer.split()[1]) in (303, 401, 403, 404, 405, 410)
 
     def test_of_headers_without_end_are_refused(self, serve: Callable[..., str]) -> None:
         url = serve()
@@ -349,11 +349,11 @@ class TestSecrets:
             )  # fmt: skip
         finally:
             refusing.stop()
-        said = done.stdout + done.stderr
+        output = done.stdout + done.stderr
         log = tmp_path / "error.log"
-        said += log.read_text() if log.exists() else ""
-        assert said
-        assert not [secret for secret in SECRETS if secret in said]
+        output += log.read_text() if log.exists() else ""
+        assert output
+        assert not [secret for secret in SECRETS if secret in output]
 
     def test_may_stand_in_files(self, tmp_path: Path) -> None:
         path = tmp_path / "token"
@@ -362,15 +362,15 @@ class TestSecrets:
         assert settings.hubspot is not None
         assert settings.hubspot.access_token == "pat-na1-from-a-file"
 
-    @pytest.mark.parametrize(("env", "said"), [
+    @pytest.mark.parametrize(("env", "message"), [
         ({"ADMIN_TOKEN_FILE": "/no/such/file"}, "ADMIN_TOKEN_FILE: /no/such/file cannot be read"),
         ({"ADMIN_TOKEN_FILE": "/dev/null"}, "ADMIN_TOKEN_FILE: /dev/null is empty"),
         ({"ADMIN_TOKEN_FILE": "/dev/null", "ADMIN_TOKEN": "x"}, "are both set"),
     ])  # fmt: skip
     def test_in_files_that_are_not_there_are_a_clear_error(
-        self, env: dict[str, str], said: str
+        self, env: dict[str, str], message: str
     ) -> None:
-        with pytest.raises(SettingsError, match=re.escape(said)):
+        with pytest.raises(SettingsError, match=re.escape(message)):
             load(env)
 
 

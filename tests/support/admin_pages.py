@@ -49,6 +49,6 @@ def assert_well_made(page: Page, name: str) -> None:
 
     session = page.context.new_cdp_session(page)
     session.send("Page.setBypassCSP", {"enabled": True})
-    found = Axe().run(page, options={"preload": False})
+    results = Axe().run(page, options={"preload": False})
     session.send("Page.setBypassCSP", {"enabled": False})
-    assert not found.violations_count, found.generate_report()
+    assert not results.violations_count, results.generate_report()

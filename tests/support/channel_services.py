@@ -127,7 +127,7 @@ class Slack(WebService):
         for block in taken["blocks"]:
             text = block["text"]["text"]
             assert not re.search(r"&(?!(amp|lt|gt);)", text), f"not escaped: {text}"
-            text = self._COMMAND.sub(lambda found: found[1].rpartition("|")[2], text)
+            text = self._COMMAND.sub(lambda match: match[1].rpartition("|")[2], text)
             lines.append(html.unescape(text))
         return "\n".join(lines)
 

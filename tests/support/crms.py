@@ -138,10 +138,10 @@ class Crm:
         for record_id, record in hidden.items():
             table.put(record_id, record, record["_stamp"])
 
-    def fault(self, match: str, kind: str, **more: Any) -> Fault:
-        made = Fault(match, kind, **more)
-        self.service.faults.append(made)
-        return made
+    def fault(self, match: str, kind: str, **options: Any) -> Fault:
+        fault = Fault(match, kind, **options)
+        self.service.faults.append(fault)
+        return fault
 
     def meanwhile(self, match: str, record_id: str, action: dict[str, Any], nth: int = 1) -> None:
         """Do something to a record just before the nth such call is answered."""

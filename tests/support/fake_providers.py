@@ -51,8 +51,8 @@ class CountingProvider:
         self._wait()
         if error is not None:
             raise error
-        made = [(self._answer or self._valid)(question) for question in questions]
-        return [answer for answer in made if answer is not None]
+        answers = [(self._answer or self._valid)(question) for question in questions]
+        return [answer for answer in answers if answer is not None]
 
     @staticmethod
     def _valid(question: Question) -> Answer:
@@ -68,8 +68,8 @@ class CountingProvider:
 class FileProvider(CountingProvider):
     """Takes files, which are done after `looks` polls."""
 
-    def __init__(self, bulk_from: int = 2, looks: int = 1, **more: Any) -> None:
-        super().__init__("filing", **more)
+    def __init__(self, bulk_from: int = 2, looks: int = 1, **kwargs: Any) -> None:
+        super().__init__("filing", **kwargs)
         self.bulk_from = bulk_from
         self.looks = looks
         self.files: dict[str, int] = {}
@@ -90,12 +90,12 @@ class FileProvider(CountingProvider):
 
 
 def step(provider: Any, check_level: CheckLevel = "line_type", price: str | None = None,
-         **more: Any) -> ChainStep:  # fmt: skip
+         **fields: Any) -> ChainStep:  # fmt: skip
     offer = provider.product(check_level)
     assert offer is not None
     cost = offer.price if price is None else Decimal(price)
     return ChainStep(
-        Step(provider=provider.name, check_level=check_level, **more), provider, offer, cost
+        Step(provider=provider.name, check_level=check_level, **fields), provider, offer, cost
     )
 
 

@@ -63,8 +63,8 @@ class Idp:
                 "id_token_signing_alg_values_supported": ["RS256"],
             })  # fmt: skip
         elif parts.path == "/keys":
-            held = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
-            self._json(request, {"keys": [{**held, "kid": "one", "use": "sig", "alg": "RS256"}]})
+            jwk = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
+            self._json(request, {"keys": [{**jwk, "kid": "one", "use": "sig", "alg": "RS256"}]})
         elif parts.path == "/authorize":
             code = secrets.token_hex(8)
             self.codes[code] = query

@@ -93,20 +93,20 @@ LANGUAGES = {
     ),
 }  # fmt: skip
 
-CASES = [(name, code) for name, one in LANGUAGES.items() for code in one.encodings]
+CASES = [(name, code) for name, language in LANGUAGES.items() for code in language.encodings]
 
 
 def short_list(language: str, rows: int, seed: int, plain_header: bool = False) -> str:
     """A list with `;` and so many rows; with `plain_header`, of column names in ASCII."""
-    one = LANGUAGES[language]
+    chosen = LANGUAGES[language]
     dice = random.Random(f"{language} {rows} {seed}")
-    lines = ["Name;Surname;Phone;City" if plain_header else one.header]
+    lines = ["Name;Surname;Phone;City" if plain_header else chosen.header]
     for _ in range(rows):
         phone = f"+{dice.randrange(30, 99)} {dice.randrange(100, 999)} 555 {dice.randrange(100):02}"
         lines.append(
             ";".join(
-                (dice.choice(one.given.split()), dice.choice(one.family.split()), phone,
-                 dice.choice(one.towns.split()))
+                (dice.choice(chosen.given.split()), dice.choice(chosen.family.split()), phone,
+                 dice.choice(chosen.towns.split()))
             )
         )  # fmt: skip
     return "\r\n".join(lines) + "\r\n"

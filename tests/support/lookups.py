@@ -30,10 +30,10 @@ call_timeout = 1.0
 """
 
 
-def tuned(name: str, more: str = "") -> str:
+def tuned(name: str, extra: str = "") -> str:
     return (
         f"{QUICK}\n[verification.providers.{name}]\nper_second = 10000\nread_timeout = 0.5\n"
-        f"attempts = 3\n{more}"
+        f"attempts = 3\n{extra}"
     )
 
 
@@ -55,18 +55,20 @@ class ProviderCase:
 
     def ask(self, *numbers: str) -> Mapping[str, Any]:
         """Return answers by number, asked in calls of the provider's size."""
-        found = {}
+        answers = {}
         questions = [self.question(number) for number in numbers]
         for start in range(0, len(questions), self.provider.batch):
-            some = questions[start : start + self.provider.batch]
-            found.update({one.number: one for one in self.provider.ask(some, self.check_level)})
-        return found
+            batch = questions[start : start + self.provider.batch]
+            answers.update(
+                {answer.number: answer for answer in self.provider.ask(batch, self.check_level)}
+            )
+        return answers
 
-    def fault(self, kind: str, **more: Any) -> Fault:
+    def fault(self, kind: str, **options: Any) -> Fault:
         assert self.service is not None
-        made = Fault(self.calls, kind, **more)
-        self.service.faults.append(made)
-        return made
+        fault = Fault(self.calls, kind, **options)
+        self.service.faults.append(fault)
+        return fault
 
     @property
     def charges(self) -> int:
@@ -82,9 +84,9 @@ def connect_provider(
     services = (name,) if name in sandbox.ports else ()
     settings = load({**sandbox.env(*services), "HYGIENE_HOME": str(tmp_path), **env,
                      "HYGIENE_CONFIG": str(path)})  # fmt: skip
-    made = provider_factories()[name](ProviderFactoryContext(settings, LocalPace()))
-    assert made is not None
-    return made
+    provider = provider_factories()[name](ProviderFactoryContext(settings, LocalPace()))
+    assert provider is not None
+    return provider
 
 
 def provider_case(sandbox: Sandbox, kind: str, tmp_path: Path) -> ProviderCase:

@@ -19,8 +19,8 @@ def surviving_id(crm: Crm, record_id: str) -> str:
             record_id = portal.merged[record_id]
         return record_id
     table = crm.service.org.tables[crm.object]
-    while (found := table.get(record_id)) and found.get("MasterRecordId"):
-        record_id = found["MasterRecordId"]
+    while (record := table.get(record_id)) and record.get("MasterRecordId"):
+        record_id = record["MasterRecordId"]
     return record_id
 
 

@@ -71,9 +71,13 @@ def _needs_of(item: pytest.Item) -> set[str]:
     values = list(getattr(getattr(item, "callspec", None), "params", {}).values())
     fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
     needs = {_BY_FIXTURE[name] for name in fixtures if name in _BY_FIXTURE}
-    used = [function, *values, *(f.func for found in fixtures.values() for f in found[-1:])]
-    for one in used:
-        needs |= _needs_of_code(one)
+    used = [
+        function,
+        *values,
+        *(f.func for definitions in fixtures.values() for f in definitions[-1:]),
+    ]
+    for target in used:
+        needs |= _needs_of_code(target)
     if "sqlite" in values:  # of the two databases that a fixture offers
         needs.discard("postgres")
     return needs
@@ -85,63 +89,69 @@ def _reached(start: Any) -> frozenset[Any]:
     seen: set[Any] = set()
     waiting = [start]
     while waiting:
-        one = waiting.pop()
-        if one in seen:
+        target = waiting.pop()
+        if target in seen:
             continue
-        seen.add(one)
-        if _is_ours(one) or one is start:
-            waiting += _named_by(one)
+        seen.add(target)
+        if _is_ours(target) or target is start:
+            waiting += _named_by(target)
     return frozenset(seen)
 
 
 def _needs_of_code(start: Any) -> set[str]:
     if not isinstance(start, FunctionType | type):
         return set()
-    return {need for one in _reached(start) for need in _needs_by_name(one)}
+    return {need for target in _reached(start) for need in _needs_by_name(target)}
 
 
-def _needs_by_name(one: Any) -> Iterator[str]:
-    if isinstance(one, str):
-        module = one
+def _needs_by_name(target: Any) -> Iterator[str]:
+    if isinstance(target, str):
+        module = target
     else:
-        module = one.__name__ if isinstance(one, ModuleType) else f"{one.__module__}.{one.__name__}"
+        module = (
+            target.__name__
+            if isinstance(target, ModuleType)
+            else f"{target.__module__}.{target.__name__}"
+        )
     for name, need in BY_MODULE.items():
         if module == name or module.startswith(f"{name}."):
             yield need
-    if isinstance(one, str) and one in _BY_FIXTURE:
-        yield _BY_FIXTURE[one]
-    elif _is_ours(one) and one.__name__ in _BY_FUNCTION:
-        yield _BY_FUNCTION[one.__name__]
+    if isinstance(target, str) and target in _BY_FIXTURE:
+        yield _BY_FIXTURE[target]
+    elif _is_ours(target) and target.__name__ in _BY_FUNCTION:
+        yield _BY_FUNCTION[target.__name__]
 
 
-def _is_ours(one: Any) -> bool:
-    if isinstance(one, ModuleType | str):
+def _is_ours(target: Any) -> bool:
+    if isinstance(target, ModuleType | str):
         return False
-    module = sys.modules.get(one.__module__ or "")
+    module = sys.modules.get(target.__module__ or "")
     return _TESTS in Path(getattr(module, "__file__", None) or "/").parents
 
 
-def _named_by(one: Any) -> Iterator[Any]:
+def _named_by(target: Any) -> Iterator[Any]:
     """What the code of a function, or of a class's methods, names."""
-    if isinstance(one, type):
-        yield from (base for base in one.__mro__[1:] if base is not object)
-        for value in vars(one).values():
+    if isinstance(target, type):
+        yield from (base for base in target.__mro__[1:] if base is not object)
+        for value in vars(target).values():
             inner = getattr(value, "__func__", getattr(value, "fget", value))
             yield from [inner] if isinstance(inner, FunctionType) else []
         return
-    if given := getattr(one, "hypothesis", None):
+    if given := getattr(target, "hypothesis", None):
         yield given.inner_test
-    for cell in one.__closure__ or ():  # hypothesis's state machines
+    for cell in target.__closure__ or ():  # hypothesis's state machines
         if isinstance(cell.cell_contents, FunctionType | type):
             yield cell.cell_contents
-    known = one.__globals__
-    for name in _names(one.__code__):
+    known = target.__globals__
+    for name in _names(target.__code__):
         value = known.get(name)
         if isinstance(value, FunctionType | type | ModuleType):
             yield value
         elif "." in name:  # an import inside the function
             yield name
-    yield from (name for name in _strings(one.__code__) if name in _BY_FIXTURE)  # getfixturevalue
+    yield from (
+        name for name in _strings(target.__code__) if name in _BY_FIXTURE
+    )  # getfixturevalue
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -15,11 +15,13 @@ from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
 
 
-def store_report(ctx: Context, kind: str, number: str = NUMBER, key: str = "", **more: Any) -> None:
+def store_report(
+    ctx: Context, kind: str, number: str = NUMBER, key: str = "", **fields: Any
+) -> None:
     """Store a report, as a source of reports does. Nothing is applied or delivered yet. Without a
     `key`, two reports that say the same are one."""
-    values: dict[str, Any] = {"source": "test", "at": ctx.now(), **more}
-    report = Feedback(key or f"{kind}:{number}:{more}", kind, number, **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"source": "test", "at": ctx.now(), **fields}
+    report = Feedback(key or f"{kind}:{number}:{fields}", kind, number, **values)  # type: ignore[arg-type]
     intake.store_reports(ctx, [report])
 
 

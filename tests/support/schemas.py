@@ -18,11 +18,11 @@ def share_built() -> None:
         details = f"{annotated.__metadata__!r} {config!r}"
         try:
             key = (annotated.__origin__, details)
-            found = built.get(key)
+            built_adapter = built.get(key)
         except TypeError:  # a type that has no hash
             return TypeAdapter(annotated, config=config)
-        if found is None:
-            found = built[key] = TypeAdapter(annotated, config=config)
-        return found
+        if built_adapter is None:
+            built_adapter = built[key] = TypeAdapter(annotated, config=config)
+        return built_adapter
 
     v2.TypeAdapter = adapter  # type: ignore[assignment, misc]

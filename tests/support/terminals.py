@@ -44,11 +44,11 @@ class OnTerminal:
     def links(self, at_least: int = 1, seconds: float = 60) -> list[str]:
         """The login links that it shows, once there are so many."""
         end = time.monotonic() + seconds
-        while len(found := LINK.findall(self.text)) < at_least:
+        while len(links := LINK.findall(self.text)) < at_least:
             assert time.monotonic() < end, self.text
             assert self.process.poll() is None or self._reader.is_alive() or LINK.search(self.text)
             time.sleep(0.05)
-        return found
+        return links
 
     def end(self, seconds: float = 30) -> int:
         """Wait until it has ended by itself; its exit code."""

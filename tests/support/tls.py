@@ -124,5 +124,5 @@ def _copy(here: socket.socket, there: socket.socket) -> None:
             there.sendall(data)
     except OSError:
         pass
-    for one in (here, there):
-        one.close()
+    for end in (here, there):
+        end.close()

@@ -38,10 +38,10 @@ def known(keys: Keys, cookie: str, user: str, credential: str, now: datetime) ->
         return ""
     try:
         print_, device, days = _signer(keys).loads(cookie)
-        left = _EPOCH + timedelta(days=days) - now
+        remaining = _EPOCH + timedelta(days=days) - now
     except (BadData, ValueError, TypeError, OverflowError):
         return ""
-    fits = print_ == _print(keys, user, credential) and timedelta(0) < left <= LIFETIME
+    fits = print_ == _print(keys, user, credential) and timedelta(0) < remaining <= LIFETIME
     return str(device) if fits else ""
 
 

@@ -60,9 +60,9 @@ def make(
         "created_at": now,
     }  # fmt: skip
     with store.write() as connection:
-        made = connection.execute(sa.insert(api_tokens).values(**row))
-        assert made.inserted_primary_key is not None
-        token_id = made.inserted_primary_key[0]
+        inserted = connection.execute(sa.insert(api_tokens).values(**row))
+        assert inserted.inserted_primary_key is not None
+        token_id = inserted.inserted_primary_key[0]
     return secret, Token(token_id, name.strip(), tuple(wanted), by, now, None, None)
 
 

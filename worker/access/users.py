@@ -70,13 +70,13 @@ def log_in(
         if person is not None:
             connection.execute(sa.delete(throttles).where(throttles.c.key.in_(keys)))
             return person
-        held = {
+        attempts = {
             row.key: row
             for row in connection.execute(sa.select(throttles).where(throttles.c.key.in_(keys)))
         }
         rows: list[dict[str, Any]] = []
         for key, kind in keys.items():
-            before = held.get(key)
+            before = attempts.get(key)
             recent = before is not None and now - before.at < _FORGOTTEN_AFTER
             failures = 1 + (before.failures if before is not None and recent else 0)
             over = failures - _FREE[kind]
@@ -90,12 +90,12 @@ def _throttle(store: Store, keys: Sequence[str], now: datetime) -> bool:
     """Return whether there were wrong passwords before. Raises `ThrottledError`."""
     query = sa.select(throttles.c.expires_at).where(throttles.c.key.in_(keys))
     with store.read() as connection:
-        held = list(connection.scalars(query))
-    until = max(held, default=None)
+        locked_until = list(connection.scalars(query))
+    until = max(locked_until, default=None)
     # A clock that was set back must not lock anybody out for longer than the longest wait.
     if until is not None and now < until <= now + _LONGEST:
         raise ThrottledError(max(1, int((until - now).total_seconds() + 0.999)))
-    return bool(held)
+    return bool(locked_until)
 
 
 def _known(store: Store, admin_password: str, name: str, password: str) -> Person | None:

@@ -74,12 +74,12 @@ def channels(settings: Settings) -> list[str]:
 
 
 def _default_channels(settings: Settings) -> list[str]:
-    found = []
+    names = []
     if settings.smtp_url and settings.alerts.email_to:
-        found.append("email")
+        names.append("email")
     if settings.alert_webhook_url:
-        found.append("webhook")
-    return found
+        names.append("webhook")
+    return names
 
 
 def route(settings: Settings, kind: str) -> list[str]:
@@ -114,13 +114,13 @@ def find(settings: Settings, name: str) -> Channel:
 
 def send(settings: Settings, channel: str, message: Message) -> None:
     """Send a message. Raises `ChannelError`."""
-    found = find(settings, channel)
+    configured = find(settings, channel)
     try:
         with whole_call(_WHOLE):
-            if found.kind == "email":
-                _email(settings, found, message)
+            if configured.kind == "email":
+                _email(settings, configured, message)
             else:
-                _post(found, _BODIES[found.kind](message))
+                _post(configured, _BODIES[configured.kind](message))
     except (OSError, smtplib.SMTPException, requests.RequestException) as error:
         raise ChannelError(f"{channel}: {type(error).__name__}") from error
     except ValueError as error:  # an address or a header that cannot be written
@@ -137,10 +137,10 @@ class _Smtp(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """Connect, for smtplib. Its TLS checks the name that it was made with."""
 
-        def connect(address: str, left: float | None) -> socket.socket:
-            within = timeout if left is None else min(timeout, left)
-            found: socket.socket = super(_Smtp, self)._get_socket(address, port, within)  # type: ignore[misc]
-            return found
+        def connect(address: str, remaining: float | None) -> socket.socket:
+            within = timeout if remaining is None else min(timeout, remaining)
+            connection: socket.socket = super(_Smtp, self)._get_socket(address, port, within)  # type: ignore[misc]
+            return connection
 
         return connected(host, port, connect)
 

@@ -68,9 +68,9 @@ def send_all(ctx: Context, jobs: Iterable[Job]) -> None:
     threads = [
         Thread(
             target=contextvars.copy_context().run,
-            args=(_send_channel, ctx, channel, some, unexpected),
+            args=(_send_channel, ctx, channel, channel_jobs, unexpected),
         )
-        for channel, some in by_channel.items()
+        for channel, channel_jobs in by_channel.items()
     ]
     for thread in threads:
         thread.start()
@@ -137,8 +137,8 @@ def _claim(store: Store, name: str, now: datetime) -> Delivery | None:
     first = msgspec.json.encode(Delivery(retry_at=now)).decode()
     with store.write() as connection:
         upsert(connection, app_state, [{"name": name, "value": first}], ignore=True)
-        held = connection.scalar(sa.select(c.value).where(c.name == name))
-        before = msgspec.json.decode(held or first, type=Delivery)
+        stored = connection.scalar(sa.select(c.value).where(c.name == name))
+        before = msgspec.json.decode(stored or first, type=Delivery)
         if before.retry_at is None or before.retry_at > now:
             return None
         if before.attempts < MOST_ATTEMPTS:
@@ -147,7 +147,7 @@ def _claim(store: Store, name: str, now: datetime) -> Delivery | None:
             claimed = Delivery(before.attempts, None, error=before.error or "it was not sent")
         taken = connection.execute(
             sa.update(app_state)
-            .where(c.name == name, c.value == held)
+            .where(c.name == name, c.value == stored)
             .values(value=msgspec.json.encode(claimed).decode())
         )
     return claimed if taken.rowcount == 1 and claimed.retry_at else None
@@ -173,10 +173,10 @@ def _record(store: Store, name: str, delivery: Delivery) -> None:
 
 def _left_alone_until(store: Store, channel: str, now: datetime) -> datetime | None:
     with store.read() as connection:
-        held = connection.scalar(
+        stored = connection.scalar(
             sa.select(app_state.c.value).where(app_state.c.name == f"channel:{channel}")
         )
-    until = datetime.fromisoformat(held) if held else now
+    until = datetime.fromisoformat(stored) if stored else now
     return until if until > now else None
 
 

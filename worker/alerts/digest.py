@@ -36,17 +36,17 @@ def send_due(ctx: Context, compose: Callable[[Week], Message]) -> Week | None:
     _begin, end = week.bounds(digest.tz)
     if not _open(ctx, week, channels) or not _had_a_run_before(ctx, end):
         return None
-    held = send(ctx, compose(week), week, channels)
-    return week if all(one.sent for one in held.values()) else None
+    states = send(ctx, compose(week), week, channels)
+    return week if all(delivery.sent for delivery in states.values()) else None
 
 
 def _open(ctx: Context, week: Week, channels: list[str]) -> bool:
     """Return whether a channel has not had the digest, and is to be tried now."""
     now = ctx.now()
-    held = deliveries.states(ctx.store, [_name(week, channel) for channel in channels])
+    states = deliveries.states(ctx.store, [_name(week, channel) for channel in channels])
     return any(
-        (one := held.get(_name(week, channel))) is None
-        or (one.retry_at is not None and one.retry_at <= now)
+        (state := states.get(_name(week, channel))) is None
+        or (state.retry_at is not None and state.retry_at <= now)
         for channel in channels
     )
 
@@ -59,16 +59,16 @@ def _had_a_run_before(ctx: Context, moment: object) -> bool:
 
 def had_it(ctx: Context, week: Week, channels: list[str]) -> list[str]:
     """Return those of the channels that have had a week's digest."""
-    held = deliveries.states(ctx.store, [_name(week, channel) for channel in channels])
-    return [name for name in channels if held.get(_name(week, name), Delivery()).sent]
+    states = deliveries.states(ctx.store, [_name(week, channel) for channel in channels])
+    return [name for name in channels if states.get(_name(week, name), Delivery()).sent]
 
 
 def send(ctx: Context, message: Message, week: Week, channels: list[str]) -> dict[str, Delivery]:
     """Send a week's digest to channels that have not had it; returns how each stands then."""
     deliveries.send_all(ctx, (Job(_name(week, channel), channel, message) for channel in channels))
     deliveries.purge(ctx.store, "digest", str(weeks.week_of((ctx.now() - _KEPT).date())))
-    held = deliveries.states(ctx.store, [_name(week, channel) for channel in channels])
-    return {channel: held.get(_name(week, channel), Delivery()) for channel in channels}
+    states = deliveries.states(ctx.store, [_name(week, channel) for channel in channels])
+    return {channel: states.get(_name(week, channel), Delivery()) for channel in channels}
 
 
 def _name(week: Week, channel: str) -> str:

@@ -26,16 +26,16 @@ _SENT_LENGTH = 40  # characters of the column
 def evaluate(ctx: Context) -> int:
     """Find what holds now, keep what is new, and tell it; how many were told."""
     now = ctx.now()
-    found = {one.key[:255]: one for one in rules.current(ctx)}
+    current = {alert.key[:255]: alert for alert in rules.current(ctx)}
     c = alerts.c
     rows = [
-        {"key": key, "kind": one.kind, "text": one.text, "path": one.path, "at": now,
+        {"key": key, "kind": alert.kind, "text": alert.text, "path": alert.path, "at": now,
          "retry_at": now}
-        for key, one in found.items()
+        for key, alert in current.items()
     ]  # fmt: skip
     with ctx.store.write() as connection:
         upsert(connection, alerts, rows, ignore=True)
-        over = sa.and_(c.resolved_at.is_(None), c.key.not_in(list(found)))
+        over = sa.and_(c.resolved_at.is_(None), c.key.not_in(list(current)))
         connection.execute(sa.update(alerts).where(over).values(resolved_at=now, retry_at=None))
     return _send(ctx)
 
@@ -49,11 +49,11 @@ def _send(ctx: Context) -> int:
     if not due:
         return 0
     jobs = {row.key: _jobs(ctx, row) for row in due}
-    deliveries.send_all(ctx, (job for some in jobs.values() for job in some))
+    deliveries.send_all(ctx, (job for row_jobs in jobs.values() for job in row_jobs))
     deliveries.purge(ctx.store, "sent", f"{now - _KEPT:%Y%m%d}")
-    names = [job.name for some in jobs.values() for job in some]
-    found = deliveries.states(ctx.store, names)
-    return sum(_record(ctx, row, jobs[row.key], found, now) for row in due)
+    names = [job.name for row_jobs in jobs.values() for job in row_jobs]
+    by_name = deliveries.states(ctx.store, names)
+    return sum(_record(ctx, row, jobs[row.key], by_name, now) for row in due)
 
 
 def _jobs(ctx: Context, row: Any) -> list[Job]:
@@ -68,17 +68,17 @@ def _jobs(ctx: Context, row: Any) -> list[Job]:
 
 
 def _record(
-    ctx: Context, row: Any, jobs: Iterable[Job], found: Mapping[str, Delivery], now: datetime
+    ctx: Context, row: Any, jobs: Iterable[Job], by_name: Mapping[str, Delivery], now: datetime
 ) -> bool:
     """Record how far an alert has come, for lists of alerts; whether it has reached all of its
     channels, and nobody had recorded that."""
-    states = {job.channel: found.get(job.name, Delivery(retry_at=now)) for job in jobs}
-    had_it = {*row.sent.split(), *(name for name, one in states.items() if one.sent)}
-    problems = [one.error for one in states.values() if one.error and not one.sent]
-    waits = [one.retry_at for one in states.values() if one.retry_at is not None]
+    states = {job.channel: by_name.get(job.name, Delivery(retry_at=now)) for job in jobs}
+    had_it = {*row.sent.split(), *(name for name, state in states.items() if state.sent)}
+    problems = [state.error for state in states.values() if state.error and not state.sent]
+    waits = [state.retry_at for state in states.values() if state.retry_at is not None]
     values = {
         "sent": _in_short(had_it),
-        "attempts": max((one.attempts for one in states.values()), default=row.attempts),
+        "attempts": max((state.attempts for state in states.values()), default=row.attempts),
         "retry_at": min(waits) if waits else None,
         "error": problems[0] if problems else "",
     }

@@ -98,18 +98,19 @@ def _budget(ctx: Context) -> Iterator[Alert]:
 
 
 def _isolated(ctx: Context) -> Iterator[Alert]:
-    for one in isolation.active(ctx):
-        if not one.isolated_by:  # who isolates one by hand knows
-            text = f"{crm_name(one.connector)}: {one.by} {one.value} is isolated: {one.why}"
-            yield Alert(f"isolated:{one.id}", "segment_isolated", text, "/segments")
+    for isolated in isolation.active(ctx):
+        if not isolated.isolated_by:  # who isolates one by hand knows
+            segment = f"{isolated.by} {isolated.value}"
+            text = f"{crm_name(isolated.connector)}: {segment} is isolated: {isolated.why}"
+            yield Alert(f"isolated:{isolated.id}", "segment_isolated", text, "/segments")
 
 
 def _held_removals(ctx: Context) -> Iterator[Alert]:
     """Yield removals on hold, until a full read ends within the limit, or an operator accepts them.
     A later full read that holds them again alerts again, with its number."""
     with ctx.store.read() as connection:
-        held = removal_holds.load(connection)
-    for hold in held:
+        holds = removal_holds.load(connection)
+    for hold in holds:
         if hold.connector in ctx.settings.active_connectors:
             key = f"removals:{hold.connector}:{hold.object}:{hold.run_id}"
             text = f"{crm_name(hold.connector)}: {hold.reason}"
@@ -119,9 +120,9 @@ def _held_removals(ctx: Context) -> Iterator[Alert]:
 def _lost_fields(ctx: Context) -> Iterator[Alert]:
     """Yield hidden fields, until the CRM shows them again or the settings no longer name them."""
     for name in ctx.settings.active_connectors:
-        for one in lost_fields.load_history(ctx.store, name).lost:
-            key = f"field_hidden:{name}:{one.object}.{one.field}:{one.since.isoformat()}"
-            yield Alert(key, "field_hidden", f"{crm_name(name)}: {one.text(name)}", "/")
+        for lost in lost_fields.load_history(ctx.store, name).lost:
+            key = f"field_hidden:{name}:{lost.object}.{lost.field}:{lost.since.isoformat()}"
+            yield Alert(key, "field_hidden", f"{crm_name(name)}: {lost.text(name)}", "/")
 
 
 def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
@@ -159,11 +160,14 @@ def _setbacks(ctx: Context) -> Iterator[Alert]:
     """Yield background work that keeps failing, until it succeeds once; later failures
     alert again."""
     with ctx.store.read() as connection:
-        found = list(setbacks.load(connection))
-    for one in found:
-        if one.times >= setbacks.TOLD_AFTER and one.connector in ctx.settings.active_connectors:
-            key = f"setback:{one.connector}:{one.what}:{one.since.isoformat()}"
-            yield Alert(key, "setback", one.text, "/")
+        all_setbacks = list(setbacks.load(connection))
+    for setback in all_setbacks:
+        if (
+            setback.times >= setbacks.TOLD_AFTER
+            and setback.connector in ctx.settings.active_connectors
+        ):
+            key = f"setback:{setback.connector}:{setback.what}:{setback.since.isoformat()}"
+            yield Alert(key, "setback", setback.text, "/")
 
 
 def _waiting_reviews(ctx: Context) -> Iterator[Alert]:

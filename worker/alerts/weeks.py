@@ -49,13 +49,13 @@ def parse(text: str) -> Week:
     >>> parse("2026-W47").monday.isoformat()
     '2026-11-16'
     """
-    if (found := _WEEK.fullmatch(text.strip())) is None:
+    if (match := _WEEK.fullmatch(text.strip())) is None:
         raise ValueError(f"write a week as its year and number, like 2026-W47 (it says {text!r})")
-    week = Week(int(found[1]), int(found[2]))
+    week = Week(int(match[1]), int(match[2]))
     try:
         _ = week.monday, week.sunday + timedelta(days=1)
     except (ValueError, OverflowError):
-        raise ValueError(f"{found[1]} has no week {found[2]}") from None
+        raise ValueError(f"{match[1]} has no week {match[2]}") from None
     return week
 
 

@@ -26,17 +26,17 @@ def users_list(as_json: bool) -> None:
     from worker.access import users as people
 
     with open_context(read_only=True) as ctx:
-        found = people.list_users(ctx.store)
+        listed = people.list_users(ctx.store)
     if as_json:
         console.print_json([
-            {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in found
+            {"name": u.name, "role": u.role, "created_at": u.created_at.isoformat()} for u in listed
         ])  # fmt: skip
-    elif not found:
+    elif not listed:
         console.info("no users yet; add one with: hygiene users add NAME --role viewer")
     else:
-        made = console.table("name", "role", "since")
-        console.rows(made, [(u.name, u.role, local_day(u.created_at)) for u in found])
-        console.show_table(made)
+        table = console.table("name", "role", "since")
+        console.rows(table, [(u.name, u.role, local_day(u.created_at)) for u in listed])
+        console.show_table(table)
 
 
 @users.command("add", examples=["hygiene users add kim --role admin"])
@@ -116,20 +116,20 @@ def tokens_list(as_json: bool) -> None:
     from worker.access import tokens
 
     with open_context(read_only=True) as ctx:
-        found = tokens.list_tokens(ctx.store)
+        api_tokens = tokens.list_tokens(ctx.store)
     if as_json:
-        console.print_json([one.as_json() for one in found])
-    elif not found:
+        console.print_json([token.as_json() for token in api_tokens])
+    elif not api_tokens:
         console.info("no tokens yet; make one with: hygiene tokens make NAME --scope read")
     else:
-        made = console.table(">id", "name", "~scopes", "?made by", "last used", "revoked")
-        console.rows(made, [
+        table = console.table(">id", "name", "~scopes", "?made by", "last used", "revoked")
+        console.rows(table, [
             (str(t.id), t.name, ", ".join(t.scopes), t.created_by,
              local_minute(t.used_at),
              local_day(t.revoked_at, ""))
-            for t in found
+            for t in api_tokens
         ])  # fmt: skip
-        console.show_table(made)
+        console.show_table(table)
 
 
 @tokens_group.command("make", examples=["hygiene tokens make dashboard --scope read"])
@@ -144,12 +144,12 @@ def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
 
     with open_context() as ctx:
         try:
-            secret, made = tokens.make(ctx.store, name, scopes, user_name(), ctx.now())
+            secret, token = tokens.make(ctx.store, name, scopes, user_name(), ctx.now())
         except AccessError as error:
             raise SettingsError(str(error)) from None
-        audit.note(ctx.store, ctx.now(), user_name(), "token.make", f"{made.id} {made.name}")
+        audit.note(ctx.store, ctx.now(), user_name(), "token.make", f"{token.id} {token.name}")
     if as_json:
-        console.print_json({"token": secret, **made.as_json()})
+        console.print_json({"token": secret, **token.as_json()})
     else:
         console.out.print(secret)
         console.info("keep it now: it is not shown again")
@@ -179,15 +179,15 @@ def audit_command(limit: int, who: str, as_json: bool) -> None:
     from worker.access import audit
 
     with open_context(read_only=True) as ctx:
-        found = audit.entries(ctx.store, limit=limit, who=who)
+        entries = audit.entries(ctx.store, limit=limit, who=who)
     if as_json:
-        console.print_json(found)
-    elif not found:
+        console.print_json(entries)
+    elif not entries:
         console.info("nobody has done anything yet")
     else:
-        made = console.table("at", "who", "did", "to", "~why")
-        console.rows(made, [
-            (local_minute(one["at"]), one["who"], one["action"], one["target"],
-             one["why"]) for one in found
+        table = console.table("at", "who", "did", "to", "~why")
+        console.rows(table, [
+            (local_minute(entry["at"]), entry["who"], entry["action"], entry["target"],
+             entry["why"]) for entry in entries
         ])  # fmt: skip
-        console.show_table(made)
+        console.show_table(table)

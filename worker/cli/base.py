@@ -116,8 +116,8 @@ def _report_error(error: Exception) -> int:
     # Only who has loaded the database raises any of these.
     from worker.store.machine_faults import trouble
 
-    found = trouble(error)
-    console.error(log.redact(found.line) if found is not None else _unexpected(error))
+    fault = trouble(error)
+    console.error(log.redact(fault.line) if fault is not None else _unexpected(error))
     return 1
 
 

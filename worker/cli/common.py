@@ -116,19 +116,19 @@ def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
     """Make the checks of a probe and show what they settled; returns the exit code."""
     with console.progress() as bar:
         task = bar.add_task("asking", total=None)
-        found = []
+        shown = []
         for result in results:
-            found.append(result)
+            shown.append(result)
             bar.advance(task)
     if as_json:
-        console.print_json([asdict(result) for result in found])
-    elif not found:
+        console.print_json([asdict(result) for result in shown])
+    elif not shown:
         console.out.print("no lookup service is connected, so there is nothing to test")
     else:
-        made = console.table("fact", "verdict", "=what we rely on", "=seen")
-        console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
-        console.show_table(made)
-    return 1 if any(result.verdict == "refuted" for result in found) else 0
+        table = console.table("fact", "verdict", "=what we rely on", "=seen")
+        console.rows(table, [(r.fact, r.verdict, r.statement, r.seen) for r in shown])
+        console.show_table(table)
+    return 1 if any(result.verdict == "refuted" for result in shown) else 0
 
 
 def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:

@@ -100,24 +100,24 @@ def crm_check(connector: str, as_json: bool) -> None:
             for f in (*findings, *unwatched)
         ]
         listed += [
-            {"object": one.object, "field": "", "problem": str(one), "blocks": False,
-             "visible": one.visible, "total": one.total, "view_all": one.view_all}
-            for one in seen
-            if one.limited
+            {"object": view.object, "field": "", "problem": str(view), "blocks": False,
+             "visible": view.visible, "total": view.total, "view_all": view.view_all}
+            for view in seen
+            if view.limited
         ]  # fmt: skip
         console.print_json(listed)
         sys.exit(1 if any(finding.blocks for finding in findings) else 0)
     if not findings:
         console.out.print(f"{connector}: all fields exist and can be written")
     else:
-        made = console.table("field", "=problem")
-        console.rows(made, [(f"{f.object}.{f.field}", f.problem) for f in findings])
-        console.show_table(made)
+        table = console.table("field", "=problem")
+        console.rows(table, [(f"{f.object}.{f.field}", f.problem) for f in findings])
+        console.show_table(table)
         console.info(f"create missing fields with: hygiene crm setup {connector}")
     for finding in unwatched:
         console.out.print(Text(str(finding), style="yellow"))
-    for one in seen:
-        console.out.print(Text(str(one), style="yellow" if one.limited else ""))
+    for visibility in seen:
+        console.out.print(Text(str(visibility), style="yellow" if visibility.limited else ""))
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 
 
@@ -138,18 +138,18 @@ def crm_probe(connector: str, record: str, as_json: bool) -> None:
     try:
         with console.progress() as bar:
             task = bar.add_task(f"asking {connector}", total=None)
-            found = []
+            results = []
             for result in opened.probe(record):
-                found.append(result)
+                results.append(result)
                 bar.advance(task)
     finally:
         opened.close()
     if as_json:
-        console.print_json([asdict(result) for result in found])
-    elif not found:
+        console.print_json([asdict(result) for result in results])
+    elif not results:
         console.out.print(f"{connector}: there is nothing to test")
     else:
-        made = console.table("fact", "verdict", "=what the connector relies on", "=seen")
-        console.rows(made, [(r.fact, r.verdict, r.statement, r.seen) for r in found])
-        console.show_table(made)
-    sys.exit(1 if any(result.verdict == "refuted" for result in found) else 0)
+        table = console.table("fact", "verdict", "=what the connector relies on", "=seen")
+        console.rows(table, [(r.fact, r.verdict, r.statement, r.seen) for r in results])
+        console.show_table(table)
+    sys.exit(1 if any(result.verdict == "refuted" for result in results) else 0)

@@ -235,8 +235,8 @@ def _tell(settings: Settings, contacts: int, watch: Callable[[], None], once: bo
         )
         for name in settings.active_connectors:
             steps = list(ctx.open(name).provision())
-            made = sum(step.done == "created" for step in steps)
-            out.print(f"  hygiene crm setup {name}: {made} fields and permissions created")
+            created = sum(step.done == "created" for step in steps)
+            out.print(f"  hygiene crm setup {name}: {created} fields and permissions created")
         results = _sync(ctx, settings, watch)
         for result in results:
             out.print()
@@ -256,8 +256,8 @@ def _sync(ctx: Context, settings: Settings, watch: Callable[[], None]) -> list[d
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
-            sums, left = report.totals(ctx, run_id), lifecycle.load(ctx, run_id).remaining
-            console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
+            sums, remaining = report.totals(ctx, run_id), lifecycle.load(ctx, run_id).remaining
+            console.move(bar, tasks[run_id], sums.read, max(sums.size + remaining, sums.read))
 
         for name in settings.active_connectors:
             run_id = lifecycle.open_run(ctx, name, Scope("changed"))
@@ -280,15 +280,15 @@ def _enqueue(settings: Settings, run_id: str) -> None:
 
 
 def _show_sources(result: Mapping[str, Any]) -> None:
-    made = console.table("~source", ">contacts", ">phone fields", ">bad", ">share")
+    table = console.table("~source", ">contacts", ">phone fields", ">bad", ">share")
     for name, counts in sorted(result["sources"].items(), key=lambda entry: -_share(entry[1])):
         share = _share(counts)
         style = "red" if share > 0.15 else "yellow" if share > 0.08 else "green"
-        made.add_row(
+        table.add_row(
             name or "(none)", f"{counts['contacts']:,}", f"{counts['numbers']:,}",
             f"{counts['bad']:,}", Text(f"{share:.0%}", style=style),
         )  # fmt: skip
-    console.show_table(made)
+    console.show_table(table)
 
 
 def _share(counts: Mapping[str, int]) -> float:
@@ -297,7 +297,7 @@ def _share(counts: Mapping[str, int]) -> float:
 
 def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
     """Show some phone fields for each kind of result, before and after, with the field's reason."""
-    made = console.table("typed", "status", "~reason")
+    table = console.table("typed", "status", "~reason")
     seen: Counter[str] = Counter()
     shown: set[str] = set()
     for result in results:
@@ -309,12 +309,12 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
                 if key != field and isinstance(status, str) and seen[status] < _EXAMPLES:
                     seen[status] += 1
                     picked.append((write.object, write.record_id, field, status))
-        held = {
+        contacts = {
             contact.id: contact
             for name in connector.objects
             for contact in connector.fetch(name, [p[1] for p in picked if p[0] == name])
         }
-        said = {
+        index = {
             object_name: contact_index.load(
                 ctx.store, result["connector"], object_name, [p[1] for p in picked]
             )
@@ -322,16 +322,16 @@ def _show_examples(ctx: Context, results: list[dict[str, Any]]) -> None:
         }
         language = ctx.settings.section(result["connector"]).reason_language
         for object_name, record_id, field, status in picked:
-            contact, indexed = held.get(record_id), said[object_name].get(record_id)
+            contact, indexed = contacts.get(record_id), index[object_name].get(record_id)
             typed = contact.phones[field] if contact is not None else ""
             if contact is None or indexed is None or not typed or typed in shown:
                 continue
             shown.add(typed)
             why = reasons.untie(str(contact.current.get("reason") or ""), indexed.why)
             sentence = render(reasons.of_field(why, field, cast(Status, status)), language)
-            made.add_row(repr(typed)[1:-1], console.styled(status), sentence)
+            table.add_row(repr(typed)[1:-1], console.styled(status), sentence)
     console.out.print(Text("\nExamples", style="bold"))
-    console.show_table(made)
+    console.show_table(table)
 
 
 def _show_places(ctx: Context) -> None:
@@ -362,11 +362,11 @@ def _show_login(settings: Settings) -> None:
 
 def _recipients_page(ctx: Context) -> str:
     """Return the recipient's page of the first contact in HubSpot that has a number."""
-    held = contact_numbers.c
+    n = contact_numbers.c
     query = (
-        sa.select(held.object, held.record_id, held.number)
-        .where(held.connector == "hubspot")
-        .order_by(held.record_id)
+        sa.select(n.object, n.record_id, n.number)
+        .where(n.connector == "hubspot")
+        .order_by(n.record_id)
         .limit(1)
     )
     with ctx.store.read() as connection:

@@ -46,12 +46,12 @@ def digest(text: str, send: bool, as_json: bool) -> None:
         counters.count_if_needed(ctx)
         week = asked or weeks.last_whole(ctx.now(), ctx.settings.alerts.digest.tz)
         try:
-            found = weekly(ctx, week)
+            figures = weekly(ctx, week)
         except ValueError as error:
             raise click.UsageError(f"--week: {error}") from None
-        message = compose(found, ctx.settings)
+        message = compose(figures, ctx.settings)
         if as_json:
-            console.print_json(found.as_json())
+            console.print_json(figures.as_json())
         else:
             console.out.print(f"{message.title}\n\n{plain(message)}", markup=False, end="")
         if send and not _send(ctx, week, message):
@@ -70,12 +70,12 @@ def _send(ctx: Context, week: Week, message: Message) -> bool:
             "alerts.email_to (and leave alerts.digest.enabled on)"
         )
     before = sending.had_it(ctx, week, channels)
-    held = sending.send(ctx, message, week, channels)
-    for channel, delivery in held.items():
+    deliveries = sending.send(ctx, message, week, channels)
+    for channel, delivery in deliveries.items():
         if channel in before:
             console.info(f"{channel} has had {week} before; it was not sent again")
         elif delivery.sent:
             console.info(f"sent to {channel}")
         else:
             console.error(delivery.error or f"{channel} is left alone for now; it comes later")
-    return all(delivery.sent for delivery in held.values())
+    return all(delivery.sent for delivery in deliveries.values())

@@ -53,15 +53,15 @@ def explain_phone_command(
                 answer = explain_phone(str(document["text"]), where).as_json()
             sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
         sys.exit(1 if failed else 0)
-    found = explain_phone(text, ContactLocation(country, state, email, website))
+    explanation = explain_phone(text, ContactLocation(country, state, email, website))
     if as_json:
-        console.print_json(found.as_json())
+        console.print_json(explanation.as_json())
         return
-    for number, step in enumerate(found.steps, 1):
+    for number, step in enumerate(explanation.steps, 1):
         console.out.print(f"{number}. {step}", markup=False)
-    console.out.print(f"Status: {found.status or 'empty'}", markup=False)
-    if found.reason:
-        console.out.print(f"Reason: {found.reason}", markup=False)
+    console.out.print(f"Status: {explanation.status or 'empty'}", markup=False)
+    if explanation.reason:
+        console.out.print(f"Reason: {explanation.reason}", markup=False)
 
 
 @explain.command("reply", examples=['hygiene explain reply "wrong number, sorry"'])
@@ -82,11 +82,11 @@ def explain_reply_command(text: str, as_json: bool) -> None:
             document = {"error": problem} if problem else {**explain_reply(given)}
             sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
         sys.exit(1 if failed else 0)
-    found = explain_reply(text)
+    explanation = explain_reply(text)
     if as_json:
-        console.print_json(found)
+        console.print_json(explanation)
     else:
-        _show(found)
+        _show(explanation)
 
 
 def _texts(lines: Iterable[bytes]) -> Iterator[tuple[str, str]]:
@@ -109,14 +109,16 @@ def _documents(lines: Iterable[bytes]) -> Iterator[tuple[dict[str, object], str]
         yield (document, "") if is_text else ({}, f"line {number} has no text")
 
 
-def _show(found: Explanation) -> None:
-    flags = ", ".join(kind.replace("_", " ") for kind in found["flags"])
+def _show(explanation: Explanation) -> None:
+    flags = ", ".join(kind.replace("_", " ") for kind in explanation["flags"])
     if flags:
         console.out.print(f"flagged: {flags}", markup=False)
-    if found["review"]:
-        offered = ", ".join(kind.replace("_", " ") for kind in found["proposed"]) or "nothing"
+    if explanation["review"]:
+        offered = ", ".join(kind.replace("_", " ") for kind in explanation["proposed"]) or "nothing"
         console.out.print(f"a person reviews it; proposed: {offered}", markup=False)
-    if not flags and not found["review"]:
+    if not flags and not explanation["review"]:
         console.out.print("ignored: harmless", markup=False)
-    if found["evidence"]:
-        console.out.print(f"words: “{found['evidence']}” ({found['language']})", markup=False)
+    if explanation["evidence"]:
+        console.out.print(
+            f"words: “{explanation['evidence']}” ({explanation['language']})", markup=False
+        )

@@ -95,11 +95,11 @@ def feedback_import(
                 stopping.check()
         new, old = keep()
         stored, known = stored + new, known + old
-        told = {} if later else propagate_now(ctx)
+        propagated = {} if later else propagate_now(ctx)
     for doubt in bad.notes:
         console.info(doubt)
     if as_json:
-        console.print_json({"stored": stored, "known": known, "refused": bad.count, **told})
+        console.print_json({"stored": stored, "known": known, "refused": bad.count, **propagated})
     else:
         console.out.print(f"{stored:,} stored, {known:,} already known, {bad.count:,} refused")
         show_refused(bad)
@@ -128,13 +128,13 @@ def feedback_reviews(as_json: bool) -> None:
     elif not waiting:
         console.info("no replies to review")
     else:
-        made = console.table(">id", "~reply", "suggestion", "?because of", ">likely", "honour by")
-        console.rows(made, [
-            (str(one["id"]), one["text"], (one["suggestion"] or "").replace("_", " "),
-             one["evidence"], f"{one['likelihood']}%", one["honour_by"])
-            for one in waiting
+        table = console.table(">id", "~reply", "suggestion", "?because of", ">likely", "honour by")
+        console.rows(table, [
+            (str(review["id"]), review["text"], (review["suggestion"] or "").replace("_", " "),
+             review["evidence"], f"{review['likelihood']}%", review["honour_by"])
+            for review in waiting
         ])  # fmt: skip
-        console.show_table(made)
+        console.show_table(table)
         console.info("decide what replies mean: hygiene feedback decide ID... MEANING")
 
 
@@ -176,7 +176,7 @@ def feedback_undo(review_ids: tuple[int, ...], later: bool) -> None:
 
 
 def _complain_about_others(asked: tuple[int, ...], done: list[int], which: str) -> None:
-    others = [one for one in dict.fromkeys(asked) if one not in done]
+    others = [review_id for review_id in dict.fromkeys(asked) if review_id not in done]
     if others and not done:
         named = ", ".join(map(str, others))
         raise click.UsageError(f"there is no reply {named} {which}")
@@ -200,35 +200,35 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
     with open_context(read_only=True) as ctx:
         dispositions = ctx.settings.feedback.dispositions
         with ctx.store.read() as connection:
-            found = call_outcomes.load(connection)
+            outcomes = call_outcomes.load(connection)
             problems = {
                 name: problem
                 for name in ctx.settings.active_connectors
                 if (problem := call_outcomes.load_problem(connection, name))
             }
     shown = [
-        (one, meaning)
-        for one in found
-        if one.calls
-        and ((meaning := one.meaning(dispositions)) == "" or everything)
-        and one.connector in ctx.settings.active_connectors
+        (outcome, meaning)
+        for outcome in outcomes
+        if outcome.calls
+        and ((meaning := outcome.meaning(dispositions)) == "" or everything)
+        and outcome.connector in ctx.settings.active_connectors
     ]
     if as_json:
         console.print_json([
-            {"connector": one.connector, "outcome": one.outcome, "name": one.name or None,
-             "meaning": meaning or None, "calls": one.calls,
-             "first_at": one.first_at.isoformat(), "last_at": one.last_at.isoformat()}
-            for one, meaning in shown
+            {"connector": row.connector, "outcome": row.outcome, "name": row.name or None,
+             "meaning": meaning or None, "calls": row.calls,
+             "first_at": row.first_at.isoformat(), "last_at": row.last_at.isoformat()}
+            for row, meaning in shown
         ])  # fmt: skip
         return
     if shown:
-        made = console.table("CRM", "~outcome", ">calls", "last", "means")
-        console.rows(made, [
-            (one.connector, one.name or f"{one.outcome} (unknown name)", f"{one.calls:,}",
-             local_day(one.last_at), meaning.replace("_", " ") or "nothing yet")
-            for one, meaning in shown
+        table = console.table("CRM", "~outcome", ">calls", "last", "means")
+        console.rows(table, [
+            (row.connector, row.name or f"{row.outcome} (unknown name)", f"{row.calls:,}",
+             local_day(row.last_at), meaning.replace("_", " ") or "nothing yet")
+            for row, meaning in shown
         ])  # fmt: skip
-        console.show_table(made)
+        console.show_table(table)
         console.info("give an outcome a meaning, by its name or id, in [feedback.dispositions]")
     else:
         console.info("every outcome seen so far has a meaning")

@@ -64,8 +64,8 @@ class Commands(Group):
         if cmd_name not in COMMANDS:
             return None
         module, name = COMMANDS[cmd_name]
-        found: Any = getattr(import_module(f"worker.cli.{module}"), name)
-        return found if isinstance(found, click.Command) else None
+        command: Any = getattr(import_module(f"worker.cli.{module}"), name)
+        return command if isinstance(command, click.Command) else None
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         with _mistakes_in_one_line():

@@ -32,12 +32,12 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
         if not ctx.settings.public_url:
             raise SettingsError("PUBLIC_URL: missing; links start with it")
         object_name, record_id = records.locate_record(ctx, connector, record_id)
-        held = receive.numbers_of_contact(ctx, connector, object_name, record_id)
-        wanted = number_argument(number, "--number") if number else next(iter(held), None)
-        if wanted is None or wanted not in held:
+        numbers = receive.numbers_of_contact(ctx, connector, object_name, record_id)
+        wanted = number_argument(number, "--number") if number else next(iter(numbers), None)
+        if wanted is None or wanted not in numbers:
             raise click.UsageError(
                 f"{connector} {record_id}: our index does not have this number; sync it first"
-                if held or number
+                if numbers or number
                 else f"{connector} {record_id}: our index has no number of it; sync it first"
             )
         key = f"{connector}/{object_name}/{record_id}"
@@ -64,11 +64,11 @@ def evidence(number: str, as_json: bool) -> None:
 
     e164 = number_argument(number, "NUMBER")
     with open_context(read_only=True) as ctx:
-        found = evidence_of.number_evidence(ctx, e164)
+        details = evidence_of.number_evidence(ctx, e164)
     if as_json:
-        console.print_json(found)
+        console.print_json(details)
     else:
-        show_evidence(found)
+        show_evidence(details)
 
 
 @click.command(
@@ -131,11 +131,11 @@ def number(text: str, as_json: bool) -> None:
 
     e164 = number_argument(text, "NUMBER")
     with open_context(read_only=True) as ctx:
-        found = number_details(ctx, e164)
+        details = number_details(ctx, e164)
     if as_json:
-        console.print_json(found)
+        console.print_json(details)
     else:
-        show_number(found)
+        show_number(details)
 
 
 @click.command("contact", cls=Command, examples=["hygiene contact hubspot 12345"])
@@ -151,24 +151,24 @@ def contact(connector: str, record: str, as_json: bool) -> None:
     with open_context(connector, read_only=True) as ctx:
         try:
             name, record = records.locate_record(ctx, connector, record)
-            found = timeline.record_timeline(ctx, connector, name, record)
+            details = timeline.record_timeline(ctx, connector, name, record)
         except (InvalidRequestError, timeline.NoSuchRecordError) as error:
             raise click.UsageError(str(error)) from None
     if as_json:
-        console.print_json(found)
+        console.print_json(details)
         return
-    console.out.print(f"{connector} {found['object']} {record}: {found['reason'] or ''}",
+    console.out.print(f"{connector} {details['object']} {record}: {details['reason'] or ''}",
                       markup=False)  # fmt: skip
-    made = console.table("field", "number", "status")
-    numbers = {one["field"]: one["number"] for one in found["numbers"]}
-    console.rows(made, [
+    table = console.table("field", "number", "status")
+    numbers = {row["field"]: row["number"] for row in details["numbers"]}
+    console.rows(table, [
         (field, numbers.get(field, ""), console.styled(status))
-        for field, status in found["statuses"].items()
+        for field, status in details["statuses"].items()
     ])  # fmt: skip
-    console.show_table(made)
-    made = console.table("at", "run", "what", "~fields")
-    console.rows(made, [
-        (local_minute(one["at"]), one["run"], one["text"] or one["title"],
-         ", ".join(one["after"])) for one in found["timeline"]
+    console.show_table(table)
+    table = console.table("at", "run", "what", "~fields")
+    console.rows(table, [
+        (local_minute(event["at"]), event["run"], event["text"] or event["title"],
+         ", ".join(event["after"])) for event in details["timeline"]
     ])  # fmt: skip
-    console.show_table(made)
+    console.show_table(table)

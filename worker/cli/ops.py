@@ -42,9 +42,9 @@ def doctor(probe: bool, number: str, as_json: bool) -> None:
         console.print_json([{"name": c.name, "verdict": c.verdict, "text": c.text} for c in checks])
     else:
         marks = {"ok": ("ok", "green"), "warning": ("!!", "yellow"), "problem": ("no", "red")}
-        made = console.table("", "what", "=finding")
-        console.rows(made, [(Text(*marks[c.verdict]), c.name, c.text) for c in checks])
-        console.show_table(made)
+        table = console.table("", "what", "=finding")
+        console.rows(table, [(Text(*marks[c.verdict]), c.name, c.text) for c in checks])
+        console.show_table(table)
     sys.exit(1 if any(check.verdict == "problem" for check in checks) else 0)
 
 
@@ -175,11 +175,11 @@ def settings(changed: bool, as_json: bool) -> None:
     from config.effective import describe
 
     all_settings = describe(read_settings())
-    found = [one for one in all_settings if not changed or one.origin != "default"]
+    chosen = [setting for setting in all_settings if not changed or setting.origin != "default"]
     if as_json:
-        console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in found])
+        console.print_json([{"name": o.name, "value": o.value, "origin": o.origin} for o in chosen])
         return
-    for one in found:  # a table would cut the values: names are long
-        line = Text.assemble((one.name, "bold"), f" = {one.value}")
-        line.append(f"  ({one.origin})", style="dim")
+    for setting in chosen:  # a table would cut the values: names are long
+        line = Text.assemble((setting.name, "bold"), f" = {setting.value}")
+        line.append(f"  ({setting.origin})", style="dim")
         console.out.print(line, soft_wrap=False, overflow="fold")

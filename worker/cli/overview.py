@@ -22,33 +22,33 @@ def overview(as_json: bool) -> None:
 
     with open_context(read_only=True) as ctx:
         counters.count_if_needed(ctx)
-        found = all_of_it(ctx)
+        figures = all_of_it(ctx)
     if as_json:
-        console.print_json(found)
+        console.print_json(figures)
         return
-    made = console.table(
+    table = console.table(
         "CRM", "state", ">contacts", "last run", "?changes read to", ">API calls, 24 h",
         ">calls left",
     )  # fmt: skip
-    console.rows(made, [
-        (one["name"], _STATES.get(one["state"], one["state"]), f"{one['contacts'] or 0:,}",
-         local_minute(one["run_at"]), local_minute(one["watermark"]), f"{one['calls_today']:,}",
-         f"{one['quota']['remaining']:,}" if one["quota"] else "")
-        for one in found["connectors"]
+    console.rows(table, [
+        (row["name"], _STATES.get(row["state"], row["state"]), f"{row['contacts'] or 0:,}",
+         local_minute(row["run_at"]), local_minute(row["watermark"]), f"{row['calls_today']:,}",
+         f"{row['quota']['remaining']:,}" if row["quota"] else "")
+        for row in figures["connectors"]
     ])  # fmt: skip
-    if found["connectors"]:
-        console.show_table(made)
+    if figures["connectors"]:
+        console.show_table(table)
     else:
         console.info("no CRM is connected yet: see the README, or try: hygiene demo")
-    if found["today"]:
-        made = console.table("status", ">phone fields", ">since yesterday")
-        console.rows(made, [
-            (console.styled(one["status"]), f"{one['fields']:,}",
-             "" if one["change"] is None else f"{one['change']:+,}")
-            for one in found["today"]
+    if figures["today"]:
+        table = console.table("status", ">phone fields", ">since yesterday")
+        console.rows(table, [
+            (console.styled(row["status"]), f"{row['fields']:,}",
+             "" if row["change"] is None else f"{row['change']:+,}")
+            for row in figures["today"]
         ])  # fmt: skip
-        console.show_table(made)
-    lines = list(_needs(found["needs"]))
+        console.show_table(table)
+    lines = list(_needs(figures["needs"]))
     console.out.print("[bold]Needs attention[/bold]" if lines else "Nothing needs your attention.")
     for line in lines:
         console.out.print(f"  {line}", markup=False)
@@ -59,20 +59,20 @@ _STATES = {"well": "healthy", "new": "no run yet"}
 
 
 def _needs(needs: dict[str, Any]) -> Any:
-    for one in needs["alerts"]:
-        if one["kind"] not in ("segment_isolated", "removals_held"):
-            yield one["text"]
-    for one in needs["removals"]:
-        yield f"{one['connector']}: {one['reason']}"
-    for one in needs["isolated"]:
-        yield f"{one['connector']}: {one['by']}={one['value']} is isolated: {one['why']}"
+    for alert in needs["alerts"]:
+        if alert["kind"] not in ("segment_isolated", "removals_held"):
+            yield alert["text"]
+    for removal in needs["removals"]:
+        yield f"{removal['connector']}: {removal['reason']}"
+    for row in needs["isolated"]:
+        yield f"{row['connector']}: {row['by']}={row['value']} is isolated: {row['why']}"
     if needs["reviews"]:
         yield f"{needs['reviews']:,} replies to review: hygiene feedback reviews"
-    for one in needs["failures"]:
-        yield (f"{one['records']:,} records in {one['connector']} were not written "
-               f"({one['kind'].replace('_', ' ')}): {one['remedy']}")  # fmt: skip
-    for one in needs["untold"]:
-        yield f"{one['connector']} has not confirmed {one['reports']:,} reports yet"
+    for failure in needs["failures"]:
+        yield (f"{failure['records']:,} records in {failure['connector']} were not written "
+               f"({failure['kind'].replace('_', ' ')}): {failure['remedy']}")  # fmt: skip
+    for row in needs["untold"]:
+        yield f"{row['connector']} has not confirmed {row['reports']:,} reports yet"
 
 
 @click.command(cls=Command, examples=["hygiene spend --days 7"])
@@ -88,8 +88,8 @@ def spend(days: int, as_json: bool) -> None:
 
     with open_context(read_only=True) as ctx, ctx.store.read() as connection:
         settings = ctx.settings.verification
-        found = spend_report.report(connection, ctx.providers, settings, ctx.now(), days)
+        report = spend_report.report(connection, ctx.providers, settings, ctx.now(), days)
     if as_json:
-        console.print_json(found)
+        console.print_json(report)
     else:
-        show_spend(found)
+        show_spend(report)

@@ -52,9 +52,9 @@ def _show(done: Rewording, dry_run: bool) -> None:
         f"(language: {done.language})"
     )
     if done.examples:
-        made = console.table("before", "after")
-        console.rows(made, [(one["before"], one["after"]) for one in done.examples])
-        console.show_table(made)
+        table = console.table("before", "after")
+        console.rows(table, [(example["before"], example["after"]) for example in done.examples])
+        console.show_table(table)
     if done.edited:
         console.info(f"{done.edited:,} left as people have edited them")
     if done.absent:

@@ -42,8 +42,8 @@ def execute_runs(
         tasks: dict[str, TaskID] = {}
 
         def show(run_id: str) -> None:
-            sums, left = reporting.totals(ctx, run_id), runs.load(ctx, run_id).remaining
-            console.move(bar, tasks[run_id], sums.read, max(sums.size + left, sums.read))
+            sums, remaining = reporting.totals(ctx, run_id), runs.load(ctx, run_id).remaining
+            console.move(bar, tasks[run_id], sums.read, max(sums.size + remaining, sums.read))
 
         for name in names:
             stopping.check()
@@ -113,8 +113,8 @@ def _show_results(
     results: Sequence[dict[str, Any]], currency: str, as_json: bool, many: bool
 ) -> None:
     if as_json:
-        for held in (one for result in results for one in _held_removals(result)):
-            console.error(held["reason"])
+        for removal in (removal for result in results for removal in _held_removals(result)):
+            console.error(removal["reason"])
         console.print_json(results if many else results[0] if results else {})
         return
     for result in results:
@@ -187,4 +187,8 @@ def _held_removals(result: dict[str, Any]) -> list[dict[str, Any]]:
     """Return objects of which the run would have removed too many contacts from our index."""
     from worker.sync.runs import removal_holds
 
-    return [one for one in result["removals"] if one["state"] == removal_holds.RemovalState.HELD]
+    return [
+        removal
+        for removal in result["removals"]
+        if removal["state"] == removal_holds.RemovalState.HELD
+    ]

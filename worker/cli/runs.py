@@ -46,23 +46,23 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
     if not results:
         console.info("no runs yet; start one with: hygiene sync")
         return
-    made = console.table(
+    table = console.table(
         "!run", "connector", "~scope", "state", "?began", ">?read", ">changed", ">failed", ">?s",
     )  # fmt: skip
     console.rows(
-        made,
+        table,
         [
             (
-                one["run"], one["connector"], one["scope"] + (" (dry)" if one["dry_run"] else ""),
-                console.styled(one["outcome"]), local_minute(run.opened_at),
-                f"{one['contacts']['read']:,}",
-                f"{one['contacts']['changed']:,}", f"{one['contacts']['failed']:,}",
-                f"{one['seconds']:.1f}",
+                row["run"], row["connector"], row["scope"] + (" (dry)" if row["dry_run"] else ""),
+                console.styled(row["outcome"]), local_minute(run.opened_at),
+                f"{row['contacts']['read']:,}",
+                f"{row['contacts']['changed']:,}", f"{row['contacts']['failed']:,}",
+                f"{row['seconds']:.1f}",
             )
-            for run, one in zip(recent, results, strict=True)
+            for run, row in zip(recent, results, strict=True)
         ],
     )  # fmt: skip
-    console.show_table(made)
+    console.show_table(table)
 
 
 @runs_group.command("show", examples=["hygiene runs show 20261128-064029-81e5c2"])
@@ -76,13 +76,13 @@ def runs_show(run: str, most: int, as_json: bool) -> None:
     from worker.sync.runs import report as reporting
 
     with open_context(read_only=True) as ctx:
-        found = reporting.run_report(ctx, runs.load(ctx, run).id, most)
+        report = reporting.run_report(ctx, runs.load(ctx, run).id, most)
         currency = ctx.settings.verification.budget.currency
     if as_json:
-        console.print_json(found)
+        console.print_json(report)
     else:
-        show_run(found, currency)
-    sys.exit(1 if has_failures(found) and found["state"] != "running" else 0)
+        show_run(report, currency)
+    sys.exit(1 if has_failures(report) and report["state"] != "running" else 0)
 
 
 @runs_group.command("resume", examples=["hygiene runs resume 20261128-064029-81e5c2"])

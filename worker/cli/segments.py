@@ -45,25 +45,25 @@ def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> No
 
     with open_context(read_only=True) as ctx:
         counting.count_if_needed(ctx)
-        found = listing.list_segments(ctx, by, limit)
+        listed = listing.list_segments(ctx, by, limit)
     if as_json:
-        console.print_json(found)
+        console.print_json(listed)
         return
-    if not found:
+    if not listed:
         console.info(f"no contact has a {by} yet; run a sync first")
         return
-    made = console.table(
+    table = console.table(
         f"~{by}", "connector", ">contacts", ">fields", ">bad", ">share", ">?95% interval",
         ">opt-outs", ">?complaints", "",
     )  # fmt: skip
-    console.rows(made, [
-        (one["value"], one["connector"], f"{one['contacts']:,}", f"{one['numbers']:,}",
-         f"{one['bad']:,}", f"{one['rate']:.1%}", f"{one['low']:.1%} to {one['high']:.1%}",
-         f"{one['reports'].get('opt_out', 0):,}", f"{one['reports'].get('complaint', 0):,}",
-         "isolated" if one["isolated"] else "")
-        for one in found
+    console.rows(table, [
+        (row["value"], row["connector"], f"{row['contacts']:,}", f"{row['numbers']:,}",
+         f"{row['bad']:,}", f"{row['rate']:.1%}", f"{row['low']:.1%} to {row['high']:.1%}",
+         f"{row['reports'].get('opt_out', 0):,}", f"{row['reports'].get('complaint', 0):,}",
+         "isolated" if row["isolated"] else "")
+        for row in listed
     ])  # fmt: skip
-    console.show_table(made)
+    console.show_table(table)
 
 
 @segments.command("isolated", examples=["hygiene segments isolated"])
@@ -76,22 +76,22 @@ def isolated(as_json: bool) -> None:
     from worker.segments import isolation as isolate
 
     with open_context(read_only=True) as ctx:
-        found = [one.as_json() for one in isolate.history(ctx)]
+        isolations = [isolation.as_json() for isolation in isolate.history(ctx)]
     if as_json:
-        console.print_json(found)
-    elif not found:
+        console.print_json(isolations)
+    elif not isolations:
         console.info("no segment has been isolated yet")
     else:
-        made = console.table(
+        table = console.table(
             ">id", "connector", "segment", "since", "~why", ">bad before", ">bad after", "?",
         )  # fmt: skip
-        console.rows(made, [
-            (str(one["id"]), one["connector"], f"{one['by']}={one['value']}",
-             local_day(one["since"]), one["why"], _share(one["before"]), _share(one["after"]),
-             f"released {local_day(one['released_at'])}" if one["released_at"] else "")
-            for one in found
+        console.rows(table, [
+            (str(row["id"]), row["connector"], f"{row['by']}={row['value']}",
+             local_day(row["since"]), row["why"], _share(row["before"]), _share(row["after"]),
+             f"released {local_day(row['released_at'])}" if row["released_at"] else "")
+            for row in isolations
         ])  # fmt: skip
-        console.show_table(made)
+        console.show_table(table)
 
 
 def _share(counts: dict[str, Any] | None) -> str:
@@ -116,13 +116,13 @@ def isolate_one(connector: str, segment: str, reason: str, as_json: bool) -> Non
     key, _, value = segment.partition("=")
     with open_context() as ctx:
         try:
-            made = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
+            isolation = isolate.isolate(ctx, connector, key, value, reason, who=user_name())
         except NoSuchSegmentError as error:
             raise click.UsageError(str(error)) from None
-    if made is None:
+    if isolation is None:
         console.error(f"{segment} is already isolated")
         sys.exit(1)
-    _show(made, as_json, "isolated")
+    _show(isolation, as_json, "isolated")
 
 
 @segments.command("release", examples=['hygiene segments release 3 --reason "list was cleaned"'])
@@ -136,17 +136,17 @@ def release(isolation: int, reason: str, as_json: bool) -> None:
 
     with open_context() as ctx:
         try:
-            made = isolate.release(ctx, isolation, user_name(), reason)
+            released = isolate.release(ctx, isolation, user_name(), reason)
         except NoSuchSegmentError as error:
             raise click.UsageError(str(error)) from None
-    _show(made, as_json, "released")
+    _show(released, as_json, "released")
 
 
-def _show(made: isolate.Isolation, as_json: bool, what: str) -> None:
+def _show(isolation: isolate.Isolation, as_json: bool, what: str) -> None:
     if as_json:
-        console.print_json(made.as_json())
+        console.print_json(isolation.as_json())
     else:
-        console.out.print(f"{made.connector} {made.name} is {what}")
+        console.out.print(f"{isolation.connector} {isolation.name} is {what}")
 
 
 @segments.command("shared", examples=["hygiene segments shared"])
@@ -163,16 +163,16 @@ def shared(limit: int, as_json: bool) -> None:
 
     with open_context(read_only=True) as ctx:
         counting.count_if_needed(ctx)
-        found = listing.list_shared_numbers(ctx, limit)
+        numbers = listing.list_shared_numbers(ctx, limit)
     if as_json:
-        console.print_json(found)
-    elif not found:
+        console.print_json(numbers)
+    elif not numbers:
         console.info("no number is shared by suspiciously many contacts")
     else:
-        made = console.table("number", ">contacts", ">people")
-        console.rows(made, [(one["number"], f"{one['holders']:,}", f"{one['persons']:,}")
-                            for one in found])  # fmt: skip
-        console.show_table(made)
+        table = console.table("number", ">contacts", ">people")
+        console.rows(table, [(row["number"], f"{row['holders']:,}", f"{row['persons']:,}")
+                            for row in numbers])  # fmt: skip
+        console.show_table(table)
 
 
 @segments.command("outcomes", examples=["hygiene segments outcomes campaigns.csv"])

@@ -138,7 +138,7 @@ class Supervisor:
     def _stop_all(self) -> None:
         """Send SIGTERM to each process (a worker tells its children), and SIGKILL to
         what remains."""
-        living = [one.child for one in self._all if one.child is not None]
+        living = [process.child for process in self._all if process.child is not None]
         for child in living:
             child.terminate()
         until = time.monotonic() + _STOPS_WITHIN

@@ -53,20 +53,20 @@ def suppressions_list(
     with open_context(read_only=True) as ctx:
         e164 = number_argument(number, "--number") if number else None
         active = None if everything else True
-        found = suppress.list_suppressions(ctx, e164, active, reason, limit=limit)
+        listed = suppress.list_suppressions(ctx, e164, active, reason, limit=limit)
     if as_json:
-        console.print_json([one.as_json() for one in found])
-    elif not found:
+        console.print_json([suppression.as_json() for suppression in listed])
+    elif not listed:
         console.info("nothing is suppressed" if not (number or reason) else "no such suppression")
     else:
-        made = console.table(">id", "number", "channels", "why", "~evidence", "since", "?lifted")
-        console.rows(made, [
-            (str(one.id), one.as_json()["number"] or "(erased)", one.channels, one.reason,
-             one.evidence, local_day(one.since),
-             f"{local_day(one.lifted_at)} by {one.lifted_by}" if one.lifted_at else "")
-            for one in found
+        table = console.table(">id", "number", "channels", "why", "~evidence", "since", "?lifted")
+        console.rows(table, [
+            (str(row.id), row.as_json()["number"] or "(erased)", row.channels, row.reason,
+             row.evidence, local_day(row.since),
+             f"{local_day(row.lifted_at)} by {row.lifted_by}" if row.lifted_at else "")
+            for row in listed
         ])  # fmt: skip
-        console.show_table(made)
+        console.show_table(table)
 
 
 @suppressions.command(
@@ -96,9 +96,9 @@ def suppressions_add(
     with open_context() as ctx:
         who = receive.find_identity(ctx, *contact_argument(ctx, contact)) if contact else None
         chosen = " ".join(sorted(channels))
-        made = suppress.add(ctx, e164, reason, chosen, evidence, "admin", who)
-        told = {} if later else propagate_now(ctx)
-    _show_change(made, told, as_json, "suppressed")
+        added = suppress.add(ctx, e164, reason, chosen, evidence, "admin", who)
+        propagated = {} if later else propagate_now(ctx)
+    _show_change(added, propagated, as_json, "suppressed")
 
 
 @suppressions.command(
@@ -119,8 +119,8 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
             lifted = suppress.lift(ctx, suppression, "admin", reason.strip())
         except suppress.NoSuchSuppressionError as error:
             raise click.UsageError(str(error)) from None
-        told = {} if later else propagate_now(ctx)
-    _show_change(lifted, told, as_json, "lifted")
+        propagated = {} if later else propagate_now(ctx)
+    _show_change(lifted, propagated, as_json, "lifted")
 
 
 @suppressions.command(
@@ -161,13 +161,13 @@ def suppressions_import(
             )
             chosen = " ".join(sorted(channels)) or "call text"
             done = imported_lists.import_list(ctx, numbers, name or file.stem, chosen)
-        told = {} if later else propagate_now(ctx)
-    found = {"added": done.added, "known": done.known, "refused": bad.count, "held": done.held,
-             **told}  # fmt: skip
+        propagated = {} if later else propagate_now(ctx)
+    result = {"added": done.added, "known": done.known, "refused": bad.count, "held": done.held,
+             **propagated}  # fmt: skip
     for doubt in bad.notes:
         console.info(doubt)
     if as_json:
-        console.print_json(found)
+        console.print_json(result)
     else:
         console.out.print(
             f"{done.added:,} added, {done.known:,} already on the list, {bad.count:,} refused; "
@@ -205,13 +205,17 @@ def suppressions_export(target: Path | None, channel: str | None) -> None:
     console.info(f"written to {target}")
 
 
-def _show_change(one: suppress.Suppression, told: dict[str, Any], as_json: bool, what: str) -> None:
+def _show_change(
+    suppression: suppress.Suppression, propagated: dict[str, Any], as_json: bool, what: str
+) -> None:
     if as_json:
-        console.print_json({**one.as_json(), **told})
+        console.print_json({**suppression.as_json(), **propagated})
         return
-    number = one.as_json()["number"] or "(erased)"
-    console.out.print(f"{number} {what} for {one.channels.replace(' ', ' and ')} (id {one.id})")
-    for name, count in told.get("confirmed", {}).items():
+    number = suppression.as_json()["number"] or "(erased)"
+    console.out.print(
+        f"{number} {what} for {suppression.channels.replace(' ', ' and ')} (id {suppression.id})"
+    )
+    for name, count in propagated.get("confirmed", {}).items():
         console.info(
             f"  {name}: {'confirmed' if count else 'waiting; the workers will deliver it'}"
         )

@@ -50,7 +50,7 @@ def decide(contact: ContactFacts) -> Decision:
     numbers = [known for facts in contact.fields for known in facts.numbers]
     # One flag a channel: a person clears each for itself.
     flagged = contact.suppressed.union(*(known.suppressed for known in numbers))
-    said = _reason(contact, decided, bool(flagged))
+    sentence = _reason(contact, decided, bool(flagged))
     return Decision(
         fields=decided,
         wrong_number=any(known.wrong for known in numbers),
@@ -60,9 +60,9 @@ def decide(contact: ContactFacts) -> Decision:
         best_phone=_best_phone(
             decided, {known.number.e164 for known in numbers if known.confirmed}
         ),
-        reason=said.text,
-        why=said.why,
-        same_reason=said.is_held_otherwise,
+        reason=sentence.text,
+        why=sentence.why,
+        same_reason=sentence.is_held_otherwise,
         waiting=any(known.pending_reason for known in numbers),
         proposed_phone=contact.proposed_phone,
     )
@@ -95,8 +95,8 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...], refuses_s
     why = reason_of(decided, person, advise=not refuses_some, held=contact.held)
     if why is None:
         return _Said(None, None)
-    text, held = render(why, contact.language), contact.current_reason
-    return _Said(text, why, bool(held) and held != text and _says(contact, why, decided))
+    text, current = render(why, contact.language), contact.current_reason
+    return _Said(text, why, bool(current) and current != text and _says(contact, why, decided))
 
 
 def _is_about_hold(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> bool:
@@ -111,15 +111,15 @@ def _says(contact: ContactFacts, why: Reason, decided: tuple[FieldDecision, ...]
     We know it of a sentence that we wrote last, by what we stored with it. Where that is lost, or
     was never stored, the sentence itself may tell. What a person has written says something else.
     """
-    held = contact.current_reason or ""
+    current = contact.current_reason or ""
     if contact.current_why is not None:
         return contact.current_why == why
     if any(map(tells_hold, why)):  # no former release said so
-        return sentence_in_any_language(held, why)
+        return sentence_in_any_language(current, why)
     former = former_sentence(decided)
     if former is None and contact.suppressed:
         former = f"This person {contact.suppressed_reason}."
-    return held == former or sentence_in_any_language(held, why)
+    return current == former or sentence_in_any_language(current, why)
 
 
 def _decide_in_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecision:
@@ -142,9 +142,9 @@ def _with_hold(decided: FieldDecision, facts: FieldFacts) -> FieldDecision:
 def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:
     """A field that we cannot read just now stays as it is, but that nobody is to be contacted there
     who said no. What was lifted since is not called good unseen."""
-    held = cast(Status, facts.current_status) if facts.current_status in _ALL_STATUSES else None
+    current = cast(Status, facts.current_status) if facts.current_status in _ALL_STATUSES else None
 
-    def told(status: Status | None, reason: str) -> FieldDecision:
+    def decided(status: Status | None, reason: str) -> FieldDecision:
         kept = status is not None and status == facts.current_status
         e164 = facts.current_e164
         if not kept and e164 is None:
@@ -156,15 +156,15 @@ def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:
 
     for known in facts.numbers:
         if is_stopped(known.suppressed):
-            return told("do_not_contact", known.suppressed_reason)
+            return decided("do_not_contact", known.suppressed_reason)
     for known in facts.numbers:
         if known.wrong:
-            return told("wrong_number", known.wrong)
-    if held and is_stopped(contact.suppressed):
-        return told("do_not_contact", contact.suppressed_reason)
-    if held in ("do_not_contact", "wrong_number") and facts.numbers:
-        return told("unverified", "could not be read again: it is hidden from our user")
-    return told(held, "")
+            return decided("wrong_number", known.wrong)
+    if current and is_stopped(contact.suppressed):
+        return decided("do_not_contact", contact.suppressed_reason)
+    if current in ("do_not_contact", "wrong_number") and facts.numbers:
+        return decided("unverified", "could not be read again: it is hidden from our user")
+    return decided(current, "")
 
 
 def decide_field(facts: FieldFacts) -> FieldDecision:
@@ -229,9 +229,9 @@ def _verdict(facts: FieldFacts, known: NumberKnowledge) -> tuple[Status, str, bo
     )
     why = f": {known.pending_reason}" if known.pending_reason else ""
     if same:
-        for held in ("valid", "invalid", "unreachable"):
-            if facts.current_status == held:
-                return held, f"could not be checked again{why or ' just now'}", True
+        for kept in ("valid", "invalid", "unreachable"):
+            if facts.current_status == kept:
+                return kept, f"could not be checked again{why or ' just now'}", True
     return "unverified", f"could not be checked yet{why}", False
 
 
@@ -262,9 +262,9 @@ def _conflicting_sources(known: NumberKnowledge) -> str:
         return ""
     best = resolve.winning(known.answers)
     return " and ".join(
-        f"{one.label or one.provider} says {one.verdict}"
-        for one in resolve.conflicting(known.answers)
-        if one.check_level != "format" and best is not None and one.provider != best.provider
+        f"{answer.label or answer.provider} says {answer.verdict}"
+        for answer in resolve.conflicting(known.answers)
+        if answer.check_level != "format" and best is not None and answer.provider != best.provider
     )
 
 

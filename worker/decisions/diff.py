@@ -16,10 +16,10 @@ _CHANNEL_FLAGS = ("do_not_call", "do_not_text")
 def flags(decision: Decision, writable: frozenset[str]) -> dict[str, bool]:
     """The flags that a decision sets. Where the CRM has no flag for a channel that is closed, it is
     told by *do not contact*: too much is left alone, and nobody is called who said no to it."""
-    found = {flag: bool(getattr(decision, flag)) for flag in FLAGS}
-    if any(found[flag] and flag not in writable for flag in _CHANNEL_FLAGS):
-        found["do_not_contact"] = True
-    return found
+    values = {flag: bool(getattr(decision, flag)) for flag in FLAGS}
+    if any(values[flag] and flag not in writable for flag in _CHANNEL_FLAGS):
+        values["do_not_contact"] = True
+    return values
 
 
 def target_values(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
@@ -87,11 +87,11 @@ def _in_utc(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _is_stale(held: Value, writable: frozenset[str], policy: WritePolicy) -> bool:
-    if "checked_at" not in writable or not isinstance(held, str):
+def _is_stale(current: Value, writable: frozenset[str], policy: WritePolicy) -> bool:
+    if "checked_at" not in writable or not isinstance(current, str):
         return False  # never checked: then some other field differs too
     try:
-        at = datetime.fromisoformat(held.replace("Z", "+00:00"))
+        at = datetime.fromisoformat(current.replace("Z", "+00:00"))
     except ValueError:
         return True
     return policy.now - at > policy.checked_at_refresh
@@ -104,7 +104,7 @@ def _normalized(
     writable: frozenset[str],
 ) -> dict[str, Value]:
     """The phone field itself, where one valid number stands in it and nothing would be lost."""
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for field, known in zip(decision.fields, facts, strict=True):
         numbers = known.reading.numbers
         plain = len(numbers) == 1 and not numbers[0].extension and not known.reading.note
@@ -119,5 +119,5 @@ def _normalized(
             and field.name in raw  # not a field that was not read
             and raw.get(field.name) != field.e164
         ):
-            found[key] = field.e164
-    return found
+            values[key] = field.e164
+    return values

@@ -30,12 +30,12 @@ def former_sentence(fields: Iterable[FieldDecision]) -> str | None:
 
 
 def _phrases(fields: list[FieldDecision]) -> Iterator[str]:
-    said: set[str] = set()
+    seen: set[str] = set()
     for field in fields:
         reason = field.reason or _default_phrase(field)
-        name = label(field.name) if not said else label(field.name).lower()
-        yield f"{name} likewise" if reason in said else f"{name} {reason}"
-        said.add(reason)
+        name = label(field.name) if not seen else label(field.name).lower()
+        yield f"{name} likewise" if reason in seen else f"{name} {reason}"
+        seen.add(reason)
 
 
 def _truncated(text: str) -> str:

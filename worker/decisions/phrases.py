@@ -173,8 +173,8 @@ def _first(text: str, exact: dict[str, str], patterns: _Patterns) -> Phrase:
     if text in exact:
         return Phrase(exact[text])
     for key, pattern in patterns:
-        if (found := pattern.fullmatch(text)) is not None:
-            parts = found.groupdict()
+        if (match := pattern.fullmatch(text)) is not None:
+            parts = match.groupdict()
             if all(value is not None for value in parts.values()):
                 args = tuple((name, _READERS.get(name, str)(parts[name])) for name in parts)
                 return Phrase(key, args)
@@ -205,13 +205,13 @@ def _date(text: str) -> str:
 
 def _others(text: str) -> Phrase:
     """Read "NumVerify says valid and Twilio Lookup says unreachable"."""
-    found = _SAYS.fullmatch(text)
-    if found is None:
+    match = _SAYS.fullmatch(text)
+    if match is None:
         return raw(text)
-    said = Phrase(f"says_{found['verdict']}", (("provider", found["provider"]),))
-    if not found["rest"]:
-        return said
-    return Phrase("both", (("first", said), ("second", _others(found["rest"]))))
+    phrase = Phrase(f"says_{match['verdict']}", (("provider", match["provider"]),))
+    if not match["rest"]:
+        return phrase
+    return Phrase("both", (("first", phrase), ("second", _others(match["rest"]))))
 
 
 _SAYS = re.compile(

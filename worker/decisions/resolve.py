@@ -32,23 +32,25 @@ S = TypeVar("S", bound=AnswerLike)
 def winning(answers: Sequence[S]) -> S | None:
     """Return the answer that decides, of answers in the chain's order; None if nobody knows."""
     best: S | None = None
-    for one in answers:
-        if one.verdict == "unknown":
+    for answer in answers:
+        if answer.verdict == "unknown":
             continue
-        if best is None or _RANKS[one.check_level] >= _RANKS[best.check_level]:
-            best = one
+        if best is None or _RANKS[answer.check_level] >= _RANKS[best.check_level]:
+            best = answer
     return best
 
 
 def conflicting(answers: Sequence[S]) -> list[S]:
     """Return the answers that disagree with the one that decides."""
     best = winning(answers)
-    return [one for one in answers if best and one.verdict not in ("unknown", best.verdict)]
+    return [
+        answer for answer in answers if best and answer.verdict not in ("unknown", best.verdict)
+    ]
 
 
 def line_type(answers: Sequence[S], fallback: str = "unknown") -> str:
     """Return the line type, by the answer with the highest check level of those that know it."""
-    known = [one for one in answers if one.line_type != "unknown"]
+    known = [answer for answer in answers if answer.line_type != "unknown"]
     best = winning(known)
     return best.line_type if best else fallback
 
@@ -58,7 +60,7 @@ def is_sufficient(answers: Sequence[S], check_level: str) -> bool:
     if check_level == "reassigned":
         return False  # it depends on dates: see `worker.verification.conditions`
     return any(
-        one.verdict != "unknown" and _RANKS[one.check_level] >= _RANKS[check_level]
-        for one in answers
-        if one.check_level != "reassigned"
+        answer.verdict != "unknown" and _RANKS[answer.check_level] >= _RANKS[check_level]
+        for answer in answers
+        if answer.check_level != "reassigned"
     )

@@ -93,10 +93,10 @@ def _in_force(
         if not concerns(report, who, holders, rules):
             continue
         if report.kind in STOPS:
-            left, _ = apply_lifts(report, about, rules)
+            unlifted, _ = apply_lifts(report, about, rules)
             if is_extended_to_all_numbers(report, who):
                 continue  # `extend_to_numbers` says it of whatever number the contact has
-            if channels := left & state.suppressed:
+            if channels := unlifted & state.suppressed:
                 yield replace(report, channels=" ".join(sorted(channels)))
         elif report.kind in _WRONG and state.wrong:
             if apply_lifts(report, about, rules)[1] is None:

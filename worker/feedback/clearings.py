@@ -229,7 +229,7 @@ def _confirmed_at(
 ) -> Mapping[int, datetime]:
     """Return when a CRM confirmed each of these reports; none for those whose number no record
     held."""
-    d, causes = deliveries.c, {f"feedback:{one}": one for one in ids}
+    d, causes = deliveries.c, {f"feedback:{report_id}": report_id for report_id in ids}
     query = sa.select(d.cause, d.confirmed_at).where(
         d.connector == connector, any_of(d.cause, sorted(causes)), d.holders > 0
     )

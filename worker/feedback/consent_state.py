@@ -339,8 +339,8 @@ def is_about(report: Feedback, identity: ContactIdentity) -> bool:
     return report.scope != "contact" and identity.is_person(report.person)
 
 
-def _same_person(one: ContactIdentity, other: ContactIdentity) -> bool:
-    return other.is_person(one.person) or one.is_person(other.person)
+def _same_person(who: ContactIdentity, other: ContactIdentity) -> bool:
+    return other.is_person(who.person) or who.is_person(other.person)
 
 
 def is_by_text(report: Feedback) -> bool:

@@ -30,18 +30,18 @@ from worker.store.tables import former_readings
 def record(connection: Connection, fields: Iterable[ChangedField]) -> None:
     """Keep the former numbers of these fields."""
     rows = []
-    for one in fields:
-        connector, object_name, record_id = one.who.key.split("/", 2)
+    for changed in fields:
+        connector, object_name, record_id = changed.who.key.split("/", 2)
         rows += [
             {
                 "connector": connector,
                 "object": object_name,
                 "record_id": record_id,
-                "field": one.field,
+                "field": changed.field,
                 "number": number,
-                "until": one.until,
+                "until": changed.until,
             }
-            for number in one.former
+            for number in changed.former
         ]
     upsert(connection, former_readings, rows)
 
@@ -54,10 +54,10 @@ def load(
     query = sa.select(f.record_id, f.field, f.number).where(
         f.connector == connector, f.object == object_name, any_of(f.record_id, sorted(ids))
     )
-    found: dict[tuple[str, str], list[str]] = {}
+    former: dict[tuple[str, str], list[str]] = {}
     for record_id, field, number in connection.execute(query):
-        found.setdefault((record_id, field), []).append(number)
-    return found
+        former.setdefault((record_id, field), []).append(number)
+    return former
 
 
 def forget(
@@ -76,7 +76,7 @@ def forget(
 
 def load_reports(connection: Connection, fields: Iterable[ChangedField], keys: Keys) -> ReportSet:
     """Return all that was reported about the former numbers of these fields."""
-    numbers = sorted({number for one in fields for number in one.former})
+    numbers = sorted({number for changed in fields for number in changed.former})
     return report_log.load(connection, numbers, keys) if numbers else ReportSet()
 
 
@@ -84,28 +84,30 @@ def copies(
     fields: Iterable[ChangedField], reports: ReportSet, now: datetime, rules: Rules
 ) -> list[Feedback]:
     """Return what stands against the former numbers of fields, said of their present ones."""
-    found = {
+    by_key = {
         copy.key: copy
-        for one in fields
+        for changed in fields
         for copy in carry_over(
-            one, reports.reports, now, rules, reports.holders, reports.last_delivered
+            changed, reports.reports, now, rules, reports.holders, reports.last_delivered
         )
     }
-    return list(found.values())
+    return list(by_key.values())
 
 
-def conceal_erased(found: Iterable[Feedback], reports: ReportSet, keys: Keys) -> list[Feedback]:
+def conceal_erased(copied: Iterable[Feedback], reports: ReportSet, keys: Keys) -> list[Feedback]:
     """Return copies as they are to be stored.
 
     Of what was said before an erasure, only a keyed hash of the number is kept.
     """
     erased = {
-        report_hash(one)
+        report_hash(report)
         for about in reports.reports.values()
-        for one in about
-        if one.number.startswith(ERASED_PREFIX)
+        for report in about
+        if report.number.startswith(ERASED_PREFIX)
     }
-    return [_conceal(one, keys) if report_hash(one) in erased else one for one in found]
+    return [
+        _conceal(report, keys) if report_hash(report) in erased else report for report in copied
+    ]
 
 
 def _conceal(copy: Feedback, keys: Keys) -> Feedback:

@@ -37,7 +37,7 @@ def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
 def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
     """Store an inbound message; return how much of it is to be delivered: new reports, and a hold.
     Raises what `twilio.parse_reply` does."""
-    now, held = ctx.now(), 0
+    now, delivered = ctx.now(), 0
     heard = twilio.parse_reply(form, now, reply_model.current(ctx))
     keys = ctx.keys
     with ctx.store.write() as connection:
@@ -60,8 +60,8 @@ def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
             upsert(connection, reviews, [row], ignore=True, key=("key",))
             if is_new:
                 stored = sa.select(reviews).where(reviews.c.key == heard.key)
-                held = review_holds.deliver(ctx, connection, connection.execute(stored), now)
-    return store_reports(ctx, heard.reports) + held
+                delivered = review_holds.deliver(ctx, connection, connection.execute(stored), now)
+    return store_reports(ctx, heard.reports) + delivered
 
 
 def _readable_text(body: str) -> str:

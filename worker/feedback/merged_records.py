@@ -200,7 +200,7 @@ def carry_over(
                     yield from _carry_over_stop(report, channels, old, new, new_numbers)
             elif report.contact == old.key and report.kind in _NUMBER_KINDS:
                 same = new_numbers & {*equal_forms(number)}
-                yield from (_copy(report, old.key, new, one) for one in sorted(same))
+                yield from (_copy(report, old.key, new, form) for form in sorted(same))
 
 
 def _said_by_somebody_else(
@@ -210,7 +210,7 @@ def _said_by_somebody_else(
     person. What was said before that may have been theirs."""
     if is_about(report, old):
         return False
-    before = [one for one in about if sort_key(one) <= sort_key(report)]
+    before = [other for other in about if sort_key(other) <= sort_key(report)]
     return bool(evaluate(before, old, rules).wrong)
 
 
@@ -263,7 +263,7 @@ def extend_to_numbers(
                 if own_report.number == number and own_report.kind in STOPS
             ]
             rest = still_closed.difference(
-                *(apply_lifts(one, own_reports, rules)[0] for one in heard)
+                *(apply_lifts(report, own_reports, rules)[0] for report in heard)
             )
             if rest:
                 stop = replace(report, channels=" ".join(sorted(rest)))

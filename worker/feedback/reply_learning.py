@@ -73,27 +73,29 @@ def learn_again(ctx: Context, sentences: Iterable[Example] | None = None) -> Lea
 
 def _report(decisions: list[Example], now: router.Model, then: router.Model) -> dict[str, Any]:
     """How the decided replies would be read before and after."""
-    more: list[str] = []
+    added: list[str] = []
     fewer: list[str] = []
     right = {"now": 0, "then": 0}
-    for one in decisions:
-        before, after = read_reply(one.text, now), read_reply(one.text, then)
-        wanted = any(one.meant)
+    for example in decisions:
+        before, after = read_reply(example.text, now), read_reply(example.text, then)
+        wanted = any(example.meant)
         right["now"] += bool(before.intents or before.needs_review) == wanted
         right["then"] += bool(after.intents or after.needs_review) == wanted
         if after.needs_review and not before.needs_review:
-            more.append(one.text)
+            added.append(example.text)
         elif before.needs_review and not after.needs_review:
-            fewer.append(one.text)
-    lost = [one.text for one in decisions if any(one.meant) and one.text in set(fewer)]
+            fewer.append(example.text)
+    lost = [
+        example.text for example in decisions if any(example.meant) and example.text in set(fewer)
+    ]
     return {
         "decisions": len(decisions),
         "routed_right_now": right["now"],
         "routed_right_then": right["then"],
-        "newly_reviewed": len(more),
+        "newly_reviewed": len(added),
         "no_longer_reviewed": len(fewer),
         "requests_no_longer_reviewed": len(lost),
-        "examples": {"newly_reviewed": more[:_SHOWN], "no_longer_reviewed": fewer[:_SHOWN]},
+        "examples": {"newly_reviewed": added[:_SHOWN], "no_longer_reviewed": fewer[:_SHOWN]},
     }
 
 

@@ -89,5 +89,5 @@ def _erased(connection: Connection) -> router.Span | None:
     value = connection.scalar(query)
     if value is None:
         return None
-    first, last = (datetime.fromisoformat(one) for one in orjson.loads(value))
+    first, last = (datetime.fromisoformat(text) for text in orjson.loads(value))
     return first, last

@@ -96,15 +96,15 @@ class ReportSet:
         }.values()
         result = ConsentState()
         for record in dict.fromkeys(
-            one.contact for one in reports if one.kind in merged_records.STOPS
+            report.contact for report in reports if report.kind in merged_records.STOPS
         ):
             bearing = [
-                one
-                for one in reports
-                if one.contact == record
+                report
+                for report in reports
+                if report.contact == record
                 or (
-                    one.kind == FeedbackKind.OPT_IN
-                    and (one.contact == who.key or one.scope == "number")
+                    report.kind == FeedbackKind.OPT_IN
+                    and (report.contact == who.key or report.scope == "number")
                 )
             ]
             state = evaluate(bearing, who, rules)
@@ -276,8 +276,8 @@ def load_about_contacts(
         by_id = {report.id: report for report in by_contact.get(who.key, ())}
         for person in (who.person, *who.aliases):
             by_id |= {report.id: report for report in by_person.get(person, ())}
-        concerning = [one for one in by_id.values() if _concerns_whole_contact(one, who)]
-        if any(one.kind in merged_records.STOPS for one in concerning):
+        concerning = [report for report in by_id.values() if _concerns_whole_contact(report, who)]
+        if any(report.kind in merged_records.STOPS for report in concerning):
             about_whole[who.key] = concerning
     return about_whole
 

@@ -119,12 +119,12 @@ def deliver(ctx: Context, connection: Connection, rows: Iterable[Any], now: date
     """
     if not ctx.settings.feedback.hold_open_reviews:
         return 0
-    found = [row for row in rows if row.suggestion != _NO_OPT_OUT]
-    if not found:
+    open_reviews = [row for row in rows if row.suggestion != _NO_OPT_OUT]
+    if not open_reviews:
         return 0
     crms, fields = crms_to_notify(ctx), []
     items: list[outbox.OutboxItem] = []
-    for row in found:
+    for row in open_reviews:
         cause, forms = f"review:{row.id}:{now.isoformat()}", equal_forms(row.number)
         items.append(outbox.OutboxItem(cause, row.number, crms, now))
         read_before = former_fields.read_before_as(connection, forms)
@@ -134,7 +134,7 @@ def deliver(ctx: Context, connection: Connection, rows: Iterable[Any], now: date
     invalidate(connection, {item.number for item in items})
     outbox.enqueue(connection, items, now)
     former_fields.process_again(connection, fields, now)
-    return len(found)
+    return len(open_reviews)
 
 
 def _open_reviews() -> sa.Select[Any]:

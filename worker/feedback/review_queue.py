@@ -52,9 +52,9 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
     model = reply_model.current(ctx)
-    found = [_entry(row, _LIKELIHOODS.of(row, model)) for row in rows]
-    found.sort(key=lambda one: (-one["likelihood"], one["id"]))
-    return found[:limit]
+    entries = [_entry(row, _LIKELIHOODS.of(row, model)) for row in rows]
+    entries.sort(key=lambda entry: (-entry["likelihood"], entry["id"]))
+    return entries[:limit]
 
 
 class _Likelihoods:
@@ -212,7 +212,9 @@ def undo_reviews(ctx: Context, review_ids: Sequence[int], by: str) -> list[int]:
 def _was_wrong(connection: Connection, number: str, keys: Keys) -> bool:
     """Whether a confirmation may have lifted something from a number."""
     reports = report_log.load(connection, [number], keys).reports.get(number, ())
-    return any(one.kind in (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED) for one in reports)
+    return any(
+        report.kind in (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED) for report in reports
+    )
 
 
 def _report(

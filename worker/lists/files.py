@@ -132,8 +132,8 @@ def _sheet_source(path: Path, name: str, sheet: workbook.Sheet, layout: Layout) 
 
     def batches() -> Iterator[CellRows]:
         yield head[1:] if layout.header else head
-        while some := [*islice(sheet.rows, ROWS_AT_ONCE)]:
-            yield some
+        while batch := [*islice(sheet.rows, ROWS_AT_ONCE)]:
+            yield batch
 
     return Source(
         name,

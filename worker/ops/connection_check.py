@@ -15,8 +15,8 @@ def check_connection(ctx: Context, name: str) -> CheckResult:
         findings = opened.apply_schema(opened.describe())
         result = CheckResult(
             ctx.now(),
-            problems=tuple(str(one) for one in findings),
-            blocks=any(one.blocks for one in findings),
+            problems=tuple(str(finding) for finding in findings),
+            blocks=any(finding.blocks for finding in findings),
         )
     except HygieneError as error:
         result = CheckResult(ctx.now(), error=str(error))

@@ -226,14 +226,14 @@ def _embedded_redis(settings: Settings) -> Iterator[Check]:
 def _messages(settings: Settings) -> Iterator[Check]:
     """Check for messages that no worker could read."""
     try:
-        found = count(
+        foreign = count(
             embedded_redis.client(settings.redis_url or embedded_redis.url(settings.home))
         )
     except redis.RedisError:
         return
-    if found:
+    if foreign:
         text = (
-            f"{found} messages in Redis are not our tasks and were set aside: who else writes to "
+            f"{foreign} messages in Redis are not our tasks and were set aside: who else writes to "
             f"this Redis? Look at them with redis-cli LRANGE {SET_ASIDE} 0 9, then: DEL {SET_ASIDE}"
         )
         yield Check("queue", "warning", text)

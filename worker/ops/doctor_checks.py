@@ -221,8 +221,8 @@ def check_work(ctx: Context) -> Iterator[Check]:
                 sa.func.sum(sa.case((contacts.c.country == "", 1), else_=0)),
             ).group_by(contacts.c.connector)
         ).all()
-        held = removal_holds.load(connection)
-    for hold in held:
+        holds = removal_holds.load(connection)
+    for hold in holds:
         yield warning("removals", f"{hold.connector}: {hold.reason}")
     for row in paused:
         text = f"Run {row.id} has been paused for over a day and blocks every other sync of "
@@ -235,8 +235,8 @@ def check_work(ctx: Context) -> Iterator[Check]:
         country = getattr(getattr(ctx.settings.connectors, name), "default_country", "")
         if not country and all_of_them >= 50 and (without or 0) > all_of_them / 5:
             text = f"{name}: {without / all_of_them:.0%} of contacts have no known country:"
-            more = f"set connectors.{name}.default_country, or `country` to the right fields"
-            yield warning("countries", f"{text} {more}")
+            remedy = f"set connectors.{name}.default_country, or `country` to the right fields"
+            yield warning("countries", f"{text} {remedy}")
 
 
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:
@@ -253,10 +253,12 @@ def check_call_outcomes(ctx: Context) -> Iterator[Check]:
             yield warning("calls", f"{text}other outcomes will wait: see docs/feedback.md")
         unread = call_outcomes.without_meaning(rows, dispositions, named=True)
         if unread:
-            some = ", ".join(f"“{one.name}” ({one.calls:,})" for one in unread[:_SOME_OUTCOMES])
-            more = len(unread) - _SOME_OUTCOMES
-            text = f"{name}: call outcomes without a meaning: {some}"
-            text += f" and {more:,} more" if more > 0 else ""
+            named = ", ".join(
+                f"“{outcome.name}” ({outcome.calls:,})" for outcome in unread[:_SOME_OUTCOMES]
+            )
+            others = len(unread) - _SOME_OUTCOMES
+            text = f"{name}: call outcomes without a meaning: {named}"
+            text += f" and {others:,} more" if others > 0 else ""
             yield warning("calls", f"{text}; say what they mean in feedback.dispositions")
 
 
@@ -269,10 +271,10 @@ def check_learned_replies(ctx: Context) -> Iterator[Check]:
 def check_background(ctx: Context) -> Iterator[Check]:
     """Check for background work that was refused at its last try."""
     with ctx.store.read() as connection:
-        found = list(setbacks.load(connection))
-    for one in found:
-        if one.connector in ctx.settings.active_connectors:
-            yield warning("background", one.text)
+        all_setbacks = list(setbacks.load(connection))
+    for setback in all_setbacks:
+        if setback.connector in ctx.settings.active_connectors:
+            yield warning("background", setback.text)
 
 
 def check_crm(ctx: Context, name: str) -> Iterator[Check]:
@@ -283,13 +285,13 @@ def check_crm(ctx: Context, name: str) -> Iterator[Check]:
         where = "behind" if apart > timedelta(0) else "ahead of"
         text = f"this machine's clock is {seconds} s {where} {name}'s: is time synchronised (NTP)?"
         yield warning("clock", text)
-    left = crm_quota.last_reported(ctx, name)
+    reported = crm_quota.last_reported(ctx, name)
     quota = ctx.quotas.get(name)
     if quota is not None and (today := quota.today) is not None:
-        left = {"remaining": today.remaining, "limit": today.limit}
+        reported = {"remaining": today.remaining, "limit": today.limit}
     api_reserve = getattr(getattr(ctx.settings.connectors, name), "api_reserve", 0.0)
-    if left and left["remaining"] <= left["limit"] * (api_reserve + 0.05):
-        text = f"{left['remaining']:,} of {left['limit']:,} API calls are left today, and "
+    if reported and reported["remaining"] <= reported["limit"] * (api_reserve + 0.05):
+        text = f"{reported['remaining']:,} of {reported['limit']:,} API calls are left today, and "
         yield warning(
             name, f"{text}{api_reserve:.0%} are reserved for others: syncs stop until tomorrow"
         )

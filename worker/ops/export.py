@@ -142,22 +142,22 @@ def _must_be_empty(connection: Connection) -> None:
 
 
 def _fill(connection: Connection, table: sa.Table, lines: Iterable[bytes]) -> int:
-    some: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     count = 0
     columns = {
         column.name: column for column in table.columns
     }  # an export has the database's names
     for line in lines:
-        held = orjson.loads(line)
-        some.append(
-            {columns[name].key: _typed(columns[name], value) for name, value in held.items()}
+        row = orjson.loads(line)
+        rows.append(
+            {columns[name].key: _typed(columns[name], value) for name, value in row.items()}
         )
-        if len(some) == _ROWS:
-            insert(connection, table, some)
-            count += len(some)
-            some = []
-    insert(connection, table, some)
-    return count + len(some)
+        if len(rows) == _ROWS:
+            insert(connection, table, rows)
+            count += len(rows)
+            rows = []
+    insert(connection, table, rows)
+    return count + len(rows)
 
 
 def _typed(column: sa.Column[Any], value: Any) -> Any:

@@ -144,10 +144,10 @@ def region_of(country: str) -> str | None:
     folded = _fold(text)
     if not folded:
         return None
-    found = _names().get(folded) or _names().get(folded.removeprefix("the "))
-    if found is None and (main := _fold(re.split(r"[,(/]", text)[0])) != folded:
-        found = _names().get(main)  # "Korea, Republic of", "USA (East)"
-    return found or _by_code(text) or _without_qualifier(folded) or _misspelt(folded)
+    region = _names().get(folded) or _names().get(folded.removeprefix("the "))
+    if region is None and (main := _fold(re.split(r"[,(/]", text)[0])) != folded:
+        region = _names().get(main)  # "Korea, Republic of", "USA (East)"
+    return region or _by_code(text) or _without_qualifier(folded) or _misspelt(folded)
 
 
 # A country code as it is dialled: "+49", "0049", "(+49)".

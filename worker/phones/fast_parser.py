@@ -69,10 +69,10 @@ class NumberingPlan:
         if kinds is None or not self._exists(national):
             return PhoneNumberType.UNKNOWN
         pattern, meaning = kinds
-        found = pattern.fullmatch(national)
-        if found is None or found.lastindex is None:
+        match = pattern.fullmatch(national)
+        if match is None or match.lastindex is None:
             return PhoneNumberType.UNKNOWN
-        kind = meaning[found.lastindex - 1]
+        kind = meaning[match.lastindex - 1]
         if kind == PhoneNumberType.FIXED_LINE and self._also_mobile(national):
             return PhoneNumberType.FIXED_LINE_OR_MOBILE
         return kind
@@ -116,12 +116,12 @@ class NumberingPlan:
         """Strip a trunk prefix (0, 1), if it is one."""
         if self._prefix is None or not national:
             return national
-        found = self._prefix.match(national)
-        if found is None:
+        match = self._prefix.match(national)
+        if match is None:
             return national
-        groups = found.groups()
+        groups = match.groups()
         if not self._transform or groups[-1] is None:
-            rest = national[found.end() :]
+            rest = national[match.end() :]
         else:
             rest = self._prefix.sub(self._transform, national, count=1)
         if self._exists(national) and not self._exists(rest):
@@ -137,8 +137,8 @@ class NumberingPlan:
     def without_international_prefix(self, digits: str) -> tuple[str, bool]:
         """Strip an international prefix (00, 011), or find this country's own code in front. Return
         the digits, and whether they are international then."""
-        if self._abroad is not None and (found := self._abroad.match(digits)) is not None:
-            rest = digits[found.end() :]
+        if self._abroad is not None and (match := self._abroad.match(digits)) is not None:
+            rest = digits[match.end() :]
             if rest[:1] != "0":
                 return rest, True
         if digits.startswith(self._own):
@@ -174,12 +174,12 @@ def _plan(region: str) -> NumberingPlan | None:
 @cache
 def _plans(code: int) -> tuple[tuple[str, NumberingPlan], ...]:
     """(region, plan) of all countries that share a code, the main one first."""
-    found = []
+    plans = []
     for region in COUNTRY_CODE_TO_REGION_CODE.get(code, ()):
         metadata = PhoneMetadata.metadata_for_region_or_calling_code(code, region)
         if metadata is not None:
-            found.append((region, NumberingPlan(metadata)))
-    return tuple(found)
+            plans.append((region, NumberingPlan(metadata)))
+    return tuple(plans)
 
 
 @cache
@@ -242,9 +242,9 @@ def parse(text: str, region: str | None) -> tuple[int, str] | None:
             return None
         digits, international = own.without_international_prefix(digits)
     if international:
-        if digits[:1] == "0" or len(digits) < 3 or (found := split(digits)) is None:
+        if digits[:1] == "0" or len(digits) < 3 or (parts := split(digits)) is None:
             return None
-        code, national = found
+        code, national = parts
         plans = _plans(code)
         if not plans:
             return None

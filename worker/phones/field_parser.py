@@ -187,25 +187,25 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     text = canonicalize_extensions(_with_usual_codes(text))
-    found = _FieldParse()
+    parse = _FieldParse()
     chunks = chunks_of(text)
-    found.in_list = short_forms.are_a_list(chunks)
+    parse.in_list = short_forms.are_a_list(chunks)
     place = 0
     while place < len(chunks):
-        place += _parse_chunk(text, chunks[place:], region, found)
-    labels, note = _words(text, found.spans) if found.spans else ([], "")
+        place += _parse_chunk(text, chunks[place:], region, parse)
+    labels, note = _words(text, parse.spans) if parse.spans else ([], "")
     if cut:
         note = f"{note} (the field is too long; only its start was read)".strip()
-    if found.numbers:
+    if parse.numbers:
         numbers = tuple(
             replace(number, label=label) if label else number
-            for number, label in zip_longest(found.numbers, labels[: len(found.numbers)])
+            for number, label in zip_longest(parse.numbers, labels[: len(parse.numbers)])
         )
         return ParsedField("number", numbers, note, "", _remark(numbers, region))
-    problem = found.problems[0] if found.problems else _WORDS
+    problem = parse.problems[0] if parse.problems else _WORDS
     if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
         problem = short
-    return _without_valid_number(found.doubtful, problem, note)
+    return _without_valid_number(parse.doubtful, problem, note)
 
 
 def _with_usual_codes(text: str) -> str:
@@ -245,76 +245,76 @@ def _remark(numbers: tuple[Number, ...], region: str | None) -> str:
 # -- chunks --------------------------------------------------------------------------------
 
 
-def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, found: _FieldParse) -> int:
+def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse) -> int:
     """Read the first of these chunks, with those behind it where they belong to it; how many."""
     chunk = chunks[0]
     if chunk.spoilt:
-        if not _parse_without_outer_group(chunk, region, found):
-            found.problems.append(_MASKED)
+        if not _parse_without_outer_group(chunk, region, parse):
+            parse.problems.append(_MASKED)
         return 1
     digits = chunk.digits
     is_area_code = digits.startswith("0") and len(digits) < _SHORTEST
-    if is_area_code and (taken := _parse_joined(chunks, region, found)):
+    if is_area_code and (taken := _parse_joined(chunks, region, parse)):
         return taken
-    if (len(digits) < _SHORTEST or found.is_group(chunk)) and _parse_short_form(text, chunk, found):
+    if (len(digits) < _SHORTEST or parse.is_group(chunk)) and _parse_short_form(text, chunk, parse):
         return 1
     if len(digits) < 3 and (len(chunks) == 1 or chunks[1].joint not in _WITHIN):
         return 1
-    if found.last is not None and "(" in chunk.text:
-        mate = short_forms.behind_its_code(chunk, found.last, found.typed)
+    if parse.last is not None and "(" in chunk.text:
+        mate = short_forms.behind_its_code(chunk, parse.last, parse.typed)
         if mate is not None:
-            found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+            parse.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
             return 1
-    if found.last is not None and found.last.region != region and chunk.joint:
-        mate = short_forms.beside_a_foreign_one(chunk, found.last, found.typed)
+    if parse.last is not None and parse.last.region != region and chunk.joint:
+        mate = short_forms.beside_a_foreign_one(chunk, parse.last, parse.typed)
         if mate is not None:
-            found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+            parse.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
             return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
-        if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, found):
+        if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, parse):
             return 1
-        if found.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", found.typed))):
+        if parse.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", parse.typed))):
             return 1  # beside a whole number, so few digits are hardly another one
         if chunk.slip and is_possible(number.e164 + "0"):
-            found.problems.append(_MASKED)
+            parse.problems.append(_MASKED)
             return 1  # one digit may be missing
         if chunk.extension:
             number = replace(number, extension=chunk.extension)
-        found.add(number, chunk.start, chunk.end, chunk.text)
+        parse.add(number, chunk.start, chunk.end, chunk.text)
         return 1
-    if taken := _parse_joined(chunks, region, found):
+    if taken := _parse_joined(chunks, region, parse):
         return taken
     if (
-        _parse_short_form(text, chunk, found)
-        or _parse_without_outer_group(chunk, region, found)
-        or _parse_otherwise(chunk, region, found)
+        _parse_short_form(text, chunk, parse)
+        or _parse_without_outer_group(chunk, region, parse)
+        or _parse_otherwise(chunk, region, parse)
     ):
         return 1
     if len(digits) >= 3:
-        found.problems.append(problem)
-    if number is not None and number.possible and found.doubtful is None:
-        found.doubtful = replace(number, extension=chunk.extension)
+        parse.problems.append(problem)
+    if number is not None and number.possible and parse.doubtful is None:
+        parse.doubtful = replace(number, extension=chunk.extension)
     return 1
 
 
-def _parse_short_form(text: str, chunk: Chunk, found: _FieldParse) -> bool:
-    if found.last is None or found.has_extension or is_international(chunk.text):
+def _parse_short_form(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
+    if parse.last is None or parse.has_extension or is_international(chunk.text):
         return False
-    if re.search(r"\d", text[found.spans[-1][1] : chunk.start]):
+    if re.search(r"\d", text[parse.spans[-1][1] : chunk.start]):
         return False  # other digits stand between the two
-    mate = short_forms.expand(chunk, found.last, found.typed, in_list=found.in_list)
+    mate = short_forms.expand(chunk, parse.last, parse.typed, in_list=parse.in_list)
     if mate is not None:
-        found.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
+        parse.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
         return True
-    if mates := short_forms.tails_behind(chunk, found.last):
+    if mates := short_forms.tails_behind(chunk, parse.last):
         for mate in mates:
-            found.add(mate, chunk.start, chunk.end)
+            parse.add(mate, chunk.start, chunk.end)
         return True
-    return _is_extension(text, chunk, found)
+    return _is_extension(text, chunk, parse)
 
 
-def _parse_without_outer_group(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
+def _parse_without_outer_group(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
     """Read "415-555-2671 2nd floor" and "Room 214 415-555-2671": the group that touches a word is
     no part of the number. Only where one of the two ways gives a number."""
     if is_international(chunk.text) or " " not in chunk.text:
@@ -327,7 +327,7 @@ def _parse_without_outer_group(chunk: Chunk, region: str | None, found: _FieldPa
     if len(valid) != 1 or (chunk.spoilt and _is_masked(chunk)):
         return False
     text, number = valid[0]
-    found.add(replace(number, extension=chunk.extension), chunk.start, chunk.end, text)
+    parse.add(replace(number, extension=chunk.extension), chunk.start, chunk.end, text)
     return True
 
 
@@ -336,7 +336,7 @@ def _is_masked(chunk: Chunk) -> bool:
     return not any(chunk.words)
 
 
-def _parse_joined(chunks: Sequence[Chunk], region: str | None, found: _FieldParse) -> int:
+def _parse_joined(chunks: Sequence[Chunk], region: str | None, parse: _FieldParse) -> int:
     """One number with a slash or a line break in it: "030/901820". How many chunks it takes."""
     text = chunks[0].text
     for count, chunk in enumerate(chunks[1:4], 2):
@@ -348,12 +348,12 @@ def _parse_joined(chunks: Sequence[Chunk], region: str | None, found: _FieldPars
         number, _ = parse_number(text, region)
         if number is not None and number.valid:
             number = replace(number, extension=chunk.extension)
-            found.add(number, chunks[0].start, chunk.end, text)
+            parse.add(number, chunks[0].start, chunk.end, text)
             return count
     return 0
 
 
-def _is_extension(text: str, chunk: Chunk, found: _FieldParse) -> bool:
+def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
     """Digits behind a comma without a space, or a semicolon, at the end: dialled after a pause."""
     pause = chunk.joint == ";" or (chunk.joint == "," and chunk.glued)
     if not pause or text[chunk.end :].strip() or not chunk.text.isdigit():
@@ -362,23 +362,23 @@ def _is_extension(text: str, chunk: Chunk, found: _FieldParse) -> bool:
         return False
     if len(chunk.digits) > (_SHORTEST if chunk.joint == ";" else _PAUSED):
         return False
-    if found.spans[-1][1] != len(text[: chunk.start].rstrip(" ,;")):
+    if parse.spans[-1][1] != len(text[: chunk.start].rstrip(" ,;")):
         return False
-    found.numbers[-1] = replace(found.numbers[-1], extension=chunk.digits)
-    found.has_extension = True
+    parse.numbers[-1] = replace(parse.numbers[-1], extension=chunk.digits)
+    parse.has_extension = True
     return True
 
 
-def _parse_otherwise(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
+def _parse_otherwise(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
     """Read a chunk that is no number by itself: with a year, the last digits of others or the end
     of a range behind it, or as several."""
-    if _parse_without_year(chunk, region, found):
+    if _parse_without_year(chunk, region, parse):
         return True
     first, tails = short_forms.with_tails(chunk.text)
     number = parse_number(first, region)[0] if first else None
     if number is not None and number.valid and (mates := short_forms.mates(number, tails)):
         for each in (number, *mates):
-            found.add(each, chunk.start, chunk.end, first)
+            parse.add(each, chunk.start, chunk.end, first)
         return True
     for split, as_extension in (
         (short_forms.without_range_end, False),
@@ -394,20 +394,20 @@ def _parse_otherwise(chunk: Chunk, region: str | None, found: _FieldParse) -> bo
                 else "a range of them is given"
             )
             number = mended(replace(number, extension=extension), basis)
-            found.add(number, chunk.start, chunk.end, first)
+            parse.add(number, chunk.start, chunk.end, first)
             return True
     for number in _split_joined_numbers(chunk, region):
-        found.add(number, chunk.start, chunk.end, chunk.text)
-    return bool(found.spans) and found.spans[-1] == (chunk.start, chunk.end)
+        parse.add(number, chunk.start, chunk.end, chunk.text)
+    return bool(parse.spans) and parse.spans[-1] == (chunk.start, chunk.end)
 
 
-def _parse_without_year(chunk: Chunk, region: str | None, found: _FieldParse) -> bool:
+def _parse_without_year(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
     """Read "415-555-2671 2019": the year is a note."""
     first = "" if chunk.extension else short_forms.without_year(chunk.text)
     while first:
         number, _ = parse_number(first, region)
         if number is not None and number.valid and len(number.e164) > _SHORTEST_BEFORE_A_YEAR:
-            found.add(number, chunk.start, chunk.start + len(first), first)
+            parse.add(number, chunk.start, chunk.start + len(first), first)
             return True
         first = short_forms.without_year(first)  # "2019-2020"
     return False
@@ -421,18 +421,18 @@ def _split_joined_numbers(chunk: Chunk, region: str | None) -> tuple[Number, ...
     if is_international(chunk.text) or region is None:
         return ()
     texts = [part for part in re.split(r"\s+(?:-\s+)?", chunk.text) if part]
-    found = [way for way in _ways(texts, region) if len(way) > 1] if len(texts) > 1 else []
-    if found:
-        fewest = min(map(len, found))
-        found = [way for way in found if len(way) == fewest]
-    elif not found and "-" in chunk.text:
-        found = list(_dashed(chunk.text, region))
+    splits = [way for way in _ways(texts, region) if len(way) > 1] if len(texts) > 1 else []
+    if splits:
+        fewest = min(map(len, splits))
+        splits = [way for way in splits if len(way) == fewest]
+    elif not splits and "-" in chunk.text:
+        splits = list(_dashed(chunk.text, region))
     elif chunk.text.isdigit() and 14 <= len(chunk.text) <= 2 * LONGEST:
-        found = list(_halves(chunk.text, region))
-    if len({tuple(number.e164 for number in way) for way in found}) != 1:
+        splits = list(_halves(chunk.text, region))
+    if len({tuple(number.e164 for number in way) for way in splits}) != 1:
         return ()
     numbers = [
-        mended(number, "nothing but its length tells it from the next") for number in found[0]
+        mended(number, "nothing but its length tells it from the next") for number in splits[0]
     ]
     return (*numbers[:-1], replace(numbers[-1], extension=chunk.extension))
 

@@ -64,13 +64,13 @@ def facts(e164: str, parts: tuple[int, str] | None = None) -> NumberFacts:
 
     `parts`: its country code and national number, where the caller knows them already.
     """
-    found = _cache.get(e164)
-    if found is None:
+    cached = _cache.get(e164)
+    if cached is None:
         if len(_cache) >= _CACHE_SIZE:
             _cache.clear()
         parts = parts or split(e164)
-        found = _cache[e164] = compute_facts(*parts) if parts is not None else _NO_NUMBER
-    return found
+        cached = _cache[e164] = compute_facts(*parts) if parts is not None else _NO_NUMBER
+    return cached
 
 
 def clear_cache() -> None:

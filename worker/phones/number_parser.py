@@ -291,7 +291,7 @@ def _is_prefix(text: str, prefix: str) -> bool:
 
 
 def _is_typed_apart(text: str, first: str) -> bool:
-    return (found := _GROUPS.search(text)) is not None and found.group() == first
+    return (match := _GROUPS.search(text)) is not None and match.group() == first
 
 
 @cache
@@ -318,11 +318,11 @@ def parse_literal(text: str, region: str | None) -> tuple[Number | None, str]:
     extension, parts = "", fast_parser.parse(text, region)
     if parts is None:
         try:
-            found = phonenumbers.parse(text, region)
+            parsed = phonenumbers.parse(text, region)
         except NumberParseException as error:
             return None, _parse_problem(error, text)
-        extension = found.extension or ""
-        parts = found.country_code or 0, phonenumbers.national_significant_number(found)
+        extension = parsed.extension or ""
+        parts = parsed.country_code or 0, phonenumbers.national_significant_number(parsed)
     e164 = f"+{parts[0]}{parts[1]}"
     known = facts(e164, parts)
     return (

@@ -157,7 +157,7 @@ def _forward(applies: str) -> dict[int, _Rules]:
     for change in plan_changes():
         if change.applies == applies:
             changes.setdefault(change.code, []).append((change.new_code, change))
-    return {code: _Rules(found, PlanChange.forward) for code, found in changes.items()}
+    return {code: _Rules(code_rules, PlanChange.forward) for code, code_rules in changes.items()}
 
 
 @cache
@@ -165,7 +165,7 @@ def _backward() -> dict[int, _Rules]:
     changes: dict[int, list[tuple[int, PlanChange]]] = {}
     for change in plan_changes():
         changes.setdefault(change.new_code, []).append((change.code, change))
-    return {code: _Rules(found, PlanChange.backward) for code, found in changes.items()}
+    return {code: _Rules(code_rules, PlanChange.backward) for code, code_rules in changes.items()}
 
 
 @cache

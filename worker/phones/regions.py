@@ -30,12 +30,12 @@ _WORLDWIDE = frozenset(
 
 @cache
 def _states() -> dict[str, str]:
-    found = {}
+    regions = {}
     for region, listed in _STATES.items():
         for entry in listed.split(","):
             code, _, name = entry.partition(" ")
-            found[code.casefold()] = found[name.casefold()] = region
-    return found
+            regions[code.casefold()] = regions[name.casefold()] = region
+    return regions
 
 
 def region_of_state(state: str) -> str | None:

@@ -16,7 +16,9 @@ def _patterns() -> dict[int, re.Pattern[str]]:
     ranges: dict[int, list[str]] = {}
     for row in read_table("reserved_ranges"):
         ranges.setdefault(int(row["code"]), []).append(row["range"])
-    return {code: re.compile("|".join(found), re.ASCII) for code, found in ranges.items()}
+    return {
+        code: re.compile("|".join(code_ranges), re.ASCII) for code, code_ranges in ranges.items()
+    }
 
 
 def is_reserved(country_code: int, national: int) -> bool:

@@ -176,8 +176,8 @@ def _ascend(before: str, tails: Sequence[str]) -> bool:
 
 def mates(number: Number, tails: Sequence[str]) -> list[Number]:
     """Return the numbers of a list of tails behind `number`; none where one does not exist."""
-    found = [_same_plan(number.e164[: -len(tail)] + tail, number) for tail in tails]
-    return [mate for mate in found if mate is not None] if None not in found else []
+    candidates = [_same_plan(number.e164[: -len(tail)] + tail, number) for tail in tails]
+    return [mate for mate in candidates if mate is not None] if None not in candidates else []
 
 
 def tails_behind(chunk: Chunk, number: Number) -> list[Number]:

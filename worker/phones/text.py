@@ -83,10 +83,10 @@ _SIP = re.compile(r"sips?:(\+?\d{5,15})@\S+", re.IGNORECASE)
 
 def find_uri(text: str) -> str | None:
     """Return a tel: URI if the text is one (or a link with one, or a number's sip: address)."""
-    if found := _TAG.search(text):
-        return found.group(1)
-    if found := _SIP.fullmatch(text):
-        return "tel:" + found.group(1)
+    if match := _TAG.search(text):
+        return match.group(1)
+    if match := _SIP.fullmatch(text):
+        return "tel:" + match.group(1)
     # Several numbers or words behind it: then it is a text like any other.
     if _TEL.match(text) and not re.search(r"\s[^\W\d_]|[,|\n]|\s/", text):
         return "tel:" + _TEL.sub("", text, count=1)
@@ -114,18 +114,18 @@ def undo_spreadsheet_damage(text: str) -> tuple[str, str]:
     if quoted := _FORMULA_TEXT.fullmatch(text):
         text = quoted.group(1).strip()
     text = text.removeprefix("=").strip('"').strip().lstrip("'")
-    if found := _EXCEL.fullmatch(text):
-        whole, fraction, power = found.group(1), found.group(2) or "", int(found.group(3))
+    if match := _EXCEL.fullmatch(text):
+        whole, fraction, power = match.group(1), match.group(2) or "", int(match.group(3))
         if len(fraction) < power or fraction[power:].strip("0"):
             return text, "was cut to scientific notation by a spreadsheet, digits are lost"
         return whole + fraction[:power], ""
-    if found := _AMOUNT.fullmatch(text):
-        if not found.group(3).strip("0"):
-            text = found.group(1)
+    if match := _AMOUNT.fullmatch(text):
+        if not match.group(3).strip("0"):
+            text = match.group(1)
         elif text[0] != "+":  # no amount has a plus: there the dot is a mark like any other
             return text, "holds a number with decimals, not a phone number"
-    elif text.endswith("0") and (found := _ZEROS_BEHIND.fullmatch(text)):
-        text = found.group(1) or found.group(2)
+    elif text.endswith("0") and (match := _ZEROS_BEHIND.fullmatch(text)):
+        text = match.group(1) or match.group(2)
     if _THOUSANDS.fullmatch(text):
         text = re.sub("[,'\u2019]", "", text)
     return text, ""
@@ -137,8 +137,8 @@ _TOLD = re.compile(r"\[not a phone number: ([a-z ]{1,60})\]")
 
 def not_a_number_reason(text: str) -> str:
     """Return why a text holds no phone number at all, as a phrase; "" if it may hold one."""
-    if found := _TOLD.fullmatch(text):
-        return f"holds {found.group(1)}, not a phone number"
+    if match := _TOLD.fullmatch(text):
+        return f"holds {match.group(1)}, not a phone number"
     digits = _NO_DIGIT.sub("", text)
     if not digits and _SPACES.sub(" ", text.casefold()) in _PLACEHOLDERS:
         return "holds a placeholder, not a number"

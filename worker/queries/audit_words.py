@@ -60,16 +60,16 @@ _WORDS = {
 def in_words(ctx: Context, entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return entries of the log with `did`, and for an action on a run `run` and `connector`."""
     named = {entry["id"]: _RUN.search(entry["target"]) for entry in entries}
-    ids = sorted({found.group() for found in named.values() if found})
+    ids = sorted({match.group() for match in named.values() if match})
     connectors: dict[str, str] = {}
     with ctx.store.read() as connection:
-        for some in chunks(ids):
-            query = sa.select(runs.c.id, runs.c.connector).where(runs.c.id.in_(some))
+        for chunk in chunks(ids):
+            query = sa.select(runs.c.id, runs.c.connector).where(runs.c.id.in_(chunk))
             connectors |= {row.id: row.connector for row in connection.execute(query)}
     worded = []
     for entry in entries:
-        found = named[entry["id"]]
-        run = found.group() if found and found.group() in connectors else ""
+        match = named[entry["id"]]
+        run = match.group() if match and match.group() in connectors else ""
         rest = entry["target"].replace(run, "").strip() if run else entry["target"]
         if run:  # "hubspot: everything", or the connector alone, which is said anyway
             rest = re.sub(rf"^{re.escape(connectors[run])}:?\s*", "", rest)

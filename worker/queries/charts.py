@@ -71,7 +71,7 @@ class Chart:
 def status_shares(ctx: Context) -> Chart:
     """The share of each status of all phone fields, by day."""
     days = queries.trend(ctx, _DAYS)
-    found = {status for day in days for status, count in day["statuses"].items() if count}
+    present = {status for day in days for status, count in day["statuses"].items() if count}
     wholes = [sum(day["statuses"].values()) for day in days]
     return Chart(
         "statuses",
@@ -87,7 +87,7 @@ def status_shares(ctx: Context) -> Chart:
                 ),
             )
             for status in STATUSES
-            if status in found
+            if status in present
         ),
     )
 
@@ -182,10 +182,10 @@ def spend_by_day(ctx: Context) -> Chart:
     """What lookups cost, by provider, with the day's budget."""
     now, verification = ctx.now(), ctx.settings.verification
     with ctx.store.read() as connection:
-        found = spend_report.report(connection, ctx.providers, verification, now, _SPEND_DAYS)
-    costs = {(row["day"], row["provider"]): row["cost"] for row in found["days"]}
+        report = spend_report.report(connection, ctx.providers, verification, now, _SPEND_DAYS)
+    costs = {(row["day"], row["provider"]): row["cost"] for row in report["days"]}
     if not costs:
-        return Chart("spend", "Spend by day", found["currency"], (), ())
+        return Chart("spend", "Spend by day", report["currency"], (), ())
     first = date.fromisoformat(min(day for day, _ in costs))
     days = tuple(
         (first + timedelta(days=n)).isoformat() for n in range((now.date() - first).days + 1)
@@ -199,7 +199,7 @@ def spend_by_day(ctx: Context) -> Chart:
     cap = verification.budget.day
     if cap is not None:
         lines.append(Series("the day's budget", (float(cap),) * len(days)))
-    return Chart("spend", "Spend by day", found["currency"], days, tuple(lines))
+    return Chart("spend", "Spend by day", report["currency"], days, tuple(lines))
 
 
 def throughput(ctx: Context, run_id: str) -> Chart:
@@ -267,9 +267,9 @@ def segment_by_week(ctx: Context, connector: str, by: By, value: str) -> Chart:
         "%",
         tuple(row.week for row in rows),
         (
-            Series("bad", tuple(round(100 * found.rate, 2) for found in shares)),
-            Series("at least", tuple(round(100 * found.low, 2) for found in shares)),
-            Series("at most", tuple(round(100 * found.high, 2) for found in shares)),
+            Series("bad", tuple(round(100 * week_share.rate, 2) for week_share in shares)),
+            Series("at least", tuple(round(100 * week_share.low, 2) for week_share in shares)),
+            Series("at most", tuple(round(100 * week_share.high, 2) for week_share in shares)),
         )
         if rows
         else (),
@@ -285,8 +285,8 @@ def _monday(day: str) -> str:
     >>> _monday("2026-11-28")
     '2026-11-23'
     """
-    found = date.fromisoformat(day)
-    return (found - timedelta(days=found.weekday())).isoformat()
+    parsed = date.fromisoformat(day)
+    return (parsed - timedelta(days=parsed.weekday())).isoformat()
 
 
 def _weeks_ago(now: datetime) -> datetime:
@@ -294,11 +294,11 @@ def _weeks_ago(now: datetime) -> datetime:
     return monday.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _each_week(found: Mapping[str, Any]) -> tuple[str, ...]:
+def _each_week(by_week: Mapping[str, Any]) -> tuple[str, ...]:
     """All weeks from the first one to the last one, also those without anything."""
-    if not found:
+    if not by_week:
         return ()
-    first, last = date.fromisoformat(min(found)), date.fromisoformat(max(found))
+    first, last = date.fromisoformat(min(by_week)), date.fromisoformat(max(by_week))
     return tuple(
         (first + timedelta(weeks=n)).isoformat() for n in range((last - first).days // 7 + 1)
     )

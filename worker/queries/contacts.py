@@ -242,10 +242,10 @@ def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]
     that is; if no single one, each condition that nothing meets by itself, with a count of 0."""
     names = wanted.active()
     without = [(name, count(ctx, wanted.without(name), 1000)) for name in names]
-    if found := [(name, left) for name, left in without if left.contacts]:
-        return found
+    if matching := [(name, remaining) for name, remaining in without if remaining.contacts]:
+        return matching
     alone = [(name, count(ctx, wanted.only(name), 1)) for name in names]
-    return [(name, left) for name, left in alone if not left.contacts]
+    return [(name, remaining) for name, remaining in alone if not remaining.contacts]
 
 
 # -- listing --------------------------------------------------------------------------------------
@@ -263,19 +263,19 @@ def list_contacts(
     """
     cursor = _decode(after, sort) if after else None
     with ctx.store.read() as connection:
-        found = found or _look(connection, wanted, COUNT_LIMIT)
+        candidates = found or _look(connection, wanted, COUNT_LIMIT)
         connectors = connectors_of(connection, wanted)
-        if found.by_key:
-            rows = _by_key(connection, found, connectors, sort, cursor, size + 1)
-        elif found.few:
-            rows = _sorted_few(connection, found, connectors, sort, cursor, size + 1)
+        if candidates.by_key:
+            rows = _by_key(connection, candidates, connectors, sort, cursor, size + 1)
+        elif candidates.few:
+            rows = _sorted_few(connection, candidates, connectors, sort, cursor, size + 1)
         elif sort == "status":
-            rows = _walk_ranks(connection, found, connectors, cursor, size + 1)
+            rows = _walk_ranks(connection, candidates, connectors, cursor, size + 1)
         else:
-            rows = _walk(connection, found, connectors, sort, cursor, size + 1)
+            rows = _walk(connection, candidates, connectors, sort, cursor, size + 1)
         page = _load(connection, [row[1:] for row in rows[:size]])
     last = _encode(rows[size - 1]) if len(rows) > size else None
-    return ContactPage(page, last, found.by_key)
+    return ContactPage(page, last, candidates.by_key)
 
 
 _Row = tuple[Any, str, str, str]  # (value of the sort, connector, object, id)
@@ -395,8 +395,8 @@ def every_contact(
             query = _keys_in_order(found, connector, after).limit(at_once)
             with ctx.store.read() as connection:
                 batch = _load(connection, [tuple(row) for row in connection.execute(query)])
-            for object_name in dict.fromkeys(one.object for one in batch):
-                yield [one for one in batch if one.object == object_name]
+            for object_name in dict.fromkeys(contact.object for contact in batch):
+                yield [contact for contact in batch if contact.object == object_name]
             if len(batch) < at_once:
                 break
             after = batch[-1].object, batch[-1].id
@@ -561,7 +561,7 @@ def _decode(text: str, sort: Sort) -> _Row:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError
         names = (connector, object_name, record_id)
-        if any(not isinstance(one, str) or "\x00" in one for one in names):
+        if any(not isinstance(name, str) or "\x00" in name for name in names):
             raise TypeError
         if isinstance(value, int) and not 0 <= value <= len(STATUSES):
             raise TypeError
@@ -574,12 +574,16 @@ def _with_failures(connection: Connection, listed: Sequence[ListedContact]) -> l
     f = failures.c
     kinds: dict[str, str] = {}
     groups: dict[tuple[str, str], list[str]] = {}
-    for one in listed:
-        groups.setdefault((one.connector, one.object), []).append(one.id)
+    for contact in listed:
+        groups.setdefault((contact.connector, contact.object), []).append(contact.id)
     for (connector, object_name), ids in groups.items():
         query = sa.select(f.record_id, f.kind).where(
             f.connector == connector, f.object == object_name, any_of(f.record_id, ids)
         )
         for record_id, kind in connection.execute(query):
             kinds[f"{connector}/{object_name}/{record_id}"] = kind
-    return [replace(one, failure=kinds.get(one.key, "")) for one in listed] if kinds else [*listed]
+    return (
+        [replace(contact, failure=kinds.get(contact.key, "")) for contact in listed]
+        if kinds
+        else [*listed]
+    )

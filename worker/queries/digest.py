@@ -68,7 +68,7 @@ def weekly(ctx: Context, week: Week) -> Digest:
     if begin > now:
         raise ValueError(f"{week} has not begun")
     settings = ctx.settings.verification
-    alerts = Counter(one["kind"] for one in notifier.active(ctx, 10_000))
+    alerts = Counter(alert["kind"] for alert in notifier.active(ctx, 10_000))
     with ctx.store.read() as connection:
         spent = spend_report.report(connection, ctx.providers, settings, now, 1)
         return Digest(
@@ -194,16 +194,16 @@ def _newly_bad(connection: Connection, begin: datetime, end: datetime) -> tuple[
         for field, status in last.items()
         if status in BAD_STATUSES and first[field] not in BAD_STATUSES
     }
-    found: dict[tuple[str, str], Counter[str]] = {}
+    counts: dict[tuple[str, str], Counter[str]] = {}
     sources = _sources(connection, bad)
     for field, status in bad.items():
         source = sources.get(field[:3], "")
-        found.setdefault((field[0], source), Counter())[str(status)] += 1
-    made = [
+        counts.setdefault((field[0], source), Counter())[str(status)] += 1
+    entries = [
         NewlyBad(connector, _shown(source) or _NO_SOURCE, dict(statuses))
-        for (connector, source), statuses in found.items()
+        for (connector, source), statuses in counts.items()
     ]
-    return tuple(sorted(made, key=lambda one: (-one.total, one.connector, one.source)))
+    return tuple(sorted(entries, key=lambda entry: (-entry.total, entry.connector, entry.source)))
 
 
 def _sources(
@@ -214,15 +214,15 @@ def _sources(
     ids: dict[tuple[str, str], set[str]] = {}
     for connector, object_name, record_id, _key in fields:
         ids.setdefault((connector, object_name), set()).add(record_id)
-    found: dict[tuple[str, str, str], str] = {}
-    for (connector, object_name), some in ids.items():
+    sources: dict[tuple[str, str, str], str] = {}
+    for (connector, object_name), record_ids in ids.items():
         query = sa.select(c.record_id, c.source).where(
             c.connector == connector, c.object == object_name
         )
-        for part in chunks(sorted(some)):
+        for part in chunks(sorted(record_ids)):
             for record_id, source in connection.execute(query.where(c.record_id.in_(part))):
-                found[connector, object_name, record_id] = source
-    return found
+                sources[connector, object_name, record_id] = source
+    return sources
 
 
 def _shown(text: str) -> str:
@@ -253,10 +253,14 @@ def _released(connection: Connection, begin: datetime, end: datetime) -> int:
 def _worst_sources(ctx: Context) -> Iterator[BadSource]:
     least = ctx.settings.segments.least
     listed = queries.list_segments(ctx, "source", 200)
-    worth = [one for one in listed if one["bad"] and one["numbers"] >= least]
-    for one in worth[:_MOST]:
+    worth = [segment for segment in listed if segment["bad"] and segment["numbers"] >= least]
+    for segment in worth[:_MOST]:
         yield BadSource(
-            one["connector"], _shown(one["value"]), one["numbers"], one["bad"], one["rate"]
+            segment["connector"],
+            _shown(segment["value"]),
+            segment["numbers"],
+            segment["bad"],
+            segment["rate"],
         )
 
 
@@ -288,17 +292,17 @@ def _delivered(
     rows: dict[str, list[Any]] = {}
     for row in connection.execute(query):
         rows.setdefault(row.connector, []).append(row)
-    for connector, some in sorted(rows.items()):
+    for connector, connector_rows in sorted(rows.items()):
         seconds = sorted(
             max(0.0, (row.confirmed_at - row.since).total_seconds())
-            for row in some
+            for row in connector_rows
             if row.confirmed_at is not None
         )
         yield Delivered(
             connector,
             confirmed=len(seconds),
-            waiting=sum(row.state == DeliveryState.PENDING for row in some),
-            late=sum((row.confirmed_at or now) > deadline(row.since) for row in some),
+            waiting=sum(row.state == DeliveryState.PENDING for row in connector_rows),
+            late=sum((row.confirmed_at or now) > deadline(row.since) for row in connector_rows),
             median_seconds=round(median(seconds), 3) if seconds else None,
             slowest_seconds=round(seconds[-1], 3) if seconds else None,
         )

@@ -44,8 +44,8 @@ def compose(digest: Digest, settings: Settings) -> Message:
 
 
 def _summary(digest: Digest) -> str:
-    read = sum(one.read for one in digest.checked)
-    bad = sum(one.total for one in digest.newly_bad)
+    read = sum(checked.read for checked in digest.checked)
+    bad = sum(source.total for source in digest.newly_bad)
     reports = sum(digest.reports.values())
     so_far = "" if digest.over else "So far: "
     needs = "Some things need a person." if digest.needs_a_person else "Nothing needs a person."
@@ -62,11 +62,12 @@ def _summary(digest: Digest) -> str:
 def _changed(digest: Digest) -> Iterator[str]:
     if not digest.checked:
         yield "No contacts were checked."
-    for one in digest.checked:
-        failed = f", {one.failed:,} could not be written" if one.failed else ""
+    for checked in digest.checked:
+        failed = f", {checked.failed:,} could not be written" if checked.failed else ""
         yield (
-            f"{crm_name(one.connector)}: {_count(one.read, 'contact', 'contacts')} checked, "
-            f"{one.changed:,} changed, {one.written:,} written{failed}."
+            f"{crm_name(checked.connector)}: "
+            f"{_count(checked.read, 'contact', 'contacts')} checked, "
+            f"{checked.changed:,} changed, {checked.written:,} written{failed}."
         )
     if not digest.statuses:
         yield "The statuses were not counted this week."
@@ -87,12 +88,12 @@ def _statuses(digest: Digest) -> Table | None:
     """Phone fields by status, over all connectors; the change over those that can be compared."""
     now: Counter[str] = Counter()
     change: Counter[str] = Counter()
-    for one in digest.statuses:
-        now.update(one.now)
-        if one.before is not None:
-            change.update(one.now)
-            change.subtract(one.before)
-    compared = any(one.before is not None for one in digest.statuses)
+    for statuses in digest.statuses:
+        now.update(statuses.now)
+        if statuses.before is not None:
+            change.update(statuses.now)
+            change.subtract(statuses.before)
+    compared = any(statuses.before is not None for statuses in digest.statuses)
     names = sorted({*now, *change}, key=lambda name: (-now[name], name))
     rows = tuple(
         (_words(name), f"{now[name]:,}", f"{change[name]:+,}" if compared else "") for name in names
@@ -108,14 +109,14 @@ def _went_bad(digest: Digest) -> Iterator[str]:
         yield "No phone fields went bad."
     elif len(digest.newly_bad) > _MOST:
         rest = digest.newly_bad[_MOST:]
-        fields = sum(one.total for one in rest)
+        fields = sum(source.total for source in rest)
         yield (
             f"The table has the worst {_MOST} sources; another {fields:,} phone fields went bad in "
             f"{len(rest):,} others."
         )
-    for one in digest.isolated[:_MOST]:
-        segment = one.segment.replace("=", " ", 1)
-        yield f"{crm_name(one.connector)}: {segment} was isolated: {one.why}"
+    for isolated in digest.isolated[:_MOST]:
+        segment = isolated.segment.replace("=", " ", 1)
+        yield f"{crm_name(isolated.connector)}: {segment} was isolated: {isolated.why}"
     if len(digest.isolated) > _MOST:
         yield f"{len(digest.isolated) - _MOST:,} more segments were isolated."
     if digest.released:
@@ -131,9 +132,9 @@ def _went_bad(digest: Digest) -> Iterator[str]:
 
 def _newly_bad(digest: Digest) -> Table | None:
     rows = tuple(
-        (f"{crm_name(one.connector)}: {one.source}",
-         *(f"{one.statuses.get(status, 0):,}" for status in BAD_STATUSES))
-        for one in digest.newly_bad[:_MOST]
+        (f"{crm_name(source.connector)}: {source.source}",
+         *(f"{source.statuses.get(status, 0):,}" for status in BAD_STATUSES))
+        for source in digest.newly_bad[:_MOST]
     )  # fmt: skip
     return Table(("newly bad, by source", *map(_words, BAD_STATUSES)), rows) if rows else None
 
@@ -144,24 +145,24 @@ def _newly_bad(digest: Digest) -> Table | None:
 def _reported(digest: Digest) -> Iterator[str]:
     if not digest.reports:
         yield "No reports came in."
-    for one in digest.delivered:
-        yield f"{crm_name(one.connector)}: {_reached(one)}"
+    for sent in digest.delivered:
+        yield f"{crm_name(sent.connector)}: {_reached(sent)}"
 
 
-def _reached(one: Delivered) -> str:
+def _reached(sent: Delivered) -> str:
     parts = []
-    if one.median_seconds is not None and one.slowest_seconds is not None:
-        median, slowest = _span(one.median_seconds), _span(one.slowest_seconds)
+    if sent.median_seconds is not None and sent.slowest_seconds is not None:
+        median, slowest = _span(sent.median_seconds), _span(sent.slowest_seconds)
         took = (
             f"after {slowest}"
-            if one.confirmed == 1
+            if sent.confirmed == 1
             else f"half of them within {median}, the slowest after {slowest}"
         )
-        parts.append(f"{_count(one.confirmed, 'report', 'reports')} confirmed, {took}")
-    if one.waiting:
-        parts.append(f"{one.waiting:,} still on the way")
-    if one.late:
-        parts.append(f"{one.late:,} later than {HONOUR_WITHIN} business days")
+        parts.append(f"{_count(sent.confirmed, 'report', 'reports')} confirmed, {took}")
+    if sent.waiting:
+        parts.append(f"{sent.waiting:,} still on the way")
+    if sent.late:
+        parts.append(f"{sent.late:,} later than {HONOUR_WITHIN} business days")
     return "; ".join(parts) + "."
 
 
@@ -183,11 +184,11 @@ def _needs(digest: Digest) -> Iterator[str]:
             f"since {_day(waiting.oldest.date())}. If it is a revocation, it must be honoured by "
             f"{_day(waiting.honour_by)} ({HONOUR_WITHIN} business days)."
         )
-    for one in digest.failing[:_MOST]:
-        remedy = REMEDIES.get(one.kind, REMEDIES["other"])
+    for failure in digest.failing[:_MOST]:
+        remedy = REMEDIES.get(failure.kind, REMEDIES["other"])
         yield (
-            f"{crm_name(one.connector)} refuses {_count(one.records, 'record', 'records')} "
-            f"({_words(one.kind)}): {remedy}."
+            f"{crm_name(failure.connector)} refuses {_count(failure.records, 'record', 'records')} "
+            f"({_words(failure.kind)}): {remedy}."
         )
     for kind, count in digest.alerts.items():
         yield f"{_count(count, 'alert is', 'alerts are')} open: {_words(kind)}."
@@ -203,8 +204,8 @@ def _cost(digest: Digest) -> Iterator[str]:
     if not digest.costs:
         yield "Nothing: no paid lookups were made."
     else:
-        total = sum(one.cost for one in digest.costs)
-        lookups = sum(one.lookups for one in digest.costs)
+        total = sum(spent.cost for spent in digest.costs)
+        lookups = sum(spent.lookups for spent in digest.costs)
         yield f"{total:,.2f} {digest.currency} for {_count(lookups, 'lookup', 'lookups')}."
     for cap in digest.caps:
         if line := _cap(cap, digest.currency):
@@ -228,8 +229,8 @@ def _share(used: float, cap: float) -> str:
 
 def _costs(digest: Digest) -> Table | None:
     rows = tuple(
-        (one.provider, f"{one.lookups:,}", f"{one.cost:,.2f} {digest.currency}")
-        for one in digest.costs
+        (spent.provider, f"{spent.lookups:,}", f"{spent.cost:,.2f} {digest.currency}")
+        for spent in digest.costs
     )
     return Table(("provider", "lookups", "cost"), rows) if rows else None
 
@@ -237,12 +238,12 @@ def _costs(digest: Digest) -> Table | None:
 # -- words ---------------------------------------------------------------------------------
 
 
-def _count(count: int, one: str, many: str) -> str:
+def _count(count: int, singular: str, plural: str) -> str:
     """
     >>> _count(1, "reply waits", "replies wait"), _count(1200, "reply waits", "replies wait")
     ('1 reply waits', '1,200 replies wait')
     """
-    return f"{count:,} {one if count == 1 else many}"
+    return f"{count:,} {singular if count == 1 else plural}"
 
 
 def _words(name: str) -> str:

@@ -156,11 +156,11 @@ class Digest:
     def quiet(self) -> bool:
         """Return whether nothing happened, and nothing waits for a person."""
         happened = (
-            any(one.read for one in self.checked), self.newly_bad, self.isolated, self.released,
+            any(row.read for row in self.checked), self.newly_bad, self.isolated, self.released,
             self.reports, self.costs,
         )  # fmt: skip
         return not any(happened) and not self.needs_a_person
 
     def as_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = msgspec.to_builtins(self)
-        return found
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain

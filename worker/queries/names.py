@@ -63,8 +63,8 @@ def _read_from(ctx: Context, name: str, objects: Mapping[str, Sequence[str]], na
         connector = _open(ctx, name)
         before = before if not connector.is_file else 0
         for object_name, ids in objects.items():
-            for one in connector.read_names(object_name, ids):
-                names.found[f"{name}/{object_name}/{one.id}"] = one
+            for contact in connector.read_names(object_name, ids):
+                names.found[f"{name}/{object_name}/{contact.id}"] = contact
     except QuotaError:
         names.problems[name] = "Only the reserve of today's API calls is left."
     except ConnectorError as error:
@@ -72,9 +72,9 @@ def _read_from(ctx: Context, name: str, objects: Mapping[str, Sequence[str]], na
         names.problems[name] = "It does not answer, or refuses to."
     finally:
         if connector is not None and not connector.is_file:
-            made = sum(connector.calls.values()) - before
-            names.calls[name] = names.calls.get(name, 0) + made
-            crm_quota.count_calls(ctx, name, made)
+            calls = sum(connector.calls.values()) - before
+            names.calls[name] = names.calls.get(name, 0) + calls
+            crm_quota.count_calls(ctx, name, calls)
 
 
 def _open(ctx: Context, name: str) -> Connector:
@@ -89,13 +89,13 @@ def _open(ctx: Context, name: str) -> Connector:
 
 def _reserved(ctx: Context, name: str) -> str:
     """Return why no call may be made, by what a run was told lately; "" where one may."""
-    told = crm_quota.last_reported(ctx, name)
-    if told is None or ctx.now() - datetime.fromisoformat(told["at"]) > _TRUSTED:
+    quota = crm_quota.last_reported(ctx, name)
+    if quota is None or ctx.now() - datetime.fromisoformat(quota["at"]) > _TRUSTED:
         return ""
     reserve = getattr(getattr(ctx.settings.connectors, name, None), "api_reserve", 0.0)
-    if told["limit"] and told["remaining"] / told["limit"] <= reserve:
+    if quota["limit"] and quota["remaining"] / quota["limit"] <= reserve:
         return (
-            f"Only {told['remaining']:,} of today's {told['limit']:,} API calls are left, and "
+            f"Only {quota['remaining']:,} of today's {quota['limit']:,} API calls are left, and "
             f"{reserve:.0%} are reserved for others."
         )
     return ""
@@ -107,7 +107,11 @@ def calls_needed(ctx: Context, counts: Mapping[tuple[str, str], int]) -> dict[st
     needed: dict[str, int] = {}
     for (name, _object), number in counts.items():
         if name in ctx.settings.active_connectors:
-            made = ctx.open(name)
-            each = 0 if made.is_file or not made.names_size else -(-number // made.names_size)
+            connector = ctx.open(name)
+            each = (
+                0
+                if connector.is_file or not connector.names_size
+                else -(-number // connector.names_size)
+            )
             needed[name] = needed.get(name, 0) + each
     return {name: calls for name, calls in needed.items() if calls}

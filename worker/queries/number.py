@@ -114,17 +114,17 @@ def _reports(ctx: Context, connection: Connection, number: str) -> list[dict[str
 
 
 def _contacts(connection: Connection, number: str) -> list[dict[str, Any]]:
-    held = contact_numbers.c
+    n = contact_numbers.c
     same_record = sa.and_(
-        contacts.c.connector == held.connector,
-        contacts.c.object == held.object,
-        contacts.c.record_id == held.record_id,
+        contacts.c.connector == n.connector,
+        contacts.c.object == n.object,
+        contacts.c.record_id == n.record_id,
     )
     query = (
-        sa.select(held.field, held.extension, contacts)
+        sa.select(n.field, n.extension, contacts)
         .join(contacts, same_record)
-        .where(held.number.in_(equal_forms(number)))
-        .order_by(held.connector, held.object, held.record_id)
+        .where(n.number.in_(equal_forms(number)))
+        .order_by(n.connector, n.object, n.record_id)
         .limit(LIMIT)
     )
     return [
@@ -144,10 +144,10 @@ def _contacts(connection: Connection, number: str) -> list[dict[str, Any]]:
 
 def _writes(connection: Connection, number: str) -> list[dict[str, Any]]:
     """The latest writes to the records that hold the number, newest first."""
-    held = contact_numbers.c
+    n = contact_numbers.c
     records = (
-        sa.select(held.connector, held.object, held.record_id)
-        .where(held.number.in_(equal_forms(number)))
+        sa.select(n.connector, n.object, n.record_id)
+        .where(n.number.in_(equal_forms(number)))
         .distinct()
         .limit(LIMIT)
         .subquery()

@@ -38,9 +38,9 @@ def load_reports(ctx: Context, connection: Connection, number: str) -> ReportSet
 
 def counted_since(reports: ReportSet, number: str) -> list[str]:
     """Return from when each report counts, in the order in which they were made; without lists."""
-    made = [report for report in reports.about(number) if report.id]
-    made.sort(key=lambda report: (report.at, report.id))
-    return [sort_key(report)[0].isoformat() for report in made]
+    stored = [report for report in reports.about(number) if report.id]
+    stored.sort(key=lambda report: (report.at, report.id))
+    return [sort_key(report)[0].isoformat() for report in stored]
 
 
 def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
@@ -56,19 +56,19 @@ def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
     consent = reports.evaluate(number, ANYBODY, rules)
     answers = _counting_answers(ctx, number)
     labels = ctx.providers.labels
-    said = tuple(
+    counting = tuple(
         ProviderAnswer(a.provider, a.verdict, a.line_type, a.detail, a.check_level,
                        labels.get(a.provider, ""))
         for a in answers
     )  # fmt: skip
-    one = Number(number, "", known.kind, known.region, known.valid, known.possible)
-    if not any(answer.check_level == "format" for answer in said):
+    parsed = Number(number, "", known.kind, known.region, known.valid, known.possible)
+    if not any(answer.check_level == "format" for answer in counting):
         verdict = "valid" if known.valid else "invalid"
         plan = ProviderAnswer("offline", verdict, known.kind, known.problem)  # type: ignore[arg-type]
-        said = (plan, *said)
+        counting = (plan, *counting)
     knowledge = NumberKnowledge(
-        one,
-        (*said, *delivery_failures(consent, answers)),
+        parsed,
+        (*counting, *delivery_failures(consent, answers)),
         "",
         consent.wrong,
         consent.suppressed,
@@ -76,7 +76,7 @@ def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
         consent.confirmed,
         consent.held,
     )
-    field = FieldFacts("Phone", ParsedField("number", (one,)), (knowledge,))
+    field = FieldFacts("Phone", ParsedField("number", (parsed,)), (knowledge,))
     decision = decide(ContactFacts((field,)))
     status = decision.fields[0].status
     return {
@@ -93,8 +93,8 @@ def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
 def _counting_answers(ctx: Context, number: str) -> Sequence[Verification]:
     """Return the answers that count now, in the chain's order."""
     order = {step.name: place for place, step in enumerate(ctx.providers.steps)}
-    counting = [one for one in history(ctx.store, number) if one.expires_at > ctx.now()]
-    return sorted(counting, key=lambda one: order.get(one.provider, -1))
+    counting = [answer for answer in history(ctx.store, number) if answer.expires_at > ctx.now()]
+    return sorted(counting, key=lambda answer: order.get(answer.provider, -1))
 
 
 def _since(

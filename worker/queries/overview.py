@@ -40,7 +40,7 @@ def overview(ctx: Context) -> dict[str, Any]:
             .where(deliveries.c.state == DeliveryState.PENDING)
             .group_by(deliveries.c.connector)
         ).all()
-        held = removal_holds.load(connection)
+        holds = removal_holds.load(connection)
     return {
         "connectors": _connectors(ctx),
         "trend": trend,
@@ -57,7 +57,7 @@ def overview(ctx: Context) -> dict[str, Any]:
                 {"connector": name, "reports": count, "since": since.isoformat()}
                 for name, count, since in untold
             ],
-            "removals": [hold.as_json() for hold in held],
+            "removals": [hold.as_json() for hold in holds],
             "isolated": [isolated.as_json() for isolated in isolation.active(ctx, 20)],
             "alerts": notifier.active(ctx, 20),
         },
@@ -67,7 +67,7 @@ def overview(ctx: Context) -> dict[str, Any]:
 
 def _connectors(ctx: Context) -> list[dict[str, Any]]:
     now = ctx.now()
-    found = []
+    entries = []
     with ctx.store.read() as connection:
         marks = connection.execute(
             sa.select(watermarks.c.connector, sa.func.min(watermarks.c.position)).group_by(
@@ -90,7 +90,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
         # A watermark lies the overlap before the last read, and a run takes its time.
         late = position is not None and now - position > 3 * every + ctx.settings.sync.overlap
         failed = any(summary["outcome"] in _FAILING for summary in report.summaries(ctx, last))
-        found.append(
+        entries.append(
             {
                 "name": name,
                 "state": "failing" if failed else "late" if late else "well" if last else "new",
@@ -105,7 +105,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
                 "quota": crm_quota.last_reported(ctx, name),
             }
         )
-    return found
+    return entries
 
 
 def _calls_today(ctx: Context, connector: str) -> int:

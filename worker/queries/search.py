@@ -93,8 +93,8 @@ def find(ctx: Context, text: str) -> Results:
     text = " ".join(text.split())
     if not text or not text.isprintable():
         return Results()
-    if found := _runs(ctx, text):
-        return Results(runs=found)
+    if matches := _runs(ctx, text):
+        return Results(runs=matches)
     records = _records_by_id(ctx, text)
     if _ADDRESS.match(text):
         return Results(records=records)
@@ -131,12 +131,18 @@ def _numbers(ctx: Context, text: str) -> list[NumberMatch]:
         with ctx.store.read() as connection:
             regions = _regions(ctx, connection)
         spelt += [number_of(text, region) for region in regions]
-        candidates = [one for one in dict.fromkeys(spelt) if one and facts(one).possible]
+        candidates = [
+            number for number in dict.fromkeys(spelt) if number and facts(number).possible
+        ]
     with ctx.store.read() as connection:
-        held = _holders(connection, candidates)
-    likely = [one for one in candidates if held[one] or facts(one).valid] or candidates
-    found = [NumberMatch(one, facts(one).region or "", held[one]) for one in likely]
-    return sorted(found, key=lambda one: not one.holders)[:LIMIT]
+        holders = _holders(connection, candidates)
+    likely = [
+        number for number in candidates if holders[number] or facts(number).valid
+    ] or candidates
+    matches = [
+        NumberMatch(number, facts(number).region or "", holders[number]) for number in likely
+    ]
+    return sorted(matches, key=lambda match: not match.holders)[:LIMIT]
 
 
 def _regions(ctx: Context, connection: Connection) -> list[str]:
@@ -155,8 +161,8 @@ def _regions(ctx: Context, connection: Connection) -> list[str]:
     )
     countries = [row[0] for row in connection.execute(query)]
     if not countries:  # nothing has been counted yet
-        some = sa.select(contacts.c.country).limit(_SAMPLE).subquery()
-        countries = list(connection.scalars(sa.select(some.c.country).distinct()))
+        sample = sa.select(contacts.c.country).limit(_SAMPLE).subquery()
+        countries = list(connection.scalars(sa.select(sample.c.country).distinct()))
     return list(dict.fromkeys(filter(None, [*defaults, *countries])))[:_REGIONS]
 
 
@@ -166,11 +172,11 @@ def _holders(connection: Connection, numbers: Iterable[str]) -> dict[str, int]:
     n = contact_numbers.c
     query = (
         sa.select(n.number, sa.func.count())
-        .where(n.number.in_([form for some in forms.values() for form in some]))
+        .where(n.number.in_([form for equals in forms.values() for form in equals]))
         .group_by(n.number)
     )
-    held = {row[0]: int(row[1]) for row in connection.execute(query)} if forms else {}
-    return {number: sum(held.get(form, 0) for form in some) for number, some in forms.items()}
+    counts = {row[0]: int(row[1]) for row in connection.execute(query)} if forms else {}
+    return {number: sum(counts.get(form, 0) for form in equals) for number, equals in forms.items()}
 
 
 # -- records -------------------------------------------------------------------------------
@@ -182,9 +188,9 @@ def _records_by_id(ctx: Context, text: str) -> list[RecordMatch]:
     columns = sa.select(c.connector, c.object, c.record_id)
     address, whole = _IN_ADDRESS.match(text), _ID.fullmatch(text)
     record_id = address.group(1) if address else whole.group() if whole else ""
-    found: list[RecordMatch] = []
+    matches: list[RecordMatch] = []
     if not record_id:
-        return found
+        return matches
     with ctx.store.read() as connection:
         for name in ctx.settings.active_connectors:
             try:
@@ -198,8 +204,8 @@ def _records_by_id(ctx: Context, text: str) -> list[RecordMatch]:
                 else c.record_id == record_id
             )
             query = columns.where(c.connector == name, c.object == object_name, same)
-            found += [RecordMatch(*row) for row in connection.execute(query.limit(5))]
-    return list(dict.fromkeys(found))
+            matches += [RecordMatch(*row) for row in connection.execute(query.limit(5))]
+    return list(dict.fromkeys(matches))
 
 
 def _records_by_email(ctx: Context, text: str) -> list[RecordMatch]:

@@ -43,55 +43,55 @@ def number_timeline(ctx: Context, number: str) -> dict[str, Any]:
     for _ in range(_TRIES):
         with ctx.store.read() as connection:
             reports = number_head.load_reports(ctx, connection, number)
-        found = _story(ctx, number, number_head.counted_since(reports, number))
-        found["head"] = number_head.head_of(ctx, number, reports)
+        story = _story(ctx, number, number_head.counted_since(reports, number))
+        story["head"] = number_head.head_of(ctx, number, reports)
         with ctx.store.read() as connection:
             if number_head.load_reports(ctx, connection, number).row_ids == reports.row_ids:
                 break
-    return found
+    return story
 
 
 def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
     """`since`: from when each report counts, in their order."""
-    found = number_details(ctx, number)
-    told = evidence.number_evidence(ctx, number)
-    told["suppressions"] = _all_suppressions(ctx, number)
-    told["lists"] += [
-        {**one, "delivered": []}
-        for one in told["suppressions"]
-        if one["reason"] == SuppressionReason.LIST
-        and one["id"] not in {listed["id"] for listed in told["lists"]}
+    story = number_details(ctx, number)
+    reported = evidence.number_evidence(ctx, number)
+    reported["suppressions"] = _all_suppressions(ctx, number)
+    reported["lists"] += [
+        {**suppression, "delivered": []}
+        for suppression in reported["suppressions"]
+        if suppression["reason"] == SuppressionReason.LIST
+        and suppression["id"] not in {listed["id"] for listed in reported["lists"]}
     ]
     events = [
-        *_verified(found),
-        *_paid(ctx, found),
-        *_reported(told, since),
-        *_written(found["writes"]),
+        *_verified(story),
+        *_paid(ctx, story),
+        *_reported(reported, since),
+        *_written(story["writes"]),
     ]
-    for one in told["suppressions"]:
-        if one["lifted_at"]:
+    for row in reported["suppressions"]:
+        if row["lifted_at"]:
             events.append(
-                _event(one["lifted_at"], "lifted", f"Lifted: {_humanize(one['reason'])}",
-                       f"{one['lifted_why']} (by {one['lifted_by']})")
+                _event(row["lifted_at"], "lifted", f"Lifted: {_humanize(row['reason'])}",
+                       f"{row['lifted_why']} (by {row['lifted_by']})")
             )  # fmt: skip
-    found["suppressions"] = told["suppressions"]
-    found["reports"] = told["reports"]
-    found["lists"] = told["lists"]
-    found["timeline"] = _in_order(events)
-    return found
+    story["suppressions"] = reported["suppressions"]
+    story["reports"] = reported["reports"]
+    story["lists"] = reported["lists"]
+    story["timeline"] = _in_order(events)
+    return story
 
 
-def awaits_confirmation(ctx: Context, told: Mapping[str, Any]) -> bool:
+def awaits_confirmation(ctx: Context, reported: Mapping[str, Any]) -> bool:
     """Whether a report came a moment ago and some CRM has not confirmed it. A page that waits for
     one that is away would otherwise ask us for ever."""
     earliest = (ctx.now() - _WATCHED).isoformat()
     return bool(ctx.settings.active_connectors) and any(
-        one["received_at"] >= earliest
+        report["received_at"] >= earliest
         and (
-            one["applied_at"] is None
-            or any(done["state"] != DeliveryState.DONE for done in one["delivered"])
+            report["applied_at"] is None
+            or any(done["state"] != DeliveryState.DONE for done in report["delivered"])
         )
-        for one in told["reports"]
+        for report in reported["reports"]
     )
 
 
@@ -207,8 +207,8 @@ def _index_entry(contact: Any) -> dict[str, Any]:
     }
 
 
-def _event(at: str, kind: str, title: str, text: str = "", **more: Any) -> dict[str, Any]:
-    return {"at": at, "kind": kind, "title": title, "text": text, **more}
+def _event(at: str, kind: str, title: str, text: str = "", **fields: Any) -> dict[str, Any]:
+    return {"at": at, "kind": kind, "title": title, "text": text, **fields}
 
 
 def _humanize(text: str) -> str:
@@ -219,56 +219,56 @@ def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _verified(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _verified(story: Mapping[str, Any]) -> list[dict[str, Any]]:
     events = []
-    for said in found["verifications"]:
-        parts = [said["line_type"] if said["line_type"] != "unknown" else "", said["carrier"],
-                 said["detail"]]  # fmt: skip
+    for answer in story["verifications"]:
+        parts = [answer["line_type"] if answer["line_type"] != "unknown" else "", answer["carrier"],
+                 answer["detail"]]  # fmt: skip
         text = ", ".join(filter(None, parts))
-        until = f"expires {said['until'][:10]}" if said["counts"] else "expired"
-        title = f"{_capitalize(said['label'])}: {said['verdict']}"
+        until = f"expires {answer['until'][:10]}" if answer["counts"] else "expired"
+        title = f"{_capitalize(answer['label'])}: {answer['verdict']}"
         events.append(
-            _event(said["at"], said["verdict"], title, f"{text} ({until})" if text else until)
+            _event(answer["at"], answer["verdict"], title, f"{text} ({until})" if text else until)
         )
     return events
 
 
-def _paid(ctx: Context, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _paid(ctx: Context, story: Mapping[str, Any]) -> list[dict[str, Any]]:
     labels = ctx.providers.labels
     return [
-        _event(one["at"], "lookup",
-               f"Asked {labels.get(one['provider'], one['provider'])} "
-               f"({_humanize(one['package'])})",
-               f"{one['cost']:.4f} {found['currency']}, {_humanize(one['state'])}", run=one["run"])
-        for one in found["lookups"]
+        _event(row["at"], "lookup",
+               f"Asked {labels.get(row['provider'], row['provider'])} "
+               f"({_humanize(row['package'])})",
+               f"{row['cost']:.4f} {story['currency']}, {_humanize(row['state'])}", run=row["run"])
+        for row in story["lookups"]
     ]  # fmt: skip
 
 
 def _all_suppressions(ctx: Context, number: str) -> list[dict[str, Any]]:
     """Return every entry: one in force is not to be missed because many before it were lifted."""
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     after = 0
     while part := suppressions.list_suppressions(ctx, number, active=None, after=after):
-        found += [one.as_json() for one in part]
+        rows += [suppression.as_json() for suppression in part]
         after = part[-1].id
-    return found
+    return rows
 
 
-def _reported(told: Mapping[str, Any], since: Sequence[str]) -> list[dict[str, Any]]:
+def _reported(reported: Mapping[str, Any], since: Sequence[str]) -> list[dict[str, Any]]:
     """Return reports, each at the time from which it counts: what was said of a merged record, or
     of another reading of a field, counts from when we learned that it is about this number."""
     events = []
-    same = len(since) == len(told["reports"])  # otherwise one came in just now
-    for place, one in enumerate(told["reports"]):
-        at = since[place] if same else one["at"]
-        channels = " and ".join(one["channels"]) if one["channels"] else ""
+    same = len(since) == len(reported["reports"])  # otherwise one came in just now
+    for place, report in enumerate(reported["reports"]):
+        at = since[place] if same else report["at"]
+        channels = " and ".join(report["channels"]) if report["channels"] else ""
         title = (
-            f"{_capitalize(_humanize(one['kind']))}"
-            f"{f' ({channels})' if channels else ''}, from {one['source']}"
+            f"{_capitalize(_humanize(report['kind']))}"
+            f"{f' ({channels})' if channels else ''}, from {report['source']}"
         )
-        said = "" if at == one["at"] else f" (said {one['at'][:10]})"
-        events.append(_event(at, one["kind"], title, f"{one['evidence']}{said}"))
-        for done in one["delivered"]:
+        when = "" if at == report["at"] else f" (said {report['at'][:10]})"
+        events.append(_event(at, report["kind"], title, f"{report['evidence']}{when}"))
+        for done in report["delivered"]:
             if done["state"] == "done" and done["records"]:
                 count = done["records"]
                 text = f"{count} record{'' if count == 1 else 's'}, {done['seconds']:,.1f} s later"
@@ -280,21 +280,21 @@ def _reported(told: Mapping[str, Any], since: Sequence[str]) -> list[dict[str, A
                         text,
                     )
                 )
-    events += [_event(one["since"], "do_not_contact", f"On a list: {one['source']}")
-               for one in told["lists"]]  # fmt: skip
+    events += [_event(entry["since"], "do_not_contact", f"On a list: {entry['source']}")
+               for entry in reported["lists"]]  # fmt: skip
     return events
 
 
 def _written(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     events = []
-    for one in entries:
-        failed = one["state"] == "failed"
-        title = f"{'Not written' if failed else 'Written'} to {crm_name(one['connector'])}"
-        text = one["message"] if failed else (one["after"] or {}).get("reason") or ""
+    for row in entries:
+        failed = row["state"] == "failed"
+        title = f"{'Not written' if failed else 'Written'} to {crm_name(row['connector'])}"
+        text = row["message"] if failed else (row["after"] or {}).get("reason") or ""
         events.append(
-            _event(one["at"], "failed" if failed else "write", title, text or "", run=one["run"],
-                   record=(one["connector"], one["object"], one["id"]),
-                   before=one["before"] or {}, after=one["after"] or {})
+            _event(row["at"], "failed" if failed else "write", title, text or "", run=row["run"],
+                   record=(row["connector"], row["object"], row["id"]),
+                   before=row["before"] or {}, after=row["after"] or {})
         )  # fmt: skip
     return events
 
@@ -302,5 +302,7 @@ def _written(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _in_order(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The newest first. Of two at one moment the later one in `events` is the newer, and what stops
     contact is the newest, since that is what counts (`consent_state.sort_key`)."""
-    placed = [(one["at"], one["kind"] in _STOPS, n) for n, one in enumerate(events) if one["at"]]
+    placed = [
+        (event["at"], event["kind"] in _STOPS, n) for n, event in enumerate(events) if event["at"]
+    ]
     return [events[n] for _at, _stops, n in sorted(placed, reverse=True)]

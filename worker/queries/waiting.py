@@ -21,5 +21,5 @@ def counts(ctx: Context) -> dict[str, int]:
         )
     )
     with ctx.store.read() as connection:
-        found = connection.execute(query).one()
-    return {"reviews": found[0], "alerts": found[1]}
+        row = connection.execute(query).one()
+    return {"reviews": row[0], "alerts": row[1]}

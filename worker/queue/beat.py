@@ -46,10 +46,10 @@ class Scheduler(PersistentScheduler):
         self._remove_db()
         return self._open_schedule()
 
-    def tick(self, *args: Any, **more: Any) -> float:
+    def tick(self, *args: Any, **kwargs: Any) -> float:
         if self._set_back():
             self._heap = None  # it is ordered by the moments that were
-        seconds: float = super().tick(*args, **more)
+        seconds: float = super().tick(*args, **kwargs)
         return seconds
 
     def _set_back(self) -> bool:

@@ -52,7 +52,7 @@ def repair(client: Any, queues: tuple[str, ...]) -> None:
     with client.pipeline(transaction=False) as pipe:
         for key in expected:
             pipe.type(key)
-        types = [bytes_to_str(one) for one in pipe.execute()]
+        types = [bytes_to_str(answer) for answer in pipe.execute()]
     for (key, right), type_ in zip(expected.items(), types, strict=True):
         if type_ not in (right, "none"):
             with client.pipeline() as pipe:
@@ -229,8 +229,8 @@ def _signature(function: Any) -> tuple[inspect.Signature, dict[str, Any]]:
 class Consumer(consumer.Consumer):
     """Hands a message to its task, and sets aside messages that are not our tasks."""
 
-    def create_task_handler(self, *args: Any, **more: Any) -> Any:
-        handle = super().create_task_handler(*args, **more)
+    def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
+        handle = super().create_task_handler(*args, **kwargs)
 
         def on_message(message: Any) -> None:
             why = fault_of_task(message, self.app)

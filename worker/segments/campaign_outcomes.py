@@ -49,7 +49,7 @@ def checked(row: Mapping[str, Any]) -> dict[str, Any]:
 def keep(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> int:
     """Keep campaigns' days; one that is known already is replaced. How many; raises
     `OutcomeError`, and keeps none then."""
-    by_key = {(one["campaign"], one["day"]): one for one in map(checked, rows)}
+    by_key = {(row["campaign"], row["day"]): row for row in map(checked, rows)}
     with ctx.store.write() as connection:
         upsert(connection, campaign_outcomes, list(by_key.values()))
     return len(by_key)

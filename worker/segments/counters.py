@@ -95,8 +95,8 @@ def count_if_needed(ctx: Context) -> bool:
         last = connection.scalar(sa.select(sa.func.max(feedback.c.id)))
         lists = ",".join(ctx.settings.segments.lists)
         stand = f"{at}/{number}/{last}/{ctx.now():%Y-%m-%d}/{lists}"
-        held = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == _COUNTED))
-    if held == stand:
+        stored = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == _COUNTED))
+    if stored == stand:
         return False
     count(ctx)
     with ctx.store.write() as connection:
@@ -107,40 +107,40 @@ def count_if_needed(ctx: Context) -> bool:
 def count(ctx: Context) -> None:
     """Count all segments, the day's row of the trend, and the numbers that many share."""
     _fetch_lists(ctx)
-    found: dict[tuple[str, str, str], Counts] = {}
+    by_segment: dict[tuple[str, str, str], Counts] = {}
     overall: dict[str, Counts] = {}
     with ctx.store.read() as connection:
         for by, connector, value, statuses, number in _groups(connection):
             if by == "":
                 overall.setdefault(connector, Counts()).add(statuses, number)
             elif value:
-                found.setdefault((by, connector, value), Counts()).add(statuses, number)
+                by_segment.setdefault((by, connector, value), Counts()).add(statuses, number)
         for by, connector, value, kind, number in _reported(connection):
-            if (held := found.get((by, connector, value))) is not None:
-                held.reports[kind] += number
+            if (counts := by_segment.get((by, connector, value))) is not None:
+                counts.reports[kind] += number
         shared = _shared(connection, ctx.settings.segments.placeholder_from)
         origins = _origins(connection)
     now = ctx.now()
     day = f"{now:%Y-%m-%d}"
     with ctx.store.write() as connection:
         locks.acquire(connection, Lock.COUNTING_SEGMENTS)
-        _remember(connection, found, now)
+        _remember(connection, by_segment, now)
         connection.execute(sa.delete(segment_counts))
         insert(
             connection,
             segment_counts,
             [
-                {"by": by, "connector": connector, "value": value[:255], **one.as_json()}
-                for (by, connector, value), one in _largest(found, _MOST_SEGMENTS)
+                {"by": by, "connector": connector, "value": value[:255], **counts.as_json()}
+                for (by, connector, value), counts in _largest(by_segment, _MOST_SEGMENTS)
             ],
         )
         upsert(
             connection,
             daily_counts,
             [
-                {"day": day, "connector": connector, "contacts": one.contacts,
-                 "statuses": dict(one.statuses)}
-                for connector, one in overall.items()
+                {"day": day, "connector": connector, "contacts": counts.contacts,
+                 "statuses": dict(counts.statuses)}
+                for connector, counts in overall.items()
             ],
         )  # fmt: skip
         value = orjson.dumps(origins).decode()
@@ -152,7 +152,7 @@ def count(ctx: Context) -> None:
 Segment = tuple[str, str, str]  # (by, connector, value)
 
 
-def _remember(connection: Connection, found: dict[Segment, Counts], now: datetime) -> None:
+def _remember(connection: Connection, by_segment: dict[Segment, Counts], now: datetime) -> None:
     """Keep how the largest segments do this week, and forget what is older than two years."""
     week = (now - timedelta(days=now.weekday())).strftime("%Y-%m-%d")
     upsert(
@@ -161,17 +161,17 @@ def _remember(connection: Connection, found: dict[Segment, Counts], now: datetim
         [
             {"by": by, "connector": connector, "value": value[:255], "week": week,
              "contacts": counts.contacts, "numbers": counts.numbers, "bad": counts.bad}
-            for (by, connector, value), counts in _largest(found, _MOST_REMEMBERED)
+            for (by, connector, value), counts in _largest(by_segment, _MOST_REMEMBERED)
         ],
     )  # fmt: skip
     oldest = (now - _REMEMBERED_FOR).strftime("%Y-%m-%d")
     connection.execute(sa.delete(segment_history).where(segment_history.c.week < oldest))
 
 
-def _largest(found: dict[Segment, Counts], most: int) -> list[tuple[Segment, Counts]]:
+def _largest(by_segment: dict[Segment, Counts], most: int) -> list[tuple[Segment, Counts]]:
     kinds: dict[tuple[str, str], list[tuple[Segment, Counts]]] = {}
-    for segment, one in found.items():
-        kinds.setdefault(segment[:2], []).append((segment, one))
+    for segment, counts in by_segment.items():
+        kinds.setdefault(segment[:2], []).append((segment, counts))
     return [
         entry
         for entries in kinds.values()
@@ -215,25 +215,27 @@ def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]
     """Return (by, connector, value, kind of report, how many contacts)."""
     c = contacts.c
     objects = contact_objects(connection, distinct_values(connection, c.connector))
-    told = sa.select(reported_contacts(REPORTS, objects).subquery()).distinct().subquery()
+    reported = sa.select(reported_contacts(REPORTS, objects).subquery()).distinct().subquery()
     for by, column in _COLUMNS.items():
         query = (
-            sa.select(c.connector, column, told.c.kind, sa.func.count())
-            .select_from(told)
-            .join(contacts, _same(told.c))
-            .group_by(c.connector, column, told.c.kind)
+            sa.select(c.connector, column, reported.c.kind, sa.func.count())
+            .select_from(reported)
+            .join(contacts, _same(reported.c))
+            .group_by(c.connector, column, reported.c.kind)
         )
         for connector, value, kind, number in connection.execute(query):
             yield by, connector, value, kind, number
     m = list_members.c
     same = sa.and_(
-        m.connector == told.c.connector, m.object == told.c.object, m.record_id == told.c.record_id
+        m.connector == reported.c.connector,
+        m.object == reported.c.object,
+        m.record_id == reported.c.record_id,
     )
     query = (
-        sa.select(m.connector, m.list, told.c.kind, sa.func.count())
-        .select_from(told)
+        sa.select(m.connector, m.list, reported.c.kind, sa.func.count())
+        .select_from(reported)
         .join(list_members, same)
-        .group_by(m.connector, m.list, told.c.kind)
+        .group_by(m.connector, m.list, reported.c.kind)
     )
     for connector, value, kind, number in connection.execute(query):
         yield "list", connector, value, kind, number
@@ -257,26 +259,26 @@ def load_origins(ctx: Context) -> list[tuple[str, str, int]]:
 
 def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:
     """Return numbers on many contacts, with the number of persons (by their emails)."""
-    held = contact_numbers.c
+    n = contact_numbers.c
     holders = sa.func.count()
     many = (
-        sa.select(held.number, holders.label("holders"))
-        .group_by(held.number)
+        sa.select(n.number, holders.label("holders"))
+        .group_by(n.number)
         .having(holders >= least)
-        .order_by(holders.desc(), held.number)
+        .order_by(holders.desc(), n.number)
         .limit(_MOST_SHARED)
     )
     rows = connection.execute(many).all()
-    found = []
+    shared = []
     for number, count_ in rows:
         persons = connection.scalar(
             sa.select(sa.func.count(sa.distinct(contacts.c.person)))
             .select_from(contact_numbers)
-            .join(contacts, _same(held))
-            .where(held.number == number, contacts.c.person != "")
+            .join(contacts, _same(n))
+            .where(n.number == number, contacts.c.person != "")
         )
-        found.append({"number": number, "holders": count_, "persons": persons or 0})
-    return found
+        shared.append({"number": number, "holders": count_, "persons": persons or 0})
+    return shared
 
 
 def _fetch_lists(ctx: Context) -> None:

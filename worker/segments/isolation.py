@@ -98,26 +98,26 @@ def isolate_bad_segments(ctx: Context) -> list[Isolation]:
         for row in connection.execute(sa.select(segment_counts).where(c.by.in_(settings.by))):
             counts.setdefault(row.by, {})[row.connector, row.value] = (row.bad, row.numbers)
             details[row.by, row.connector, row.value] = _counts(row)
-    held = {
+    active_keys = {
         (isolation.by, isolation.connector, isolation.value) for isolation in active(ctx, 10_000)
     }
     forgiven = _released_at_rate(ctx)
-    found = []
+    newly_isolated = []
     # The doubt that is allowed is one for the whole count: each kind of segment has its part.
     confidence = 1 - (1 - settings.confidence) / max(1, len(counts))
-    for by, some in counts.items():
+    for by, kind_counts in counts.items():
         for connector, value in exceeds_threshold(
-            some, settings.threshold, settings.least, confidence
+            kind_counts, settings.threshold, settings.least, confidence
         ):
             key = (by, connector, value)
-            bad, of = some[connector, value]
-            if key in held or share(bad, of).low <= forgiven.get(key, -1.0):
+            bad, of = kind_counts[connector, value]
+            if key in active_keys or share(bad, of).low <= forgiven.get(key, -1.0):
                 continue
             why = _describe(bad, of, settings.threshold, settings.confidence)
-            made = isolate(ctx, connector, by, value, why, details[key])
-            if made is not None:
-                found.append(made)
-    return found
+            isolation = isolate(ctx, connector, by, value, why, details[key])
+            if isolation is not None:
+                newly_isolated.append(isolation)
+    return newly_isolated
 
 
 def _describe(bad: int, of: int, threshold: float, confidence: float) -> str:
@@ -136,14 +136,14 @@ def _describe(bad: int, of: int, threshold: float, confidence: float) -> str:
 
 def _released_at_rate(ctx: Context) -> dict[tuple[str, str, str], float]:
     """Return segments that a person released, with the upper end of their share at that time."""
-    found: dict[tuple[str, str, str], float] = {}
+    rates: dict[tuple[str, str, str], float] = {}
     for isolation in reversed(history(ctx, 1000)):
         if isolation.released_at is not None:
             last = isolation.after or isolation.before
-            found[isolation.by, isolation.connector, isolation.value] = share(
+            rates[isolation.by, isolation.connector, isolation.value] = share(
                 last["bad"], last["numbers"]
             ).high
-    return found
+    return rates
 
 
 def isolate(
@@ -159,9 +159,9 @@ def isolate(
     }  # fmt: skip
     try:
         with ctx.store.write() as connection:
-            made = connection.execute(sa.insert(isolations).values(**row))
-            assert made.inserted_primary_key is not None
-            place = made.inserted_primary_key[0]
+            inserted = connection.execute(sa.insert(isolations).values(**row))
+            assert inserted.inserted_primary_key is not None
+            place = inserted.inserted_primary_key[0]
             query = sa.select(isolations).where(isolations.c.id == place)
             return as_isolation(connection.execute(query).one())
     except sa.exc.IntegrityError:

@@ -34,14 +34,17 @@ def find_segment(ctx: Context, by: By, connector: str, value: str) -> dict[str, 
     """One segment, described as in the list; None where no contact is in it."""
     c = segment_counts.c
     query = sa.select(segment_counts).where(c.by == by, c.connector == connector, c.value == value)
-    found = _describe(ctx, by, query, 1)
-    return found[0] if found else None
+    segments = _describe(ctx, by, query, 1)
+    return segments[0] if segments else None
 
 
 def _describe(ctx: Context, by: By, query: sa.Select[Any], limit: int) -> list[dict[str, Any]]:
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
-    isolations = {(one.connector, one.by, one.value): one for one in isolation.active(ctx, 10_000)}
+    isolations = {
+        (isolated.connector, isolated.by, isolated.value): isolated
+        for isolated in isolation.active(ctx, 10_000)
+    }
     segments = []
     for row in rows:
         bad = share(row.bad, row.numbers)
@@ -72,15 +75,15 @@ def _rates(row: Any) -> dict[str, dict[str, float]]:
     intervals."""
     of_fields = {name: (row.statuses.get(name, 0), row.numbers) for name in _SHARES}
     of_contacts = {name: (row.reports.get(name, 0), row.contacts) for name in REPORTS}
-    found = {}
+    rates = {}
     # A number may be bad and reported: each share stands by itself.
     for name, (count_, of) in {**of_contacts, **of_fields}.items():
         interval = share(min(count_, of), of)
-        found[name] = {
+        rates[name] = {
             "rate": round(interval.rate, 4), "low": round(interval.low, 4),
             "high": round(interval.high, 4),
         }  # fmt: skip
-    return found
+    return rates
 
 
 def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
@@ -88,14 +91,14 @@ def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
     c = daily_counts.c
     latest = sa.select(c.day).distinct().order_by(c.day.desc()).limit(days)
     query = sa.select(daily_counts).where(c.day.in_(latest)).order_by(c.day)
-    found: dict[str, dict[str, Any]] = {}
+    by_day: dict[str, dict[str, Any]] = {}
     with ctx.store.read() as connection:
         for row in connection.execute(query):
-            day = found.setdefault(row.day, {"day": row.day, "contacts": 0, "statuses": {}})
+            day = by_day.setdefault(row.day, {"day": row.day, "contacts": 0, "statuses": {}})
             day["contacts"] += row.contacts
             for status, number in row.statuses.items():
                 day["statuses"][status] = day["statuses"].get(status, 0) + number
-    return list(found.values())
+    return list(by_day.values())
 
 
 def list_shared_numbers(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:

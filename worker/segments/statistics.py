@@ -76,10 +76,10 @@ def exceeds_threshold(
     # One end of the interval is looked at, so the other end's part of the doubt is free.
     each = 1 - 2 * (1 - confidence) / len(judged)
     all_bad, all_of = (sum(pair[end] for pair in counts.values()) for end in (0, 1))
-    found = []
+    exceeding = []
     for key, (bad, of) in judged.items():
         others = all_of - of
         usual = (all_bad - bad) / others if others else 0.0
         if share(bad, of, each).low > max(threshold, usual):
-            found.append(key)
-    return found
+            exceeding.append(key)
+    return exceeding

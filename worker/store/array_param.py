@@ -53,12 +53,12 @@ class AnyOf(FunctionElement[bool]):
 
 
 @compiles(AnyOf, "postgresql")
-def _on_postgresql(element: AnyOf, compiler: SQLCompiler, **more: Any) -> str:
-    column, values = (compiler.process(one, **more) for one in element.clauses)
+def _on_postgresql(element: AnyOf, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} = ANY ({values})"
 
 
 @compiles(AnyOf, "sqlite")
-def _on_sqlite(element: AnyOf, compiler: SQLCompiler, **more: Any) -> str:
-    column, values = (compiler.process(one, **more) for one in element.clauses)
+def _on_sqlite(element: AnyOf, compiler: SQLCompiler, **kwargs: Any) -> str:
+    column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"

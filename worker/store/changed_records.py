@@ -64,10 +64,10 @@ def schedule(
         for record_id in ids
     ]
     upsert(connection, changed_records, rows, ignore=True)
-    for some in chunks(ids):
+    for chunk in chunks(ids):
         connection.execute(
             sa.update(changed_records)
-            .where(c.connector == connector, c.object == object_name, c.record_id.in_(some))
+            .where(c.connector == connector, c.object == object_name, c.record_id.in_(chunk))
             .where(c.run_id == run_id)
             .values(at=at, retry_at=at, attempts=0, run_id=None)
         )
@@ -100,10 +100,10 @@ def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | No
 
 
 def claim(connection: Connection, keys: Sequence[Any], run_id: str) -> None:
-    for some in chunks(keys):
+    for chunk in chunks(keys):
         connection.execute(
             sa.update(changed_records)
-            .where(sa.tuple_(changed_records.c.object, changed_records.c.record_id).in_(some))
+            .where(sa.tuple_(changed_records.c.object, changed_records.c.record_id).in_(chunk))
             .values(run_id=run_id)
         )
 

@@ -57,10 +57,10 @@ def url(home: Path) -> str:
 
 def client(redis_url: str) -> redis.Redis:
     """Return a client for a Redis of the settings, which say whether its certificate is checked."""
-    made: redis.Redis = redis.Redis.from_url(
+    created: redis.Redis = redis.Redis.from_url(
         redis_url.replace("redis+socket://", "unix://", 1), socket_timeout=5
     )
-    return made
+    return created
 
 
 def answers(home: Path) -> bool:

@@ -27,8 +27,8 @@ def age(store: Store, now: datetime) -> timedelta | None:
     """Return the time since the last heartbeat; None before the first."""
     query = sa.select(app_state.c.value).where(app_state.c.name == _NAME)
     with store.read() as connection:
-        held = connection.scalar(query)
-    return now - datetime.fromisoformat(held) if held else None
+        stored = connection.scalar(query)
+    return now - datetime.fromisoformat(stored) if stored else None
 
 
 def describe(store: Store, now: datetime) -> str:

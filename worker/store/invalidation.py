@@ -15,11 +15,9 @@ from worker.store.tables import contact_numbers, contacts
 def invalidate(connection: Connection, numbers: Iterable[str]) -> None:
     """Have all contacts that hold one of these numbers processed again by the next run that reads
     them, whatever form a change of its numbering plan gave a number."""
-    held, c = contact_numbers.c, contacts.c
-    for some in chunks(sorted({form for number in numbers for form in equal_forms(number)})):
-        holders = sa.select(held.connector, held.object, held.record_id).where(
-            held.number.in_(some)
-        )
+    n, c = contact_numbers.c, contacts.c
+    for chunk in chunks(sorted({form for number in numbers for form in equal_forms(number)})):
+        holders = sa.select(n.connector, n.object, n.record_id).where(n.number.in_(chunk))
         connection.execute(
             sa.update(contacts)
             .where(sa.tuple_(c.connector, c.object, c.record_id).in_(holders))

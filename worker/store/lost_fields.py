@@ -88,12 +88,12 @@ class History:
     def lacks(self, object_name: str, roles: Iterable[Role]) -> bool:
         """Return whether a field of such a role is lost."""
         wanted = {*roles}
-        return any(one.object == object_name and one.role in wanted for one in self.lost)
+        return any(lost.object == object_name and lost.role in wanted for lost in self.lost)
 
     @property
     def lost_objects(self) -> frozenset[str]:
         """Return objects that are lost as a whole."""
-        return frozenset(one.object for one in self.lost if one.role == "object")
+        return frozenset(lost.object for lost in self.lost if lost.role == "object")
 
 
 NO_HISTORY = History({})
@@ -203,9 +203,9 @@ def lost_during(store: Store, connector: str, start: datetime, end: datetime) ->
     with store.read() as connection:
         kept = _load_stored(connection, connector)
     return [
-        one
-        for one in _episodes(kept)
-        if one.since <= end and (one.until is None or one.until > start)
+        episode
+        for episode in _episodes(kept)
+        if episode.since <= end and (episode.until is None or episode.until > start)
     ]
 
 
@@ -226,8 +226,8 @@ def record_reread(
         if name in reread and datetime.fromisoformat(reread[name]) <= opened_at
     ]
     if over:
-        left = {name: at for name, at in reread.items() if name not in over}
-        value = orjson.dumps({**kept, "reread": left}).decode()
+        remaining = {name: at for name, at in reread.items() if name not in over}
+        value = orjson.dumps({**kept, "reread": remaining}).decode()
         upsert(connection, app_state, [{"name": f"{_STATE_NAME}{connector}", "value": value}])
 
 
@@ -239,10 +239,10 @@ def _load_stored(connection: Connection, connector: str) -> dict[str, Any]:
 
 def _history(kept: Mapping[str, Any]) -> History:
     phones = {
-        name: frozenset(field for field, one in of.items() if one.get("role") == "phone")
+        name: frozenset(field for field, entry in of.items() if entry.get("role") == "phone")
         for name, of in kept.get("fields", {}).items()
     }
-    return History(phones, tuple(one for one in _episodes(kept) if one.until is None))
+    return History(phones, tuple(episode for episode in _episodes(kept) if episode.until is None))
 
 
 def _episodes(kept: Mapping[str, Any]) -> list[LostField]:
@@ -250,14 +250,14 @@ def _episodes(kept: Mapping[str, Any]) -> list[LostField]:
         LostField(
             name,
             field,
-            one["role"],
-            datetime.fromisoformat(one["since"]),
-            datetime.fromisoformat(one["until"]) if one.get("until") else None,
-            one.get("problem", ""),
+            entry["role"],
+            datetime.fromisoformat(entry["since"]),
+            datetime.fromisoformat(entry["until"]) if entry.get("until") else None,
+            entry.get("problem", ""),
         )
         for name, of in kept.get("fields", {}).items()
-        for field, one in of.items()
-        if one.get("since")
+        for field, entry in of.items()
+        if entry.get("since")
     ]
 
 
@@ -272,13 +272,13 @@ def indexed_numbers(store: Store, connector: str, object_name: str, ids: Sequenc
         .where(c.connector == connector, c.object == object_name, any_of(c.record_id, ids))
         .order_by(c.record_id, c.field, c.place)
     )
-    found: dict[str, dict[str, str]] = {}
+    numbers: dict[str, dict[str, str]] = {}
     with store.read() as connection:
         for record_id, field, number, extension in connection.execute(query):
             text = f"{number} ext. {extension}" if extension else number
-            of_record = found.setdefault(record_id, {})
+            of_record = numbers.setdefault(record_id, {})
             of_record[field] = f"{of_record[field]}; {text}" if field in of_record else text
-    return found
+    return numbers
 
 
 def indexed_persons(

@@ -76,11 +76,11 @@ class Trouble:
 def trouble(error: BaseException) -> Trouble | None:
     """Return the fault that an exception shows; None if it may be a bug of ours."""
     silent: Trouble | None = None
-    for one in _causes(error):
-        if _is_of_kombu(one):  # its cause says more, if it has one
+    for cause in _causes(error):
+        if _is_of_kombu(cause):  # its cause says more, if it has one
             silent = Trouble(_REDIS_SILENT, True)
-        elif (found := _of(one)) is not None:
-            return found
+        elif (fault := _of(cause)) is not None:
+            return fault
     return silent
 
 
@@ -110,13 +110,17 @@ def place(error: BaseException) -> str:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and its causes, at most a few."""
-    one: BaseException | None = error
+    cause: BaseException | None = error
     for _ in range(8):
-        if one is None:
+        if cause is None:
             return
-        yield one
-        original = getattr(one, "orig", None)
-        one = original if isinstance(original, BaseException) else one.__cause__ or one.__context__
+        yield cause
+        original = getattr(cause, "orig", None)
+        cause = (
+            original
+            if isinstance(original, BaseException)
+            else cause.__cause__ or cause.__context__
+        )
 
 
 def _of(error: BaseException) -> Trouble | None:
@@ -162,8 +166,8 @@ def _of_redis(error: redis.exceptions.RedisError) -> Trouble | None:
     code = _REDIS_CLASSES.get(type(error).__name__, "")
     if isinstance(error, redis.exceptions.AuthenticationError):
         code = "WRONGPASS" if _WRONG_PASSWORD.search(str(error)) else "NOAUTH"
-    elif not code and (found := _REDIS_CODE.search(str(error))):
-        code = found[1]
+    elif not code and (match := _REDIS_CODE.search(str(error))):
+        code = match[1]
     if code:
         return Trouble(_REDIS[code], code in ("LOADING", "MASTERDOWN", "NOREPLICAS"))
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)):
@@ -175,8 +179,8 @@ def _of_redis(error: redis.exceptions.RedisError) -> Trouble | None:
 
 def redis_line(error: redis.exceptions.RedisError) -> str:
     """Say in one line what is wrong with Redis and what to do."""
-    found = _of_redis(error)
-    return found.line if found is not None else f"Redis refused a command ({type(error).__name__})"
+    fault = _of_redis(error)
+    return fault.line if fault is not None else f"Redis refused a command ({type(error).__name__})"
 
 
 def _by_words(text: str, lines: dict[str, str]) -> Trouble | None:

@@ -47,18 +47,18 @@ class OutboxItem:
 
 def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) -> None:
     """Keep what is to be delivered; a CRM without a record that holds the number has confirmed."""
-    held = _holding_connectors(connection, {one.number for one in items})
+    holding = _holding_connectors(connection, {entry.number for entry in items})
     rows = []
-    for one in items:
-        for connector in one.connectors:
-            there = connector in held.get(one.number, ())
+    for entry in items:
+        for connector in entry.connectors:
+            there = connector in holding.get(entry.number, ())
             rows.append(
                 {
-                    "cause": one.source_key,
+                    "cause": entry.source_key,
                     "connector": connector,
-                    "number": one.number,
+                    "number": entry.number,
                     "state": DeliveryState.PENDING if there else DeliveryState.DONE,
-                    "since": one.since,
+                    "since": entry.since,
                     "attempts": 0,
                     "retry_at": now,
                     "error": "",
@@ -76,10 +76,10 @@ def requeue(
     have written over it, or it has come to mean something else."""
     c = deliveries.c
     where = [c.connector == connector] if connector else []
-    for some in chunks(_all_forms(numbers)):
+    for chunk in chunks(_all_forms(numbers)):
         connection.execute(
             sa.update(deliveries)
-            .where(*where, c.number.in_(some))
+            .where(*where, c.number.in_(chunk))
             .values(state=DeliveryState.PENDING, retry_at=now, run_id=None, confirmed_at=None)
         )
 
@@ -90,8 +90,8 @@ def requeue_missed(connection: Connection, connector: str, now: datetime) -> int
     A page that was being recorded just then had looked for news before the report was there, and
     its contacts were not in the index yet when the report looked for them.
     """
-    c, held = deliveries.c, contact_numbers.c
-    held_now = sa.exists().where(held.connector == c.connector, held.number == c.number)
+    c, n = deliveries.c, contact_numbers.c
+    held_now = sa.exists().where(n.connector == c.connector, n.number == c.number)
     missed = sa.and_(
         c.connector == connector,
         c.state == DeliveryState.DONE,
@@ -106,12 +106,12 @@ def requeue_missed(connection: Connection, connector: str, now: datetime) -> int
         for number, connectors in _holding_connectors(connection, renumbered).items()
         if connector in connectors
     ]
-    found = connection.execute(
+    updated = connection.execute(
         sa.update(deliveries)
         .where(missed, sa.or_(held_now, any_of(c.number, held_otherwise)))
         .values(state=DeliveryState.PENDING, retry_at=now, run_id=None, confirmed_at=None)
     )
-    return found.rowcount
+    return updated.rowcount
 
 
 def claimable(connection: Connection, connector: str, now: datetime, limit: int) -> dict[Any, str]:
@@ -146,10 +146,10 @@ def claimed(connection: Connection, connector: str) -> tuple[str, datetime] | No
 
 
 def claim(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
-    for some in chunks(ids):
+    for chunk in chunks(ids):
         connection.execute(
             sa.update(deliveries)
-            .where(deliveries.c.id.in_(some), deliveries.c.state == DeliveryState.PENDING)
+            .where(deliveries.c.id.in_(chunk), deliveries.c.state == DeliveryState.PENDING)
             .values(run_id=run_id)
         )
 
@@ -202,29 +202,29 @@ def complete(connection: Connection, connector: str, run_id: str, now: datetime)
 
 def held_by_anybody(connection: Connection, numbers: Sequence[str]) -> list[str]:
     """Return those of these numbers that some record holds, in whatever form."""
-    held = _holding_connectors(connection, set(numbers))
-    return [number for number in numbers if number in held]
+    holding = _holding_connectors(connection, set(numbers))
+    return [number for number in numbers if number in holding]
 
 
 def _holding_connectors(connection: Connection, numbers: Iterable[str]) -> dict[str, set[str]]:
     """Return the connectors whose records hold each of these numbers, in whatever form."""
-    held, asked = contact_numbers.c, _by_form(numbers)
-    query = sa.select(held.connector, held.number).distinct()
-    found: dict[str, set[str]] = {}
-    for some in chunks(sorted(asked)):
-        for row in connection.execute(query.where(held.number.in_(some))):
+    n, asked = contact_numbers.c, _by_form(numbers)
+    query = sa.select(n.connector, n.number).distinct()
+    holding: dict[str, set[str]] = {}
+    for chunk in chunks(sorted(asked)):
+        for row in connection.execute(query.where(n.number.in_(chunk))):
             for number in asked[row.number]:
-                found.setdefault(number, set()).add(row.connector)
-    return found
+                holding.setdefault(number, set()).add(row.connector)
+    return holding
 
 
 def _by_form(numbers: Iterable[str]) -> dict[str, list[str]]:
     """Map each form of these numbers to those of them that it is equal to."""
-    found: dict[str, list[str]] = {}
+    by_form: dict[str, list[str]] = {}
     for number in numbers:
         for form in equal_forms(number):
-            found.setdefault(form, []).append(number)
-    return found
+            by_form.setdefault(form, []).append(number)
+    return by_form
 
 
 def _all_forms(numbers: Iterable[str]) -> list[str]:
@@ -235,28 +235,28 @@ def _holders_and_failures(
     connection: Connection, connector: str, numbers: Iterable[str]
 ) -> tuple[Mapping[str, int], Mapping[str, str]]:
     """Return number -> records that hold it, and number -> why one of them could not be written."""
-    held = contact_numbers.c
+    n = contact_numbers.c
     same = sa.and_(
-        failures.c.connector == held.connector,
-        failures.c.object == held.object,
-        failures.c.record_id == held.record_id,
+        failures.c.connector == n.connector,
+        failures.c.object == n.object,
+        failures.c.record_id == n.record_id,
     )
     query = (
         sa.select(
-            held.number,
-            sa.func.count(sa.distinct(held.record_id)).label("holders"),
+            n.number,
+            sa.func.count(sa.distinct(n.record_id)).label("holders"),
             sa.func.max(failures.c.message).label("why"),
         )
         .select_from(contact_numbers)
         .outerjoin(failures, same)
-        .where(held.connector == connector)
-        .group_by(held.number)
+        .where(n.connector == connector)
+        .group_by(n.number)
     )
     asked = _by_form(numbers)
     counts: Counter[str] = Counter()
     refusals: dict[str, str] = {}
-    for some in chunks(sorted(asked)):
-        for row in connection.execute(query.where(held.number.in_(some))):
+    for chunk in chunks(sorted(asked)):
+        for row in connection.execute(query.where(n.number.in_(chunk))):
             for number in asked[row.number]:
                 counts[number] += row.holders
                 if row.why is not None:

@@ -83,7 +83,9 @@ class Keys:
 
     def erased_contacts(self, key: str) -> tuple[str, ...]:
         """Return all that may stand for the key of an erased contact."""
-        return tuple(_ERASED_CONTACT + self._hash(one, "contact", key) for one in self.secrets)
+        return tuple(
+            _ERASED_CONTACT + self._hash(secret, "contact", key) for secret in self.secrets
+        )
 
     def short_hash(self, number: str) -> str:
         """Return a short hash, which tells the numbers of one contact apart."""
@@ -150,13 +152,13 @@ def _own_key(settings: Settings, store: Store, make: bool) -> str:
         return _key_in_file(settings.home / "secret-key", make)
     query = sa.select(app_state.c.value).where(app_state.c.name == OWN_KEY)
     with store.read() as connection:
-        held = connection.scalar(query)
-    if held is None and make:
+        stored = connection.scalar(query)
+    if stored is None and make:
         row = {"name": OWN_KEY, "value": secrets.token_hex(32)}
         with store.write() as connection:
             upsert(connection, app_state, [row], ignore=True)
-            held = connection.scalar(query)  # another process may have been quicker
-    return held or ""
+            stored = connection.scalar(query)  # another process may have been quicker
+    return stored or ""
 
 
 def _key_in_file(path: Path, make: bool) -> str:
@@ -191,12 +193,12 @@ def number_aliases(
     That is the number itself, all forms that a change of its numbering plan makes equal to it, and
     what is kept of these once they are erased.
     """
-    found: dict[str, tuple[str, ...]] = {}
+    aliases: dict[str, tuple[str, ...]] = {}
     for number in numbers:
         for form in equal_forms(number):
             for name in keys.aliases(form) if has_erasures else (form,):
-                found[name] = (*found[name], number) if name in found else (number,)
-    return found
+                aliases[name] = (*aliases[name], number) if name in aliases else (number,)
+    return aliases
 
 
 # What stands in place of an erased number, or contact, begins with it.

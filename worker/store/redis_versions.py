@@ -81,8 +81,8 @@ def parse_version(text: str) -> Version | None:
     'Valkey 9.1.2'
     >>> parse_version("usage: redis-server [-h]")
     """
-    found = _SAID.search(text)
-    return Version(found[1], _number(".".join(found.groups()[1:]))) if found else None
+    match = _SAID.search(text)
+    return Version(match[1], _number(".".join(match.groups()[1:]))) if match else None
 
 
 def version_of(info: Mapping[str, Any]) -> Version:

@@ -45,11 +45,11 @@ def note(store: Store, connector: str, what: str, error: Exception, now: datetim
     """Record a failure."""
     key = _key(connector, what)
     with store.write() as connection:
-        held = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == key))
-        before = msgspec.json.decode(held, type=Setback) if held else None
+        stored = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == key))
+        before = msgspec.json.decode(stored, type=Setback) if stored else None
         since, times = (before.since, before.times) if before else (now, 0)
-        made = Setback(connector, what, since, times + 1, str(error)[:500])
-        row = {"name": key, "value": msgspec.json.encode(made).decode()}
+        setback = Setback(connector, what, since, times + 1, str(error)[:500])
+        row = {"name": key, "value": msgspec.json.encode(setback).decode()}
         upsert(connection, app_state, [row])
 
 
@@ -57,18 +57,18 @@ def clear(store: Store, connector: str, what: str) -> None:
     """Record a success: forget the failures before it."""
     c = app_state.c
     with store.read() as connection:
-        held = connection.scalar(sa.select(c.name).where(c.name == _key(connector, what)))
-    if held:  # most of the time there is nothing to write
+        stored = connection.scalar(sa.select(c.name).where(c.name == _key(connector, what)))
+    if stored:  # most of the time there is nothing to write
         with store.write() as connection:
-            connection.execute(sa.delete(app_state).where(c.name == held))
+            connection.execute(sa.delete(app_state).where(c.name == stored))
 
 
 def load(connection: Connection) -> Iterator[Setback]:
     query = sa.select(app_state.c.value).where(
         app_state.c.name.startswith(_PREFIX, autoescape=True)
     )
-    for held in connection.scalars(query.order_by(app_state.c.name)):
-        yield msgspec.json.decode(held, type=Setback)
+    for value in connection.scalars(query.order_by(app_state.c.name)):
+        yield msgspec.json.decode(value, type=Setback)
 
 
 def _key(connector: str, what: str) -> str:

@@ -151,12 +151,14 @@ def _erase_contact(
     m = merged_records.c
     names = [contact_key(*holder), *(row.key for row in _merged_into(connection, holder))]
     for connector, object_name, record_id in (name.split("/", 2) for name in names):
-        one = (connector, object_name, record_id)
+        record = (connector, object_name, record_id)
         for table in (
             contact_numbers, former_readings, failures, changed_records, rechecks, list_members,
         ):  # fmt: skip
-            connection.execute(sa.delete(table).where(_is_record(table, one)))
-        done.writes += connection.execute(sa.delete(writes).where(_is_record(writes, one))).rowcount
+            connection.execute(sa.delete(table).where(_is_record(table, record)))
+        done.writes += connection.execute(
+            sa.delete(writes).where(_is_record(writes, record))
+        ).rowcount
         done.pages += _erase_payloads(connection, record_id)
     connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
     report_log.record_erasure(connection, keys)
@@ -237,7 +239,7 @@ def _erase_payloads(connection: Connection, record_id: str) -> int:
     needle = record_id.encode()
     for row in connection.execute(query):
         if needle in row.payload:
-            ids = [one for one in orjson.loads(row.payload)["ids"] if one != record_id]
+            ids = [other for other in orjson.loads(row.payload)["ids"] if other != record_id]
             connection.execute(
                 sa.update(pages)
                 .where(pages.c.id == row.id)
@@ -323,7 +325,7 @@ def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) ->
         )
     m = merged_records.c
     for row in connection.execute(sa.select(merged_records).where(holds(m.numbers))).all():
-        others = [one for one in row.numbers if one != number]
+        others = [other for other in row.numbers if other != number]
         connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=others))
     _erase_scopes(connection, number)
     for table in (feedback, suppressions):

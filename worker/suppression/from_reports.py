@@ -98,7 +98,7 @@ def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]
     for report in reports:
         if report.kind in _SUPPRESSING:
             names = {"", report.contact, report.person}
-            later = {one.id: one for name in names for one in lifting.get(name, ())}
+            later = {lift.id: lift for name in names for lift in lifting.get(name, ())}
             yield _row(report, list(later.values()), rules)
 
 

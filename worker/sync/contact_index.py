@@ -64,7 +64,7 @@ def load(
     store: Store, connector: str, object_name: str, ids: Sequence[str]
 ) -> dict[str, IndexedContact]:
     """Return what is known of these contacts, by record id."""
-    found = {}
+    indexed = {}
     c = contacts.c
     query = sa.select(
         c.record_id,
@@ -81,10 +81,10 @@ def load(
         ):
             proposed = flags.pop(_PROPOSED, "")
             readings = reading_state.untie(fingerprint, stored)
-            found[record_id] = IndexedContact(
+            indexed[record_id] = IndexedContact(
                 fingerprint, flags, content_hash, until, proposed, readings, why
             )
-    return found
+    return indexed
 
 
 def record(
@@ -223,14 +223,14 @@ def _flags_of_others(
             changed.append(record_id)
     if not changed:
         return {}
-    found = {}
+    by_record = {}
     by_others = sa.select(c.record_id, c.last_seen_flags).where(
         *_among(contacts, connector, object_name, changed)
     )
     for record_id, flags in connection.execute(by_others):
         flags.pop(_PROPOSED, None)
-        found[record_id] = flags
-    return found
+        by_record[record_id] = flags
+    return by_record
 
 
 def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> int:

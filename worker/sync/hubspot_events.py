@@ -46,17 +46,17 @@ def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
             changed.update(_ids(event, "objectId"))
     now = ctx.now()
     with ctx.store.write() as connection:
-        merge_log.record(connection, _CONNECTOR, [(_OBJECT, one) for one in merged], now)
-        into = {contact_key(_CONNECTOR, _OBJECT, one.into_id) for one in merged}
+        merge_log.record(connection, _CONNECTOR, [(_OBJECT, merge) for merge in merged], now)
+        into = {contact_key(_CONNECTOR, _OBJECT, merge.into_id) for merge in merged}
         erased += [key.rpartition("/")[2] for key in merged_records.erased_keys(connection, into)]
         living = {
-            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, one)[1]
-            for one in changed
+            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, record_id)[1]
+            for record_id in changed
         }
         changed_records.record(connection, _CONNECTOR, _OBJECT, sorted(living), now)
         erased = [
-            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, one)[1]
-            for one in erased
+            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, record_id)[1]
+            for record_id in erased
         ]
     for record_id in dict.fromkeys(erased):
         done = erase_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
@@ -87,11 +87,13 @@ def _merges(event: Mapping[str, Any]) -> Iterator[Merge]:
 
 def _ids(event: Mapping[str, Any], *keys: str) -> list[str]:
     """Return the record ids under these keys: numbers or texts, single or in lists."""
-    found = []
+    ids = []
     for key in keys:
         value = event.get(key)
-        for one in value if isinstance(value, list) else [value]:
-            text = str(one) if isinstance(one, (int, str)) and not isinstance(one, bool) else ""
+        for entry in value if isinstance(value, list) else [value]:
+            text = (
+                str(entry) if isinstance(entry, (int, str)) and not isinstance(entry, bool) else ""
+            )
             if text.isascii() and text.isdigit() and len(text) <= _MAX_ID_LENGTH:
-                found.append(text)
-    return found
+                ids.append(text)
+    return ids

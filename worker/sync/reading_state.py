@@ -49,10 +49,10 @@ class ReadingState:
     def encode(self) -> str:
         """Return the state as a text; of one without marks that is the contact's `signature`."""
         rows: list[Any] = [self.region]
-        for name, one in self.fields.items():
-            row: list[Any] = [name, one.text, one.numbers]
-            if one.unpaid or one.waits:
-                row += [one.unpaid, one.waits]
+        for name, state in self.fields.items():
+            row: list[Any] = [name, state.text, state.numbers]
+            if state.unpaid or state.waits:
+                row += [state.unpaid, state.waits]
             rows.append(row)
         if self.rewrite_on is not None:
             rows.append(self.rewrite_on.isoformat())
@@ -60,7 +60,7 @@ class ReadingState:
 
     def settled(self) -> ReadingState:
         """Return the state once the CRM has been told."""
-        fields = {name: replace(one, waits=False) for name, one in self.fields.items()}
+        fields = {name: replace(state, waits=False) for name, state in self.fields.items()}
         return ReadingState(self.region, fields)
 
 
@@ -90,7 +90,7 @@ def signature(
     rows: list[Any] = [region or ""]
     for name, text in phones.items():
         if text and (reading := readings.get(name)) is not None:
-            numbers = " ".join([f"{one.e164};{one.extension}" for one in reading.numbers])
+            numbers = " ".join([f"{number.e164};{number.extension}" for number in reading.numbers])
             rows.append((name, crc32(text.encode()), crc32(numbers.encode())))
     return orjson.dumps(rows).decode()
 

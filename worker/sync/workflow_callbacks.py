@@ -93,13 +93,13 @@ def most_serious(statuses: Mapping[str, str | None]) -> str:
     >>> most_serious({"phone": "valid", "mobilephone": "wrong_number"})
     'wrong_number'
     """
-    found = set(statuses.values())
-    return next((status for status in PRECEDENCE if status in found), "")
+    present = set(statuses.values())
+    return next((status for status in PRECEDENCE if status in present), "")
 
 
 def _completion(ctx: Context, row: Any) -> Completion:
-    found = outputs(ctx, row.connector, row.object, row.record_id, row.field)
-    return Completion(row.callback, found)
+    values = outputs(ctx, row.connector, row.object, row.record_id, row.field)
+    return Completion(row.callback, values)
 
 
 def _complete(connector: Connector, asked: Mapping[str, Completion]) -> Sequence[str]:
@@ -116,7 +116,7 @@ def _complete(connector: Connector, asked: Mapping[str, Completion]) -> Sequence
         if len(asked) == 1:
             log.warning("hubspot: a workflow was not told of its re-check: %s", error)
             return list(asked)
-        return [key for one in _singly(asked) for key in _complete(connector, one)]
+        return [key for single in _singly(asked) for key in _complete(connector, single)]
     return list(asked)
 
 

@@ -124,23 +124,25 @@ def load_answers(
     for number in dict.fromkeys(numbers):
         for form in equal_forms(number):
             meant.setdefault(form, []).append(number)
-    found: list[Verification] = []
+    answers: list[Verification] = []
     others: list[Verification] = []
     for row in connection.execute(query.where(any_of(c.number, list(meant)))):
         answer = _verification_of(row)
         for number in meant[answer.number]:
             if number == answer.number:
-                found.append(answer)
+                answers.append(answer)
             elif answer.check_level != "format":  # which numbers exist tells the plan of today
                 others.append(replace(answer, number=number))
     if others:  # what was answered about the number itself goes first
-        answered = {(one.number, one.provider, one.package, one.since) for one in found}
-        found += [
-            one
-            for one in others
-            if (one.number, one.provider, one.package, one.since) not in answered
+        answered = {
+            (answer.number, answer.provider, answer.package, answer.since) for answer in answers
+        }
+        answers += [
+            answer
+            for answer in others
+            if (answer.number, answer.provider, answer.package, answer.since) not in answered
         ]
-    return found
+    return answers
 
 
 def put_answers(connection: Connection, answers: Sequence[Verification]) -> None:

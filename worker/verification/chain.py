@@ -185,7 +185,9 @@ class _ChainRun:
         questions = []
         check_level, supports = step.check_level, step.provider.supports
         for subject in subjects:
-            answers = [one for one in self._results.answers[subject.number] if _is_of(step, one)]
+            answers = [
+                answer for answer in self._results.answers[subject.number] if _is_of(step, answer)
+            ]
             for day in sorted(subject.dates) if check_level == "reassigned" else (None,):
                 if answers and any(answer.covers(day) for answer in answers):
                     continue
@@ -261,9 +263,9 @@ def _of_this_edition(
     if not edition:
         return answers
     return {
-        number: [one for one in found if one.raw_answer == edition]
-        for number, found in answers.items()
-        if any(one.raw_answer == edition for one in found)
+        number: [answer for answer in of_number if answer.raw_answer == edition]
+        for number, of_number in answers.items()
+        if any(answer.raw_answer == edition for answer in of_number)
     }
 
 

@@ -64,4 +64,4 @@ def _quoted(step: Step, subject: Subject, answers: Sequence[Verification]) -> bo
     if step.check_level != "reassigned":
         return resolve.is_sufficient(answers, step.check_level)
     known = [answer for answer in answers if answer.reassigned is not None]
-    return all(any(one.covers(day) for one in known) for day in subject.dates)
+    return all(any(answer.covers(day) for answer in known) for day in subject.dates)

@@ -69,7 +69,7 @@ class InFlightCalls:
     def cancel(self) -> tuple[list[Question], LookupOutcome]:
         """Cancel the calls that were not sent yet, and wait for the others: they may be charged."""
         called_off = [call for call in self._calls if call.cancel()]
-        questions = [one for call in called_off for one in self._calls.pop(call)]
+        questions = [question for call in called_off for question in self._calls.pop(call)]
         wait({*self._calls})
         asked, outcome = self._results_of(list(self._calls))
         outcome.failed.update(dict.fromkeys(questions, _NOT_ASKED))
@@ -111,7 +111,7 @@ def _take_error(
     """Note an error, and the answers that came before it: they are paid for."""
     outcome.errors.append(error)
     brought = {(answer.number, answer.since) for answer in error.answers}
-    answered = [one for one in questions if (one.number, one.since) in brought]
+    answered = [question for question in questions if (question.number, question.since) in brought]
     _take_answers(outcome, answered, error.answers)
     for question in questions:
         if question in answered:
@@ -126,7 +126,7 @@ def _take_answers(
     outcome: LookupOutcome, questions: Sequence[Question], answers: Sequence[Answer]
 ) -> None:
     """Record one answer to each question; anything else that came is ignored."""
-    by_key = {(one.number, one.since): one for one in answers}
+    by_key = {(answer.number, answer.since): answer for answer in answers}
     for question in questions:
         answer = by_key.get((question.number, question.since))
         if answer is None and question.since is not None:

@@ -228,9 +228,9 @@ def guards_response(method: F) -> F:
     may have been charged, and never says anything about a number."""
 
     @functools.wraps(method)
-    def reading(self: Any, *args: Any, **more: Any) -> Any:
+    def reading(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return method(self, *args, **more)
+            return method(self, *args, **kwargs)
         except _MISREAD as error:
             log.exception("%s: an answer could not be read", self.name)
             raise AmbiguousResultError("gave an answer that cannot be read") from error

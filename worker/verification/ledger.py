@@ -179,9 +179,10 @@ class Ledger:
             put_answers(connection, answers)
             invalidate(connection, (answer.number for answer in answers))
             insert(connection, lookups, [
-                *(_answered_row(one, step, request.run_id, now) for one in answers),
-                *(_charge_unknown_row(step, one, request.run_id, reason, mine.get(key_of(one)), now)
-                  for one, reason in outcome.charge_unknown.items()),
+                *(_answered_row(answer, step, request.run_id, now) for answer in answers),
+                *(_charge_unknown_row(
+                      step, question, request.run_id, reason, mine.get(key_of(question)), now)
+                  for question, reason in outcome.charge_unknown.items()),
             ])  # fmt: skip
             for (day, run_id), amounts in _settled_amounts(mine, outcome).items():
                 spend.add(connection, day, step.name, run_id, amounts)
@@ -200,7 +201,7 @@ class Ledger:
     ) -> None:
         reasons = {**outcome.failed, **outcome.charge_unknown}
         record_retries(
-            connection, step, {one.number: reason for one, reason in reasons.items()},
+            connection, step, {question.number: reason for question, reason in reasons.items()},
             now, now + self._settings.retry_after,
         )  # fmt: skip
         clear_retries(connection, step, sorted({answer.number for answer in outcome.answers}))

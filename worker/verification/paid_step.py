@@ -94,7 +94,7 @@ class PaidStep:
         questions = [self._queue.popleft() for _ in range(size)]
         reservation = self._call.ledger.reserve(self._step, questions, self._call.request)
         self._call.results.add(reservation.known)
-        reused = {one.number for one in reservation.known}
+        reused = {answer.number for answer in reservation.known}
         self._call.results.lookups.reused[self._step.name] += len(reused)
         for job, waiting in reservation.files.items():
             self._collect_file(job, waiting)
@@ -172,7 +172,7 @@ class PaidStep:
         call.results.add(answers)
         lookups = call.results.lookups
         lookups.asked[step.name] += len(asked)
-        lookups.cost[step.name] += sum((one.cost for one in answers), Decimal(0))
+        lookups.cost[step.name] += sum((answer.cost for answer in answers), Decimal(0))
         lookups.cost[step.name] += step.price * len(outcome.charge_unknown)
         for reasons in (outcome.failed, outcome.charge_unknown):
             lookups.failed[step.name] += len(reasons)

@@ -117,10 +117,10 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     def readyz() -> JSONResponse:
         """Whether this process can do its work: database and Redis answer, and the tables have the
         right form. `queue` says whether the others do theirs: webhooks are taken all the same."""
-        found = {"database": _database(settings), "redis": _redis(settings)}
-        ready = all(state == "ok" for state in found.values())
-        found["queue"] = _queue(ctx) if found["database"] == "ok" else "not known"
-        return JSONResponse(found, 200 if ready else 503)
+        states = {"database": _database(settings), "redis": _redis(settings)}
+        ready = all(state == "ok" for state in states.values())
+        states["queue"] = _queue(ctx) if states["database"] == "ok" else "not known"
+        return JSONResponse(states, 200 if ready else 503)
 
     app.add_middleware(Limits)
     app.include_router(metrics.router(ctx))
@@ -175,11 +175,11 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:
         """Where it is wrong and how, without what was sent: that may be somebody's number."""
-        found = [
-            f"{'.'.join(str(part) for part in one['loc'] if part != 'body')}: {one['msg']}"
-            for one in error.errors()
+        problems = [
+            f"{'.'.join(str(part) for part in detail['loc'] if part != 'body')}: {detail['msg']}"
+            for detail in error.errors()
         ]
-        text = "; ".join(found[:20])
+        text = "; ".join(problems[:20])
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": text}, 422)
         return page(

@@ -230,7 +230,7 @@ def require_caller(*scopes: str) -> Callable[..., Caller]:
         token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
         if token is not None:
             if not any(map(token.allows, scopes)):
-                needed = " or ".join(f"“{SCOPE_WORDS[one]}” ({one})" for one in scopes)
+                needed = " or ".join(f"“{SCOPE_WORDS[scope]}” ({scope})" for scope in scopes)
                 raise HTTPException(
                     403, f"The token lacks the scope {needed}. An admin can make one under Access."
                 )

@@ -47,13 +47,13 @@ def parameters_of(body: bytes) -> dict[str, str]:
     """The parameters of a form that came as a JSON object; raises 400 for what is none. A value
     that is no text or number is no parameter."""
     try:
-        found = decode(body)
+        decoded = decode(body)
     except ValueError:
         raise HTTPException(400, "The body is not JSON.") from None
-    if not isinstance(found, dict):
+    if not isinstance(decoded, dict):
         raise HTTPException(400, "The body is not a JSON object.")
     return {
         name: str(value)
-        for name, value in found.items()
+        for name, value in decoded.items()
         if isinstance(value, (str, int, float)) and not isinstance(value, bool)
     }

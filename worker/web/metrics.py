@@ -103,13 +103,13 @@ class _Tables(Collector):
             ):
                 failed.add_metric([name, kind], count)
             yield failed
-            held = _gauge(
+            gauge = _gauge(
                 "removals_held", "Contacts that a full read would remove, and did not",
                 "connector", "object",
             )  # fmt: skip
             for hold in removal_holds.load(connection):
-                held.add_metric([hold.connector, hold.object], hold.records)
-            yield held
+                gauge.add_metric([hold.connector, hold.object], hold.records)
+            yield gauge
             breaker = _gauge("provider_left_alone", "1: its circuit breaker is open", "provider")
             for name, state in connection.execute(
                 sa.select(provider_states.c.name, provider_states.c.breaker)
@@ -143,9 +143,9 @@ class _Tables(Collector):
                 ("alerts_standing", "What needs a person now",
                  sa.select(sa.func.count()).where(alerts.c.resolved_at.is_(None))),
             ):  # fmt: skip
-                one = _gauge(name, text)
-                one.add_metric([], connection.scalar(query) or 0)
-                yield one
+                gauge = _gauge(name, text)
+                gauge.add_metric([], connection.scalar(query) or 0)
+                yield gauge
         heartbeat_age = heartbeat.age(ctx.store, now)
         for name, text in (
             ("heartbeat_age_seconds", "Seconds since beat and a worker were last seen at work"),
@@ -170,11 +170,11 @@ class _Tables(Collector):
 
     def _set_aside(self) -> GaugeMetricFamily:
         """Messages that no worker could read. None is told while Redis is away."""
-        found = _gauge("messages_set_aside", "Messages in Redis that were not our tasks")
+        gauge = _gauge("messages_set_aside", "Messages in Redis that were not our tasks")
         with suppress(redis.RedisError):
             url = self._ctx.settings.redis_url or embedded_redis.url(self._ctx.settings.home)
-            found.add_metric([], set_aside.count(embedded_redis.client(url)))
-        return found
+            gauge.add_metric([], set_aside.count(embedded_redis.client(url)))
+        return gauge
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:

@@ -54,11 +54,11 @@ def without_slash(request: Request) -> str | None:
     stranger may have written.
     """
     path: str = request.scope["path"]
-    found = safe_path(path.rstrip("/")) if path.endswith("/") and path != "/" else FIRST_PAGE
-    if found == FIRST_PAGE:
+    target = safe_path(path.rstrip("/")) if path.endswith("/") and path != "/" else FIRST_PAGE
+    if target == FIRST_PAGE:
         return None
-    scope = {**request.scope, "path": unquote(found)}
+    scope = {**request.scope, "path": unquote(target)}
     if all(route.matches(scope)[0] is Match.NONE for route in request.app.routes):
         return None
     query = request.scope["query_string"].decode("latin-1")
-    return safe_path(f"{found}?{query}") if query else found
+    return safe_path(f"{target}?{query}") if query else target

@@ -239,14 +239,14 @@ def chart_data(chart: Chart) -> str:
     ).decode()
 
 
-def interval(one: Mapping[str, Any], reach: float, width: int = 160) -> dict[str, float]:
+def interval(segment: Mapping[str, Any], reach: float, width: int = 160) -> dict[str, float]:
     """Return where a share and its interval are in a plot that reaches up to `reach`."""
 
     def place(value: float) -> float:
         return round(min(1.0, value / reach) * width, 1)
 
-    low, high = place(one["low"]), place(one["high"])
-    return {"low": low, "at": place(one["rate"]), "span": round(max(1.0, high - low), 1)}
+    low, high = place(segment["low"]), place(segment["high"])
+    return {"low": low, "at": place(segment["rate"]), "span": round(max(1.0, high - low), 1)}
 
 
 _pages.env.filters.update(

@@ -40,8 +40,8 @@ def is_twilio(
 ) -> bool:
     """Whether Twilio signed this; it may or may not have written out the port."""
     return any(
-        hmac.compare_digest(twilio_signature(token, one, form, digest).encode(), given.encode())
-        for one in _with_and_without_port(url)
+        hmac.compare_digest(twilio_signature(token, address, form, digest).encode(), given.encode())
+        for address in _with_and_without_port(url)
     )
 
 
@@ -84,8 +84,8 @@ def is_hubspot(
     https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
     """
     return _is_recent(timestamp) and any(
-        _is_hubspot(secret, one, body, given, method, "v3", timestamp)
-        for one in dict.fromkeys((_written_out(url), url))
+        _is_hubspot(secret, address, body, given, method, "v3", timestamp)
+        for address in dict.fromkeys((_written_out(url), url))
     )
 
 
@@ -129,7 +129,7 @@ def _written_out(url: str) -> str:
     >>> _written_out("https://example.com/card?userEmail=kim%40example.com&x=%20%2f")
     'https://example.com/card?userEmail=kim@example.com&x=%20/'
     """
-    return _ESCAPE.sub(lambda found: _WRITTEN_OUT[found.group().upper()], url)
+    return _ESCAPE.sub(lambda match: _WRITTEN_OUT[match.group().upper()], url)
 
 
 def _with_and_without_port(url: str) -> tuple[str, ...]:

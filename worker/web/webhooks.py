@@ -112,10 +112,10 @@ def _twilio_keys(ctx: Context, request: Request) -> tuple[tuple[str, ...], str]:
 
 def _events(body: bytes) -> list[dict[str, Any]]:
     try:
-        found = decode(body)
+        document = decode(body)
     except ValueError:
         raise HTTPException(400, "The body is not JSON.") from None
-    events = found if isinstance(found, list) else [found]
+    events = document if isinstance(document, list) else [document]
     if not all(isinstance(event, dict) for event in events):
         raise HTTPException(400, "An event is an object.")
     return events

@@ -87,45 +87,53 @@ class JsonConnector(BaseConnector):
         self.count("read")
         people = self._load()["people"]
         ids = [
-            one for one in sorted(people, key=_order) if not cursor or _order(one) > _order(cursor)
+            record_id
+            for record_id in sorted(people, key=_order)
+            if not cursor or _order(record_id) > _order(cursor)
         ]
         for start in range(0, len(ids) or 1, PAGE):
-            page, left = ids[start : start + PAGE], max(0, len(ids) - start - PAGE)
-            contacts = [self.contact(object_name, one, people[one]) for one in page]
-            yield Page(contacts, page[-1] if left else None, left)
+            page, remaining = ids[start : start + PAGE], max(0, len(ids) - start - PAGE)
+            contacts = [
+                self.contact(object_name, record_id, people[record_id]) for record_id in page
+            ]
+            yield Page(contacts, page[-1] if remaining else None, remaining)
 
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         self.count("read")
         people = self._load()["people"]
-        return [self.contact(object_name, one, people[one]) for one in ids if one in people]
+        return [
+            self.contact(object_name, record_id, people[record_id])
+            for record_id in ids
+            if record_id in people
+        ]
 
     def deleted(self, object_name: str, ids: Sequence[str]) -> Mapping[str, Merge | None]:
         people = self._load()["people"]
-        return {one: None for one in ids if one not in people}
+        return {record_id: None for record_id in ids if record_id not in people}
 
     def write(
         self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         self.count("write")
-        held = self._load()
+        stored = self._load()
         results = []
         for update in updates:
-            if person := held["people"].get(update.id):
+            if person := stored["people"].get(update.id):
                 person.update(self.crm_values(update))
                 results.append(WriteResult(update.id, True))
             else:
                 results.append(WriteResult(update.id, False, "gone", "there is no such person"))
-        self._path.write_text(json.dumps(held), encoding="utf-8")
+        self._path.write_text(json.dumps(stored), encoding="utf-8")
         return results
 
     def _load(self) -> dict[str, Any]:
         try:
-            held: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
+            stored: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UnavailableError(f"jsoncrm: {self._path} cannot be read: {error}") from error
-        if held["token"] != self._token:
+        if stored["token"] != self._token:
             raise AuthError("jsoncrm: the token is refused; set JSONCRM_TOKEN")
-        return held
+        return stored
 
 
 def _order(record_id: str) -> tuple[int, str]:

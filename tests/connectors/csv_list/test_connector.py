@@ -121,8 +121,8 @@ def test_bytes_that_cannot_be_read_stay_in_the_file_and_stop_nothing(
     result = sync(make_context(f'[connectors.csv]\npath = "{path}"\n'), "csv")
     assert result["contacts"]["written"] == 12_002
     assert result["sources"]["W�b"] == {"contacts": 1, "numbers": 1, "bad": 0}
-    one, other = path.read_bytes().splitlines()[-2:]
-    assert one.startswith(b"W\xe9b,+44 20 7219 4273,W\xe9b,valid,+442072194273")
+    first, other = path.read_bytes().splitlines()[-2:]
+    assert first.startswith(b"W\xe9b,+44 20 7219 4273,W\xe9b,valid,+442072194273")
     assert other.startswith(b"x,\xff\xfe7,Web,invalid,")
 
 
@@ -139,7 +139,7 @@ def test_a_list_that_is_in_its_encoding_only_at_its_start_says_so(tmp_path: Path
         connector.close()
     assert path.read_bytes() == before
     kept = {"list.csv", "list.csv.updates.jsonl"}
-    assert {one.name for one in tmp_path.iterdir()} == kept, "no half-written list is left"
+    assert {entry.name for entry in tmp_path.iterdir()} == kept, "no half-written list is left"
 
 
 def test_two_columns_of_one_name_are_two_phones(tmp_path: Path) -> None:

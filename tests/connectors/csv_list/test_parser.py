@@ -31,14 +31,14 @@ def row_facts(record: Record) -> tuple[int, str, str]:
 
 def read_in_batches(text: str, count: int) -> list[tuple[int, str, str]]:
     records = Records(io.StringIO(text, newline=""))
-    found: list[tuple[int, str, str]] = []
-    while some := records.some(count):
-        if isinstance(some, Plain):
-            assert all(line.endswith(some.end) for line in some.lines)
-            found += [(some.number + n, line, "") for n, line in enumerate(some.lines)]
+    facts: list[tuple[int, str, str]] = []
+    while batch := records.some(count):
+        if isinstance(batch, Plain):
+            assert all(line.endswith(batch.end) for line in batch.lines)
+            facts += [(batch.number + n, line, "") for n, line in enumerate(batch.lines)]
         else:
-            found += [row_facts(record) for record in some]
-    return found
+            facts += [row_facts(record) for record in batch]
+    return facts
 
 
 @given(LINES, st.integers(1, 5))
@@ -62,5 +62,5 @@ def test_rows_taken_together_are_those_taken_alone(text: str, count: int) -> Non
 def test_only_lines_without_quotes_that_end_alike_are_taken_together(
     text: str, plain: bool
 ) -> None:
-    some = Records(io.StringIO(text, newline="")).some(10)
-    assert isinstance(some, Plain) == plain
+    batch = Records(io.StringIO(text, newline="")).some(10)
+    assert isinstance(batch, Plain) == plain

@@ -124,7 +124,7 @@ class TestReadingByIds:
     ) -> None:
         ids = crm.ids()[:5]
         fault = crm.fault(BATCH if crm.name == "hubspot" else QUERY, "contradict", how=how)
-        assert {one.id for one in opened.fetch(crm.object, ids)} == {*ids}
+        assert {contact.id for contact in opened.fetch(crm.object, ids)} == {*ids}
         fault.times = 10**6
         if (crm.name, how) == ("hubspot", "foreign"):  # as it answers of one that was merged
             assert not opened.deleted(crm.object, ids)
@@ -135,7 +135,7 @@ class TestReadingByIds:
     def test_one_that_is_not_there_is_no_contradiction(self, crm: Crm, opened: Connector) -> None:
         first, second, *_ = crm.ids()
         crm.act(first, {"delete": True})
-        assert [one.id for one in opened.fetch(crm.object, [first, second])] == [second]
+        assert [contact.id for contact in opened.fetch(crm.object, [first, second])] == [second]
         assert opened.deleted(crm.object, [first]) == {first: None}
 
     @pytest.mark.parametrize("how", ["fewer", "foreign"])
@@ -149,14 +149,16 @@ class TestReadingByIds:
         for record_id in crm.ids()[:3]:
             sandbox.hubspot.calls.log({"hs_call_disposition": wrong}, [record_id])
         crm.fault(r"POST .*/associations/", "contradict", how=how)
-        found = ctx.connector("hubspot").call_outcomes(datetime(2020, 1, 1, tzinfo=UTC))
-        assert found is not None
-        assert all(one.record_id for one in found)
+        outcomes = ctx.connector("hubspot").call_outcomes(datetime(2020, 1, 1, tzinfo=UTC))
+        assert outcomes is not None
+        assert all(outcome.record_id for outcome in outcomes)
 
 
 class TestWriting:
     def updates(self, crm: Crm) -> list[Update]:
-        return [Update(crm.object, one, {"wrong_number": True}) for one in crm.ids()[:5]]
+        return [
+            Update(crm.object, record_id, {"wrong_number": True}) for record_id in crm.ids()[:5]
+        ]
 
     @pytest.mark.parametrize("how", ["fewer", "empty", "twice", "foreign"])
     def test_what_was_not_confirmed_is_looked_at_before_it_counts(
@@ -164,8 +166,8 @@ class TestWriting:
     ) -> None:
         crm.fault(crm.write_call, "contradict", how=how, times=10**6)
         results = opened.write(self.updates(crm))
-        assert [one.ok for one in results] == [True] * 5
-        assert all(crm.get(one.id, "wrong_number") for one in results)
+        assert [result.ok for result in results] == [True] * 5
+        assert all(crm.get(result.id, "wrong_number") for result in results)
 
     def test_what_was_neither_confirmed_nor_done_is_written_again(
         self, crm: Crm, opened: Connector
@@ -173,12 +175,14 @@ class TestWriting:
         """Answered as if it had been done, and was not."""
         body: Any = {"status": "COMPLETE", "results": []} if crm.name == "hubspot" else []
         crm.fault(crm.write_call, "status", status=200, body=body)
-        assert all(one.ok for one in opened.write(self.updates(crm)))
-        assert all(crm.get(one, "wrong_number") for one in crm.ids()[:5])
+        assert all(result.ok for result in opened.write(self.updates(crm)))
+        assert all(crm.get(record_id, "wrong_number") for record_id in crm.ids()[:5])
         crm.fault(crm.write_call, "status", status=200, body=body, times=10**6)
         values = {"reason": "another text"}
-        results = opened.write([Update(crm.object, one, values) for one in crm.ids()[:5]])
-        assert {(one.ok, one.kind) for one in results} == {(False, "other")}
+        results = opened.write(
+            [Update(crm.object, record_id, values) for record_id in crm.ids()[:5]]
+        )
+        assert {(result.ok, result.kind) for result in results} == {(False, "other")}
 
     def test_a_job_whose_counts_disagree_is_not_believed(
         self, make_context: MakeContext, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
@@ -189,8 +193,8 @@ class TestWriting:
         connector = make_context("[connectors.salesforce]\nbulk_from = 1\n").connector("salesforce")
         crm.fault(r"GET .*/jobs/ingest/\w+$", "contradict", how="counts", times=10**6)
         results = connector.write(self.updates(crm))
-        assert all(one.ok for one in results)
-        assert any("composite/sobjects" in one for one in sandbox.salesforce.counters)
+        assert all(result.ok for result in results)
+        assert any("composite/sobjects" in route for route in sandbox.salesforce.counters)
 
 
 MEMBERS = r"GET .*/lists/.*/memberships"
@@ -207,9 +211,9 @@ class TestAList:
         return Crm.all(sandbox)["hubspot"]
 
     def read(self, ctx: Context, name: str = "Newsletter") -> set[str]:
-        found = ctx.connector("hubspot").list_members("list", name)
-        assert found is not None
-        return {record_id for _object, record_id in found}
+        members = ctx.connector("hubspot").list_members("list", name)
+        assert members is not None
+        return {record_id for _object, record_id in members}
 
     @pytest.mark.parametrize(
         ("nth", "how"),  # of the first page, and of the last one
@@ -226,9 +230,9 @@ class TestAList:
         assert fault.hits == 1
         hubspot.service.faults.clear()
         hubspot.fault(MEMBERS, "contradict", how=how, nth=nth, times=10**6)
-        with pytest.raises(UnavailableError, match=r"hubspot: .*contradicts itself") as told:
+        with pytest.raises(UnavailableError, match=r"hubspot: .*contradicts itself") as caught:
             self.read(ctx)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
     def test_that_gives_one_member_twice_in_place_of_another_is_not_believed(
         self, ctx: Context, hubspot: Crm
@@ -243,16 +247,16 @@ class TestAList:
     ) -> None:
         """A count that is a little out of date is no contradiction, and one that is missing says
         nothing."""
-        said = '"size":20' if key == "size" else '"hs_list_size":"20"'
-        lies = said.replace("20", "40")
-        hubspot.fault(THE_LIST, "alter", how=said, body=lies, times=10**6)
+        size = '"size":20' if key == "size" else '"hs_list_size":"20"'
+        lies = size.replace("20", "40")
+        hubspot.fault(THE_LIST, "alter", how=size, body=lies, times=10**6)
         assert len(self.read(ctx)) == 20
         hubspot.service.faults.clear()
         if key == "hs_list_size":
             hubspot.fault(THE_LIST, "alter", how='"size":20,', body="", times=10**6)
             assert len(self.read(ctx)) == 20
-        lies = said.replace("20", "4000")
-        once = hubspot.fault(THE_LIST, "alter", how=said, body=lies)
+        lies = size.replace("20", "4000")
+        once = hubspot.fault(THE_LIST, "alter", how=size, body=lies)
         assert len(self.read(ctx)) == 20, "its size is asked for once more"
         once.times = 10**6
         with pytest.raises(UnavailableError, match=r"contradicts itself.*20 .*4,000"):
@@ -269,18 +273,18 @@ class TestAList:
         self, ctx: Context, hubspot: Crm, sandbox: Sandbox
     ) -> None:
         members = sandbox.hubspot.portal.lists["2"]["members"]
-        newcomer = next(one for one in hubspot.ids() if one not in members)
-        found = ctx.connector("hubspot").client  # type: ignore[attr-defined]
-        get = found.get
+        newcomer = next(record_id for record_id in hubspot.ids() if record_id not in members)
+        client = ctx.connector("hubspot").client  # type: ignore[attr-defined]
+        get = client.get
         calls: list[str] = []
 
-        def growing(purpose: Any, path: str, *more: Any, **others: Any) -> Any:
+        def growing(purpose: Any, path: str, *args: Any, **others: Any) -> Any:
             calls.append(path)
             if path.endswith("memberships") and len(calls) == 3:
                 members.append(newcomer)
-            return get(purpose, path, *more, **others)
+            return get(purpose, path, *args, **others)
 
-        found.get = growing
+        client.get = growing
         assert self.read(ctx) == {*members}
 
     def test_of_companies_is_no_list_of_contacts(self, ctx: Context, hubspot: Crm) -> None:
@@ -305,20 +309,20 @@ class TestTheAccount:
     DETAILS = r"GET /account-info/"
 
     @pytest.mark.parametrize(
-        ("said", "instead"),
+        ("original", "instead"),
         [('"portalId"', '"portal"'), ('"portalId":', '"portalId":-'),
          ('"portalId":', '"portalId":"x","a":'), ('"portalId":', '"portalId":true,"a":'),
          ('"portalId":', '"portalId":0,"a":'), ('"portalId":', '"portalId":7')],
     )  # fmt: skip
     def test_whose_id_is_missing_or_differs_from_call_to_call_is_not_known(
-        self, ctx: Context, sandbox: Sandbox, said: str, instead: str
+        self, ctx: Context, sandbox: Sandbox, original: str, instead: str
     ) -> None:
         from connectors.hubspot.account import portal_id
 
         crm = Crm.all(sandbox)["hubspot"]
         account = ctx.connector("hubspot")
         right = portal_id(account)
-        fault = crm.fault(self.DETAILS, "alter", how=said, body=instead)
+        fault = crm.fault(self.DETAILS, "alter", how=original, body=instead)
         assert portal_id(account) == right
         assert fault.hits == 1
         if instead != '"portalId":7':  # which is an id, and the same each time
@@ -333,8 +337,8 @@ class TestTheAccount:
 
         crm = Crm.all(sandbox)["hubspot"]
         for nth in (1, 2, 3):
-            said = f'"portalId":{nth}'
-            crm.fault(self.DETAILS, "alter", how='"portalId":', body=said, nth=nth)
+            original = f'"portalId":{nth}'
+            crm.fault(self.DETAILS, "alter", how='"portalId":', body=original, nth=nth)
         with pytest.raises(UnavailableError, match="contradicts itself"):
             portal_id(ctx.connector("hubspot"))
 
@@ -360,9 +364,9 @@ class TestTheAccount:
         quota.wait()
         assert sum(slept) < 11, "an interval lasts ten seconds"
 
-    @pytest.mark.parametrize("said", ['"usage":', '"limit":'])
+    @pytest.mark.parametrize("original", ['"usage":', '"limit":'])
     def test_room_for_properties_that_cannot_be_is_not_believed(
-        self, ctx: Context, sandbox: Sandbox, said: str
+        self, ctx: Context, sandbox: Sandbox, original: str
     ) -> None:
         from connectors.errors import ConnectorError
         from connectors.hubspot.setup import room_of
@@ -370,7 +374,7 @@ class TestTheAccount:
         crm = Crm.all(sandbox)["hubspot"]
         client = ctx.connector("hubspot").client  # type: ignore[attr-defined]
         right = room_of(client)
-        fault = crm.fault(r"GET .*/limits/", "alter", how=said, body=f"{said}-")
+        fault = crm.fault(r"GET .*/limits/", "alter", how=original, body=f"{original}-")
         assert room_of(client) == right
         fault.times = 10**6
         with pytest.raises(ConnectorError, match="contradicts itself"):
@@ -387,10 +391,10 @@ class TestCounting:
         self, ctx: Context, salesforce: Crm, how: str
     ) -> None:
         account = ctx.connector("salesforce")
-        right = [one.visible for one in account.visibility()]
+        right = [visibility.visible for visibility in account.visibility()]
         count = r"GET .*/query/\?q=SELECT(\+|%20| )COUNT"
         fault = salesforce.fault(count, "contradict", how=how)
-        assert [one.visible for one in account.visibility()] == right
+        assert [visibility.visible for visibility in account.visibility()] == right
         assert fault.hits == 1
         fault.times = 10**6
         with pytest.raises(UnavailableError, match=r"salesforce: .*contradicts itself"):
@@ -410,10 +414,10 @@ class TestCounting:
         self, ctx: Context, salesforce: Crm, wrong: str
     ) -> None:
         account = ctx.connector("salesforce")
-        right = [one.total for one in account.visibility()]
+        right = [visibility.total for visibility in account.visibility()]
         how, body = '"count":', f'"count":{wrong},"a":'
         fault = salesforce.fault(r"/limits/recordCount", "alter", how=how, body=body)
-        assert [one.total for one in account.visibility()] == right
+        assert [visibility.total for visibility in account.visibility()] == right
         assert fault.hits == 1
         fault.times = 10**6
         with pytest.raises(UnavailableError, match="contradicts itself"):
@@ -427,8 +431,8 @@ class TestCounting:
         sandbox.salesforce.page_limit = size
         fault = salesforce.fault(page, "contradict", how="onward")
         sandbox.salesforce.counters.clear()
-        found = [one.id for read in account.read("Contact") for one in read.contacts]
-        assert found == salesforce.ids()
+        ids = [contact.id for read in account.read("Contact") for contact in read.contacts]
+        assert ids == salesforce.ids()
         assert fault.hits == 1
         # What was asked for twice: the query, or its cursor (which has lapsed by then).
         assert sum(sandbox.salesforce.counters.values()) == (4 if page == NEXT else 2)
@@ -447,7 +451,7 @@ class TestAJobsResult:
         return Crm.all(sandbox)["salesforce"]
 
     def read(self, connector: Connector) -> list[str]:
-        return [one.id for page in connector.read("Contact") for one in page.contacts]
+        return [contact.id for page in connector.read("Contact") for contact in page.contacts]
 
     def read_by_pages(self, connector: Connector, sandbox: Sandbox) -> None:
         """A job that cannot be believed is given up, and nobody is lost: the pages of queries are
@@ -462,12 +466,12 @@ class TestAJobsResult:
         return make_context(toml).connector("salesforce")
 
     @pytest.mark.parametrize(
-        ("header", "said"), [("Sforce-NumberOfRecords", n) for n in ("7", "0", "-6", "some")]
+        ("header", "value"), [("Sforce-NumberOfRecords", n) for n in ("7", "0", "-6", "some")]
     )
     def test_a_part_with_another_number_of_records_than_it_says_is_fetched_once_more(
-        self, org: Crm, connector: Connector, sandbox: Sandbox, header: str, said: str
+        self, org: Crm, connector: Connector, sandbox: Sandbox, header: str, value: str
     ) -> None:
-        fault = org.fault(r"GET .*/results", "header", how=header, body=said)
+        fault = org.fault(r"GET .*/results", "header", how=header, body=value)
         assert len(self.read(connector)) == 48
         assert fault.hits == 1
         fault.times = 10**6
@@ -495,11 +499,11 @@ class TestAJobsResult:
         fault.times = 10**6
         self.read_by_pages(connector, sandbox)
 
-    @pytest.mark.parametrize("said", ["-20", '"twenty"', "null"])
+    @pytest.mark.parametrize("value", ["-20", '"twenty"', "null"])
     def test_a_job_that_does_not_say_how_many_it_processed_is_looked_at_once_more(
-        self, org: Crm, connector: Connector, sandbox: Sandbox, said: str
+        self, org: Crm, connector: Connector, sandbox: Sandbox, value: str
     ) -> None:
-        how, body = '"numberRecordsProcessed":20', f'"numberRecordsProcessed":{said}'
+        how, body = '"numberRecordsProcessed":20', f'"numberRecordsProcessed":{value}'
         fault = org.fault(r"GET .*/jobs/query/\w+$", "alter", how=how, body=body)
         assert len(self.read(connector)) == 48
         fault.times = 10**6

@@ -113,11 +113,11 @@ class TestThePace:
     def test_a_call_without_its_answer_counts_already(self, clock: Clock) -> None:
         kept = quota(clock)
         kept.record(of_window(2))
-        start, made = clock.now, []
+        start, waits = clock.now, []
         for _ in range(3):
             kept.wait()
-            made.append(clock.now - start)
-        assert made == pytest.approx([0.25, 0.75, 10], abs=0.002)
+            waits.append(clock.now - start)
+        assert waits == pytest.approx([0.25, 0.75, 10], abs=0.002)
 
     def test_our_own_calls_are_free_again_when_their_window_is_over(self, clock: Clock) -> None:
         kept = quota(clock)
@@ -176,12 +176,12 @@ class TestWhatTheySay:
         assert salesforce_client.limits(header) == Limits(day)
 
     def test_hubspot(self) -> None:
-        said = {
+        headers = {
             "X-HubSpot-RateLimit-Daily": "250000", "X-HubSpot-RateLimit-Daily-Remaining": "249999",
             "X-HubSpot-RateLimit-Interval-Milliseconds": "10000", "X-HubSpot-RateLimit-Max": "190",
             "X-HubSpot-RateLimit-Remaining": "12",
         }  # fmt: skip
-        assert hubspot_client.limits(said) == Limits(
+        assert hubspot_client.limits(headers) == Limits(
             Remaining(249_999, 250_000, DAY), Remaining(12, 190, 10.0)
         )
         assert hubspot_client.limits({}) == Limits()
@@ -227,9 +227,9 @@ class TestAgainstTheStandIns:
             read_all(connector, crm)
         with pytest.raises(QuotaError, match="runs resume"):
             read_on(connector, crm)
-        left = service.daily_limit - service.used
+        remaining = service.daily_limit - service.used
         # The few calls that are no reading (HubSpot's count) are made all the same.
-        assert left == pytest.approx(service.daily_limit * 0.2, abs=3)
+        assert remaining == pytest.approx(service.daily_limit * 0.2, abs=3)
 
     def test_a_check_is_still_made(self, connector: Connector, crm: Crm) -> None:
         service: Any = crm.service
@@ -275,15 +275,15 @@ class TestTheLimitOfAllWorkers:
         assert clock.now - start >= 18 * 0.1 - 0.01
 
     def test_far_from_a_limit_nobody_waits(self, clock: Clock) -> None:
-        one, other = self.processes(clock, 2)
-        one.record(of_window(90))
+        first, other = self.processes(clock, 2)
+        first.record(of_window(90))
         other.wait()
         assert clock.slept == []
 
     def test_a_process_that_has_called_nobody_yet_knows_of_the_limit(self, clock: Clock) -> None:
-        one, new = self.processes(clock, 2)
-        one.wait()
-        one.record(of_window(0))
+        first, new = self.processes(clock, 2)
+        first.wait()
+        first.record(of_window(0))
         new.wait()
         assert sum(clock.slept) == pytest.approx(10, abs=0.01)
 
@@ -309,9 +309,9 @@ class TestTheLimitOfAllWorkers:
         self, sandbox: Sandbox, make_settings: Callable[..., Settings], clock: Clock
     ) -> None:
         """Each new process begins with a few of them, and many may begin at once."""
-        told = Quota("hubspot", 0.2, None, clock.sleep, lambda: clock.now)
-        told.record(of_window(0))
-        opened = build("hubspot", make_settings(), told)
+        shared_quota = Quota("hubspot", 0.2, None, clock.sleep, lambda: clock.now)
+        shared_quota.record(of_window(0))
+        opened = build("hubspot", make_settings(), shared_quota)
         assert opened.describe()
         opened.close()
         assert sum(clock.slept) == pytest.approx(10, abs=0.01)
@@ -332,5 +332,7 @@ class TestTheLimitOfAllWorkers:
                 for _ in range(9)
             ]
             assert all(search.result() for search in searches)
-        made = sandbox.hubspot.counters["POST /crm/objects/2026-09/contacts/search"]
-        assert opened.calls["read"] - before == made - searched == 9, "none was told to slow down"
+        searches = sandbox.hubspot.counters["POST /crm/objects/2026-09/contacts/search"]
+        assert opened.calls["read"] - before == searches - searched == 9, (
+            "none was told to slow down"
+        )

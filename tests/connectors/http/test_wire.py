@@ -35,15 +35,15 @@ Open = Callable[..., Connector]
 
 @pytest.fixture
 def opened(make_settings: Callable[..., Settings]) -> Iterator[Open]:
-    made: list[Connector] = []
+    connectors: list[Connector] = []
 
     def opening(name: str, toml: str = "", **env: str) -> Connector:
-        made.append(build(name, make_settings(toml, **env)))
-        return made[-1]
+        connectors.append(build(name, make_settings(toml, **env)))
+        return connectors[-1]
 
     yield opening
-    for one in made:
-        one.close()
+    for connector in connectors:
+        connector.close()
 
 
 def read_all(connector: Connector) -> int:
@@ -56,12 +56,12 @@ def tls_front(
     crm: Crm, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TlsFront]:
     ca = Ca(tmp_path)
-    made = TlsFront(ca, sandbox.ports[crm.name])
+    front = TlsFront(ca, sandbox.ports[crm.name])
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.setenv(name, str(ca.path))
     crm.fault(LOGIN, "alter", how='"http://', body='"https://', times=99)
-    yield made
-    made.close()
+    yield front
+    front.close()
 
 
 def tls_env(tls_front: TlsFront) -> dict[str, str]:
@@ -82,9 +82,9 @@ class TestTls:
         self, crm: Crm, tls_front: TlsFront, opened: Open
     ) -> None:
         tls_front.times = 10**6
-        with pytest.raises(UnavailableError, match=r"TLS connection to .* broke") as told:
+        with pytest.raises(UnavailableError, match=r"TLS connection to .* broke") as caught:
             read_all(opened(crm.name, **tls_env(tls_front)))
-        assert "trusted" not in str(told.value)
+        assert "trusted" not in str(caught.value)
 
     def test_a_certificate_that_is_not_trusted_is_not_tried_again(
         self, crm: Crm, tls_front: TlsFront, opened: Open, monkeypatch: pytest.MonkeyPatch
@@ -92,9 +92,9 @@ class TestTls:
         monkeypatch.delenv("SSL_CERT_FILE")
         monkeypatch.delenv("REQUESTS_CA_BUNDLE")
         connector = opened(crm.name, **tls_env(tls_front))
-        with pytest.raises(ConnectorError, match=r"not trusted.*REQUESTS_CA_BUNDLE") as told:
+        with pytest.raises(ConnectorError, match=r"not trusted.*REQUESTS_CA_BUNDLE") as caught:
             read_all(connector)
-        assert not isinstance(told.value, UnavailableError)
+        assert not isinstance(caught.value, UnavailableError)
         assert sum(connector.calls.values()) == 1  # type: ignore[attr-defined]
 
     def test_a_port_that_speaks_no_tls_is_said_to_be_one(
@@ -130,16 +130,16 @@ class TestStatusesOfAnEdge:
         headers = {"Content-Type": "text/html", "Server": "cloudflare"}
         crm = Crm.all(sandbox)[name]
         crm.fault(where, "status", status=status, body=PAGE, headers=headers, times=10**6)
-        with pytest.raises(ConnectorError) as told:
+        with pytest.raises(ConnectorError) as caught:
             read_all(opened(name))
-        assert not isinstance(told.value, AuthError)
+        assert not isinstance(caught.value, AuthError)
         if status == 407:
-            assert "HTTPS_PROXY" in str(told.value)
+            assert "HTTPS_PROXY" in str(caught.value)
             return
-        assert isinstance(told.value, UnavailableError)
-        assert f"HTTP {status}" in str(told.value)
-        assert '"Attention Required!" (server: cloudflare)' in str(told.value)
-        assert "xxx" not in str(told.value)
+        assert isinstance(caught.value, UnavailableError)
+        assert f"HTTP {status}" in str(caught.value)
+        assert '"Attention Required!" (server: cloudflare)' in str(caught.value)
+        assert "xxx" not in str(caught.value)
 
     @pytest.mark.parametrize("where", [ALL, LOGIN])
     @pytest.mark.parametrize("status", [200, 503])
@@ -218,11 +218,11 @@ class TestTheAddressOfAHost:
         """Answers for `HOST` once this is set, and knows it as this machine then."""
         answers, real = threading.Event(), socket.getaddrinfo
 
-        def hanging(host: Any, port: Any, *more: Any, **others: Any) -> Any:
+        def hanging(host: Any, port: Any, *args: Any, **others: Any) -> Any:
             if host != self.HOST:
-                return real(host, port, *more, **others)
+                return real(host, port, *args, **others)
             assert answers.wait(30)
-            return real("127.0.0.1", port, *more, **others)
+            return real("127.0.0.1", port, *args, **others)
 
         monkeypatch.setattr(socket, "getaddrinfo", hanging)
         yield answers
@@ -237,7 +237,7 @@ class TestTheAddressOfAHost:
         return env
 
     def threads(self) -> int:
-        return sum(one.name.startswith("resolve-") for one in threading.enumerate())
+        return sum(thread.name.startswith("resolve-") for thread in threading.enumerate())
 
     def test_that_does_not_come_ends_the_call_in_time_with_one_thread_left(
         self, crm: Crm, make_settings: Callable[..., Settings], resolver: threading.Event,
@@ -248,9 +248,9 @@ class TestTheAddressOfAHost:
         connector = build(crm.name, settings.model_copy(update={"http": http}))
         started = time.monotonic()
         for _ in range(3):
-            with pytest.raises(UnavailableError) as told:
+            with pytest.raises(UnavailableError) as caught:
                 connector.describe()
-            assert "\n" not in str(told.value)
+            assert "\n" not in str(caught.value)
         assert time.monotonic() - started < 4
         assert self.threads() == 1
         resolver.set()
@@ -264,10 +264,10 @@ class TestTheAddressOfAHost:
     ) -> None:
         session = deadline.session()
         started = time.monotonic()
-        with deadline.whole_call(0.2), pytest.raises(requests.ConnectionError) as told:
+        with deadline.whole_call(0.2), pytest.raises(requests.ConnectionError) as caught:
             session.get(f"http://{self.HOST}:1/", timeout=(5, 5))
         assert time.monotonic() - started < 2
-        assert never_sent(told.value), "a paid lookup may be tried again"
+        assert never_sent(caught.value), "a paid lookup may be tried again"
 
     def test_that_answers_late_is_not_asked_in_vain(self, resolver: threading.Event) -> None:
         """The next call takes what the first one is still waiting for."""
@@ -279,8 +279,8 @@ class TestTheAddressOfAHost:
     def test_of_several_the_first_that_answers_is_taken(
         self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = ["127.0.0.9", "127.0.0.1"]  # nobody listens at the first one
-        monkeypatch.setattr(deadline, "addresses_of", lambda *_given: found)
+        addresses = ["127.0.0.9", "127.0.0.1"]  # nobody listens at the first one
+        monkeypatch.setattr(deadline, "addresses_of", lambda *_given: addresses)
         url = f"http://{self.HOST}:{sandbox.ports['hubspot']}/nothing"
         with deadline.whole_call(5):
             assert deadline.session().get(url, timeout=5).status_code in (401, 404)

@@ -34,9 +34,9 @@ def crm(sandbox: Sandbox) -> Crm:
 
 @pytest.fixture
 def connector(make_context: Callable[..., Context]) -> Iterator[Connector]:
-    made = build("hubspot", make_context().settings)
-    yield made
-    made.close()
+    hubspot = build("hubspot", make_context().settings)
+    yield hubspot
+    hubspot.close()
 
 
 def log(crm: Crm, count: int, stamp: datetime | None = None, outcome: str = BUSY) -> list[str]:
@@ -46,7 +46,7 @@ def log(crm: Crm, count: int, stamp: datetime | None = None, outcome: str = BUSY
 
 def read_ids(connector: Connector, since: datetime = TIME, most: int = 30_000) -> list[str]:
     """Ids as they come; a read that goes on for ever is cut off."""
-    return [one.id for one in itertools.islice(connector.call_outcomes(since) or (), most)]
+    return [outcome.id for outcome in itertools.islice(connector.call_outcomes(since) or (), most)]
 
 
 def sent(crm: Crm) -> list[dict[str, Any]]:
@@ -60,8 +60,8 @@ class TestEachCallIsReadOnce:
         assert sorted(read_ids(connector), key=int) == ids
         searches = sent(crm)
         assert len(searches) <= 54  # 200 a page
-        assert {one["after"] for one in searches} == {"0"}
-        assert {len(one["sorts"]) for one in searches} == {1}
+        assert {search["after"] for search in searches} == {"0"}
+        assert {len(search["sorts"]) for search in searches} == {1}
 
     @pytest.mark.parametrize("at_once", [1, 70, 200, 201, 450])
     def test_of_any_number_with_each_time(
@@ -88,7 +88,7 @@ class TestEachCallIsReadOnce:
     def test_with_one_outcome_alone(self, crm: Crm, connector: Connector) -> None:
         log(crm, 3, TIME)
         ids = log(crm, 250, TIME, OWN)
-        assert [one.id for one in connector.call_outcomes(TIME, only=OWN) or ()] == ids
+        assert [outcome.id for outcome in connector.call_outcomes(TIME, only=OWN) or ()] == ids
 
     def test_contacts_are_asked_for_only_where_the_outcome_tells_something(
         self, crm: Crm, connector: Connector
@@ -139,8 +139,8 @@ class TestAnAnswerThatContradictsItself:
 
 def outcome(connector: Connector) -> CallOutcome:
     connector.outcome_names()
-    (one,) = connector.call_outcomes(TIME) or ()
-    return one
+    (only,) = connector.call_outcomes(TIME) or ()
+    return only
 
 
 class TestTheNameOfAnOutcome:
@@ -173,8 +173,8 @@ class TestTheNameOfAnOutcome:
         self.refuse(crm, LIST, 404)
         self.refuse(crm, OPTIONS, how)
         with caplog.at_level(logging.INFO):
-            one = outcome(connector)
-        assert (one.outcome, one.is_named, one.key) == (OWN, False, OWN)
+            only = outcome(connector)
+        assert (only.outcome, only.is_named, only.key) == (OWN, False, OWN)
         assert connector.outcome_names().problem != ""
         assert "the list of call outcomes is refused" in caplog.text
 
@@ -182,7 +182,10 @@ class TestTheNameOfAnOutcome:
         self.refuse(crm, LIST, 403)
         self.refuse(crm, OPTIONS, 403)
         log(crm, 1, TIME, WRONG_NUMBER)
-        assert [one.outcome for one in connector.call_outcomes(TIME) or ()] == [OWN, "Wrong number"]
+        assert [outcome.outcome for outcome in connector.call_outcomes(TIME) or ()] == [
+            OWN,
+            "Wrong number",
+        ]
 
     def test_is_looked_for_among_the_options_where_the_list_lacks_it(
         self, crm: Crm, connector: Connector

@@ -30,16 +30,16 @@ def connector(make_settings: Callable[..., Settings]) -> Iterator[Connector]:
 @pytest.fixture
 def crm(sandbox: Sandbox) -> Crm:
     """An account with a merged contact, an archived one, and a key with all scopes."""
-    found = Crm.all(sandbox)["hubspot"]
-    merged, primary, archived = found.ids()[:3]
-    found.act(merged, {"merge_into": primary})
-    found.act(archived, {"delete": True})
+    hubspot = Crm.all(sandbox)["hubspot"]
+    merged, primary, archived = hubspot.ids()[:3]
+    hubspot.act(merged, {"merge_into": primary})
+    hubspot.act(archived, {"delete": True})
     sandbox.hubspot.scopes.add("crm.lists.write")
-    return found
+    return hubspot
 
 
 def merged_record_id(crm: Crm) -> str:
-    return next(rid for rid, held in crm.records().items() if held.get("hs_merged_object_ids"))
+    return next(rid for rid, record in crm.records().items() if record.get("hs_merged_object_ids"))
 
 
 def verdicts(connector: Connector, record: str = "") -> dict[str, str]:
@@ -53,8 +53,8 @@ class TestAProbe:
         crm.service.daily_limit = 1000
         before, stamps = crm.snapshot(), dict(crm.service.portal.table.by_id)
         lists = dict(crm.service.portal.lists)
-        found = verdicts(connector)
-        open_ones = {name for name, verdict in found.items() if verdict != "confirmed"}
+        by_fact = verdicts(connector)
+        open_ones = {name for name, verdict in by_fact.items() if verdict != "confirmed"}
         assert open_ones - {"disposition-options"} == OF_WRITING
         assert crm.snapshot() == before
         assert crm.service.portal.table.by_id == stamps
@@ -66,11 +66,11 @@ class TestAProbe:
     ) -> None:
         target = merged_record_id(crm)
         before = crm.snapshot()
-        stamps = {rid: held["lastmodifieddate"] for rid, held in crm.records().items()}
-        found = verdicts(connector, target)
-        assert {found[name] for name in OF_WRITING} == {"confirmed"}
+        stamps = {rid: record["lastmodifieddate"] for rid, record in crm.records().items()}
+        by_fact = verdicts(connector, target)
+        assert {by_fact[name] for name in OF_WRITING} == {"confirmed"}
         assert crm.snapshot() == before
-        after = {rid: held["lastmodifieddate"] for rid, held in crm.records().items()}
+        after = {rid: record["lastmodifieddate"] for rid, record in crm.records().items()}
         assert {rid for rid in after if after[rid] != stamps[rid]} <= {target}
 
     def test_names_the_scopes_that_a_key_lacks(self, connector: Connector, crm: Crm) -> None:
@@ -86,9 +86,9 @@ class TestAProbe:
         for match in ("POST .*/contacts/search", r"GET .*/objects/2026-09/contacts\?limit=20"):
             crm.fault(match, "reorder", times=99)
         crm.fault("GET /calling/", "status", status=403, body={"category": "MISSING_SCOPES"})
-        found = verdicts(connector)
+        by_fact = verdicts(connector)
         wrong = ("search-order", "search-descending", "list-order", "dispositions")
-        assert {found[name] for name in wrong} == {"refuted"}
+        assert {by_fact[name] for name in wrong} == {"refuted"}
 
     def test_says_what_it_could_not_ask(self, connector: Connector, crm: Crm) -> None:
         body = {"category": "MISSING_SCOPES", "message": "Jane Doe may not"}
@@ -104,9 +104,9 @@ class TestAProbe:
     ) -> None:
         target = merged_record_id(crm)
         text = repr(list(connector.probe(target)))
-        held = crm.records()[target]
+        record = crm.records()[target]
         assert all(record_id not in text for record_id in crm.ids())
-        assert all(str(held[name]) not in text for name in ("lastname", "email", "company"))
+        assert all(str(record[name]) not in text for name in ("lastname", "email", "company"))
         assert TOKEN not in text
         assert "62515" not in text
 

@@ -29,15 +29,15 @@ def portal(bare_sandbox: Sandbox) -> Portal:
 
 @pytest.fixture
 def open_connector(make_settings: Callable[..., Settings], bare_sandbox: Sandbox) -> Iterator[Open]:
-    made: list[Connector] = []
+    connectors: list[Connector] = []
 
     def open_one(toml: str = "") -> Connector:
-        made.append(build("hubspot", make_settings(toml, **bare_sandbox.env())))
-        return made[-1]
+        connectors.append(build("hubspot", make_settings(toml, **bare_sandbox.env())))
+        return connectors[-1]
 
     yield open_one
-    for one in made:
-        one.close()
+    for connector in connectors:
+        connector.close()
 
 
 def steps(connector: Connector, *adopt: str) -> dict[str, SetupResult]:
@@ -55,14 +55,14 @@ def labels(portal: Portal) -> dict[str, str]:
 class TestLabels:
     def test_are_as_people_write_them(self, open_connector: Open, portal: Portal) -> None:
         steps(open_connector())
-        made = labels(portal)
+        shown = labels(portal)
         wanted = {
             "phone_status": "Phone status", "phone_line_type": "Phone line type",
             "mobilephone_status": "Mobile phone status",
             "mobilephone_e164": "Mobile phone E.164", "do_not_text": "Phone do not text",
             "wrong_number": "Wrong number", "reason": "Phone hygiene reason",
         }  # fmt: skip
-        assert {name: made[name] for name in wanted} == wanted
+        assert {name: shown[name] for name in wanted} == wanted
 
     def test_follow_what_the_account_calls_the_phone(
         self, open_connector: Open, portal: Portal
@@ -77,9 +77,9 @@ class TestLabels:
             'phones = ["phone", "mobilephone", "hotline_hq"]\n'
         )  # fmt: skip
         steps(open_connector(toml))
-        made = labels(portal)
-        assert made["mobilephone_status"] == "Handynummer status"
-        assert made["hotline_hq_status"] == "HQ direct line status"
+        shown = labels(portal)
+        assert shown["mobilephone_status"] == "Handynummer status"
+        assert shown["hotline_hq_status"] == "HQ direct line status"
 
     def test_tell_two_phones_apart(self, open_connector: Open, portal: Portal) -> None:
         portal.properties["desk"] = prop("desk", "Phone", "string", "phonenumber", own=False)
@@ -107,8 +107,8 @@ class TestThePlan:
         self, open_connector: Open, portal: Portal
     ) -> None:
         portal.property_limit = portal.custom_properties + 12
-        found = steps(open_connector())
-        (step,) = found.values()
+        results = steps(open_connector())
+        (step,) = results.values()
         assert step.done == "failed"
         assert "16 are needed and 12 of the plan's 12 are free" in step.note
         assert 'line_type = "", e164 = ""' in step.note
@@ -120,8 +120,8 @@ class TestThePlan:
         portal.property_limit = portal.custom_properties + 12
         advised = next(iter(steps(open_connector()).values())).note.rpartition(": ")[2]
         toml = "[connectors.hubspot.fields]\n" + "\n".join(advised.split(", ")) + "\n"
-        found = steps(open_connector(toml))
-        assert {step.done for step in found.values()} == {"created"}
+        results = steps(open_connector(toml))
+        assert {step.done for step in results.values()} == {"created"}
         assert len(labels(portal)) == 12
 
     def test_says_where_even_the_statuses_and_flags_find_no_room(
@@ -144,8 +144,8 @@ class TestThePlan:
         refused = {"status": "error", "category": "MISSING_SCOPES", "message": "no"}
         fault = Fault("GET /crm/limits", "status", status=403, body=refused, times=9)
         bare_sandbox.hubspot.faults.append(fault)
-        found = steps(open_connector())
-        assert found["room for custom properties"].done == "not checked"
+        results = steps(open_connector())
+        assert results["room for custom properties"].done == "not checked"
         assert len(labels(portal)) == 16
 
     def test_that_is_reached_midway_is_named(
@@ -159,8 +159,8 @@ class TestThePlan:
         fault = Fault("GET /crm/limits", "status", status=200, body=old, times=1)
         bare_sandbox.hubspot.faults.append(fault)
         portal.property_limit = 4 + 10
-        found = steps(open_connector())
-        failed = [step for step in found.values() if step.done == "failed"]
+        results = steps(open_connector())
+        failed = [step for step in results.values() if step.done == "failed"]
         assert len(failed) == 6
         assert all("All 14 custom properties of the plan are used" in s.note for s in failed)
         portal.property_limit = 1000
@@ -201,14 +201,16 @@ class TestArchivedNames:
 
 class TestLists:
     def list_members(self, sandbox: Sandbox, name: str) -> set[str]:
-        (found,) = [i for i, one in sandbox.hubspot.portal.lists.items() if one["name"] == name]
-        return {*sandbox.hubspot.lists.on(found)}
+        (list_id,) = [
+            i for i, entry in sandbox.hubspot.portal.lists.items() if entry["name"] == name
+        ]
+        return {*sandbox.hubspot.lists.on(list_id)}
 
     def test_hold_who_has_our_flags_at_the_moment(
         self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
-        found = steps(open_connector())
-        assert {found[f'list "{name}"'].done for name in (TEXT, CALL)} == {"created"}
+        results = steps(open_connector())
+        assert {results[f'list "{name}"'].done for name in (TEXT, CALL)} == {"created"}
         crm = Crm.all(bare_sandbox)["hubspot"]
         texts, calls, wrong, all_, lifted = crm.ids()[:5]
         for record_id, flag in (
@@ -229,8 +231,8 @@ class TestLists:
             own=False,
         )  # fmt: skip
         connector = open_connector('[connectors.hubspot.fields]\ndo_not_text = "sms_opt_out"\n')
-        found = steps(connector, "contacts.sms_opt_out")
-        assert found[f'list "{TEXT}"'].done == "created", found
+        results = steps(connector, "contacts.sms_opt_out")
+        assert results[f'list "{TEXT}"'].done == "created", results
         assert connector.apply_schema(connector.describe()) == []
         target = Crm.all(bare_sandbox)["hubspot"].ids()[0]
         portal.update(target, {"sms_opt_out": "true"})
@@ -239,8 +241,8 @@ class TestLists:
     def test_make_up_for_a_flag_that_is_left_out_by_the_statuses(
         self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
-        found = steps(open_connector('[connectors.hubspot.fields]\ndo_not_contact = ""\n'))
-        assert "connectors.hubspot.fields.do_not_contact" in found[f'list "{TEXT}"'].note
+        results = steps(open_connector('[connectors.hubspot.fields]\ndo_not_contact = ""\n'))
+        assert "connectors.hubspot.fields.do_not_contact" in results[f'list "{TEXT}"'].note
         target = Crm.all(bare_sandbox)["hubspot"].ids()[0]
         portal.update(target, {"hygiene_mobilephone_status": "do_not_contact"})
         assert (
@@ -251,8 +253,8 @@ class TestLists:
 
     def test_are_made_once_and_may_be_added_to(self, open_connector: Open, portal: Portal) -> None:
         steps(open_connector())
-        (held,) = [one for one in portal.lists.values() if one["name"] == TEXT]
-        held["filter"]["filterBranches"].append(
+        (text_list,) = [entry for entry in portal.lists.values() if entry["name"] == TEXT]
+        text_list["filter"]["filterBranches"].append(
             {"filterBranchType": "AND", "filterBranchOperator": "AND", "filterBranches": [],
              "filters": [{"filterType": "PROPERTY", "property": "phone", "operation": {
                  "operationType": "ALL_PROPERTY", "operator": "IS_UNKNOWN",
@@ -260,7 +262,7 @@ class TestLists:
         )  # fmt: skip
         again = steps(open_connector())
         assert {step.done for step in again.values()} == {"already there"}
-        assert len([one for one in portal.lists.values() if one["name"] == TEXT]) == 1
+        assert len([entry for entry in portal.lists.values() if entry["name"] == TEXT]) == 1
 
     def test_one_of_that_name_by_somebody_else_is_left_alone(
         self, open_connector: Open, portal: Portal
@@ -277,13 +279,13 @@ class TestLists:
     ) -> None:
         for scope in ("crm.lists.write", "crm.lists.read"):
             bare_sandbox.hubspot.scopes.discard(scope)
-            found = steps(open_connector())
-            step = found[f'list "{TEXT}"']
+            results = steps(open_connector())
+            step = results[f'list "{TEXT}"']
             assert step.done == "offered"
             assert scope in step.note
             assert "hygiene_do_not_text is Yes" in step.note
             assert step.definition["processingType"] == "DYNAMIC"
-            assert not [one for one in found.values() if one.done == "failed"]
+            assert not [result for result in results.values() if result.done == "failed"]
 
     def test_are_not_made_while_a_flag_is_missing(
         self, open_connector: Open, portal: Portal
@@ -291,11 +293,11 @@ class TestLists:
         portal.properties["hygiene_do_not_text"] = prop(
             "hygiene_do_not_text", "Not ours", own=False
         )
-        found = steps(open_connector())
-        assert found["hygiene_do_not_text"].done == "failed"
-        assert found[f'list "{TEXT}"'].done == "offered"
-        assert TEXT not in [one["name"] for one in portal.lists.values()]
-        assert found[f'list "{CALL}"'].done == "created"
+        results = steps(open_connector())
+        assert results["hygiene_do_not_text"].done == "failed"
+        assert results[f'list "{TEXT}"'].done == "offered"
+        assert TEXT not in [entry["name"] for entry in portal.lists.values()]
+        assert results[f'list "{CALL}"'].done == "created"
 
     def test_that_hubspot_refuses_fail_nothing(
         self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
@@ -311,22 +313,22 @@ class TestLists:
 class TestPhonesThatNobodyWatches:
     def unwatched_fields(self, connector: Connector) -> dict[str, Any]:
         connector.apply_schema(connector.describe())
-        return {one.field: one for one in connector.unwatched()}
+        return {problem.field: problem for problem in connector.unwatched()}
 
     def test_are_named_with_how_many_contacts_have_one(
         self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         portal.properties["direct_line"] = prop("direct_line", "Direct line", own=False)
-        one, other = Crm.all(bare_sandbox)["hubspot"].ids()[:2]
-        portal.update(one, {"direct_line": "+49 30 901820", "hs_whatsapp_phone_number": "+1 415"})
+        first, other = Crm.all(bare_sandbox)["hubspot"].ids()[:2]
+        portal.update(first, {"direct_line": "+49 30 901820", "hs_whatsapp_phone_number": "+1 415"})
         portal.update(other, {"direct_line": "030 901821"})
-        found = self.unwatched_fields(open_connector())
-        assert found.keys() == {"direct_line", "hs_whatsapp_phone_number", "fax"}
-        assert "2 contacts have one" in found["direct_line"].problem
-        assert "connectors.hubspot.objects.contacts.phones" in found["direct_line"].problem
-        assert "left aside" in found["fax"].problem
-        assert not any(one.blocks for one in found.values())
-        assert "901820" not in repr(found)
+        problems = self.unwatched_fields(open_connector())
+        assert problems.keys() == {"direct_line", "hs_whatsapp_phone_number", "fax"}
+        assert "2 contacts have one" in problems["direct_line"].problem
+        assert "connectors.hubspot.objects.contacts.phones" in problems["direct_line"].problem
+        assert "left aside" in problems["fax"].problem
+        assert not any(problem.blocks for problem in problems.values())
+        assert "901820" not in repr(problems)
 
     def test_no_longer_once_the_settings_name_them(
         self, open_connector: Open, portal: Portal
@@ -353,17 +355,17 @@ class TestPhonesThatNobodyWatches:
         self, open_connector: Open, portal: Portal
     ) -> None:
         portal.properties["mobile_two"] = prop("mobile_two", "Mobile two", own=False)
-        found = self.unwatched_fields(open_connector())
-        assert "mobile_two" not in found
-        assert not [name for name in found if name.startswith("hs_calculated")]
+        problems = self.unwatched_fields(open_connector())
+        assert "mobile_two" not in problems
+        assert not [name for name in problems if name.startswith("hs_calculated")]
 
     def test_of_a_salesforce_org(
         self, make_settings: Callable[..., Settings], sandbox: Sandbox
     ) -> None:
         toml = '[connectors.salesforce.objects.Contact]\nphones = ["Phone", "HomePhone"]\n'
         connector = build("salesforce", make_settings(toml))
-        found = self.unwatched_fields(connector)
-        assert {"MobilePhone", "OtherPhone"} <= found.keys()
-        assert "records have one" in found["MobilePhone"].problem
-        assert not {"Phone", "HomePhone"} & found.keys()
+        problems = self.unwatched_fields(connector)
+        assert {"MobilePhone", "OtherPhone"} <= problems.keys()
+        assert "records have one" in problems["MobilePhone"].problem
+        assert not {"Phone", "HomePhone"} & problems.keys()
         connector.close()

@@ -59,9 +59,9 @@ class TestARequiredProperty:
         crm.service.multi_status = one_by_one
         crm.service.counters.clear()
         results = hubspot.write(statuses(crm))
-        assert [one.id for one in results if not one.ok] == refused
-        assert {one.kind for one in results if not one.ok} == {"required_property"}
-        assert "website is required" in next(one.message for one in results if not one.ok)
+        assert [result.id for result in results if not result.ok] == refused
+        assert {result.kind for result in results if not result.ok} == {"required_property"}
+        assert "website is required" in next(result.message for result in results if not result.ok)
         assert crm.writes <= (1 if one_by_one else 14)
         assert crm.get(crm.ids()[6], "status/phone") == "valid"
 
@@ -71,7 +71,7 @@ class TestARequiredProperty:
         contacts_without_required(crm, 1)
         old = build("hubspot", make_settings(HUBSPOT_API_VERSION="2026-03"))
         old.apply_schema(old.describe())
-        assert all(one.ok for one in old.write(statuses(crm)))
+        assert all(result.ok for result in old.write(statuses(crm)))
 
     def test_keeps_no_opt_out_from_the_crm(self, hubspot: Connector, crm: Crm) -> None:
         """The rule refuses the status, and with it all that goes along: the flags go alone."""
@@ -95,11 +95,11 @@ class TestARuleOnValues:
     def test_refuses_one_field_and_the_rest_is_written(self, hubspot: Connector, crm: Crm) -> None:
         crm.service.portal.value_rules["hygiene_reason"] = "[A-Z].*"
         first, second = crm.ids()[:2]
-        some = [
+        updates = [
             Update("contacts", first, {"status/phone": "valid", "reason": "small"}),
             Update("contacts", second, {"status/phone": "valid", "reason": "Large"}),
         ]
-        outcomes, _ = write_all(hubspot, some)
+        outcomes, _ = write_all(hubspot, updates)
         assert outcomes[first].kind == "validation"
         assert outcomes[first].written == {"status/phone": "valid"}
         assert outcomes[second].ok

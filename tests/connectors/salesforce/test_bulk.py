@@ -69,9 +69,9 @@ class TestReading:
     ) -> None:
         expected = read_by_rest(open_connector)
         sandbox.salesforce.counters.clear()
-        found = [c for page in open_connector().read("Contact") for c in page.contacts]
-        assert contact_facts(found) == contact_facts(expected)
-        assert len(found) == 48
+        contacts = [c for page in open_connector().read("Contact") for c in page.contacts]
+        assert contact_facts(contacts) == contact_facts(expected)
+        assert len(contacts) == 48
         assert count_calls(sandbox, "POST /jobs/query") == 3, "43 after the first page, 20 a job"
         assert count_calls(sandbox, "GET /{kind}") == 1
 
@@ -119,8 +119,8 @@ class TestReading:
     ) -> None:
         expected = [c.id for c in read_by_rest(open_connector)]
         sandbox.salesforce.faults.append(Fault(r"/results\?", "truncate", nth=2, times=2))
-        found = open_connector(SALESFORCE_API_VERSION=version).read("Contact")
-        assert [c.id for page in found for c in page.contacts] == expected
+        read = open_connector(SALESFORCE_API_VERSION=version).read("Contact")
+        assert [c.id for page in read for c in page.contacts] == expected
 
     @pytest.mark.parametrize(
         ("result", "problem"),
@@ -162,8 +162,8 @@ class TestReading:
         bulk = sandbox.salesforce.bulk
         bulk.result_part = 2  # more parts than one list names
         bulk.result_form, bulk.parts_are_chained, bulk.answer_most = form, chained, answer_most
-        found = [c.id for page in open_connector().read("Contact") for c in page.contacts]
-        assert found == expected
+        ids = [c.id for page in open_connector().read("Contact") for c in page.contacts]
+        assert ids == expected
 
     def test_a_part_larger_than_we_would_ask_for_is_read_to_its_end(
         self, open_connector: Callable[..., Connector], sandbox: Sandbox
@@ -274,19 +274,19 @@ class TestReading:
         target = read_by_rest(open_connector)[-1].id
         typed = ' "+44 20", 7946\nÄ☎ '
         org.update("Contact", target, {"Phone": typed, "MobilePhone": None})
-        (found,) = [
+        (contact,) = [
             c for page in open_connector().read("Contact") for c in page.contacts if c.id == target
         ]
-        assert found.phones["Phone"] == typed
-        assert found.phones["MobilePhone"] == ""
+        assert contact.phones["Phone"] == typed
+        assert contact.phones["MobilePhone"] == ""
 
     def test_an_org_that_does_no_jobs_today_is_read_by_queries(
         self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         expected = read_by_rest(open_connector)
         sandbox.salesforce.bulk.query_jobs_left = 1
-        found = [c for page in open_connector().read("Contact") for c in page.contacts]
-        assert contact_facts(found) == contact_facts(expected)
+        contacts = [c for page in open_connector().read("Contact") for c in page.contacts]
+        assert contact_facts(contacts) == contact_facts(expected)
 
     def test_a_job_that_fails_is_made_up_for_by_queries(
         self, open_connector: Callable[..., Connector], sandbox: Sandbox
@@ -364,8 +364,8 @@ class TestWriting:
                 Update("Contact", ids[2], {"reason": 'Said "no",\nso: no.'}),
             ]
         )
-        assert [(r.id, r.ok) for r in results] == [(one, True) for one in ids[:3]]
-        first, second, third = (self.current_record(sandbox, one) for one in ids[:3])
+        assert [(r.id, r.ok) for r in results] == [(record_id, True) for record_id in ids[:3]]
+        first, second, third = (self.current_record(sandbox, record_id) for record_id in ids[:3])
         assert (first["Phone_Status__c"], first["Wrong_Number__c"]) == ("valid", True)
         assert (second["Phone_Status__c"], second["Wrong_Number__c"]) == (None, False)
         assert third["Phone_Hygiene_Reason__c"] == 'Said "no",\nso: no.'
@@ -380,36 +380,36 @@ class TestWriting:
         sandbox.salesforce.org.delete("Contact", ids[3])
         sandbox.salesforce.org.read_only.add(ids[5])
         updates = [
-            *(status(one, "valid") for one in ids[:4]),
+            *(status(record_id, "valid") for record_id in ids[:4]),
             status(ids[4], "no such status"),
             status(ids[5], "valid"),
             status("003000000000000AAA", "valid"),
         ]
-        found = {r.id: (r.kind, r.fields, r.message) for r in connector.write(updates)}
-        assert found[ids[0]] == (None, (), "")
-        assert found[ids[1]][0] == "locked"
-        assert found[ids[2]][0] == "validation"
-        assert "Title: must not be empty" in found[ids[2]][2]
-        assert found[ids[3]][0] == "gone"
-        assert found[ids[4]][:2] == ("picklist_value", ("status/Phone",))
-        assert found[ids[5]][0] == "access"
-        assert found["003000000000000AAA"][0] == "gone"
+        by_id = {r.id: (r.kind, r.fields, r.message) for r in connector.write(updates)}
+        assert by_id[ids[0]] == (None, (), "")
+        assert by_id[ids[1]][0] == "locked"
+        assert by_id[ids[2]][0] == "validation"
+        assert "Title: must not be empty" in by_id[ids[2]][2]
+        assert by_id[ids[3]][0] == "gone"
+        assert by_id[ids[4]][:2] == ("picklist_value", ("status/Phone",))
+        assert by_id[ids[5]][0] == "access"
+        assert by_id["003000000000000AAA"][0] == "gone"
 
     def test_what_a_failed_job_did_not_get_at_is_written_all_the_same(
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
     ) -> None:
         bulk = sandbox.salesforce.bulk
         bulk.fail_next, bulk.fail_after = "InternalServerError : retried", 3
-        results = connector.write([status(one, "valid") for one in ids[:8]])
+        results = connector.write([status(record_id, "valid") for record_id in ids[:8]])
         assert all(result.ok for result in results)
-        assert [self.current_record(sandbox, one)["Phone_Status__c"] for one in ids[:8]] == [
-            "valid"
-        ] * 8
+        assert [
+            self.current_record(sandbox, record_id)["Phone_Status__c"] for record_id in ids[:8]
+        ] == ["valid"] * 8
 
     def test_a_text_that_would_clear_the_field_in_a_job_is_written_as_it_is(
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
     ) -> None:
-        updates = [Update("Contact", one, {"phone/Phone": "#N/A"}) for one in ids[:1]]
+        updates = [Update("Contact", record_id, {"phone/Phone": "#N/A"}) for record_id in ids[:1]]
         results = connector.write([*updates, status(ids[1], "valid"), status(ids[2], "valid")])
         assert all(result.ok for result in results)
         assert self.current_record(sandbox, ids[0])["Phone"] == "#N/A"
@@ -422,7 +422,7 @@ class TestWriting:
     ) -> None:
         sandbox.salesforce.faults.append(Fault(lost, "drop_after"))
         sandbox.salesforce.org.refusals[ids[0]] = "no"
-        results = connector.write([status(one, "valid") for one in ids[:4]])
+        results = connector.write([status(record_id, "valid") for record_id in ids[:4]])
         assert [result.ok for result in results] == [False, True, True, True]
         done = [j for j in sandbox.salesforce.bulk.jobs.values() if j.state == "JobComplete"]
         assert len(done) == 1
@@ -431,7 +431,9 @@ class TestWriting:
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
     ) -> None:
         del sandbox.salesforce.org.schema["Contact"][1]["Best_Phone__c"]
-        updates = [Update("Contact", one, {"best_phone": "+442079460000"}) for one in ids[:3]]
+        updates = [
+            Update("Contact", record_id, {"best_phone": "+442079460000"}) for record_id in ids[:3]
+        ]
         with pytest.raises(SchemaChangedError, match="Best_Phone__c"):
             connector.write(updates)
 
@@ -446,7 +448,7 @@ class TestWriting:
         self, connector: Connector, sandbox: Sandbox, ids: list[str]
     ) -> None:
         before = connector.calls["write"]
-        connector.write([status(one, "valid") for one in ids])
+        connector.write([status(record_id, "valid") for record_id in ids])
         assert connector.calls["write"] - before <= 7
 
     def test_a_job_that_never_ends_is_given_up(
@@ -456,7 +458,7 @@ class TestWriting:
         lower_limits(monkeypatch, bulk_patience=0.1)
         sandbox.salesforce.bulk.seconds = 60
         with pytest.raises(UnavailableError, match="Bulk Data Load Jobs"):
-            connector.write([status(one, "valid") for one in ids[:3]])
+            connector.write([status(record_id, "valid") for record_id in ids[:3]])
 
     def test_a_job_that_nobody_waits_for_any_more_writes_nothing_later(
         self, connector: Connector, sandbox: Sandbox, ids: list[str],
@@ -469,7 +471,7 @@ class TestWriting:
 
         monkeypatch.setattr(stopping, "sleep", told_to_stop)
         with pytest.raises(stopping.Stopped):
-            connector.write([status(one, "valid") for one in ids[:3]])
+            connector.write([status(record_id, "valid") for record_id in ids[:3]])
         assert [job.state for job in sandbox.salesforce.bulk.jobs.values()] == ["Aborted"]
 
     def test_a_job_that_cannot_be_aborted_is_told(
@@ -480,7 +482,7 @@ class TestWriting:
         sandbox.salesforce.bulk.seconds = 60
         sandbox.salesforce.faults.append(Fault("PATCH .*/jobs/ingest", "status", nth=2, times=99))
         with pytest.raises(UnavailableError, match="Bulk Data Load Jobs"):
-            connector.write([status(one, "valid") for one in ids[:3]])
+            connector.write([status(record_id, "valid") for record_id in ids[:3]])
         assert "could not be aborted and may still write" in caplog.text
 
 

@@ -95,7 +95,7 @@ class TestOwners:
         )
         list(connector.provision())
         writing = [
-            said for method, said in sent[1:] if method in ("PATCH", "POST", "PUT", "DELETE")
+            header for method, header in sent[1:] if method in ("PATCH", "POST", "PUT", "DELETE")
         ]
         assert len(writing) >= 2
         assert set(writing) == {"FALSE"}
@@ -165,10 +165,12 @@ class TestTriggers:
     ) -> None:
         sandbox.salesforce.org.automation.trigger_takes = takes
         connector, ids = open_connector(), ids_of(sandbox)
-        results = connector.write([status(one) for one in ids])
-        assert [(r.id, r.ok) for r in results] == [(one, True) for one in ids]
+        results = connector.write([status(record_id) for record_id in ids])
+        assert [(r.id, r.ok) for r in results] == [(record_id, True) for record_id in ids]
         before = connector.calls["write"]
-        assert all(r.ok for r in connector.write([status(one, "invalid") for one in ids]))
+        assert all(
+            r.ok for r in connector.write([status(record_id, "invalid") for record_id in ids])
+        )
         largest_that_passes = max(size for size in (48, 24, 12, 6, 3, 1) if size <= takes)
         assert connector.calls["write"] - before == -(-48 // largest_that_passes)
 
@@ -177,16 +179,16 @@ class TestTriggers:
     ) -> None:
         sandbox.salesforce.org.automation.trigger_takes = 12
         ids = ids_of(sandbox)
-        open_connector().write([status(one) for one in ids])
+        open_connector().write([status(record_id) for record_id in ids])
         other = open_connector()
-        other.write([status(one, "invalid") for one in ids])
+        other.write([status(record_id, "invalid") for record_id in ids])
         assert other.calls["write"] == 4
 
     def test_the_operator_can_set_the_size(
         self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
         connector = open_connector("[connectors.salesforce]\nbatch_size = 16\n")
-        connector.write([status(one) for one in ids_of(sandbox)])
+        connector.write([status(record_id) for record_id in ids_of(sandbox)])
         assert connector.calls["write"] == 3
         assert sandbox.salesforce.org.automation.largest_chunk == 16
 
@@ -200,11 +202,13 @@ class TestTriggers:
         lower_limits(monkeypatch, salesforce_job_writes=2, bulk_first_poll=0.01)
         sandbox.salesforce.org.automation.trigger_takes = 20
         connector, ids = open_connector(), ids_of(sandbox)
-        assert all(r.ok for r in connector.write([status(one) for one in ids]))
-        assert {current_record(sandbox, one)["Phone_Status__c"] for one in ids} == {"valid"}
+        assert all(r.ok for r in connector.write([status(record_id) for record_id in ids]))
+        assert {current_record(sandbox, record_id)["Phone_Status__c"] for record_id in ids} == {
+            "valid"
+        }
         jobs = len(sandbox.salesforce.bulk.jobs)
         assert jobs == 1
-        connector.write([status(one, "invalid") for one in ids])
+        connector.write([status(record_id, "invalid") for record_id in ids])
         assert len(sandbox.salesforce.bulk.jobs) == jobs, "another job would fail alike"
 
     def test_one_record_that_fails_alone_is_told_and_its_neighbours_are_written(
@@ -214,7 +218,7 @@ class TestTriggers:
         sandbox.salesforce.org.refusals[ids[3]] = (
             "System.LimitException: Too many SOQL queries: 101"
         )
-        results = open_connector().write([status(one) for one in ids])
+        results = open_connector().write([status(record_id) for record_id in ids])
         assert [r.id for r in results if not r.ok] == [ids[3]]
         assert "Too many SOQL queries" in next(r.message for r in results if not r.ok)
 
@@ -225,7 +229,10 @@ class TestTriggers:
         sandbox.salesforce.faults.append(
             Fault(r"PATCH .*/composite", "status", status=500, body=body, times=1)
         )
-        assert all(r.ok for r in open_connector().write([status(one) for one in ids_of(sandbox)]))
+        assert all(
+            r.ok
+            for r in open_connector().write([status(record_id) for record_id in ids_of(sandbox)])
+        )
 
 
 class TestRefusedWrites:
@@ -236,7 +243,7 @@ class TestRefusedWrites:
 
         rules, ids = sandbox.salesforce.org.automation, ids_of(sandbox)
         rules.in_approval, rules.forbidden, rules.duplicates = {ids[0]}, {ids[1]}, {ids[2]}
-        results = open_connector().write([status(one) for one in ids[:4]])
+        results = open_connector().write([status(record_id) for record_id in ids[:4]])
         kinds = [r.kind for r in results]
         assert kinds == ["approval", "security_policy", "duplicate", None]
         assert all(kind in REMEDIES for kind in kinds if kind)
@@ -245,10 +252,10 @@ class TestRefusedWrites:
     def test_a_duplicate_rule_that_only_warns_can_be_passed(
         self, open_connector: Callable[..., Connector], sandbox: Sandbox, allowed: bool
     ) -> None:
-        one = ids_of(sandbox)[0]
-        sandbox.salesforce.org.automation.duplicates = {one}
+        record_id = ids_of(sandbox)[0]
+        sandbox.salesforce.org.automation.duplicates = {record_id}
         toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"
-        (result,) = open_connector(toml).write([status(one)])
+        (result,) = open_connector(toml).write([status(record_id)])
         assert result.ok == allowed
 
     @pytest.mark.parametrize("allowed", [True, False])
@@ -261,7 +268,7 @@ class TestRefusedWrites:
         ids = ids_of(sandbox)[:6]
         sandbox.salesforce.org.automation.duplicates = {ids[2]}
         toml = f"[connectors.salesforce]\nallow_duplicates = {str(allowed).lower()}\n"
-        results = open_connector(toml).write([status(one) for one in ids])
+        results = open_connector(toml).write([status(record_id) for record_id in ids])
         assert len(sandbox.salesforce.bulk.jobs) == 1
         assert [r.id for r in results if not r.ok] == ([] if allowed else [ids[2]])
 
@@ -277,7 +284,10 @@ class TestRefusedWrites:
             Fault(r"PATCH .*/composite", "status", status=http_status, body=body, times=2)
         )
         assert all(
-            r.ok for r in open_connector().write([status(one) for one in ids_of(sandbox)[:3]])
+            r.ok
+            for r in open_connector().write(
+                [status(record_id) for record_id in ids_of(sandbox)[:3]]
+            )
         )
 
     def test_a_security_policy_that_stops_a_read_says_what_to_do(
@@ -292,7 +302,7 @@ class TestRefusedWrites:
 
 class TestErrorsOfAnyForm:
     @pytest.mark.parametrize(
-        ("content", "told"),
+        ("content", "message"),
         [
             ([{"errorCode": "X_Y", "message": "why\nnot"}], "X_Y: why not"),
             ({"error": "invalid_scope", "error_description": "too few"}, "invalid_scope: too few"),
@@ -306,8 +316,8 @@ class TestErrorsOfAnyForm:
             ([17], "17"),
         ],
     )
-    def test_the_reason_is_kept(self, content: Any, told: str) -> None:
-        assert str(problem_of(content)) == told
+    def test_the_reason_is_kept(self, content: Any, message: str) -> None:
+        assert str(problem_of(content)) == message
 
     @pytest.mark.parametrize("http_status", [400, 403, 404])
     def test_a_text_is_passed_on(
@@ -352,7 +362,7 @@ class TestLogin:
             open_connector()
 
     @pytest.mark.parametrize(
-        ("answer", "told"),
+        ("answer", "message"),
         [
             ({"status": 302, "headers": {"Location": "https://new.my.salesforce.com/x?c=secret"}},
              r"sends us to new\.my\.salesforce\.com"),
@@ -366,10 +376,10 @@ class TestLogin:
         open_connector: Callable[..., Connector],
         sandbox: Sandbox,
         answer: dict[str, Any],
-        told: str,
+        message: str,
     ) -> None:
         sandbox.salesforce.faults.append(Fault("oauth2/token", "status", times=9, **answer))
-        with pytest.raises(ConnectorError, match=told) as caught:
+        with pytest.raises(ConnectorError, match=message) as caught:
             open_connector()
         assert "secret" not in str(caught.value)
 

@@ -76,9 +76,9 @@ class TestTheContactBesideAnAccount:
 
     @pytest.fixture
     def ctx(self, make_context: Callable[..., Any], sync: Sync) -> Any:
-        made = make_context(ACCOUNTS)
-        sync(made, "salesforce")
-        return made
+        context = make_context(ACCOUNTS)
+        sync(context, "salesforce")
+        return context
 
     @pytest.fixture
     def person(self, sandbox: Sandbox) -> dict[str, Any]:
@@ -102,8 +102,8 @@ class TestTheContactBesideAnAccount:
         self, ctx: Any, sandbox: Sandbox, person: dict[str, Any]
     ) -> None:
         about = {"connector": "salesforce", "id": person["PersonContactId"]}
-        found = to_feedback(ctx, Report.model_validate({"kind": "opt_out", "contact": about}))
-        assert store_reports(ctx, found) >= 1
+        reports = to_feedback(ctx, Report.model_validate({"kind": "opt_out", "contact": about}))
+        assert store_reports(ctx, reports) >= 1
         apply_pending(ctx)
         propagate(ctx, "salesforce")
         assert self.account(sandbox, person)["Phone_Do_Not_Contact__c"] is True

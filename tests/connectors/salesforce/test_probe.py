@@ -40,9 +40,9 @@ class TestAProbe:
     ) -> None:
         sandbox.salesforce.bulk.result_part = 10
         before = dict(sandbox.salesforce.org.tables["Contact"].by_id)
-        found = verdicts(connector)
+        by_fact = verdicts(connector)
         of_writing = {fact.name for fact in FACTS if fact.writes}
-        open_ones = {name for name, verdict in found.items() if verdict != "confirmed"}
+        open_ones = {name for name, verdict in by_fact.items() if verdict != "confirmed"}
         assert open_ones == of_writing | {"person-accounts"}
         assert sandbox.salesforce.org.tables["Contact"].by_id == before
         assert not [r for r in sandbox.salesforce.counters if r.startswith(("PATCH", "PUT"))]
@@ -59,17 +59,17 @@ class TestAProbe:
             return {r["Id"]: {k: v for k, v in r.items() if k not in skipped} for r in rows}
 
         before = current_records()
-        found = verdicts(connector, target)
-        assert {found[fact.name] for fact in FACTS if fact.writes} == {"confirmed"}
+        by_fact = verdicts(connector, target)
+        assert {by_fact[fact.name] for fact in FACTS if fact.writes} == {"confirmed"}
         assert current_records() == before
 
     def test_refutes_what_is_otherwise(self, connector: Connector, sandbox: Sandbox) -> None:
         sandbox.salesforce.bulk.short_by = 1
         sandbox.salesforce.bulk.result_form = "unknown"
         sandbox.salesforce.scopes = ["api", "openid"]
-        found = verdicts(connector)
+        by_fact = verdicts(connector)
         wrong = ("job-count", "parts-form", "userinfo-scope")
-        assert {found[name] for name in wrong} == {"refuted"}
+        assert {by_fact[name] for name in wrong} == {"refuted"}
 
     def test_says_what_it_could_not_ask(self, connector: Connector, sandbox: Sandbox) -> None:
         body = [{"errorCode": "FEATURENOTENABLED", "message": "Jane Doe may not"}]
@@ -116,8 +116,8 @@ class TestTheTable:
             assert len(source) > 5
             assert sure.split(",")[0] in ("documented", "reported", "not confirmed", "recorded")
             for name in re.findall(r"`(test_\w+)`", test):
-                found = [p for p in root.glob("tests/**/*.py") if f"def {name}(" in p.read_text()]
-                assert found, f"there is no test {name}"
+                paths = [p for p in root.glob("tests/**/*.py") if f"def {name}(" in p.read_text()]
+                assert paths, f"there is no test {name}"
 
     def test_begins_with_what_is_not_confirmed(self) -> None:
         order = [row[3].startswith("not confirmed") for row in self.rows()]

@@ -56,8 +56,8 @@ Setup = Callable[..., list[SetupResult]]
 
 
 def step(steps: list[SetupResult], what: str) -> SetupResult:
-    (found,) = [one for one in steps if one.what == what]
-    return found
+    (result,) = [entry for entry in steps if entry.what == what]
+    return result
 
 
 class TestWhatIsSent:
@@ -93,9 +93,9 @@ class TestRights:
         self, run_setup: Setup, sandbox: Sandbox, right: str
     ) -> None:
         sandbox.salesforce.org.rights.remove(right)
-        failed = [one for one in run_setup() if one.done == "failed"]
+        failed = [result for result in run_setup() if result.done == "failed"]
         assert failed
-        assert all(f"the right '{right}'" in one.note for one in failed)
+        assert all(f"the right '{right}'" in result.note for result in failed)
 
     def test_with_the_right_given_the_set_up_goes_on_where_it_stopped(
         self, run_setup: Setup, sandbox: Sandbox
@@ -103,27 +103,27 @@ class TestRights:
         sandbox.salesforce.org.rights.remove(rights.MANAGE_SETS)
         run_setup()
         sandbox.salesforce.org.rights.append(rights.MANAGE_SETS)
-        assert not [one for one in run_setup() if one.done == "failed"]
+        assert not [result for result in run_setup() if result.done == "failed"]
         assert sandbox.salesforce.org.schema["Lead"][1]["Best_Phone__c"].updateable
 
 
 class TestFieldsOfOthers:
     def add_foreign_field(self, sandbox: Sandbox, visible: bool, kind: str = "Checkbox") -> None:
-        made = {"type": kind, "label": "Wrong number", "inlineHelpText": "Set by the dialer."}
+        definition = {"type": kind, "label": "Wrong number", "inlineHelpText": "Set by the dialer."}
         if kind == "Checkbox":
-            made["defaultValue"] = "false"
+            definition["defaultValue"] = "false"
         org = sandbox.salesforce.org
-        org.add_custom_field("Contact", "Wrong_Number__c", made, visible=visible)
+        org.add_custom_field("Contact", "Wrong_Number__c", definition, visible=visible)
 
     @pytest.mark.parametrize("visible", [True, False])
     def test_no_access_is_given_to_a_field_that_is_not_ours(
         self, run_setup: Setup, sandbox: Sandbox, visible: bool
     ) -> None:
         self.add_foreign_field(sandbox, visible)
-        found = step(run_setup(), "Contact.Wrong_Number__c")
-        assert found.done == "failed"
-        assert "Set by the dialer" in found.note
-        assert "--adopt Contact.Wrong_Number__c" in found.note
+        result = step(run_setup(), "Contact.Wrong_Number__c")
+        assert result.done == "failed"
+        assert "Set by the dialer" in result.note
+        assert "--adopt Contact.Wrong_Number__c" in result.note
         granted = sandbox.salesforce.org.tables["FieldPermissions"].after_id(None)
         assert "Contact.Wrong_Number__c" not in {row["Field"] for row in granted}
         assert sandbox.salesforce.org.schema["Contact"][1]["Wrong_Number__c"].readable == visible
@@ -143,17 +143,19 @@ class TestFieldsOfOthers:
         self, run_setup: Setup, sandbox: Sandbox, visible: bool
     ) -> None:
         self.add_foreign_field(sandbox, visible, "DateTime")
-        found = step(run_setup(adopt=["Contact.Wrong_Number__c"]), "Contact.Wrong_Number__c")
-        assert found.done == "failed"
-        assert "of type datetime and not bool" in found.note
+        result = step(run_setup(adopt=["Contact.Wrong_Number__c"]), "Contact.Wrong_Number__c")
+        assert result.done == "failed"
+        assert "of type datetime and not bool" in result.note
 
     @pytest.mark.parametrize(("label", "done"), [("Wrong  number", "already there"),
                                                  ("Misdialled", "failed")])  # fmt: skip
     def test_one_made_by_hand_is_ours_by_its_label(
         self, run_setup: Setup, sandbox: Sandbox, label: str, done: str
     ) -> None:
-        made = {"type": "Checkbox", "label": label, "defaultValue": "false"}
-        sandbox.salesforce.org.add_custom_field("Contact", "Wrong_Number__c", made, visible=True)
+        definition = {"type": "Checkbox", "label": label, "defaultValue": "false"}
+        sandbox.salesforce.org.add_custom_field(
+            "Contact", "Wrong_Number__c", definition, visible=True
+        )
         assert step(run_setup(), "Contact.Wrong_Number__c").done == done
 
     def test_our_own_field_that_was_hidden_meanwhile_is_ours(
@@ -165,13 +167,13 @@ class TestFieldsOfOthers:
         for row in list(org.tables["FieldPermissions"].after_id(None)):
             if row["Field"] == "Contact.Best_Phone__c":
                 org.tables["FieldPermissions"].by_id.pop(row["Id"])
-        found = step(run_setup(), "Contact.Best_Phone__c")
-        assert (found.done, found.note) == ("already there", "it was hidden from our user")
+        result = step(run_setup(), "Contact.Best_Phone__c")
+        assert (result.done, result.note) == ("already there", "it was hidden from our user")
 
 
 class TestTheOrgsOwnDoNotCall:
     def test_it_is_offered_on_each_object(self, run_setup: Setup) -> None:
-        offered = [one.what for one in run_setup(PEOPLE) if one.done == "offered"]
+        offered = [result.what for result in run_setup(PEOPLE) if result.done == "offered"]
         assert offered == ["Contact.DoNotCall", "Lead.DoNotCall", "Account.PersonDoNotCall"]
 
     def test_once_it_is_used_it_is_not_offered_and_access_to_it_is_given(
@@ -180,7 +182,7 @@ class TestTheOrgsOwnDoNotCall:
         field = sandbox.salesforce.org.schema["Contact"][1]["DoNotCall"]
         field.updateable = False
         steps = run_setup(MAPPED + PEOPLE)
-        assert not [one for one in steps if one.done == "offered"]
+        assert not [result for result in steps if result.done == "offered"]
         assert step(steps, "Account.PersonDoNotCall").done == "already there"
         assert field.updateable
 

@@ -52,10 +52,10 @@ class Hook:
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    made = Hook()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    receiver = Hook()
+    yield receiver
+    receiver.server.shutdown()
+    receiver.server.server_close()
 
 
 class Mail:
@@ -99,9 +99,9 @@ class Mail:
 
 @pytest.fixture
 def mail() -> Iterator[Mail]:
-    made = Mail()
-    yield made
-    made.socket.close()
+    receiver = Mail()
+    yield receiver
+    receiver.socket.close()
 
 
 def a_failed_run(ctx: Context) -> str:
@@ -113,9 +113,9 @@ def a_failed_run(ctx: Context) -> str:
 class TestWhatIsSent:
     def test_a_run_that_failed(self, ctx: Context) -> None:
         run_id = a_failed_run(ctx)
-        (one,) = rules.current(ctx)
-        assert (one.kind, one.path) == ("run_failed", f"/runs/{run_id}")
-        assert "the token was refused" in one.text
+        (alert,) = rules.current(ctx)
+        assert (alert.kind, alert.path) == ("run_failed", f"/runs/{run_id}")
+        assert "the token was refused" in alert.text
         advance_clock(ctx, days=2)
         assert rules.current(ctx) == []  # no news any more
 
@@ -125,8 +125,8 @@ class TestWhatIsSent:
                "credentials_hash": ""}  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.insert(provider_states).values(**row))
-        (one,) = rules.current(ctx)
-        assert (one.kind, "does not answer" in one.text) == ("breaker_open", True)
+        (alert,) = rules.current(ctx)
+        assert (alert.kind, "does not answer" in alert.text) == ("breaker_open", True)
 
     def test_a_budget_at_its_share(self, make_context: MakeContext) -> None:
         ctx = make_context("[verification.budget]\nday = 10\nmonth = 1000\n")
@@ -136,7 +136,7 @@ class TestWhatIsSent:
                    "lost": 0}  # fmt: skip
             with ctx.store.write() as connection:
                 insert(connection, spend, [row])
-            assert [one.kind for one in rules.current(ctx)] == kinds
+            assert [alert.kind for alert in rules.current(ctx)] == kinds
         assert "80%" in rules.current(ctx)[0].text
 
     def test_a_segment_that_was_isolated_by_itself(
@@ -147,16 +147,16 @@ class TestWhatIsSent:
         counts = {"contacts": 9, "numbers": 9, "bad": 9, "statuses": {}, "reports": {}}
         isolation.isolate(ctx, crm.name, "source", "Bought", "all bad", counts)
         isolation.isolate(ctx, crm.name, "source", "Web", "by hand", counts, who="kim")
-        (one,) = rules.current(ctx)
-        assert "source Bought" in one.text
+        (alert,) = rules.current(ctx)
+        assert "source Bought" in alert.text
 
     def test_a_watermark_that_is_old(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
         assert rules.current(ctx) == []
         advance_clock(ctx, hours=7)
-        found = rules.current(ctx)
-        assert {one.kind for one in found} == {"watermark"}
-        assert "7 h ago" in found[0].text
+        alerts = rules.current(ctx)
+        assert {alert.kind for alert in alerts} == {"watermark"}
+        assert "7 h ago" in alerts[0].text
 
     def test_nothing_that_was_turned_off(self, make_context: MakeContext) -> None:
         ctx = make_context("[alerts]\nrun_failed = false\n")
@@ -170,9 +170,9 @@ class TestDelivery:
         run_id = a_failed_run(ctx)
         assert notifier.evaluate(ctx) == 1
         assert notifier.evaluate(ctx) == 0
-        (told,) = hook.got
-        assert told["link"] == f"https://hygiene.example/runs/{run_id}"
-        assert "the token was refused" in told["text"]
+        (message,) = hook.got
+        assert message["link"] == f"https://hygiene.example/runs/{run_id}"
+        assert "the token was refused" in message["text"]
         (standing,) = notifier.active(ctx)
         assert standing["sent"] == ["webhook"]
 

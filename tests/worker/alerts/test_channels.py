@@ -68,9 +68,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def service(kind: str) -> Iterator[Any]:
     assert Mail in SERVICES.values()  # which names it, so that the marker of these tests is right
-    made = SERVICES[kind]()
-    yield made
-    made.stop()
+    stand_in = SERVICES[kind]()
+    yield stand_in
+    stand_in.stop()
 
 
 def settings_for(kind: str, url: str, tmp_path: Path) -> Settings:

@@ -29,30 +29,30 @@ kind = "teams"
 
 @pytest.fixture
 def slack() -> Iterator[Slack]:
-    made = Slack()
-    yield made
-    made.stop()
+    stand_in = Slack()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
 def teams() -> Iterator[Teams]:
-    made = Teams()
-    yield made
-    made.stop()
+    stand_in = Teams()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
 def hook() -> Iterator[WebService]:
-    made = WebService()
-    yield made
-    made.stop()
+    stand_in = WebService()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
 def mail() -> Iterator[Mail]:
-    made = Mail()
-    yield made
-    made.stop()
+    stand_in = Mail()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ class TestRoutes:
         assert notifier.evaluate(ctx) == 2
         assert "token refused" in slack.shown(slack.got[0])
         assert "token refused" in teams.shown(teams.got[0])
-        assert [one["kind"] for one in hook.got] == ["breaker_open"]
-        sent = {one["kind"]: one["sent"] for one in notifier.active(ctx)}
+        assert [message["kind"] for message in hook.got] == ["breaker_open"]
+        sent = {alert["kind"]: alert["sent"] for alert in notifier.active(ctx)}
         assert sent == {"run_failed": ["slack-ops", "teams-it"], "breaker_open": ["webhook"]}
 
     def test_the_route_default_is_for_all_kinds_without_one(
@@ -109,7 +109,7 @@ class TestRoutes:
         fail_a_run(ctx)
         notifier.evaluate(ctx)
         assert hook.calls == slack.calls == 0
-        assert [one["kind"] for one in notifier.active(ctx)] == ["run_failed"]
+        assert [alert["kind"] for alert in notifier.active(ctx)] == ["run_failed"]
 
     def test_channels_alone_change_nothing(
         self, routed: Any, slack: Slack, hook: WebService
@@ -253,7 +253,7 @@ class TestADelivery:
         ctx = make_context(f"{toml}[alerts.routes]\ndefault = {names}\n", SMTP_URL=mail.url)
         fail_a_run(ctx)
         assert notifier.evaluate(ctx) == 1
-        assert {one["To"] for one in mail.got} == {f"{name}@example.com" for name in names}
+        assert {message["To"] for message in mail.got} == {f"{name}@example.com" for name in names}
         (active,) = notifier.active(ctx)
         assert active["sent"][-1] == f"+{6 - len(active['sent']) + 1}"
         assert len(" ".join(active["sent"])) <= 40

@@ -35,16 +35,16 @@ EMAIL = '[alerts]\nemail_to = ["ops@example.com"]\nemail_from = "hygiene@example
 
 @pytest.fixture
 def slack() -> Iterator[Slack]:
-    made = Slack()
-    yield made
-    made.stop()
+    stand_in = Slack()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
 def mail() -> Iterator[Mail]:
-    made = Mail()
-    yield made
-    made.stop()
+    stand_in = Mail()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ class TestItsTime:
         ctx.now = lambda: MONDAY
         assert str(send_due(ctx)) == "2026-W47"
         assert send_due(ctx) is None
-        assert [one["Subject"][:30] for one in mail.got] == [
+        assert [message["Subject"][:30] for message in mail.got] == [
             "Phone Hygiene: Week 2026-W46, ", "Phone Hygiene: Week 2026-W47, ",
         ]  # fmt: skip
         assert "16 November 2026 to 22 November 2026" in slack.shown(slack.got[1])

@@ -26,8 +26,8 @@ def hygiene(sandbox: Sandbox, tmp_path: Path) -> Run:
         "DATABASE_URL": "", "REDIS_URL": "", "COLUMNS": "200",
     }  # fmt: skip
 
-    def run(*args: str, exit_code: int = 0, **more: str) -> Result:
-        result = CliRunner().invoke(main, args, env={**env, **more}, prog_name="hygiene")
+    def run(*args: str, exit_code: int = 0, **variables: str) -> Result:
+        result = CliRunner().invoke(main, args, env={**env, **variables}, prog_name="hygiene")
         assert result.exit_code == exit_code, result.output
         assert "Traceback" not in result.output
         return result
@@ -50,8 +50,8 @@ def test_a_command_that_is_none_is_wrong_usage(hygiene: Run) -> None:
 
 class TestOverview:
     def test_before_the_first_sync_says_that_nothing_was_done(self, hygiene: Run) -> None:
-        found = document(hygiene("overview", "--json"))
-        assert [one["state"] for one in found["connectors"]] == ["new", "new"]
+        overview = document(hygiene("overview", "--json"))
+        assert [connector["state"] for connector in overview["connectors"]] == ["new", "new"]
         assert "never" in hygiene("overview").output
 
     def test_tells_how_all_stands(self, hygiene: Run) -> None:
@@ -59,29 +59,29 @@ class TestOverview:
         text = hygiene("overview").output
         assert "healthy" in text
         assert "Nothing needs your attention." in text
-        found = document(hygiene("overview", "--json"))
-        assert all(one["contacts"] == 60 for one in found["connectors"])
-        assert found["connectors"][1]["quota"]["limit"] > 0
-        assert found["connectors"][0]["calls_today"] > 0
+        overview = document(hygiene("overview", "--json"))
+        assert all(connector["contacts"] == 60 for connector in overview["connectors"])
+        assert overview["connectors"][1]["quota"]["limit"] > 0
+        assert overview["connectors"][0]["calls_today"] > 0
 
     def test_tells_a_records_story(self, hygiene: Run, sandbox: Sandbox) -> None:
         hygiene("sync")
         record_id = Crm.all(sandbox)["hubspot"].ids()[0]
-        found = document(hygiene("contact", "hubspot", record_id, "--json"))
-        assert found["timeline"][0]["after"]
+        story = document(hygiene("contact", "hubspot", record_id, "--json"))
+        assert story["timeline"][0]["after"]
         assert record_id in hygiene("contact", "hubspot", record_id).output
         assert "digits" in hygiene("contact", "hubspot", "x", exit_code=2).output
         assert "known" in hygiene("contact", "hubspot", "1", exit_code=2).output
 
     def test_tells_the_settings_without_their_secrets(self, hygiene: Run) -> None:
         secret = {"ADMIN_TOKEN": "very-secret"}
-        found = {
-            one["name"]: (one["value"], one["origin"])
-            for one in document(hygiene("settings", "--json", **secret))
+        settings = {
+            setting["name"]: (setting["value"], setting["origin"])
+            for setting in document(hygiene("settings", "--json", **secret))
         }
-        assert found["sync.every"] == ("15m", "default")
-        assert found["http.backoff_initial"] == ("0.01", "file")
-        assert found["ADMIN_TOKEN"][1] == "environment"
+        assert settings["sync.every"] == ("15m", "default")
+        assert settings["http.backoff_initial"] == ("0.01", "file")
+        assert settings["ADMIN_TOKEN"][1] == "environment"
         text = hygiene("settings", "--changed", **secret).output
         assert "very-secret" not in text
         assert "sync.every" not in text
@@ -91,22 +91,24 @@ class TestSegments:
     def test_are_listed_the_surely_worst_first(self, hygiene: Run) -> None:
         assert "sync first" in hygiene("segments").output
         hygiene("sync")
-        found = document(hygiene("segments", "--by", "source", "--json"))
-        assert [one["low"] for one in found] == sorted((o["low"] for o in found), reverse=True)
-        assert {"rate", "low", "high", "numbers", "bad", "rates"} <= set(found[0])
+        segments = document(hygiene("segments", "--by", "source", "--json"))
+        assert [segment["low"] for segment in segments] == sorted(
+            (o["low"] for o in segments), reverse=True
+        )
+        assert {"rate", "low", "high", "numbers", "bad", "rates"} <= set(segments[0])
         assert " to " in hygiene("segments", "--by", "country").output
 
     def test_are_set_apart_and_released_by_hand(self, hygiene: Run) -> None:
         hygiene("sync")
         worst = document(hygiene("segments", "--json"))[0]
         name = f"source={worst['value']}"
-        made = document(
+        isolation = document(
             hygiene("segments", "isolate", worst["connector"], name, "--reason", "bought", "--json")
         )
-        assert made["why"] == "bought"
+        assert isolation["why"] == "bought"
         hygiene("segments", "isolate", worst["connector"], name, "--reason", "x", exit_code=1)
         assert "bought" in hygiene("segments", "isolated").output
-        hygiene("segments", "release", str(made["id"]), "--reason", "cleaned")
+        hygiene("segments", "release", str(isolation["id"]), "--reason", "cleaned")
         hygiene("segments", "release", "99", "--reason", "cleaned", exit_code=2)
         hygiene("segments", "isolate", "hubspot", "colour=blue", "--reason", "x", exit_code=2)
         hygiene("segments", "isolate", "hubspot", "source=none", "--reason", "x", exit_code=2)
@@ -143,11 +145,11 @@ class TestAccess:
         assert "fictional" not in log
 
     def test_tokens_are_shown_once_and_revoked(self, hygiene: Run) -> None:
-        made = document(hygiene("tokens", "make", "dialer", "--scope", "read", "--json"))
-        assert made["token"].startswith("hyg_")
-        assert made["token"] not in hygiene("tokens", "list").output
-        hygiene("tokens", "revoke", str(made["id"]))
-        hygiene("tokens", "revoke", str(made["id"]), exit_code=1)
+        token = document(hygiene("tokens", "make", "dialer", "--scope", "read", "--json"))
+        assert token["token"].startswith("hyg_")
+        assert token["token"] not in hygiene("tokens", "list").output
+        hygiene("tokens", "revoke", str(token["id"]))
+        hygiene("tokens", "revoke", str(token["id"]), exit_code=1)
         hygiene("tokens", "make", "x", exit_code=2)
 
 

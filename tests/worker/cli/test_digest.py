@@ -22,9 +22,9 @@ TOML = '[alerts.channels.slack-ops]\nkind = "slack"\n[alerts.digest]\nchannels =
 
 @pytest.fixture
 def slack() -> Iterator[Slack]:
-    made = Slack()
-    yield made
-    made.stop()
+    stand_in = Slack()
+    yield stand_in
+    stand_in.stop()
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ class TestDigest:
         assert slack.calls == 0
 
     def test_gives_the_figures_as_json(self, hygiene: Run) -> None:
-        read = {one["connector"]: one["contacts"]["read"]
-                for one in json.loads(hygiene("sync", "--json").stdout)}  # fmt: skip
-        found = json.loads(hygiene("digest", "--json", "--week", this_week()).stdout)
-        assert found["week"] == this_week()
-        assert {one["connector"]: one["read"] for one in found["checked"]} == read
-        assert found["reviews"] == {"count": 0, "oldest": None, "honour_by": None}
+        read = {result["connector"]: result["contacts"]["read"]
+                for result in json.loads(hygiene("sync", "--json").stdout)}  # fmt: skip
+        digest = json.loads(hygiene("digest", "--json", "--week", this_week()).stdout)
+        assert digest["week"] == this_week()
+        assert {entry["connector"]: entry["read"] for entry in digest["checked"]} == read
+        assert digest["reviews"] == {"count": 0, "oldest": None, "honour_by": None}
 
     def test_sends_it_once(self, hygiene: Run, slack: Slack) -> None:
         assert "sent to slack-ops" in hygiene("digest", "--send").stderr

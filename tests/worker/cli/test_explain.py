@@ -19,25 +19,25 @@ def run(*args: str, text: str | None = None, exit_code: int = 0) -> Result:
 
 
 def explained(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run("reply", text, "--json").stdout)
-    return found
+    explanation: dict[str, Any] = json.loads(run("reply", text, "--json").stdout)
+    return explanation
 
 
 class TestAReply:
     def test_that_is_clear_is_flagged_with_its_words(self) -> None:
-        found = explained("Hi, please don't text me again")
-        assert list(found) == KEYS
-        assert found["flags"] == ["opt_out"]
-        assert not found["review"]
-        assert found["proposed"] == []
-        assert found["evidence"] == "do not text me"
-        assert found["language"] == "en"
+        explanation = explained("Hi, please don't text me again")
+        assert list(explanation) == KEYS
+        assert explanation["flags"] == ["opt_out"]
+        assert not explanation["review"]
+        assert explanation["proposed"] == []
+        assert explanation["evidence"] == "do not text me"
+        assert explanation["language"] == "en"
 
     def test_that_is_unclear_is_reviewed_with_a_proposal(self) -> None:
-        found = explained("how do I unsubscribe?")
-        assert found["flags"] == []
-        assert found["review"]
-        assert found["proposed"] == ["opt_out"]
+        explanation = explained("how do I unsubscribe?")
+        assert explanation["flags"] == []
+        assert explanation["review"]
+        assert explanation["proposed"] == ["opt_out"]
 
     def test_that_is_harmless_is_ignored(self) -> None:
         assert explained("See you at 5") == {
@@ -52,7 +52,7 @@ class TestAReply:
 
 class TestAPhoneField:
     def test_is_read_as_a_sync_reads_it(self) -> None:
-        found = json.loads(
+        explanation = json.loads(
             run("phone", "020 7219 4272/73 x5 (work)", "--country", "GB", "--json").stdout
         )
         first = {
@@ -60,16 +60,16 @@ class TestAPhoneField:
             "confidence": "high",
         }  # fmt: skip
         second = {**first, "e164": "+442072194273", "extension": "5", "confidence": "medium"}
-        assert found["numbers"] == [first, second]
-        assert (found["status"], found["note"]) == ("valid", "work")
+        assert explanation["numbers"] == [first, second]
+        assert (explanation["status"], explanation["note"]) == ("valid", "work")
 
     def test_takes_the_country_from_the_contact(self) -> None:
         given = ("phone", "44 20 7219 4272", "--country", "France", "--json")
         assert json.loads(run(*given).stdout)["status"] == "invalid"
-        found = json.loads(run(*given, "--email", "kim@example.co.uk").stdout)
-        assert found["status"] == "unverified"
-        assert found["numbers"][0]["confidence"] == "low"
-        assert "email" in found["reason"]
+        explanation = json.loads(run(*given, "--email", "kim@example.co.uk").stdout)
+        assert explanation["status"] == "unverified"
+        assert explanation["numbers"][0]["confidence"] == "low"
+        assert "email" in explanation["reason"]
 
     def test_is_explained_step_by_step(self) -> None:
         shown = run("phone", "Tel. 030 901820, Zi. 214", "--country", "Germany").stdout
@@ -81,34 +81,46 @@ class TestAPhoneField:
     def test_that_is_empty_or_junk_has_no_number(self) -> None:
         lines = [{"text": ""}, {"text": "n/a"}, {"text": "020 7219 4272"}]
         given = "\n".join(json.dumps(line) for line in lines)
-        found = [json.loads(line) for line in run("phone", "-", text=given).stdout.splitlines()]
-        assert [one["status"] for one in found] == ["", "invalid", "unverified"]
-        assert [one["numbers"] for one in found] == [[], [], []]
+        explanations = [
+            json.loads(line) for line in run("phone", "-", text=given).stdout.splitlines()
+        ]
+        assert [explanation["status"] for explanation in explanations] == [
+            "",
+            "invalid",
+            "unverified",
+        ]
+        assert [explanation["numbers"] for explanation in explanations] == [[], [], []]
 
     def test_lines_are_answered_one_for_one_and_a_bad_one_says_so(self) -> None:
         given = '{"text": "415 555 2671", "state": "California"}\nnope\n{"country": "US"}\n'
-        found = [
+        explanations = [
             json.loads(line)
             for line in run("phone", "-", text=given, exit_code=1).stdout.splitlines()
         ]
-        assert found[0]["numbers"][0]["e164"] == "+14155552671"
-        assert found[1] == {"error": "line 2 is not JSON"}
-        assert found[2] == {"error": "line 3 has no text"}
+        assert explanations[0]["numbers"][0]["e164"] == "+14155552671"
+        assert explanations[1] == {"error": "line 2 is not JSON"}
+        assert explanations[2] == {"error": "line 3 has no text"}
 
 
 class TestLinesOfJson:
     def test_are_answered_one_for_one_in_order(self) -> None:
         texts = ["STOP", "Ok, thanks", "número equivocado", "two\nlines: STOP"]
         given = "\n".join(json.dumps({"text": text}) for text in texts)
-        found = [json.loads(line) for line in run("reply", "-", text=given).stdout.splitlines()]
-        assert [list(one) for one in found] == [KEYS] * 4
-        assert [one["flags"] for one in found[:3]] == [["opt_out"], [], ["wrong_number"]]
+        explanations = [
+            json.loads(line) for line in run("reply", "-", text=given).stdout.splitlines()
+        ]
+        assert [list(explanation) for explanation in explanations] == [KEYS] * 4
+        assert [explanation["flags"] for explanation in explanations[:3]] == [
+            ["opt_out"],
+            [],
+            ["wrong_number"],
+        ]
 
     def test_that_cannot_be_read_are_named_and_the_others_answered(self) -> None:
         given = 'nonsense\n\n{"words": 1}\n[1]\n{"text": "STOP"}\n'
         lines = run("reply", "-", text=given, exit_code=1).stdout.splitlines()
-        found = [json.loads(line) for line in lines]
-        assert [one.get("error") for one in found] == [
+        explanations = [json.loads(line) for line in lines]
+        assert [explanation.get("error") for explanation in explanations] == [
             "line 1 is not JSON", "line 3 has no text", "line 4 has no text", None,
         ]  # fmt: skip
-        assert found[3]["flags"] == ["opt_out"]
+        assert explanations[3]["flags"] == ["opt_out"]

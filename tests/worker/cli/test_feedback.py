@@ -39,8 +39,8 @@ def hygiene(sandbox: Sandbox, tmp_path: Path, home: Path) -> Run:
         "PUBLIC_URL": "https://hygiene.example.com",
     }  # fmt: skip
 
-    def run(*args: str, exit_code: int = 0, text: str | None = None, **more: str) -> Result:
-        result = CliRunner().invoke(main, args, text, {**env, **more}, prog_name="hygiene")
+    def run(*args: str, exit_code: int = 0, text: str | None = None, **variables: str) -> Result:
+        result = CliRunner().invoke(main, args, text, {**env, **variables}, prog_name="hygiene")
         assert result.exit_code == exit_code, result.output
         assert "Traceback" not in result.output
         return result
@@ -51,12 +51,12 @@ def hygiene(sandbox: Sandbox, tmp_path: Path, home: Path) -> Run:
 @pytest.fixture
 def contact_ids(hygiene: Run, sandbox: Sandbox) -> dict[str, str]:
     """The record in each CRM that holds NUMBER."""
-    found = {}
+    ids = {}
     for crm in Crm.all(sandbox).values():
-        found[crm.name] = crm.ids()[0]
-        crm.edit(found[crm.name], {f"phone/{crm.phone}": NUMBER})
+        ids[crm.name] = crm.ids()[0]
+        crm.edit(ids[crm.name], {f"phone/{crm.phone}": NUMBER})
     hygiene("sync")
-    return found
+    return ids
 
 
 def document(result: Result) -> Any:
@@ -68,15 +68,15 @@ class TestSuppressions:
         self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str]
     ) -> None:
         crms = Crm.all(sandbox)
-        made = document(
+        added = document(
             hygiene("suppressions", "add", "+1 (415) 555-2671", "--evidence", "by letter", "--json")
         )
-        assert made["confirmed"] == {"salesforce": 1, "hubspot": 1}
+        assert added["confirmed"] == {"salesforce": 1, "hubspot": 1}
         assert all(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms.values())
         assert "by letter" in hygiene("suppressions", "list").stdout
-        hygiene("suppressions", "lift", str(made["id"]), exit_code=2)
+        hygiene("suppressions", "lift", str(added["id"]), exit_code=2)
         lifted = document(
-            hygiene("suppressions", "lift", str(made["id"]), "--reason", "a mistake", "--json")
+            hygiene("suppressions", "lift", str(added["id"]), "--reason", "a mistake", "--json")
         )
         assert (lifted["active"], lifted["lifted_why"]) == (False, "a mistake")
         assert not any(crm.get(contact_ids[crm.name], "do_not_contact") for crm in crms.values())
@@ -125,9 +125,9 @@ class TestSuppressions:
         )
         done = document(hygiene("suppressions", "import", str(file), "--json", "--later"))
         assert (done["added"], done["refused"]) == (4, 0)
-        one = document(hygiene("suppressions", "import", str(file), "--column", "Mobile",
+        imported = document(hygiene("suppressions", "import", str(file), "--column", "Mobile",
                                "--name", "mobiles", "--json", "--later"))  # fmt: skip
-        assert (one["added"], one["refused"]) == (1, 0)
+        assert (imported["added"], imported["refused"]) == (1, 0)
 
     def test_are_exported_and_imported_elsewhere(
         self, hygiene: Run, tmp_path: Path, contact_ids: dict[str, str]
@@ -201,7 +201,9 @@ class TestImportingFeedback:
         for crm in Crm.all(sandbox).values():
             assert crm.get(contact_ids[crm.name], "do_not_contact") is True
         listed = document(hygiene("suppressions", "list", "--json"))
-        assert [(one["number"], one["reason"]) for one in listed] == [(NUMBER, "opt_out")]
+        assert [(suppression["number"], suppression["reason"]) for suppression in listed] == [
+            (NUMBER, "opt_out")
+        ]
 
     def test_of_a_no_a_yes_and_a_no_the_last_counts(self, hygiene: Run, tmp_path: Path) -> None:
         file = tmp_path / "words.csv"
@@ -223,11 +225,11 @@ class TestImportingFeedback:
 
 class TestALink:
     def test_leads_to_the_contacts_page(self, hygiene: Run, contact_ids: dict[str, str]) -> None:
-        made = document(
+        answer = document(
             hygiene("link", "hubspot", contact_ids["hubspot"], "--number", NUMBER, "--json")
         )
-        assert made["link"].startswith("https://hygiene.example.com/confirm/")
-        assert NUMBER[1:] not in made["link"]
+        assert answer["link"].startswith("https://hygiene.example.com/confirm/")
+        assert NUMBER[1:] not in answer["link"]
         assert (
             "does not have this number"
             in hygiene(
@@ -261,12 +263,14 @@ class TestEvidence:
         self, hygiene: Run, contact_ids: dict[str, str]
     ) -> None:
         hygiene("suppressions", "add", NUMBER, "--evidence", "by letter")
-        found = document(hygiene("evidence", NUMBER, "--json"))
-        (report,) = found["reports"]
+        evidence = document(hygiene("evidence", NUMBER, "--json"))
+        (report,) = evidence["reports"]
         assert report["evidence"] == "by letter"
-        assert {one["connector"]: one["state"] for one in report["delivered"]} == {
+        assert {delivery["connector"]: delivery["state"] for delivery in report["delivered"]} == {
             "salesforce": "done", "hubspot": "done"}  # fmt: skip
-        assert all(one["in_time"] and one["records"] == 1 for one in report["delivered"])
+        assert all(
+            delivery["in_time"] and delivery["records"] == 1 for delivery in report["delivered"]
+        )
         assert "confirmed" in hygiene("evidence", NUMBER).stdout
         assert "no reports about" in hygiene("evidence", OTHER).output
 
@@ -304,9 +308,9 @@ class TestForgetting:
                 data = file.read_bytes()
                 assert b"4155552671" not in data.replace(b"\x00", b"") or _is_free(home, file)
                 assert b"Elm St" not in data or _is_free(home, file)
-        (one,) = document(hygiene("suppressions", "list", "--number", NUMBER, "--reason",
+        (suppression,) = document(hygiene("suppressions", "list", "--number", NUMBER, "--reason",
                                   "erasure", "--json"))  # fmt: skip
-        assert one["number"] is None
+        assert suppression["number"] is None
         crm = Crm.all(sandbox)["hubspot"]
         later = crm.ids()[5]
         crm.edit(later, {f"phone/{crm.phone}": NUMBER})
@@ -317,8 +321,8 @@ class TestForgetting:
         done = document(hygiene("forget", "--contact", f"hubspot:{contact_ids['hubspot']}", "--yes",
                                 "--json"))  # fmt: skip
         assert done["contacts"] == 1
-        found = document(hygiene("number", NUMBER, "--json"))
-        assert [one["connector"] for one in found["contacts"]] == ["salesforce"]
+        details = document(hygiene("number", NUMBER, "--json"))
+        assert [contact["connector"] for contact in details["contacts"]] == ["salesforce"]
 
     def test_of_one_person_keeps_what_that_person_said(
         self, hygiene: Run, sandbox: Sandbox, contact_ids: dict[str, str]
@@ -400,7 +404,7 @@ class TestOutcomesOfCalls:
         sandbox.salesforce.org.create("Task", {**task, "Status": "Completed"})
         poll()
         shown = document(hygiene("feedback", "outcomes", "--json"))
-        assert [(one["connector"], one["name"], one["meaning"], one["calls"]) for one in shown] == [
+        assert [(row["connector"], row["name"], row["meaning"], row["calls"]) for row in shown] == [
             ("hubspot", "Never again", None, 3),
             ("hubspot", None, None, 1),
             ("salesforce", "Gone away", None, 1),
@@ -432,21 +436,21 @@ class TestReplies:
             form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "not interested"}
             intake.receive_twilio_sms(ctx, form)
         ctx.close()
-        return [one["id"] for one in document(hygiene("feedback", "reviews", "--json"))]
+        return [review["id"] for review in document(hygiene("feedback", "reviews", "--json"))]
 
     def test_are_listed_decided_together_and_put_back(
         self, hygiene: Run, waiting: list[int]
     ) -> None:
-        ids = [str(one) for one in waiting]
+        ids = [str(review_id) for review_id in waiting]
         assert len(ids) == 2
         assert "not interested" in hygiene("feedback", "reviews").stdout
         hygiene("feedback", "decide", *ids, "opt_out")
         assert document(hygiene("feedback", "reviews", "--json")) == []
         assert len(document(hygiene("suppressions", "list", "--json"))) == 2
         assert "waits for a review again" in hygiene("feedback", "undo", ids[0]).stderr
-        assert [str(one["id"]) for one in document(hygiene("feedback", "reviews", "--json"))] == (
-            ids[:1]
-        )
+        assert [
+            str(review["id"]) for review in document(hygiene("feedback", "reviews", "--json"))
+        ] == (ids[:1])
         # It makes nobody contactable.
         assert len(document(hygiene("suppressions", "list", "--json"))) == 2
 

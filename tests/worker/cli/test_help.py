@@ -73,8 +73,8 @@ def test_each_example_is_a_call_of_its_command(
         command = below
     if "--password" in {word for option in command.params for word in option.opts}:
         monkeypatch.setenv("HYGIENE_USER_PASSWORD", "a long one for tests")
-    made = command.make_context(command.name, list(arguments), parent=ctx)
-    assert made.args == []
+    context = command.make_context(command.name, list(arguments), parent=ctx)
+    assert context.args == []
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_a_wrong_word_is_one_line_with_the_right_one(line: str, meant: str) -> N
     result = CliRunner().invoke(main, shlex.split(line), prog_name="hygiene")
     assert result.exit_code == 2
     assert result.stdout == ""
-    (told,) = result.stderr.splitlines()
-    assert told.startswith("error: ")
-    suggested = told.partition("Did you mean ")[2].partition("?")[0]
+    (message,) = result.stderr.splitlines()
+    assert message.startswith("error: ")
+    suggested = message.partition("Did you mean ")[2].partition("?")[0]
     assert meant in suggested.replace("'", "").split(" or ")
-    assert "--help" in told
+    assert "--help" in message
 
 
 def _complete(line: str, home: Path) -> tuple[list[str], float]:

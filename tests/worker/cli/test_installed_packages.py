@@ -136,13 +136,13 @@ def test_a_sync_reads_asks_and_writes(
 def test_a_table_that_is_wrong_is_told_by_its_key(installation: Installation) -> None:
     config = Path(installation.env["HYGIENE_CONFIG"])
     config.write_text(config.read_text("utf-8").replace("path =", "pathe ="), "utf-8")
-    told = installation.hygiene("settings", exit_code=2)
-    assert "connectors.jsoncrm.pathe: no such setting; did you mean 'path'?" in told
+    output = installation.hygiene("settings", exit_code=2)
+    assert "connectors.jsoncrm.pathe: no such setting; did you mean 'path'?" in output
 
 
 def test_a_secret_comes_from_the_environment_and_is_never_shown(installation: Installation) -> None:
     shown = installation.hygiene("settings", "--json")
     assert "JSONCRM_TOKEN" in shown
     assert TOKEN not in shown
-    told = installation.hygiene("settings", exit_code=2, JSONCRM_TOKEN="")
-    assert "JSONCRM_TOKEN: missing" in told
+    output = installation.hygiene("settings", exit_code=2, JSONCRM_TOKEN="")
+    assert "JSONCRM_TOKEN: missing" in output

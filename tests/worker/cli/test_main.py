@@ -34,8 +34,8 @@ def env(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def hygiene(env: dict[str, str]) -> Run:
-    def run(*args: str, exit_code: int = 0, **more: str) -> Result:
-        result = CliRunner().invoke(main, args, env={**env, **more}, prog_name="hygiene")
+    def run(*args: str, exit_code: int = 0, **variables: str) -> Result:
+        result = CliRunner().invoke(main, args, env={**env, **variables}, prog_name="hygiene")
         assert result.exit_code == exit_code, result.output
         assert "Traceback" not in result.output
         return result
@@ -50,20 +50,22 @@ def document(result: Result) -> Any:
 class TestSync:
     def test_by_environment_alone_gives_the_contract_of_the_design(self, hygiene: Run) -> None:
         first = document(hygiene("sync", "--json"))
-        assert [one["connector"] for one in first] == ["salesforce", "hubspot"]
-        for one in first:
+        assert [result["connector"] for result in first] == ["salesforce", "hubspot"]
+        for result in first:
             assert {"run", "connector", "state", "contacts", "fields", "lookups", "api_calls",
-                    "seconds"} <= set(one)  # fmt: skip
-            assert {"read", "changed", "written", "failed", "unchanged"} <= set(one["contacts"])
-            assert set(one["lookups"]["offline"]) == {"asked", "reused", "failed", "cost"}
-            assert set(one["api_calls"]) == {"read", "write", "other"}
-            assert one["state"] == "done"
-            assert one["contacts"]["read"] == 60
-            assert one["contacts"]["written"] > 40
+                    "seconds"} <= set(result)  # fmt: skip
+            assert {"read", "changed", "written", "failed", "unchanged"} <= set(result["contacts"])
+            assert set(result["lookups"]["offline"]) == {"asked", "reused", "failed", "cost"}
+            assert set(result["api_calls"]) == {"read", "write", "other"}
+            assert result["state"] == "done"
+            assert result["contacts"]["read"] == 60
+            assert result["contacts"]["written"] > 40
         second = document(hygiene("sync", "--json"))
-        assert all(one["contacts"]["written"] == one["contacts"]["changed"] == 0 for one in second)
+        assert all(
+            result["contacts"]["written"] == result["contacts"]["changed"] == 0 for result in second
+        )
         third = document(hygiene("sync", "--json"))
-        assert all(sum(one["api_calls"].values()) <= 3 for one in third)
+        assert all(sum(result["api_calls"].values()) <= 3 for result in third)
 
     def test_a_dry_run_says_so_and_writes_nothing(self, hygiene: Run, sandbox: Sandbox) -> None:
         result = hygiene("sync", "hubspot", "--dry-run")
@@ -170,11 +172,11 @@ class TestNumber:
         hygiene("sync")
         target = next(r for r in crm.ids() if crm.get(r, crm.status) == "valid")
         number = crm.get(target, "e164/Phone")
-        found = document(hygiene("number", number, "--json"))
-        assert found["number"] == number
-        assert [v["provider"] for v in found["verifications"]] == ["offline"]
-        assert any(c["id"] == target for c in found["contacts"])
-        assert any(w["id"] == target for w in found["writes"])
+        details = document(hygiene("number", number, "--json"))
+        assert details["number"] == number
+        assert [v["provider"] for v in details["verifications"]] == ["offline"]
+        assert any(c["id"] == target for c in details["contacts"])
+        assert any(w["id"] == target for w in details["writes"])
         assert "held by" in hygiene("number", number).output
 
     def test_what_is_no_number(self, hygiene: Run) -> None:
@@ -199,18 +201,18 @@ class TestSettingUp:
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
         crm.act(crm.ids()[0], {"set": {"hs_whatsapp_phone_number": "+49 171 2345678"}})
-        told = hygiene("crm", "check", "hubspot").output
-        assert "all fields exist" in told
-        assert "hs_whatsapp_phone_number" in told
+        output = hygiene("crm", "check", "hubspot").output
+        assert "all fields exist" in output
+        assert "hs_whatsapp_phone_number" in output
         listed = json.loads(hygiene("crm", "check", "hubspot", "--json").stdout)
-        named = {one["field"]: one for one in listed}
+        named = {entry["field"]: entry for entry in listed}
         assert named.keys() == {"hs_whatsapp_phone_number", "fax"}
-        assert not any(one["blocks"] for one in listed)
-        assert "2345678" not in told
+        assert not any(entry["blocks"] for entry in listed)
+        assert "2345678" not in output
 
     def test_the_probe_needs_no_more_than_the_key(self, hygiene: Run) -> None:
         listed = json.loads(hygiene("crm", "probe", "hubspot", "--json").stdout)
-        assert {one["verdict"] for one in listed} == {"confirmed", "not reachable"}
+        assert {result["verdict"] for result in listed} == {"confirmed", "not reachable"}
 
     def test_doctor_is_content_or_says_what_to_do(
         self, hygiene: Run, bare_sandbox: Sandbox
@@ -296,7 +298,7 @@ class TestQueue:
             worker.terminate()
             worker.wait(30)
             embedded_redis.stop(Path(env["HYGIENE_HOME"]))
-        assert [one["state"] for one in json.loads(done.stdout)] == ["done", "done"]
+        assert [result["state"] for result in json.loads(done.stdout)] == ["done", "done"]
 
 
 class TestMoney:
@@ -306,8 +308,8 @@ class TestMoney:
     def paying(self, env: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
         env.update(sandbox.env("twilio"))
         path = Path(env["HYGIENE_CONFIG"])
-        more = "[verification.providers.twilio]\nper_second = 5000\n"
-        path.write_text(path.read_text("utf-8") + more, encoding="utf-8")
+        extra = "[verification.providers.twilio]\nper_second = 5000\n"
+        path.write_text(path.read_text("utf-8") + extra, encoding="utf-8")
         return env
 
     def test_spend_is_told_by_provider_and_day_against_the_budget(
@@ -315,15 +317,15 @@ class TestMoney:
     ) -> None:
         assert "no lookups so far" in hygiene("spend").output
         hygiene("sync", "hubspot")
-        told = document(hygiene("spend", "--json"))
-        (row,) = told["days"]
-        assert (row["provider"], row["lookups"]) == ("twilio", told["total"]["lookups"])
-        assert told["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
-        assert {cap["name"]: cap["cap"] for cap in told["caps"]} == {
+        spend = document(hygiene("spend", "--json"))
+        (row,) = spend["days"]
+        assert (row["provider"], row["lookups"]) == ("twilio", spend["total"]["lookups"])
+        assert spend["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
+        assert {cap["name"]: cap["cap"] for cap in spend["caps"]} == {
             "today's budget": 50.0, "this month's budget": 500.0,
         }  # fmt: skip
         shown = hygiene("spend").output
-        for words in ("twilio", f"{told['total']['cost']:.2f}", "50.00 USD", "active"):
+        for words in ("twilio", f"{spend['total']['cost']:.2f}", "50.00 USD", "active"):
             assert words in shown
 
     def test_a_dry_run_forecasts_it(

@@ -84,15 +84,15 @@ def test_times_are_local_and_name_their_zone() -> None:
     assert local_minute(None) == "never"
 
 
-def _environment(home: Path, **more: str) -> dict[str, str]:
+def _environment(home: Path, **variables: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(Path.cwd()), "HYGIENE_HOME": str(home), **more}
+    return {**kept, "PYTHONPATH": str(Path.cwd()), "HYGIENE_HOME": str(home), **variables}
 
 
 @pytest.mark.slow
 class TestColours:
-    def _on_terminal(self, home: Path, **more: str) -> str:
-        shown = OnTerminal(("sync",), _environment(home, **more))  # no CRM: an error in red
+    def _on_terminal(self, home: Path, **variables: str) -> str:
+        shown = OnTerminal(("sync",), _environment(home, **variables))  # no CRM: an error in red
         assert shown.end() == 2
         assert "error: no CRM is connected" in Text.from_ansi(shown.text.replace("\r", "")).plain
         return shown.text

@@ -51,14 +51,14 @@ class TestHeldRemovals:
     def test_make_exit_code_1_and_one_clear_line(self, hygiene: Run, crm: Crm) -> None:
         hygiene("sync", crm.name)
         crm.hide(crm.ids()[:20])
-        told = hygiene("sync", crm.name, "--full", exit_code=1)
-        assert told.output.count("did not bring 20 of the") == 1
-        assert f"hygiene sync {crm.name} --accept-removals" in told.output
+        invoked = hygiene("sync", crm.name, "--full", exit_code=1)
+        assert invoked.output.count("did not bring 20 of the") == 1
+        assert f"hygiene sync {crm.name} --accept-removals" in invoked.output
         again = hygiene("sync", crm.name, "--full", "--json", exit_code=1)
         assert again.stderr.count("did not bring 20 of the") == 1
         (result,) = document(again)
-        (found,) = result["removals"]
-        assert (found["object"], found["state"], found["records"]) == (crm.object, "held", 20)
+        (removal,) = result["removals"]
+        assert (removal["object"], removal["state"], removal["records"]) == (crm.object, "held", 20)
         shown = hygiene("runs", "show", result["run"], exit_code=1)
         assert shown.output.count("did not bring 20 of the") == 1
         later = hygiene("sync", crm.name)
@@ -75,8 +75,8 @@ class TestHeldRemovals:
         (result,) = document(hygiene("sync", crm.name, "--accept-removals", "--json"))
         assert result["scope"] == "everything"
         assert result["contacts"]["gone"] == 20
-        (found,) = result["removals"]
-        assert (found["state"], found["records"], found["accepted"]) == ("removed", 20, True)
+        (removal,) = result["removals"]
+        assert (removal["state"], removal["records"], removal["accepted"]) == ("removed", 20, True)
         assert "held since" not in hygiene("sync", crm.name).stderr
         assert "removals.accept" in hygiene("audit").output
 
@@ -88,8 +88,8 @@ class TestHeldRemovals:
         crms["salesforce"].hide(crms["salesforce"].ids()[:20])
         hygiene("sync", "salesforce", "--full", exit_code=1)
         crms["hubspot"].hide(crms["hubspot"].ids()[:20])
-        found = document(hygiene("sync", "--accept-removals", "--json", exit_code=1))
-        states = {one["connector"]: one["removals"][0]["state"] for one in found}
+        results = document(hygiene("sync", "--accept-removals", "--json", exit_code=1))
+        states = {result["connector"]: result["removals"][0]["state"] for result in results}
         assert states == {"salesforce": "removed", "hubspot": "held"}
 
     def test_accepting_goes_on_with_no_other_run(
@@ -120,15 +120,17 @@ class TestWhatOurUserSees:
         assert "Contact: our user sees 48 of about 48 records; it has View All" in checked
         assert "Lead: our user sees 12 of about 12 records; it has View All" in checked
         checked = document(hygiene("crm", "check", "salesforce", "--json"))
-        assert [one for one in checked if one["blocks"]] == []
+        assert [entry for entry in checked if entry["blocks"]] == []
         assert "contacts: our user sees 60" in hygiene("crm", "check", "hubspot").output
         crm = Crm.all(sandbox)["salesforce"]
         crm.hide(crm.ids()[:20])
-        for told in (hygiene("crm", "check", "salesforce").output, hygiene("doctor").output):
-            told = " ".join(told.split())
-            assert "Contact: our user sees 28 of about 48 records; it lacks View All: grant" in told
+        for output in (hygiene("crm", "check", "salesforce").output, hygiene("doctor").output):
+            output = " ".join(output.split())
+            assert (
+                "Contact: our user sees 28 of about 48 records; it lacks View All: grant" in output
+            )
         checked = document(hygiene("crm", "check", "salesforce", "--json"))
-        (problem,) = [one for one in checked if "our user sees" in one["problem"]]
+        (problem,) = [entry for entry in checked if "our user sees" in entry["problem"]]
         assert (problem["object"], problem["blocks"]) == ("Contact", False)
         assert (problem["visible"], problem["total"], problem["view_all"]) == (28, 48, False)
         verdicts = {
@@ -144,14 +146,15 @@ class TestWhatOurUserSees:
         refused = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights"}]
         crm.fault("recordCount", "status", status=403, body=refused, times=9)
         crm.fault("ObjectPermissions", "status", status=403, body=refused, times=9)
-        told = hygiene("crm", "check", "salesforce").output
-        assert "Contact: our user sees 48 records; whether it has View All cannot be read" in told
+        output = hygiene("crm", "check", "salesforce").output
+        assert "Contact: our user sees 48 records; whether it has View All cannot be read" in output
 
     def test_view_all_data_is_as_good(self, hygiene: Run, sandbox: Sandbox) -> None:
         org = sandbox.salesforce.org
         org.sharing.view_all = False
-        made = org.create("PermissionSet", {"Name": "Reader", "PermissionsViewAllData": True})
+        set_id = org.create("PermissionSet", {"Name": "Reader", "PermissionsViewAllData": True})
         org.create(
-            "PermissionSetAssignment", {"PermissionSetId": made, "AssigneeId": org.integration_user}
+            "PermissionSetAssignment",
+            {"PermissionSetId": set_id, "AssigneeId": org.integration_user},
         )
         assert "it has View All" in hygiene("crm", "check", "salesforce").output

@@ -54,7 +54,7 @@ class TestUp:
             home = tmp_path / "home"
             queue = embedded_redis.client(embedded_redis.url(home))
             queue.lpush("reports", "{not json")
-            (worker,) = [one for one in psutil.Process(up.pid).children() if _is_worker(one)]
+            (worker,) = [child for child in psutil.Process(up.pid).children() if _is_worker(child)]
             # Killed in the moment between taking the message and keeping it, it would be gone.
             while queue.llen("hygiene:set-aside") < 1:
                 assert time.monotonic() < end, (tmp_path / "up.log").read_text()
@@ -76,7 +76,9 @@ def _is_worker(process: psutil.Process) -> bool:
 
 
 def _is_new(up: subprocess.Popen[bytes], old: psutil.Process) -> bool:
-    return any(_is_worker(one) and one.pid != old.pid for one in psutil.Process(up.pid).children())
+    return any(
+        _is_worker(child) and child.pid != old.pid for child in psutil.Process(up.pid).children()
+    )
 
 
 def _alive(process: psutil.Process) -> bool:
@@ -157,22 +159,22 @@ class TestWhatDies:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lower_limits(monkeypatch, supervisor_first_pause=0.25)
-        code, said = self.run(
+        code, output = self.run(
             monkeypatch, lambda text: text.count("started again") == 3,
             dies="raise SystemExit(1)", stays=STAYS,
         )  # fmt: skip
         assert code == 130
-        assert re.findall(r"dies\W+ended \(exit code 1\); started again in (\S+) s", said) == [
+        assert re.findall(r"dies\W+ended \(exit code 1\); started again in (\S+) s", output) == [
             "0.25",
             "0.5",
             "1",
         ]
-        assert "stays" not in said
+        assert "stays" not in output
 
     def test_wrong_settings_end_all_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         lower_limits(monkeypatch, supervisor_first_pause=0.1)
         wrong = "print('SECRET_KEY: it is too short', flush=True); raise SystemExit(2)"
-        code, said = self.run(monkeypatch, lambda _text: False, bad=wrong, stays=STAYS)
+        code, output = self.run(monkeypatch, lambda _text: False, bad=wrong, stays=STAYS)
         assert code == 2
-        assert said.count("SECRET_KEY: it is too short") == 3
-        assert "its settings are wrong" in said
+        assert output.count("SECRET_KEY: it is too short") == 3
+        assert "its settings are wrong" in output

@@ -34,18 +34,20 @@ def number(e164: str = "+442072193000", valid: bool = True) -> Number:
     return Number(e164, "", "mobile", "GB", valid, True)
 
 
-def known(*said: ProviderAnswer, e164: str = "+442072193000", **more: Any) -> NumberKnowledge:
-    return NumberKnowledge(number(e164), said, **more)
+def known(*answers: ProviderAnswer, e164: str = "+442072193000", **fields: Any) -> NumberKnowledge:
+    return NumberKnowledge(number(e164), answers, **fields)
 
 
-def field(*numbers: NumberKnowledge, name: str = "Phone", **more: Any) -> FieldFacts:
-    outcome = "number" if numbers else more.pop("outcome", "empty")
-    reading = ParsedField(outcome, tuple(n.number for n in numbers), reason=more.pop("reason", ""))
-    return FieldFacts(name, reading, numbers, **more)
+def field(*numbers: NumberKnowledge, name: str = "Phone", **fields: Any) -> FieldFacts:
+    outcome = "number" if numbers else fields.pop("outcome", "empty")
+    reading = ParsedField(
+        outcome, tuple(n.number for n in numbers), reason=fields.pop("reason", "")
+    )
+    return FieldFacts(name, reading, numbers, **fields)
 
 
-def status(*numbers: NumberKnowledge, **more: Any) -> str | None:
-    return decide(ContactFacts((field(*numbers, **more),))).fields[0].status
+def status(*numbers: NumberKnowledge, **fields: Any) -> str | None:
+    return decide(ContactFacts((field(*numbers, **fields),))).fields[0].status
 
 
 class TestPrecedence:
@@ -53,15 +55,15 @@ class TestPrecedence:
         assert status() is None
 
     @pytest.mark.parametrize("wrong", ["", "reaches somebody else"])
-    @pytest.mark.parametrize("said", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
+    @pytest.mark.parametrize("answers", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
     def test_do_not_contact_before_wrong_number(
-        self, wrong: str, said: tuple[ProviderAnswer, ...]
+        self, wrong: str, answers: tuple[ProviderAnswer, ...]
     ) -> None:
-        assert status(known(*said, suppressed=BOTH, wrong=wrong)) == "do_not_contact"
+        assert status(known(*answers, suppressed=BOTH, wrong=wrong)) == "do_not_contact"
 
-    @pytest.mark.parametrize("said", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
-    def test_wrong_number_before_invalid(self, said: tuple[ProviderAnswer, ...]) -> None:
-        assert status(known(*said, wrong="reaches somebody else")) == "wrong_number"
+    @pytest.mark.parametrize("answers", [(), (VALID,), (INVALID,), (UNREACHABLE,)])
+    def test_wrong_number_before_invalid(self, answers: tuple[ProviderAnswer, ...]) -> None:
+        assert status(known(*answers, wrong="reaches somebody else")) == "wrong_number"
 
     def test_invalid_before_unreachable(self) -> None:
         assert status(known(VALID, UNREACHABLE, INVALID)) == "invalid"
@@ -83,13 +85,13 @@ class TestPrecedence:
 class TestANumberThatIsReadWithLowConfidence:
     """Promise 15: that it exists does not make it this person's."""
 
-    def weak(self, *said: ProviderAnswer, **more: Any) -> NumberKnowledge:
+    def weak(self, *answers: ProviderAnswer, **fields: Any) -> NumberKnowledge:
         read = Number("+442072193000", "", "landline", "GB", True, True, "low")
-        return NumberKnowledge(read, said, **more)
+        return NumberKnowledge(read, answers, **fields)
 
-    @pytest.mark.parametrize("said", [(), (VALID,), (UNKNOWN,)])
-    def test_is_unverified_however_good_it_is(self, said: tuple[ProviderAnswer, ...]) -> None:
-        assert status(self.weak(*said)) == "unverified"
+    @pytest.mark.parametrize("answers", [(), (VALID,), (UNKNOWN,)])
+    def test_is_unverified_however_good_it_is(self, answers: tuple[ProviderAnswer, ...]) -> None:
+        assert status(self.weak(*answers)) == "unverified"
 
     def test_is_never_the_best_phone(self) -> None:
         assert decide(ContactFacts((field(self.weak(VALID)),))).best_phone is None
@@ -138,20 +140,20 @@ class TestFlags:
 class TestAProviderWithoutAnswer:
     """Promise 6: it never makes a number invalid."""
 
-    @pytest.mark.parametrize("held", ["valid", "invalid", "unreachable"])
-    def test_a_status_stays_as_it_was(self, held: str) -> None:
-        assert status(known(), current_status=held, current_e164="+442072193000") == held
+    @pytest.mark.parametrize("current", ["valid", "invalid", "unreachable"])
+    def test_a_status_stays_as_it_was(self, current: str) -> None:
+        assert status(known(), current_status=current, current_e164="+442072193000") == current
 
-    @pytest.mark.parametrize("held", ["valid", "unreachable"])
-    def test_but_not_that_of_another_number(self, held: str) -> None:
-        assert status(known(), current_status=held, current_e164=NUMBER) == "unverified"
+    @pytest.mark.parametrize("current", ["valid", "unreachable"])
+    def test_but_not_that_of_another_number(self, current: str) -> None:
+        assert status(known(), current_status=current, current_e164=NUMBER) == "unverified"
 
     @given(st.lists(st.sampled_from(["valid", "unknown"]), max_size=4))
     def test_no_combination_without_a_verdict_against_it_makes_it_invalid(
         self, verdicts: list[Any]
     ) -> None:
-        said = tuple(ProviderAnswer("p", verdict) for verdict in verdicts)
-        assert status(known(*said)) in ("valid", "unverified")
+        answers = tuple(ProviderAnswer("p", verdict) for verdict in verdicts)
+        assert status(known(*answers)) in ("valid", "unverified")
 
 
 EVERYTHING = frozenset(
@@ -163,10 +165,12 @@ EVERYTHING = frozenset(
 )  # fmt: skip
 
 
-def differing(held: dict[str, Any], raw: str = "+44 20 7219 3000", **policy: Any) -> dict[str, Any]:
+def differing(
+    current: dict[str, Any], raw: str = "+44 20 7219 3000", **policy: Any
+) -> dict[str, Any]:
     facts = (field(known(VALID)),)
     return changes(
-        decide(ContactFacts(facts)), facts, {"Phone": raw}, held, EVERYTHING,
+        decide(ContactFacts(facts)), facts, {"Phone": raw}, current, EVERYTHING,
         WritePolicy(now=NOW, run="r2", **policy),
     )  # fmt: skip
 
@@ -182,9 +186,12 @@ class TestChanges:
         assert "wrong_number" not in differing({})
 
     def test_the_time_of_the_check_goes_along_with_another_change_or_when_it_is_old(self) -> None:
-        held = {**differing({}), "checked_at": "2026-11-01T00:00:00Z"}
-        assert differing(held) == {}
-        assert set(differing(held, checked_at_refresh=timedelta(days=7))) == {"checked_at", "run"}
+        current = {**differing({}), "checked_at": "2026-11-01T00:00:00Z"}
+        assert differing(current) == {}
+        assert set(differing(current, checked_at_refresh=timedelta(days=7))) == {
+            "checked_at",
+            "run",
+        }
 
     def test_a_phone_is_rewritten_only_when_asked(self) -> None:
         assert "phone/Phone" not in differing({})
@@ -192,8 +199,8 @@ class TestChanges:
 
     def test_fields_that_the_crm_lacks_are_left_out(self) -> None:
         facts = (field(known(VALID)),)
-        found = changes(
+        differences = changes(
             decide(ContactFacts(facts)), facts, {"Phone": "x"}, {}, frozenset({"status/Phone"}),
             WritePolicy(now=NOW),
         )  # fmt: skip
-        assert found == {"status/Phone": "valid"}
+        assert differences == {"status/Phone": "valid"}

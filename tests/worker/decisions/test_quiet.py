@@ -16,10 +16,10 @@ GOOD = ("valid", "unverified", None)
 FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
 
 
-def decision(*statuses: Any, **more: Any) -> Decision:
+def decision(*statuses: Any, **overrides: Any) -> Decision:
     fields = tuple(FieldDecision(f"Phone{n}", status) for n, status in enumerate(statuses))
     values: dict[str, Any] = {**dict.fromkeys(FLAGS, False), "best_phone": None, "reason": None}
-    return Decision(fields, **{**values, **more})
+    return Decision(fields, **{**values, **overrides})
 
 
 class TestACleanRecord:
@@ -45,14 +45,14 @@ class TestIsSpared:
         assert is_left_untouched(decision("valid"), nothing)
 
     @pytest.mark.parametrize(
-        "held",
+        "current",
         [
             {"status/Phone": "valid"}, {"status/Phone": "do_not_contact"}, {"recheck": True},
             {"wrong_number": True}, {"run": "r1"}, {"reason": "x"}, {"best_phone": "+1"},
         ],
     )  # fmt: skip
-    def test_but_not_where_something_stands_that_may_be_untrue(self, held: Any) -> None:
-        assert not is_left_untouched(decision("valid"), held)
+    def test_but_not_where_something_stands_that_may_be_untrue(self, current: Any) -> None:
+        assert not is_left_untouched(decision("valid"), current)
 
     def test_nor_where_more_is_to_be_written_than_a_link(self) -> None:
         assert is_left_untouched(decision("valid"), {}, ["confirm_link"])

@@ -152,9 +152,9 @@ class TestWhatIsSaid:
     def test_nobody_is_advised_to_contact_a_person_who_said_no_to_some_channel(self) -> None:
         fields = [FieldDecision("Phone", "unreachable"), FieldDecision("MobilePhone", "unverified")]
         for language, wording in LANGUAGES.items():
-            said = reason_of(fields, advise=False)
-            assert said is not None
-            text = render(said, language)
+            reason = reason_of(fields, advise=False)
+            assert reason is not None
+            text = render(reason, language)
             assert wording.do_try_another not in text
             assert wording.do_wait not in text
             stopped = reason_of([FieldDecision("Phone", "do_not_contact")], advise=False)

@@ -30,10 +30,10 @@ DEAD = replace(LIVE, verdict="unreachable", detail="is not in service")
 
 
 def decided(
-    *said: ProviderAnswer, missing: str = "", held: str | None = None, e164: str | None = None,
+    *answers: ProviderAnswer, missing: str = "", held: str | None = None, e164: str | None = None,
     line_type: str | None = None, reason: str | None = None,
 ):  # fmt: skip
-    known = NumberKnowledge(NUMBER, said, missing)
+    known = NumberKnowledge(NUMBER, answers, missing)
     reading = ParsedField("number", (NUMBER,))
     field = FieldFacts("Phone", reading, (known,), held, e164, line_type)
     return decide(ContactFacts((field,), reason))
@@ -99,12 +99,17 @@ class TestAStepThatGaveNoAnswer:
         assert decision.best_phone is None
 
     def test_changes_nothing_of_what_was_known(self) -> None:
-        held = "Phone: valid number."
+        sentence = "Phone: valid number."
         decision = decided(
-            PLAN, missing=self.WHY, held="valid", e164=NUMBER.e164, line_type="mobile", reason=held
+            PLAN,
+            missing=self.WHY,
+            held="valid",
+            e164=NUMBER.e164,
+            line_type="mobile",
+            reason=sentence,
         )
         assert (decision.fields[0].status, decision.fields[0].line_type) == ("valid", "mobile")
-        assert decision.reason == held
+        assert decision.reason == sentence
 
     def test_does_not_save_a_number_that_is_known_to_be_bad(self) -> None:
         outside = replace(PLAN, verdict="invalid", detail="is one digit too long")
@@ -126,22 +131,22 @@ SAID = st.builds(
 
 class TestAlways:
     @given(st.lists(SAID, max_size=6))
-    def test_the_decision_is_somebodys_word(self, said: list[ProviderAnswer]) -> None:
-        best = resolve.winning(said)
-        known = [one for one in said if one.verdict != "unknown"]
+    def test_the_decision_is_somebodys_word(self, answers: list[ProviderAnswer]) -> None:
+        best = resolve.winning(answers)
+        known = [answer for answer in answers if answer.verdict != "unknown"]
         assert (best is None) == (not known)
         assert best is None or best in known
 
     @given(st.lists(SAID, max_size=6))
-    def test_no_answer_never_makes_a_number_invalid(self, said: list[ProviderAnswer]) -> None:
+    def test_no_answer_never_makes_a_number_invalid(self, answers: list[ProviderAnswer]) -> None:
         """Promise 6: only a provider's word does, never that there is none."""
-        status = decided(*said, missing="it did not answer").fields[0].status
+        status = decided(*answers, missing="it did not answer").fields[0].status
         if status in ("invalid", "unreachable"):
-            assert status in {one.verdict for one in said}
+            assert status in {answer.verdict for answer in answers}
 
     @given(st.lists(SAID, min_size=1, max_size=6))
-    def test_dissent_is_of_those_who_said_otherwise(self, said: list[ProviderAnswer]) -> None:
-        best = resolve.winning(said)
-        for one in resolve.conflicting(said):
+    def test_dissent_is_of_those_who_said_otherwise(self, answers: list[ProviderAnswer]) -> None:
+        best = resolve.winning(answers)
+        for answer in resolve.conflicting(answers):
             assert best is not None
-            assert one.verdict not in (best.verdict, "unknown")
+            assert answer.verdict not in (best.verdict, "unknown")

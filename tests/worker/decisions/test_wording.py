@@ -162,8 +162,8 @@ class TestALongReason:
     @pytest.mark.parametrize("character", ["e\u0301", "👩\u200d👧", "👍🏽", "x"])
     @pytest.mark.parametrize("before", ["", "x", "xx", "xxx"])
     def test_is_not_cut_within_a_character(self, character: str, before: str) -> None:
-        said = Phrase("raw", (("text", before + character * 300),))
-        text = render((Part("Phone", "invalid", said),), "en")
+        phrase = Phrase("raw", (("text", before + character * 300),))
+        text = render((Part("Phone", "invalid", phrase),), "en")
         assert MAX_LENGTH - len(character) <= len(text) <= MAX_LENGTH
         kept = text.removeprefix(f"Phone: {before}").removesuffix("…")
         assert kept == character * (len(kept) // len(character))
@@ -230,10 +230,12 @@ class TestAPhrase:
     )  # fmt: skip
     def test_that_a_module_says_of_a_field_is_recognised(self, path: str) -> None:
         of_a_field = re.compile(r"(?:holds|is|has|was|looks) [a-z' ,]{6,}[a-z]")
-        said = {one for one in _literals(path) if of_a_field.fullmatch(one)}
+        literals = {literal for literal in _literals(path) if of_a_field.fullmatch(literal)}
         templates = {"is a number of", "is not a number that exists in the plan of"}
-        unknown = {one for one in said if not _is_known(phrases.parse(one))} - templates
-        assert not {one for one in unknown if not one.endswith(("for", " of"))}, unknown
+        unknown = {
+            literal for literal in literals if not _is_known(phrases.parse(literal))
+        } - templates
+        assert not {literal for literal in unknown if not literal.endswith(("for", " of"))}, unknown
 
     def test_that_real_phone_fields_bring_is_recognised(self) -> None:
         texts = ["n/a", "ada@example.com", "1.4155E+10", "0000000000", "12345678", "911", "4155",
@@ -242,12 +244,12 @@ class TestAPhrase:
         for text in texts:
             for region in (None, "US", "DE", "GB"):
                 reading = parse_field(text, region)
-                for said in (reading.reason, reading.remark):
-                    assert not said or _is_known(phrases.parse(said)), said
+                for remark in (reading.reason, reading.remark):
+                    assert not remark or _is_known(phrases.parse(remark)), remark
 
     def test_that_nobody_knows_is_kept_as_it_is(self) -> None:
-        said = phrases.parse("must not be contacted (she told Bob, twice, 03 May 2026)")
-        assert said.args[0] == ("source", phrases.raw("she told Bob, twice"))
+        phrase = phrases.parse("must not be contacted (she told Bob, twice, 03 May 2026)")
+        assert phrase.args[0] == ("source", phrases.raw("she told Bob, twice"))
         assert phrases.parse("is odd (Some Provider)") == Phrase(
             "said_by", (("what", phrases.raw("is odd")), ("provider", "Some Provider"))
         )

@@ -56,9 +56,9 @@ def test_nobody_becomes_callable(
     for number in numbers:
         own = of_new if number == OTHER else []
         stored = [
-            replace(one, id=10**7 + place)
-            for place, one in enumerate(copies)
-            if one.number == number
+            replace(copied, id=10**7 + place)
+            for place, copied in enumerate(copies)
+            if copied.number == number
         ]
         after = evaluate([*own, *stored], WHO)
         assert blocked(before.suppressed) <= blocked(after.suppressed)
@@ -73,8 +73,8 @@ def test_the_order_in_which_reports_come_changes_nothing(
 ) -> None:
     changed = ChangedField(WHO, "phone", (NUMBER,), (OTHER,), CHANGED_AT)
     shuffled = [reports[place] for place in order if place < len(reports)]
-    once = {one.key for one in carry_over(changed, {NUMBER: reports}, CHANGED_AT)}
-    assert once == {one.key for one in carry_over(changed, {NUMBER: shuffled}, CHANGED_AT)}
+    once = {report.key for report in carry_over(changed, {NUMBER: reports}, CHANGED_AT)}
+    assert once == {report.key for report in carry_over(changed, {NUMBER: shuffled}, CHANGED_AT)}
 
 
 @settings(deadline=None)  # the first one loads tables
@@ -88,27 +88,29 @@ def test_it_follows_through_any_number_of_readings_and_is_said_once(
     second = ChangedField(WHO, "phone", (OTHER,), (THIRD,), later)
     copies = list(carry_over(first, {NUMBER: reports}, CHANGED_AT))
     again = list(carry_over(second, {OTHER: copies}, later))
-    assert {one.key for one in copies} == {
-        one.key for one in carry_over(first, {NUMBER: reports}, later)
+    assert {report.key for report in copies} == {
+        report.key for report in carry_over(first, {NUMBER: reports}, later)
     }
     assert blocked(before.suppressed) <= blocked(evaluate(again, WHO).suppressed)
 
 
 def test_a_number_that_is_gone_alone_takes_only_stops_along() -> None:
-    said = [
+    reports = [
         Feedback("1", "wrong_number", NUMBER, "an agent", NOW),
         Feedback("2", "opt_out", NUMBER, "an agent", NOW),
     ]
     alone = ChangedField(WHO, "phone", (NUMBER,), (OTHER,), CHANGED_AT, replaced=False)
-    assert [one.kind for one in carry_over(alone, {NUMBER: said}, CHANGED_AT)] == ["opt_out"]
+    assert [report.kind for report in carry_over(alone, {NUMBER: reports}, CHANGED_AT)] == [
+        "opt_out"
+    ]
 
 
 def test_a_stop_that_was_lifted_for_this_person_is_not_said_anew() -> None:
-    said = [
+    reports = [
         Feedback("1", "opt_out", NUMBER, "an agent", NOW),
         Feedback("2", "opt_in", NUMBER, "an agent", NOW + timedelta(1), contact=WHO.key,
                  scope="person", person=WHO.person),
     ]  # fmt: skip
     changed = ChangedField(WHO, "phone", (NUMBER,), (OTHER,), CHANGED_AT)
-    assert not evaluate(said, WHO, Rules()).suppressed
-    assert list(carry_over(changed, {NUMBER: said}, CHANGED_AT)) == []
+    assert not evaluate(reports, WHO, Rules()).suppressed
+    assert list(carry_over(changed, {NUMBER: reports}, CHANGED_AT)) == []

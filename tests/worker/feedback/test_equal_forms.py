@@ -67,11 +67,11 @@ def test_whoever_said_no_with_either_is_not_called(
     assert status(crm, contact_id) == "do_not_contact"
     assert len(stored_reports(ctx)) == 1
     for number in (OLD, TODAY):
-        [one] = suppressions.list_suppressions(ctx, number)
+        [suppression] = suppressions.list_suppressions(ctx, number)
         details = number_details(ctx, number)
         assert [report["kind"] for report in details["feedback"]] == ["opt_out"]
         assert [contact["id"] for contact in details["contacts"]] == [contact_id]
-    suppressions.lift(ctx, one.id, "an admin", "they said so")
+    suppressions.lift(ctx, suppression.id, "an admin", "they said so")
     deliver_reports(ctx, crm.name)
     assert status(crm, contact_id) != "do_not_contact"
 
@@ -111,10 +111,10 @@ def test_an_answer_that_was_paid_for_serves_both(ctx: Context) -> None:
     )  # fmt: skip
     with ctx.store.write() as connection:
         put_answers(connection, [answer, offline])
-        [found] = load_answers(connection, [TODAY], now)
-        assert (found.number, found.provider) == (TODAY, "twilio")
+        [answer] = load_answers(connection, [TODAY], now)
+        assert (answer.number, answer.provider) == (TODAY, "twilio")
         both = load_answers(connection, [TODAY, OLD], now)
-    assert {(one.number, one.provider) for one in both} == {
+    assert {(answer.number, answer.provider) for answer in both} == {
         (OLD, "offline"), (OLD, "twilio"), (TODAY, "twilio"),
     }  # fmt: skip
 

@@ -114,7 +114,7 @@ def table() -> dict[tuple[str, str], str]:
 
 
 def test_the_documentation_has_every_change() -> None:
-    assert set(table()) == {(mark(one), mark(other)) for one, other in product(STATES, STATES)}
+    assert set(table()) == {(mark(first), mark(other)) for first, other in product(STATES, STATES)}
 
 
 @pytest.mark.parametrize(("before", "after"), list(product(STATES, STATES)), ids=mark)
@@ -161,9 +161,9 @@ class TestAPersonWhoChangesFlags:
 def test_a_wrong_number_says_nothing_of_the_channels() -> None:
     for flags in STATES:
         record = reached(flags, stopped=False)
-        held = record.flags
-        assert record.edit(held, wrong=True) == held
-        assert record.edit(held, wrong=False) == held
+        before = record.flags
+        assert record.edit(before, wrong=True) == before
+        assert record.edit(before, wrong=False) == before
 
 
 @pytest.mark.parametrize("channel", ["call", "text"])
@@ -185,12 +185,14 @@ def test_an_opt_in_leaves_the_flags_of_what_the_list_still_holds(
     record = reached(before, stopped=True)
     record.report("opt_in", channel)
     record.reports = [
-        replace(one, scope="person", contact=WHO.key, id=place)
-        for place, one in enumerate(record.reports)
+        replace(report, scope="person", contact=WHO.key, id=place)
+        for place, report in enumerate(record.reports)
     ]
-    stops = [one for one in record.reports if one.kind == "opt_out"]
-    left = frozenset[str]().union(*(apply_lifts(one, record.reports)[0] for one in stops))
-    assert record.sync() == ("any" in left, "call" in left, "text" in left)
+    stops = [report for report in record.reports if report.kind == "opt_out"]
+    remaining = frozenset[str]().union(
+        *(apply_lifts(report, record.reports)[0] for report in stops)
+    )
+    assert record.sync() == ("any" in remaining, "call" in remaining, "text" in remaining)
     if channel:
         assert record.allows(channel)
 

@@ -52,9 +52,9 @@ def rename(crm: Crm, record_id: str) -> None:
     crm.act(record_id, {"set": {"LastName" if crm.name == "salesforce" else "lastname": "Byron"}})
 
 
-def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
-    made = Report(kind=kind, number=number, **more)  # type: ignore[arg-type]
-    intake.store_reports(ctx, to_feedback(ctx, made))
+def report(ctx: Context, kind: str, number: str = NUMBER, **fields: Any) -> None:
+    submitted = Report(kind=kind, number=number, **fields)  # type: ignore[arg-type]
+    intake.store_reports(ctx, to_feedback(ctx, submitted))
     deliver_reports(ctx)
 
 
@@ -191,8 +191,8 @@ class TestAFlagThatIsCleared:
         a_later_second(crm)
         crm.edit(record, {"wrong_number": False})
         a_later_second(crm)
-        made = Report(kind="wrong_number", number=NUMBER, evidence="reached a bakery")
-        intake.store_reports(ctx, to_feedback(ctx, made))
+        submitted = Report(kind="wrong_number", number=NUMBER, evidence="reached a bakery")
+        intake.store_reports(ctx, to_feedback(ctx, submitted))
         a_later_second(crm)
         rename(crm, record)
         deliver_reports(ctx)
@@ -239,8 +239,8 @@ class TestAStopThatReachesUsLate:
         self, ctx: Context, crm: Crm, sync: Sync, cleared: str, kind: str
     ) -> None:
         ref = ContactRef(connector=crm.name, object=crm.object, id=cleared)
-        more = {"new_number": OTHER, "contact": ref} if kind == "corrected" else {}
-        report(ctx, kind, at=ctx.now() - timedelta(hours=2), key="late", **more)
+        correction = {"new_number": OTHER, "contact": ref} if kind == "corrected" else {}
+        report(ctx, kind, at=ctx.now() - timedelta(hours=2), key="late", **correction)
         read_again(ctx, crm, sync)
         assert crm.get(cleared, "wrong_number") is True
 
@@ -377,13 +377,13 @@ class TestAPersonWithTwoRecords:
 
     @pytest.fixture
     def both(self, ctx: Context, sandbox: Sandbox, sync: Sync) -> dict[str, tuple[Crm, str]]:
-        found = {}
+        records = {}
         for (name, crm), number in zip(Crm.all(sandbox).items(), (NUMBER, OTHER), strict=True):
             record = crm.ids()[0]
             set_up(crm, record, number, "ada@example.com")
             sync(ctx, name)
-            found[name] = (crm, record)
-        return found
+            records[name] = (crm, record)
+        return records
 
     def tick(self, ctx: Context, sync: Sync, there: Crm, record: str, here: Crm) -> None:
         """Somebody ticks a flag `there`; nobody edits the record `here`, which is read after it."""
@@ -429,18 +429,18 @@ class TestAPersonWithTwoRecords:
     def test_may_be_called_on_the_number_that_was_not_withdrawn(
         self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]]
     ) -> None:
-        (salesforce, one), (hubspot, other) = both["salesforce"], both["hubspot"]
-        ref = ContactRef(connector="salesforce", object="Contact", id=one)
+        (salesforce, first), (hubspot, other) = both["salesforce"], both["hubspot"]
+        ref = ContactRef(connector="salesforce", object="Contact", id=first)
         report(ctx, "opt_out", contact=ref)
         sync(ctx, "hubspot", "everything")
-        assert (flags(salesforce, one), flags(hubspot, other)) == ("xxx", "---")
+        assert (flags(salesforce, first), flags(hubspot, other)) == ("xxx", "---")
 
     def test_is_left_alone_on_a_record_that_comes_later(
         self, ctx: Context, sync: Sync, both: dict[str, tuple[Crm, str]]
     ) -> None:
-        salesforce, one = both["salesforce"]
+        salesforce, record_id = both["salesforce"]
         hubspot = both["hubspot"][0]
-        salesforce.edit(one, {"do_not_contact": True})
+        salesforce.edit(record_id, {"do_not_contact": True})
         sync(ctx, "salesforce")
         deliver_reports(ctx)
         third = hubspot.ids()[5]
@@ -485,7 +485,7 @@ def test_many_records_without_a_number_are_each_read_and_followed_alone(ctx: Con
     compared: list[str] = []
 
     def counted(report: Feedback, later: Collection[Feedback], rules: Rules) -> Any:
-        compared.extend(one.key for one in later)
+        compared.extend(other.key for other in later)
         return apply_lifts(report, later, rules)
 
     with pytest.MonkeyPatch.context() as patch:

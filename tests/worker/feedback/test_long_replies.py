@@ -51,10 +51,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
     seen = 0
 
     def counted(function: Callable[..., object]) -> Callable[..., object]:
-        def count(text: str, *more: object) -> object:
+        def count(text: str, *args: object) -> object:
             nonlocal seen
             seen += len(text)
-            return function(text, *more)
+            return function(text, *args)
 
         return count
 
@@ -130,10 +130,10 @@ class TestTheWork:
             for kind in kinds
         ]
         patterns += [(code, kind, one) for (code, kind), some in PHRASES.items() for one in some]
-        found = [
+        offending = [
             (*where, match.group()) for *where, one in patterns for match in endless.finditer(one)
         ]
-        assert found == []
+        assert offending == []
 
 
 PHRASES = {
@@ -243,12 +243,12 @@ class TestWhatIsBeyondWhatIsRead:
 
     def test_leaves_what_is_clear_before_it_as_it_is(self) -> None:
         reply = read_reply("You have the wrong number. " + "Let me explain. " * 500)
-        assert [one.kind for one in reply.intents] == ["wrong_number"]
+        assert [intent.kind for intent in reply.intents] == ["wrong_number"]
         assert reply.needs_review
 
     def test_keeps_consent_from_being_clear(self) -> None:
         reply = read_reply("START, " + "x, " * 2_000 + "no, stop it, never text me")
-        assert "opt_in" not in [one.kind for one in reply.intents]
+        assert "opt_in" not in [intent.kind for intent in reply.intents]
         assert reply.needs_review
 
     @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ class TestWhatIsBeyondWhatIsRead:
     )  # fmt: skip
     def test_is_nothing_where_only_marks_are_left(self, text: str) -> None:
         reply = read_reply(text)
-        assert [one.kind for one in reply.intents] == ["opt_out"]
+        assert [intent.kind for intent in reply.intents] == ["opt_out"]
         assert not reply.needs_review
 
 

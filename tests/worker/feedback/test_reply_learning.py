@@ -67,7 +67,7 @@ def test_what_would_no_longer_reach_a_person_is_told(
     ctx: Context, sentences: list[Example]
 ) -> None:
     decide(ctx, ReviewDecision.OPT_OUT)
-    harmless = [one for one in sentences if not any(one.meant)]
+    harmless = [example for example in sentences if not any(example.meant)]
     report = reply_learning.learn_again(ctx, [*harmless, *[_harmless(TEXT)] * 40]).report
     assert report["no_longer_reviewed"] == report["requests_no_longer_reviewed"] == 1
     assert report["examples"]["no_longer_reviewed"] == [TEXT]
@@ -79,7 +79,7 @@ def _harmless(text: str) -> Example:
 
 def test_a_person_who_is_erased_is_not_learned_from(ctx: Context) -> None:
     decide(ctx, ReviewDecision.OPT_OUT)
-    assert [one.text for one in reply_learning.decided(ctx)] == [TEXT]
+    assert [example.text for example in reply_learning.decided(ctx)] == [TEXT]
     erase_number(ctx, NUMBER, "ada")
     assert reply_learning.decided(ctx) == []
 

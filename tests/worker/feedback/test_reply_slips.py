@@ -137,7 +137,7 @@ WRONG = {
 
 
 def _all(texts: dict[str, tuple[str, ...]]) -> list[str]:
-    return [text for found in texts.values() for text in found]
+    return [text for group in texts.values() for text in group]
 
 
 @pytest.mark.parametrize("text", _all(THINGS))

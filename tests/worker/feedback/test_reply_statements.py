@@ -64,8 +64,8 @@ CONFIRMATIONS = (
 class TestAComplaint:
     @pytest.mark.parametrize("text", COMPLAINTS)
     def test_is_flagged_with_an_opt_out(self, text: str) -> None:
-        found = explain_reply(text)
-        assert {*found["flags"]} == {"complaint", "opt_out"}
+        explanation = explain_reply(text)
+        assert {*explanation["flags"]} == {"complaint", "opt_out"}
 
     @pytest.mark.parametrize("text", NO_COMPLAINTS)
     def test_is_not_read_where_nobody_complains(self, text: str) -> None:
@@ -73,9 +73,9 @@ class TestAComplaint:
 
     @pytest.mark.parametrize("text", ["Is this harassment?", "This is harassment lol"])
     def test_that_is_asked_or_a_joke_is_for_a_person(self, text: str) -> None:
-        found = explain_reply(text)
-        assert found["flags"] == []
-        assert found["review"]
+        explanation = explain_reply(text)
+        assert explanation["flags"] == []
+        assert explanation["review"]
 
     def test_that_depends_on_what_we_do_is_clear(self) -> None:
         flags = explain_reply("If you text me again I will report you to the FCC")["flags"]
@@ -89,24 +89,24 @@ class TestAComplaint:
 class TestAnotherNumber:
     @pytest.mark.parametrize("text", CORRECTIONS)
     def test_is_only_proposed(self, text: str) -> None:
-        found = explain_reply(text)
-        assert found["review"]
-        assert found["proposed"] == ["corrected"]
-        assert {*found["flags"]} <= {"opt_out", "wrong_number"}
+        explanation = explain_reply(text)
+        assert explanation["review"]
+        assert explanation["proposed"] == ["corrected"]
+        assert {*explanation["flags"]} <= {"opt_out", "wrong_number"}
 
     def test_is_proposed_beside_a_clear_request(self) -> None:
-        found = explain_reply("You have the wrong number. The right number is 415 555 0199")
-        assert found["flags"] == ["wrong_number"]
-        assert found["proposed"] == ["corrected"]
+        explanation = explain_reply("You have the wrong number. The right number is 415 555 0199")
+        assert explanation["flags"] == ["wrong_number"]
+        assert explanation["proposed"] == ["corrected"]
 
     def test_is_never_proposed_before_a_request_to_stop(self) -> None:
         text = "Please stop texting this phone before nine. My new number is 415 555 0199"
-        found = explain_reply(text)
-        assert "opt_out" in found["flags"] + found["proposed"]
+        explanation = explain_reply(text)
+        assert "opt_out" in explanation["flags"] + explanation["proposed"]
 
     def test_that_a_person_decides_is_not_taken_from_the_text(self, ctx: Context) -> None:
-        (one,) = receive(ctx, CORRECTIONS[0])
-        assert review_queue.resolve_review(ctx, one, ReviewDecision.CORRECTED, "ada")
+        (review_id,) = receive(ctx, CORRECTIONS[0])
+        assert review_queue.resolve_review(ctx, review_id, ReviewDecision.CORRECTED, "ada")
         with ctx.store.read() as connection:
             (row,) = connection.execute(sa.select(feedback)).all()
         assert (row.kind, row.number, row.new_number) == ("corrected", NUMBER, "")
@@ -115,9 +115,9 @@ class TestAnotherNumber:
 class TestAConfirmation:
     @pytest.mark.parametrize("text", CONFIRMATIONS)
     def test_is_only_proposed(self, text: str) -> None:
-        found = explain_reply(text)
-        assert found["flags"] == []
-        assert found["proposed"] == ["confirmed"]
+        explanation = explain_reply(text)
+        assert explanation["flags"] == []
+        assert explanation["proposed"] == ["confirmed"]
 
     @pytest.mark.parametrize(
         "text",
@@ -130,12 +130,12 @@ class TestAConfirmation:
         assert "confirmed" not in explain_reply(text)["proposed"]
 
     def test_that_is_taken_back_makes_a_wrong_number_wrong_again(self, ctx: Context) -> None:
-        (one,) = receive(ctx, CONFIRMATIONS[0])
+        (review_id,) = receive(ctx, CONFIRMATIONS[0])
         key, at = "agent:1", ctx.now()
         wrong = Feedback(key, FeedbackKind.WRONG_NUMBER, NUMBER, "agent", at, received_at=at)
         intake.store_reports(ctx, [wrong])
-        review_queue.resolve_review(ctx, one, ReviewDecision.CONFIRMED, "ada")
-        review_queue.undo_reviews(ctx, [one], "ada")
+        review_queue.resolve_review(ctx, review_id, ReviewDecision.CONFIRMED, "ada")
+        review_queue.undo_reviews(ctx, [review_id], "ada")
         kinds = [kind for kind, _ in reported(ctx)]
         assert kinds == ["wrong_number", "confirmed", "wrong_number"]
 

@@ -34,14 +34,16 @@ def reported(ctx: Context) -> list[tuple[str, str]]:
 class TestTheQueue:
     def test_shows_the_likeliest_requests_first_with_their_words(self, ctx: Context) -> None:
         receive(ctx, *UNSURE)
-        found = review_queue.open_reviews(ctx)
-        likely = [one["likelihood"] for one in found]
+        waiting = review_queue.open_reviews(ctx)
+        likely = [review["likelihood"] for review in waiting]
         assert likely == sorted(likely, reverse=True)
-        assert all(one["evidence"] for one in found)
+        assert all(review["evidence"] for review in waiting)
 
     def test_proposes_what_a_reply_says_and_not_always_an_opt_out(self, ctx: Context) -> None:
         receive(ctx, *UNSURE)
-        proposed = {one["text"]: one["suggestion"] for one in review_queue.open_reviews(ctx)}
+        proposed = {
+            review["text"]: review["suggestion"] for review in review_queue.open_reviews(ctx)
+        }
         assert proposed["my husband passed away"] == "wrong_number"
         assert proposed["how do I unsubscribe?"] == "opt_out"
 
@@ -55,8 +57,8 @@ class TestTheQueue:
 
     def test_says_until_when_a_revocation_must_be_honoured(self, ctx: Context) -> None:
         receive(ctx, UNSURE[1])
-        (one,) = review_queue.open_reviews(ctx)
-        days = datetime.fromisoformat(one["honour_by"]).date() - ctx.now().date()
+        (review,) = review_queue.open_reviews(ctx)
+        days = datetime.fromisoformat(review["honour_by"]).date() - ctx.now().date()
         assert timedelta(days=12) <= days <= timedelta(days=14)
 
     def test_counts_business_days(self) -> None:
@@ -88,35 +90,35 @@ class TestDecisions:
         review_queue.resolve_reviews(ctx, ids, ReviewDecision.NOTHING, "ada")
         assert review_queue.open_reviews(ctx) == []
         assert review_queue.undo_reviews(ctx, [ids[1], 999], "ada") == [ids[1]]
-        assert [one["id"] for one in review_queue.open_reviews(ctx)] == [ids[1]]
+        assert [review["id"] for review in review_queue.open_reviews(ctx)] == [ids[1]]
         assert review_queue.resolve_review(ctx, ids[1], ReviewDecision.OPT_OUT, "ada")
         assert reported(ctx) == [("opt_out", NUMBERS[1])]
 
     def test_that_are_undone_make_nobody_contactable(self, ctx: Context) -> None:
-        (one, two) = receive(ctx, *UNSURE[:2])
-        review_queue.resolve_review(ctx, one, ReviewDecision.OPT_OUT, "ada")
-        review_queue.resolve_review(ctx, two, ReviewDecision.OPT_IN, "ada")
-        review_queue.undo_reviews(ctx, [one, two], "ada")
+        (first, second) = receive(ctx, *UNSURE[:2])
+        review_queue.resolve_review(ctx, first, ReviewDecision.OPT_OUT, "ada")
+        review_queue.resolve_review(ctx, second, ReviewDecision.OPT_IN, "ada")
+        review_queue.undo_reviews(ctx, [first, second], "ada")
         assert reported(ctx) == [
             ("opt_out", NUMBERS[0]), ("opt_in", NUMBERS[1]), ("opt_out", NUMBERS[1]),
         ]  # fmt: skip
 
     def test_can_be_made_anew_after_an_undo(self, ctx: Context) -> None:
-        (one,) = receive(ctx, UNSURE[0])
-        review_queue.resolve_review(ctx, one, ReviewDecision.OPT_OUT, "ada")
-        review_queue.undo_reviews(ctx, [one], "ada")
-        review_queue.resolve_review(ctx, one, ReviewDecision.WRONG_NUMBER, "ada")
+        (review_id,) = receive(ctx, UNSURE[0])
+        review_queue.resolve_review(ctx, review_id, ReviewDecision.OPT_OUT, "ada")
+        review_queue.undo_reviews(ctx, [review_id], "ada")
+        review_queue.resolve_review(ctx, review_id, ReviewDecision.WRONG_NUMBER, "ada")
         assert [kind for kind, _ in reported(ctx)] == ["opt_out", "wrong_number"]
 
 
 class TestTheAlert:
     def test_is_given_when_a_reply_waits_too_long(self, ctx: Context) -> None:
-        (one,) = receive(ctx, UNSURE[1])
+        (review_id,) = receive(ctx, UNSURE[1])
         assert [a for a in rules.current(ctx) if a.kind == "review_waiting"] == []
         with ctx.store.write() as connection:
             connection.execute(sa.update(reviews).values(at=ctx.now() - timedelta(days=3)))
         (alert,) = [a for a in rules.current(ctx) if a.kind == "review_waiting"]
         assert "10 business days" in alert.text
         assert alert.path == "/reviews"
-        review_queue.resolve_review(ctx, one, ReviewDecision.NOTHING, "ada")
+        review_queue.resolve_review(ctx, review_id, ReviewDecision.NOTHING, "ada")
         assert [a for a in rules.current(ctx) if a.kind == "review_waiting"] == []

@@ -103,7 +103,7 @@ class TestTheScore:
         assert first.values == (19_000, -1000)
 
     def test_takes_less_than_five_milliseconds_a_reply(self) -> None:
-        texts = [one.text for one, _ in zip(examples(), range(200), strict=False)]
+        texts = [example.text for example, _ in zip(examples(), range(200), strict=False)]
         router.load()
         start = process_time()
         for text in texts:
@@ -138,19 +138,19 @@ class TestTheShippedModel:
 
 class TestTheTraining:
     def test_of_a_sample_gives_the_same_files_each_time(self, tmp_path: Path) -> None:
-        found = [train(FOLDER, None, tmp_path / name, every=150) for name in ("a", "b")]
-        assert found[0] == found[1]
+        reports = [train(FOLDER, None, tmp_path / name, every=150) for name in ("a", "b")]
+        assert reports[0] == reports[1]
         for name in (router.WEIGHTS, router.SETTINGS):
             assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
         assert read_model(tmp_path / "a").review == router.load().review
 
     def test_has_sentences_of_all_kinds_in_all_languages(self) -> None:
-        kinds = {(one.language, one.meant) for one in examples()}
+        kinds = {(example.language, example.meant) for example in examples()}
         assert len(kinds) == 9 * 4
 
     def test_spells_choices_out_the_same_way_each_time(self) -> None:
         assert spelled_out("(stop|quit) it") == spelled_out("(stop|quit) it")
-        assert not [one for one in examples() if set("(|)") & set(one.text)]
+        assert not [example for example in examples() if set("(|)") & set(example.text)]
 
     def test_makes_errors_that_leave_a_sentence_alike(self) -> None:
         for seed in range(50):

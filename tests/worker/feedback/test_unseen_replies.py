@@ -40,37 +40,39 @@ def rows() -> Iterator[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def replies() -> list[Read]:
-    found = []
+    entries = []
     for row in rows():
         reply = read_reply(row["text"])
         flags = {intent.kind for intent in reply.intents}
-        found.append(Read(row["kind"], row["text"], {*row["labels"]}, {*flags}, reply.needs_review))
-    return found
+        entries.append(
+            Read(row["kind"], row["text"], {*row["labels"]}, {*flags}, reply.needs_review)
+        )
+    return entries
 
 
-def share(some: Sequence[bool]) -> float:
-    return sum(some) / len(some)
+def share(hits: Sequence[bool]) -> float:
+    return sum(hits) / len(hits)
 
 
 def test_consent_is_never_revived_by_anything_but_an_opt_in(replies: list[Read]) -> None:
-    assert [one.text for one in replies if "opt_in" in one.flags - one.said] == []
+    assert [reply.text for reply in replies if "opt_in" in reply.flags - reply.said] == []
 
 
 @pytest.mark.parametrize("kind", sorted(REFUSALS))
 def test_flags_are_right(replies: list[Read], kind: str) -> None:
-    assert share([kind in one.said for one in replies if kind in one.flags]) > 0.97
+    assert share([kind in reply.said for reply in replies if kind in reply.flags]) > 0.97
 
 
 def test_ordinary_refusals_are_flagged_or_shown_to_a_person(replies: list[Read]) -> None:
-    ordinary = [one for one in replies if one.kind.endswith("ordinary")]
-    assert share([one.is_caught for one in ordinary]) > 0.95
+    ordinary = [reply for reply in replies if reply.kind.endswith("ordinary")]
+    assert share([reply.is_caught for reply in ordinary]) > 0.95
 
 
 def test_and_most_of_the_hard_ones(replies: list[Read]) -> None:
-    refusals = [one for one in replies if one.said & REFUSALS]
-    assert share([one.is_caught for one in refusals]) > 0.82
+    refusals = [reply for reply in replies if reply.said & REFUSALS]
+    assert share([reply.is_caught for reply in refusals]) > 0.82
 
 
 def test_few_harmless_ones_are_shown(replies: list[Read]) -> None:
-    harmless = [one for one in replies if not one.said]
-    assert share([one.is_reviewed and not one.flags for one in harmless]) < 0.23
+    harmless = [reply for reply in replies if not reply.said]
+    assert share([reply.is_reviewed and not reply.flags for reply in harmless]) < 0.23

@@ -109,21 +109,21 @@ class TestColumns:
         _, out = cleaned(tmp_path, b"Phone,Phone,phone \n+442072194272,none,020 7219 4273\n")
         header, row = csv.reader(out.decode().splitlines())
         assert row[:3] == [BRITISH, "none", "020 7219 4273"]
-        found = dict(zip(header, row, strict=True))
-        assert found["Phone status"] == "valid"
-        assert found["Phone (2) status"] == "invalid"
-        assert found["phone (3) e164"] == "+442072194273"
-        assert found["Phone e164"] == BRITISH
+        by_column = dict(zip(header, row, strict=True))
+        assert by_column["Phone status"] == "valid"
+        assert by_column["Phone (2) status"] == "invalid"
+        assert by_column["phone (3) e164"] == "+442072194273"
+        assert by_column["Phone e164"] == BRITISH
 
     def test_a_name_takes_all_columns_of_that_name_and_a_place_takes_one(
         self, tmp_path: Path
     ) -> None:
         content = b"Nr,Nr,x\n+442072194272,none,1\n"
         both, _ = cleaned(tmp_path, content, phone_columns=["Nr"])  # type: ignore[arg-type]
-        one, _ = cleaned(tmp_path, content, phone_columns=["2"])  # type: ignore[arg-type]
+        summary, _ = cleaned(tmp_path, content, phone_columns=["2"])  # type: ignore[arg-type]
         assert both.phone_columns == ("Nr", "Nr (2)")
-        assert one.phone_columns == ("Nr (2)",)
-        assert one.fields == {"invalid": 1}
+        assert summary.phone_columns == ("Nr (2)",)
+        assert summary.fields == {"invalid": 1}
 
     def test_a_column_without_a_name_goes_by_its_place(self, tmp_path: Path) -> None:
         summary, out = cleaned(
@@ -157,8 +157,8 @@ class TestColumns:
         )
         summary, out = cleaned(tmp_path, content, default_country="GB")
         assert summary.phone_columns == ("Phone", "Mobile")
-        found = [row["Phone extension"] for row in csv.DictReader(out.decode().splitlines())]
-        assert found == ["12", "7", ""]
+        extensions = [row["Phone extension"] for row in csv.DictReader(out.decode().splitlines())]
+        assert extensions == ["12", "7", ""]
 
 
 class TestTheCountryOfANumber:
@@ -180,15 +180,15 @@ class TestTheCountryOfANumber:
         self, tmp_path: Path, header: str, row: str, expected: str
     ) -> None:
         _, out = cleaned(tmp_path, f"{header}\n{row}\n".encode())
-        (found,) = csv.DictReader(out.decode().splitlines())
-        assert (found["Phone status"], found["Phone e164"]) == ("valid", expected)
+        (result,) = csv.DictReader(out.decode().splitlines())
+        assert (result["Phone status"], result["Phone e164"]) == ("valid", expected)
 
     def test_a_number_of_another_country_stays_unverified(self, tmp_path: Path) -> None:
         content = b"Phone,Country,Email\n44 20 7219 4272,France,kim@example.co.uk\n"
         _, out = cleaned(tmp_path, content)
-        (found,) = csv.DictReader(out.decode().splitlines())
-        assert found["Phone status"] == "unverified"
-        assert "email" in found["Phone reason"]
+        (result,) = csv.DictReader(out.decode().splitlines())
+        assert result["Phone status"] == "unverified"
+        assert "email" in result["Phone reason"]
 
     def test_is_told_by_the_other_phones_of_the_row(self, tmp_path: Path) -> None:
         content = (

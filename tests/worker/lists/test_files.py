@@ -103,8 +103,8 @@ class TestWorkbooks:
         assert rows[2][:3] == ["a;b", "x", "invalid"]
 
     def test_of_several_sheets_the_first_is_read_and_it_is_said(self, tmp_path: Path) -> None:
-        one, two = [["Phone"], [BRITISH]], [["Phone"], ["none"]]
-        workbook(tmp_path / "in.xlsx", ("Leads", one), ("Old", two))
+        leads, old = [["Phone"], [BRITISH]], [["Phone"], ["none"]]
+        workbook(tmp_path / "in.xlsx", ("Leads", leads), ("Old", old))
         first = hygiene("in.xlsx", "-o", "-", cwd=tmp_path)
         assert rows_of(first.stdout)[1][1] == "valid"
         assert b"'Leads' is read; there are also Old (choose with --sheet)" in first.stderr

@@ -28,8 +28,8 @@ from worker.sync.runs.scope import Scope
 GOOD_KEY = "q7Xw2pLr9TzVb4NcY8kMs3Dg6HjFa1Eu"
 
 
-def check_lines(found: Any) -> str:
-    return "\n".join(f"{one.verdict} {one.name}: {one.text}" for one in found)
+def check_lines(checks: Any) -> str:
+    return "\n".join(f"{check.verdict} {check.name}: {check.text}" for check in checks)
 
 
 SETTINGS: list[tuple[dict[str, str], str, str]] = [
@@ -166,12 +166,12 @@ def test_it_goes_through_all_of_them_and_ends(
 ) -> None:
     with ctx.store.write() as connection:
         connection.execute(sa.delete(app_state))
-    found = list(examine(make_settings()))
-    assert all(isinstance(one, Check) for one in found)
+    checks = list(examine(make_settings()))
+    assert all(isinstance(check, Check) for check in checks)
     assert {"settings", "database", "redis", "salesforce", "hubspot", "queue"} <= {
-        one.name for one in found
+        check.name for check in checks
     }
-    assert not [one for one in found if one.verdict == "problem"]
+    assert not [check for check in checks if check.verdict == "problem"]
 
 
 class TestHubSpotsOwnMessages:
@@ -182,18 +182,18 @@ class TestHubSpotsOwnMessages:
     ) -> None:
         settings = make_settings()
 
-        def told() -> Check:
-            (one,) = [c for c in examine(settings) if "SMS and WhatsApp" in c.text]
-            return one
+        def messages_check() -> Check:
+            (check,) = [c for c in examine(settings) if "SMS and WhatsApp" in c.text]
+            return check
 
-        assert told().verdict == "warning"
-        assert "hygiene crm setup hubspot" in told().text
+        assert messages_check().verdict == "warning"
+        assert "hygiene crm setup hubspot" in messages_check().text
         sandbox.hubspot.scopes.add("crm.lists.write")
         opened = connectors.build("hubspot", settings)
         list(opened.provision())
         opened.close()
-        assert told().verdict == "ok"
-        assert "Phone hygiene: do not text" in told().text
+        assert messages_check().verdict == "ok"
+        assert "Phone hygiene: do not text" in messages_check().text
 
     def test_are_warned_of_where_lists_may_not_be_read(
         self, make_settings: Callable[..., Settings], sandbox: Sandbox

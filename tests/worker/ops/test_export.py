@@ -89,9 +89,9 @@ def test_secrets_stay_behind_unless_they_are_wanted(full: Context, tmp_path: Pat
     export(full.store, path, full.now())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with zipfile.ZipFile(path) as archive:
-        said = b"".join(archive.read(name) for name in archive.namelist())
+        content = b"".join(archive.read(name) for name in archive.namelist())
         manifest = json.loads(archive.read("manifest.json"))
-    assert b"argon2" not in said
+    assert b"argon2" not in content
     assert not {"users", "api_tokens", "sessions"} & manifest["rows"].keys()
     assert manifest["rows"]["feedback"] == 1
 

@@ -42,16 +42,16 @@ def test_a_new_home_is_said_and_one_that_is_there_is_not(run: Run, tmp_path: Pat
 
 def test_whoever_stands_elsewhere_is_told_of_the_last_one(run: Run, tmp_path: Path) -> None:
     run("a", *ADD)
-    told = run("b", *ADD).stderr
-    assert f"the last one was {tmp_path / 'a' / '.hygiene'}" in told
-    assert f"HYGIENE_HOME={tmp_path / 'a' / '.hygiene'}" in told
+    stderr = run("b", *ADD).stderr
+    assert f"the last one was {tmp_path / 'a' / '.hygiene'}" in stderr
+    assert f"HYGIENE_HOME={tmp_path / 'a' / '.hygiene'}" in stderr
 
 
 def test_whoever_names_a_home_is_not_told_of_another(run: Run, tmp_path: Path) -> None:
     run("a", *ADD)
-    told = run("b", *ADD, HYGIENE_HOME=str(tmp_path / "c")).stderr
-    assert f"a new home: {tmp_path / 'c'}" in told
-    assert str(tmp_path / "a") not in told
+    stderr = run("b", *ADD, HYGIENE_HOME=str(tmp_path / "c")).stderr
+    assert f"a new home: {tmp_path / 'c'}" in stderr
+    assert str(tmp_path / "a") not in stderr
 
 
 def test_one_that_is_gone_is_not_named(run: Run, tmp_path: Path) -> None:

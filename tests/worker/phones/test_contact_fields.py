@@ -15,8 +15,8 @@ COUNTRIES = [("DE", "Germany"), ("FR", "France"), ("US", "United States"), ("CA"
              ("IT", "Italy"), ("GB", "United Kingdom"), ("PL", "Polska")]  # fmt: skip
 
 
-def dials_alike(one: str, other: str) -> bool:
-    return country_code_for_region(one) == country_code_for_region(other)
+def dials_alike(first: str, other: str) -> bool:
+    return country_code_for_region(first) == country_code_for_region(other)
 
 
 def phone(where: ContactLocation, **others: str) -> tuple[list[str], str, str]:

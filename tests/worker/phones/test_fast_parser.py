@@ -27,21 +27,21 @@ marks = st.sampled_from(["", "", "", " ", "-", ".", "(", ") ", " - "])
 def near_numbers(draw: st.DrawFn) -> tuple[str, str | None]:
     """What people type: an example of a plan in one of its forms, here and there a digit off."""
     region = draw(st.sampled_from(REGIONS))
-    found = phonenumbers.example_number_for_type(region, draw(st.sampled_from(KINDS)))
-    if found is None:
-        found = phonenumbers.example_number(region)
-    assert found is not None
+    sample = phonenumbers.example_number_for_type(region, draw(st.sampled_from(KINDS)))
+    if sample is None:
+        sample = phonenumbers.example_number(region)
+    assert sample is not None
     how = draw(
         st.sampled_from(
             [PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL]
         )
     )
-    text = phonenumbers.format_number(found, how)
+    text = phonenumbers.format_number(sample, how)
     if draw(st.booleans()):
         place = draw(st.integers(0, len(text) - 1))
         text = text[:place] + draw(st.sampled_from([*"0123456789", ""])) + text[place + 1 :]
     prefix = draw(st.sampled_from(["", "", "", "0", "00", "011", "1", "+", "8", "810", "9"]))
-    code = str(found.country_code) if draw(st.booleans()) else ""
+    code = str(sample.country_code) if draw(st.booleans()) else ""
     reader = draw(st.sampled_from([region, region, None, draw(st.sampled_from(REGIONS))]))
     return (f"{prefix}{code}{text}" if draw(st.booleans()) else text), reader
 
@@ -55,17 +55,17 @@ def any_digits(draw: st.DrawFn) -> tuple[str, str | None]:
 
 def by_library(text: str, region: str | None) -> tuple[int, str] | None:
     try:
-        found = phonenumbers.parse(text, region)
+        parsed = phonenumbers.parse(text, region)
     except NumberParseException:
         return None
-    assert not found.extension
-    return found.country_code or 0, phonenumbers.national_significant_number(found)
+    assert not parsed.extension
+    return parsed.country_code or 0, phonenumbers.national_significant_number(parsed)
 
 
 def same_reading(text: str, region: str | None) -> None:
-    found = fast_parser.parse(text, region)
-    if found is not None:
-        assert found == by_library(text, region)
+    parsed = fast_parser.parse(text, region)
+    if parsed is not None:
+        assert parsed == by_library(text, region)
 
 
 @pytest.mark.slow
@@ -90,15 +90,15 @@ def test_any_digits_are_read_as_the_library_reads_them(typed: tuple[str, str | N
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_plans_print_as_examples_is_never_left_to_the_library(kind: int) -> None:
     for region in REGIONS:
-        found = phonenumbers.example_number_for_type(region, kind)
-        if found is None:
+        sample = phonenumbers.example_number_for_type(region, kind)
+        if sample is None:
             continue
         for how in (PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL):
-            text = phonenumbers.format_number(found, how)
-            national = phonenumbers.national_significant_number(found)
+            text = phonenumbers.format_number(sample, how)
+            national = phonenumbers.national_significant_number(sample)
             # A few of them are written with letters or a slash.
             if not set(text) - set("+0123456789 ().-"):
-                assert fast_parser.parse(text, None) == (found.country_code, national)
+                assert fast_parser.parse(text, None) == (sample.country_code, national)
 
 
 def same_facts(code: int, national: str) -> None:
@@ -114,11 +114,11 @@ def same_facts(code: int, national: str) -> None:
 @pytest.mark.parametrize("region", REGIONS)
 def test_every_kind_of_line_of_every_country_is_told(region: str) -> None:
     for kind in KINDS:
-        found = phonenumbers.example_number_for_type(region, kind)
-        if found is not None:
-            national = phonenumbers.national_significant_number(found)
+        sample = phonenumbers.example_number_for_type(region, kind)
+        if sample is not None:
+            national = phonenumbers.national_significant_number(sample)
             for text in (national, national[:-1], national + "0", "9" + national[1:]):
-                same_facts(found.country_code or 0, text)
+                same_facts(sample.country_code or 0, text)
 
 
 @pytest.mark.slow

@@ -27,9 +27,9 @@ class TestRealFields:
             rows = list(csv.DictReader(file))
         for row in rows:
             expected = json.loads(row["expected_e164"])
-            found = numbers(row["raw"], row["country"])
-            if sorted(found) != sorted(expected):
-                wrong.append((row["raw"], expected, found))
+            read = numbers(row["raw"], row["country"])
+            if sorted(read) != sorted(expected):
+                wrong.append((row["raw"], expected, read))
         assert len(rows) > 300
         assert wrong == []
 

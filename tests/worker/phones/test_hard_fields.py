@@ -64,16 +64,16 @@ def test_no_number_is_invented(rows: list[Row]) -> None:
         (row.text, number)
         for row in rows
         for number in numbers(row.read())
-        if not any(number in one for one in row.accepted)
+        if not any(number in reading for reading in row.accepted)
     ]
     assert invented == []
 
 
 def test_all_numbers_are_read_in_their_order(rows: list[Row]) -> None:
     wrong = [
-        (row.text, row.where.country, row.accepted[0], found)
+        (row.text, row.where.country, row.accepted[0], read)
         for row in rows
-        if (found := numbers(row.read())) not in row.accepted and row.text not in MATTERS_OF_TASTE
+        if (read := numbers(row.read())) not in row.accepted and row.text not in MATTERS_OF_TASTE
     ]
     assert wrong == []
 
@@ -85,7 +85,7 @@ def test_extensions_and_statuses_are_right(rows: list[Row]) -> None:
         extension = reading.numbers[0].extension if numbers(reading) else ""
         if extension != row.extension or row.status not in ("", status(reading)):
             wrong.append((row.text, row.extension, row.status, extension, status(reading)))
-    assert [one for one in wrong if one[0] not in MATTERS_OF_TASTE] == []
+    assert [entry for entry in wrong if entry[0] not in MATTERS_OF_TASTE] == []
 
 
 def test_few_fields_are_a_matter_of_taste(rows: list[Row]) -> None:

@@ -107,10 +107,11 @@ class TestRenumbered:
         if is_valid(change.new_code, new):
             assert renumbered(change.code, national) in ((change.new_code, new), None)
             others = {
-                (other.new_code, other.forward()[1].format(*found.groups()))
+                (other.new_code, other.forward()[1].format(*other_match.groups()))
                 for other in CHANGES
                 if other.code == change.code
-                and (found := re.fullmatch(other.forward()[0], national, re.ASCII)) is not None
+                and (other_match := re.fullmatch(other.forward()[0], national, re.ASCII))
+                is not None
             }
             assert {number for number in others if is_valid(*number)} == {(change.new_code, new)}
 

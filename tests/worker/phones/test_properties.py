@@ -67,11 +67,11 @@ def test_spaces_and_punctuation_between_digits_change_nothing(
 
 
 @given(valid, valid, st.sampled_from([" / ", "; ", ", ", " or ", "\n", " | ", " & "]))
-def test_two_numbers_come_in_the_order_they_were_typed(one: str, two: str, mark: str) -> None:
-    if one == two:
+def test_two_numbers_come_in_the_order_they_were_typed(first: str, second: str, mark: str) -> None:
+    if first == second:
         return
-    text = f"{written(one, PhoneNumberFormat.INTERNATIONAL)}{mark}{two}"
-    assert [number.e164 for number in parse_field(text).numbers] == [one, two]
+    text = f"{written(first, PhoneNumberFormat.INTERNATIONAL)}{mark}{second}"
+    assert [number.e164 for number in parse_field(text).numbers] == [first, second]
 
 
 MARKS = " ()-./,;:|&\n#*"
@@ -130,10 +130,14 @@ def test_random_numbers_of_all_regions_are_read_as_the_library_reads_them() -> N
         digits = "".join(rng.choices("0123456789", k=rng.choice(lengths)))
         text = digits if rng.random() < 0.5 else f"+{country_code(region)}{digits}"
         number = library_reads(text, region)
-        read = [one for one in parse_field(text, region).numbers if one.valid and not one.basis]
+        read = [
+            parsed
+            for parsed in parse_field(text, region).numbers
+            if parsed.valid and not parsed.basis
+        ]
         if fictitious_reason(digits_only.sub("", text), text) or text.startswith("00"):
             continue  # 00 is dialled in more countries than have it
-        assert [one.e164 for one in read] == ([number] if number else []), (text, region)
+        assert [parsed.e164 for parsed in read] == ([number] if number else []), (text, region)
 
 
 def country_code(region: str) -> int:

@@ -43,31 +43,31 @@ def ctx(make_context: Callable[..., Context], either_database_url: str) -> Conte
     return make_context(DATABASE_URL=either_database_url)
 
 
-def contact(connector: str, object_name: str, record_id: str, **more: Any) -> Row:
+def contact(connector: str, object_name: str, record_id: str, **fields: Any) -> Row:
     return {
         "connector": connector, "object": object_name, "record_id": record_id, "fingerprint": "",
         "statuses": {}, "last_seen_flags": {}, "reason": None, "source": "", "campaign": "",
         "country": "", "month": "", "person": "", "value": None, "content_hash": "",
         "fresh_until": None, "answers": None, "waiting": False, "readings": "", "checked_at": AT,
-        **more,
+        **fields,
     }  # fmt: skip
 
 
-def number_row(one: Row, number: str, field: str = "Phone") -> Row:
-    return {**key_of(one), "field": field, "place": 0, "number": number, "extension": ""}
+def number_row(contact_row: Row, number: str, field: str = "Phone") -> Row:
+    return {**key_of(contact_row), "field": field, "place": 0, "number": number, "extension": ""}
 
 
-def key_of(one: Row) -> Row:
-    return {name: one[name] for name in ("connector", "object", "record_id")}
+def key_of(contact_row: Row) -> Row:
+    return {name: contact_row[name] for name in ("connector", "object", "record_id")}
 
 
-def write_row(one: Row, run: str, state: str, kind: str | None = None) -> Row:
-    return {**key_of(one), "run_id": run, "page_id": None, "before": {}, "after": {},
+def write_row(contact_row: Row, run: str, state: str, kind: str | None = None) -> Row:
+    return {**key_of(contact_row), "run_id": run, "page_id": None, "before": {}, "after": {},
             "state": state, "kind": kind, "message": None, "at": AT}  # fmt: skip
 
 
-def failure_row(one: Row, kind: str) -> Row:
-    return {**key_of(one), "kind": kind, "message": "no", "retry": False, "attempts": 1,
+def failure_row(contact_row: Row, kind: str) -> Row:
+    return {**key_of(contact_row), "kind": kind, "message": "no", "retry": False, "attempts": 1,
             "run_id": "r1", "at": AT}  # fmt: skip
 
 
@@ -83,29 +83,29 @@ def report_row(ctx: Context, number: str, kind: str) -> Row:
     return row
 
 
-def store(ctx: Context, *rows: Row, **more: Sequence[Row]) -> None:
+def store(ctx: Context, *rows: Row, **by_table: Sequence[Row]) -> None:
     tables = {table.name: table for table in metadata.sorted_tables}
     with ctx.store.write() as connection:
         insert(connection, contacts, rows)
-        for name, others in more.items():
-            for one in others:
-                connection.execute(sa.insert(tables[name]).values(**one))
+        for name, others in by_table.items():
+            for row in others:
+                connection.execute(sa.insert(tables[name]).values(**row))
 
 
-def keys(found: Sequence[listing.ListedContact]) -> list[tuple[str, str, str]]:
-    return [(one.connector, one.object, one.id) for one in found]
+def keys(listed_contacts: Sequence[listing.ListedContact]) -> list[tuple[str, str, str]]:
+    return [(listed.connector, listed.object, listed.id) for listed in listed_contacts]
 
 
 def paged(ctx: Context, wanted: ContactFilter, sort: listing.Sort, size: int) -> list[Any]:
     """All pages, one after the other."""
-    found: list[Any] = []
+    listed_contacts: list[Any] = []
     after: str | None = ""
     while after is not None:
         page = listing.list_contacts(ctx, wanted, sort, after, size)
         assert len(page.contacts) <= size
-        found += page.contacts
+        listed_contacts += page.contacts
         after = page.after
-    return found
+    return listed_contacts
 
 
 # -- against a plain filter ---------------------------------------------------------------------
@@ -167,25 +167,31 @@ class TestAList:
     @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),
            st.sampled_from(listing.SORTS), st.integers(1, 5))  # fmt: skip
     def test_is_what_a_plain_filter_over_the_rows_gives(
-        self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]],
+        self, ctx: Context, world: dict[Any, Row], picks: list[tuple[str, int, int]],
         asked: list[Row], sort: listing.Sort, size: int,
     ) -> None:  # fmt: skip
-        rows, told = self.build(ctx, world, more)
-        for one in asked:
-            wanted = _filter_of(one)
-            expected = {tuple(key_of(row).values()) for row in rows if _matches(row, one, told)}
-            found = paged(ctx, wanted, sort, size)
-            assert sorted(keys(found)) == sorted(expected), wanted
-            assert [_rank(row, sort) for row in found] == sorted(
-                (_rank(row, sort) for row in found), reverse=sort == "checked"
+        rows, related = self.build(ctx, world, picks)
+        for condition in asked:
+            wanted = _filter_of(condition)
+            expected = {
+                tuple(key_of(row).values()) for row in rows if _matches(row, condition, related)
+            }
+            paged_contacts = paged(ctx, wanted, sort, size)
+            assert sorted(keys(paged_contacts)) == sorted(expected), wanted
+            assert [_rank(row, sort) for row in paged_contacts] == sorted(
+                (_rank(row, sort) for row in paged_contacts), reverse=sort == "checked"
             )
             counted = listing.count(ctx, wanted)
             assert (counted.contacts, counted.more) == (len(expected), False)
             if wanted.status:
-                assert counted.fields == sum(_fields_with(row, wanted.status) for row in found)
+                assert counted.fields == sum(
+                    _fields_with(row, wanted.status) for row in paged_contacts
+                )
             by_object, more_of_them = listing.count_by_object(ctx, listing.look(ctx, wanted))
             assert (sum(by_object.values()), more_of_them) == (len(expected), False)
-            streamed = [one for batch in listing.every_contact(ctx, wanted, 2) for one in batch]
+            streamed = [
+                listed for batch in listing.every_contact(ctx, wanted, 2) for listed in batch
+            ]
             assert keys(streamed) == sorted(expected)
 
     @settings(
@@ -237,22 +243,24 @@ class TestAList:
         return rows, told
 
 
-def _extras(rows: list[Row], more: list[tuple[str, int, int]]) -> dict[str, list[Row]]:
-    found: dict[str, dict[str, Row]] = {
+def _extras(rows: list[Row], picks: list[tuple[str, int, int]]) -> dict[str, list[Row]]:
+    by_table: dict[str, dict[str, Row]] = {
         name: {} for name in ("list_members", "contact_numbers", "writes", "failures")
     }
-    for kind, place, which in more if rows else ():
-        one = rows[place % len(rows)]
+    for kind, place, which in picks if rows else ():
+        contact_row = rows[place % len(rows)]
         row = {
-            "member": ("list_members", {**key_of(one), "list": "L"}),
-            "number": ("contact_numbers", number_row(one, NUMBERS[which], FIELDS[which])),
-            "written": ("writes", write_row(one, f"r{which}", "done")),
-            "failed": ("writes", write_row(one, f"r{which}", "failed", "locked")),
-            "failure": ("failures", failure_row(one, ("locked", "gone", "other")[which])),
+            "member": ("list_members", {**key_of(contact_row), "list": "L"}),
+            "number": ("contact_numbers", number_row(contact_row, NUMBERS[which], FIELDS[which])),
+            "written": ("writes", write_row(contact_row, f"r{which}", "done")),
+            "failed": ("writes", write_row(contact_row, f"r{which}", "failed", "locked")),
+            "failure": ("failures", failure_row(contact_row, ("locked", "gone", "other")[which])),
         }[kind]
-        distinct = {**key_of(one), "field": row[1].get("field")} if row[0] != "writes" else row[1]
-        found[row[0]][json.dumps(distinct, default=str)] = row[1]
-    return {name: [*entries.values()] for name, entries in found.items()}
+        distinct = (
+            {**key_of(contact_row), "field": row[1].get("field")} if row[0] != "writes" else row[1]
+        )
+        by_table[row[0]][json.dumps(distinct, default=str)] = row[1]
+    return {name: [*entries.values()] for name, entries in by_table.items()}
 
 
 def _filter_of(asked: Row) -> ContactFilter:
@@ -262,11 +270,12 @@ def _filter_of(asked: Row) -> ContactFilter:
     return ContactFilter(**given, by=by, value=value, run=run, part=part)
 
 
-def _matches(row: Row, asked: Row, told: dict[str, list[Row]]) -> bool:
+def _matches(row: Row, asked: Row, related: dict[str, list[Row]]) -> bool:
     def named(table: str, **values: Any) -> bool:
         return any(
-            key_of(one) == key_of(row) and all(one[name] == value for name, value in values.items())
-            for one in told[table]
+            key_of(entry) == key_of(row)
+            and all(entry[name] == value for name, value in values.items())
+            for entry in related[table]
         )
 
     def failed() -> bool:
@@ -302,17 +311,17 @@ def _matches(row: Row, asked: Row, told: dict[str, list[Row]]) -> bool:
     return all(tests[name]() for name in asked)
 
 
-def _rank(one: listing.ListedContact, sort: listing.Sort) -> Any:
+def _rank(listed: listing.ListedContact, sort: listing.Sort) -> Any:
     if sort == "status":
-        held = one.statuses.values()
-        return min((STATUSES.index(status) for status in held), default=len(STATUSES))
+        values = listed.statuses.values()
+        return min((STATUSES.index(status) for status in values), default=len(STATUSES))
     # By a source within a connector the order is the database's own.
-    return one.connector if sort == "source" else one.checked_at
+    return listed.connector if sort == "source" else listed.checked_at
 
 
-def _fields_with(one: listing.ListedContact, status: str) -> int:
+def _fields_with(listed: listing.ListedContact, status: str) -> int:
     wanted = BAD_STATUSES if status == BAD else (status,)
-    return sum(held in wanted for held in one.statuses.values())
+    return sum(value in wanted for value in listed.statuses.values())
 
 
 # -- what is special -----------------------------------------------------------------------------
@@ -326,8 +335,10 @@ class TestFigures:
                     statuses={"phone": STATUSES[n % 6], "mobile": STATUSES[n % 5]})
             for n in range(40)
         ]  # fmt: skip
-        held = [number_row(row, NUMBERS[n % 3]) for n, row in enumerate(rows)]
-        store(ctx, *rows, contact_numbers=held, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
+        numbers = [number_row(row, NUMBERS[n % 3]) for n, row in enumerate(rows)]
+        store(
+            ctx, *rows, contact_numbers=numbers, feedback=[report_row(ctx, NUMBERS[0], "opt_out")]
+        )
         counters.count(ctx)
         with ctx.store.read() as connection:
             counted = connection.execute(
@@ -343,7 +354,7 @@ class TestFigures:
                 return listing.count(ctx, wanted).fields
 
             assert fields_of(BAD) == row.bad
-            assert {one: fields_of(one) for one in row.statuses} == row.statuses
+            assert {status: fields_of(status) for status in row.statuses} == row.statuses
             opted_out = ContactFilter(
                 connector="hubspot", by="source", value=row.value, report="opt_out"
             )
@@ -364,13 +375,13 @@ class TestARecordThatTheIndexLacks:
         )  # fmt: skip
         for sort in listing.SORTS:
             page = listing.list_contacts(ctx, ContactFilter(failure="gone"), sort)
-            assert [(one.id, one.known, one.failure) for one in page.contacts] == (
+            assert [(row.id, row.known, row.failure) for row in page.contacts] == (
                 [("0031", True, "gone"), ("00Q1", False, "gone")]
-                if sort != "source" else [(one.id, one.known, "gone") for one in page.contacts]
+                if sort != "source" else [(row.id, row.known, "gone") for row in page.contacts]
             )  # fmt: skip
-            assert {one.id for one in page.contacts} == {"0031", "00Q1"}
-        (one,) = listing.list_contacts(ctx, ContactFilter(run="r1", part="failed")).contacts
-        assert (one.id, one.known, one.checked_at) == ("00Q1", False, None)
+            assert {row.id for row in page.contacts} == {"0031", "00Q1"}
+        (row,) = listing.list_contacts(ctx, ContactFilter(run="r1", part="failed")).contacts
+        assert (row.id, row.known, row.checked_at) == ("00Q1", False, None)
 
 
 class TestAReportOfARecordWithoutANumber:
@@ -415,11 +426,15 @@ class TestNothing:
             contact("hubspot", "contacts", "2", source="Web", statuses={"p": "invalid"}),
         )  # fmt: skip
         wanted = ContactFilter(connector="hubspot", by="source", value="Fair", status="invalid")
-        found = {name: left.contacts for name, left in listing.explain_empty(ctx, wanted)}
-        assert found == {"by": 1, "status": 1}
+        counts = {
+            name: remaining.contacts for name, remaining in listing.explain_empty(ctx, wanted)
+        }
+        assert counts == {"by": 1, "status": 1}
         wanted = ContactFilter(by="source", value="Fair", status="unreachable", flag="wrong_number")
-        found = {name: left.contacts for name, left in listing.explain_empty(ctx, wanted)}
-        assert found == {"status": 0, "flag": 0}
+        counts = {
+            name: remaining.contacts for name, remaining in listing.explain_empty(ctx, wanted)
+        }
+        assert counts == {"status": 0, "flag": 0}
 
 
 class TestWhatIsNoFilter:

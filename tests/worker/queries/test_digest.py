@@ -47,9 +47,9 @@ NOW = MONDAY + timedelta(days=7, hours=8)
 
 @pytest.fixture
 def ctx(make_context: MakeContext, either_database_url: str) -> Context:
-    made = make_context(DATABASE_URL=either_database_url)
-    made.now = lambda: NOW
-    return made
+    context = make_context(DATABASE_URL=either_database_url)
+    context.now = lambda: NOW
+    return context
 
 
 def put(ctx: Context, table: sa.Table, *rows: dict[str, Any]) -> None:
@@ -58,13 +58,13 @@ def put(ctx: Context, table: sa.Table, *rows: dict[str, Any]) -> None:
             connection.execute(sa.insert(table).values(**row))
 
 
-def add_run(ctx: Context, run_id: str, at: datetime, **more: Any) -> None:
+def add_run(ctx: Context, run_id: str, at: datetime, **fields: Any) -> None:
     row: dict[str, Any] = {
         "id": run_id, "connector": "hubspot", "kind": "sync", "scope": {}, "state": "done",
         "dry_run": False, "force": False, "opened_at": at, "finished_at": at + timedelta(hours=1),
         "reading": [], "read_all": True, "reader_calls": {}, "own_writes": {}, "notes": [],
     }  # fmt: skip
-    put(ctx, runs, {**row, **more})
+    put(ctx, runs, {**row, **fields})
 
 
 def add_page(ctx: Context, run_id: str, at: datetime, *counts: int, seq: int = 0) -> None:
@@ -128,10 +128,10 @@ class TestWhatChanged:
         add_run(ctx, "across", BEFORE, finished_at=WITHIN)
         add_page(ctx, "across", BEFORE, 50, 0, 0, 0)
         add_page(ctx, "across", MONDAY, 5, 0, 0, 0, seq=1)
-        found = {one.connector: one for one in digest(ctx).checked}
-        assert (found["hubspot"].read, found["hubspot"].changed) == (115, 22)
-        assert (found["hubspot"].written, found["hubspot"].failed) == (17, 5)
-        assert found["salesforce"].read == 7
+        checked = {entry.connector: entry for entry in digest(ctx).checked}
+        assert (checked["hubspot"].read, checked["hubspot"].changed) == (115, 22)
+        assert (checked["hubspot"].written, checked["hubspot"].failed) == (17, 5)
+        assert checked["salesforce"].read == 7
 
     def test_compares_the_statuses_with_the_last_day_before_the_week(self, ctx: Context) -> None:
         for day, valid in (("2026-11-10", 1), ("2026-11-14", 60), ("2026-11-17", 65),
@@ -139,10 +139,10 @@ class TestWhatChanged:
             put(ctx, daily_counts, {"day": day, "connector": "hubspot", "contacts": 80,
                                     "statuses": {"valid": valid, "invalid": 80 - valid},
                                     })  # fmt: skip
-        (one,) = digest(ctx).statuses
-        assert (one.day, one.since) == (date(2026, 11, 22), date(2026, 11, 14))
-        assert one.now == {"valid": 70, "invalid": 10}
-        assert one.before == {"valid": 60, "invalid": 20}
+        (statuses,) = digest(ctx).statuses
+        assert (statuses.day, statuses.since) == (date(2026, 11, 22), date(2026, 11, 14))
+        assert statuses.now == {"valid": 70, "invalid": 10}
+        assert statuses.before == {"valid": 60, "invalid": 20}
 
     def test_says_since_when_there_are_counts_where_there_were_none_before(
         self, ctx: Context
@@ -187,9 +187,9 @@ class TestWhatWentBad:
         add_run(ctx, "r1", WITHIN)
         add_contact(ctx, "1", "call +1 415 555 0123 or kim@example.com")
         add_write(ctx, "1", "valid", "invalid")
-        (one,) = digest(ctx).newly_bad
-        assert "555" not in one.source
-        assert "kim" not in one.source
+        (source,) = digest(ctx).newly_bad
+        assert "555" not in source.source
+        assert "kim" not in source.source
 
     def test_lists_segments_that_were_isolated(self, ctx: Context) -> None:
         row = {"connector": "hubspot", "by": "source", "value": "Bought", "since": WITHIN,
@@ -200,11 +200,11 @@ class TestWhatWentBad:
             {**row, "active_key": None, "value": "Free", "released_at": WITHIN, "since": BEFORE},
             {**row, "active_key": "c", "value": "Hand", "isolated_by": "kim", "why": "kim said so"},
             )  # fmt: skip
-        found = digest(ctx)
-        assert [(one.segment, one.why) for one in found.isolated] == [
+        figures = digest(ctx)
+        assert [(segment.segment, segment.why) for segment in figures.isolated] == [
             ("source=Bought", "46% are bad"), ("source=Hand", "by hand"),
         ]  # fmt: skip
-        assert (found.released, found.isolated_now) == (1, 3)
+        assert (figures.released, figures.isolated_now) == (1, 3)
 
     def test_names_the_sources_that_are_worst_now(self, ctx: Context) -> None:
         for value, numbers, bad in (("Bought", 200, 90), ("Web", 1000, 10), ("Small", 3, 3)):
@@ -212,8 +212,8 @@ class TestWhatWentBad:
                 "by": "source", "connector": "hubspot", "value": value, "contacts": numbers,
                 "numbers": numbers, "bad": bad, "statuses": {}, "reports": {},
             })  # fmt: skip
-        found = digest(ctx).worst_sources
-        assert [(one.source, one.bad, one.rate) for one in found] == [
+        sources = digest(ctx).worst_sources
+        assert [(source.source, source.bad, source.rate) for source in sources] == [
             ("Bought", 90, 0.45), ("Web", 10, 0.01),
         ]  # fmt: skip
 
@@ -247,8 +247,8 @@ class TestReports:
     def test_says_that_one_is_late_that_has_not_arrived(self, ctx: Context) -> None:
         add_delivery(ctx, "feedback:1", MONDAY, None)
         ctx.now = lambda: MONDAY + timedelta(days=15)
-        (one,) = digest(ctx).delivered
-        assert (one.waiting, one.late, one.median_seconds) == (1, 1, None)
+        (delivered,) = digest(ctx).delivered
+        assert (delivered.waiting, delivered.late, delivered.median_seconds) == (1, 1, None)
 
 
 class TestWhatNeedsAPerson:
@@ -260,9 +260,9 @@ class TestWhatNeedsAPerson:
         put(ctx, reviews, {**row, "key": "a", "at": BEFORE, "decision": "nothing"},
             {**row, "key": "b", "at": WITHIN, "decision": ""},
             {**row, "key": "c", "at": WITHIN + timedelta(days=1), "decision": ""})  # fmt: skip
-        found = digest(ctx).reviews
-        assert (found.count, found.oldest) == (2, WITHIN)
-        assert found.honour_by == date(2026, 12, 2)  # Wednesday, two weeks later
+        queue = digest(ctx).reviews
+        assert (queue.count, queue.oldest) == (2, WITHIN)
+        assert queue.honour_by == date(2026, 12, 2)  # Wednesday, two weeks later
 
     def test_counts_records_that_a_crm_refuses_and_open_alerts(self, ctx: Context) -> None:
         for record in ("1", "2"):
@@ -275,16 +275,16 @@ class TestWhatNeedsAPerson:
         put(ctx, alerts, {**row, "key": "1", "kind": "run_failed"},
             {**row, "key": "2", "kind": "run_failed"},
             {**row, "key": "3", "kind": "budget", "resolved_at": WITHIN})  # fmt: skip
-        found = digest(ctx)
-        assert [(one.kind, one.records) for one in found.failing] == [("locked", 2)]
-        assert found.alerts == {"run_failed": 2}
-        assert "5550123" not in json.dumps(found.as_json())
+        figures = digest(ctx)
+        assert [(failure.kind, failure.records) for failure in figures.failing] == [("locked", 2)]
+        assert figures.alerts == {"run_failed": 2}
+        assert "5550123" not in json.dumps(figures.as_json())
 
     def test_names_connectors_without_credentials(self, make_context: MakeContext) -> None:
         toml = '[connectors.salesforce]\ndefault_country = "US"\n[connectors.hubspot]\n'
-        made = make_context(toml, HUBSPOT_ACCESS_TOKEN="", HUBSPOT_API_URL="")
-        made.now = lambda: NOW
-        assert digest(made).unconnected == ("hubspot",)
+        context = make_context(toml, HUBSPOT_ACCESS_TOKEN="", HUBSPOT_API_URL="")
+        context.now = lambda: NOW
+        assert digest(context).unconnected == ("hubspot",)
 
 
 class TestWhatItCost:
@@ -299,12 +299,12 @@ class TestWhatItCost:
             put(ctx, spend, {"day": day, "provider": provider, "run_id": run_id, "money": money,
                              "lookups": 10, "reserved_money": 0, "reserved_lookups": 0,
                              "lost": 1})  # fmt: skip
-        found = digest(ctx)
-        assert [(one.provider, one.lookups, one.lost, one.cost) for one in found.costs] == [
+        figures = digest(ctx)
+        assert [(row.provider, row.lookups, row.lost, row.cost) for row in figures.costs] == [
             ("numverify", 10, 1, 0.008), ("twilio", 20, 2, 2.0),
         ]  # fmt: skip
-        assert found.currency == "EUR"
-        month = next(cap for cap in found.caps if "month" in cap.name)
+        assert figures.currency == "EUR"
+        month = next(cap for cap in figures.caps if "month" in cap.name)
         assert (month.used, month.cap) == (15.008, 100.0)
 
     def test_takes_its_days_from_the_calendar_in_every_zone(
@@ -316,17 +316,17 @@ class TestWhatItCost:
             put(ctx, spend, {"day": day, "provider": "twilio", "run_id": "a", "money": 1_000_000,
                              "lookups": 1, "reserved_money": 0, "reserved_lookups": 0,
                              "lost": 0})  # fmt: skip
-        found = digest(ctx)
-        assert found.begin == datetime(2026, 11, 15, 11, tzinfo=UTC)
-        assert [one.cost for one in found.costs] == [1.0]
+        figures = digest(ctx)
+        assert figures.begin == datetime(2026, 11, 15, 11, tzinfo=UTC)
+        assert [row.cost for row in figures.costs] == [1.0]
 
 
 class TestTheWhole:
     def test_is_quiet_in_a_week_without_anything(self, ctx: Context) -> None:
-        found = digest(ctx)
-        assert found.quiet
-        assert not found.needs_a_person
-        assert found.over
+        figures = digest(ctx)
+        assert figures.quiet
+        assert not figures.needs_a_person
+        assert figures.over
 
     def test_is_read_from_what_the_product_does(
         self, make_context: MakeContext, sync: Sync
@@ -338,16 +338,16 @@ class TestTheWhole:
         store_report(ctx, "opt_out", number)
         deliver_reports(ctx)
         counters.count(ctx)
-        found = digest(ctx, weeks.week_of(ctx.now().date()))
-        read = {one.connector: one.read for one in found.checked}
-        assert all(read[one["connector"]] >= one["contacts"]["read"] for one in runs_made)
-        fields = sum(sum(one.now.values()) for one in found.statuses)
-        assert fields == sum(sum(one["fields"].values()) for one in runs_made)
-        invalid = sum(one["fields"].get("invalid", 0) for one in runs_made)
-        assert sum(one.statuses.get("invalid", 0) for one in found.newly_bad) >= invalid - 1
-        assert found.reports == {"opt_out": 1}
-        assert all(one.confirmed >= 1 and one.waiting == 0 for one in found.delivered)
-        assert not found.over
+        figures = digest(ctx, weeks.week_of(ctx.now().date()))
+        read = {entry.connector: entry.read for entry in figures.checked}
+        assert all(read[result["connector"]] >= result["contacts"]["read"] for result in runs_made)
+        fields = sum(sum(entry.now.values()) for entry in figures.statuses)
+        assert fields == sum(sum(result["fields"].values()) for result in runs_made)
+        invalid = sum(result["fields"].get("invalid", 0) for result in runs_made)
+        assert sum(entry.statuses.get("invalid", 0) for entry in figures.newly_bad) >= invalid - 1
+        assert figures.reports == {"opt_out": 1}
+        assert all(entry.confirmed >= 1 and entry.waiting == 0 for entry in figures.delivered)
+        assert not figures.over
 
     def test_of_a_week_that_has_not_begun_is_refused(self, ctx: Context) -> None:
         with pytest.raises(ValueError, match="2026-W49 has not begun"):

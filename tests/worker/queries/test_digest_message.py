@@ -132,7 +132,7 @@ class TestWhatItSays:
         ],
     )
     def test_of_a_busy_week(self, busy: Message, line: str) -> None:
-        lines = [" ".join(one.split()) for one in plain(busy).splitlines()]
+        lines = [" ".join(text.split()) for text in plain(busy).splitlines()]
         assert line in lines
 
     def test_of_a_week_in_which_only_a_person_is_needed(self, settings: Settings) -> None:

@@ -85,8 +85,8 @@ def carry_out(ctx: Context, number: str, model: Model, step: Step, key: str) -> 
             case _:
                 model.wrong = kind == "wrong_number"
     elif kind == "person":
-        more = {"contact": f"hubspot/contacts/{key}", "scope": "person", "person": f"p{key}"}
-        store_report(ctx, what, number, key, **more)
+        fields = {"contact": f"hubspot/contacts/{key}", "scope": "person", "person": f"p{key}"}
+        store_report(ctx, what, number, key, **fields)
     elif kind == "verified":
         verdict: Any = what
         now = ctx.now()
@@ -101,9 +101,9 @@ def carry_out(ctx: Context, number: str, model: Model, step: Step, key: str) -> 
         model.by_report |= both(what)
     elif kind == "lift":
         apply_pending(ctx)
-        for one in suppressions.list_suppressions(ctx, number, limit=1000):
-            if not one.contact:
-                suppressions.lift(ctx, one.id, "ada", "asked to be called")
+        for suppression in suppressions.list_suppressions(ctx, number, limit=1000):
+            if not suppression.contact:
+                suppressions.lift(ctx, suppression.id, "ada", "asked to be called")
         model.by_report, model.by_list, model.wrong = set(), set(), False
     elif kind == "list":
         if imported_lists.import_list(ctx, [number], f"list {key}").added:
@@ -116,8 +116,8 @@ def carry_out(ctx: Context, number: str, model: Model, step: Step, key: str) -> 
         apply_pending(ctx)
 
 
-def check(found: dict[str, Any], model: Model) -> None:
-    head, story = found["head"], found["timeline"]
+def check(details: dict[str, Any], model: Model) -> None:
+    head, story = details["head"], details["timeline"]
     assert head["status"] == model.status
     assert set(head["channels"]) == model.closed
     times = [event["at"] for event in story]
@@ -127,13 +127,15 @@ def check(found: dict[str, Any], model: Model) -> None:
         assert head["since"] in times, "an event of the story tells what the head says"
 
 
-def standing(found: dict[str, Any]) -> set[str]:
+def standing(details: dict[str, Any]) -> set[str]:
     """The channels that the list of suppressions closes for everybody."""
     return {
         channel
-        for one in found["suppressions"]
-        if one["active"] and not one["contact"] and one["reason"] != "wrong_number"
-        for channel in one["channels"]
+        for suppression in details["suppressions"]
+        if suppression["active"]
+        and not suppression["contact"]
+        and suppression["reason"] != "wrong_number"
+        for channel in suppression["channels"]
     }
 
 
@@ -155,9 +157,9 @@ def test_the_head_says_what_the_story_leads_to(ctx: Context, steps: list[Step]) 
         carry_out(ctx, number, model, step, f"{number}-{place}")
         check(number_timeline(ctx, number), model)  # also before the queue has applied it
     apply_pending(ctx)
-    found = number_timeline(ctx, number)
-    check(found, model)
-    assert standing(found) == model.closed
+    details = number_timeline(ctx, number)
+    check(details, model)
+    assert standing(details) == model.closed
 
 
 class TestAReport:
@@ -165,10 +167,10 @@ class TestAReport:
         number = next(NUMBERS)
         assert number_timeline(ctx, number)["head"]["status"] == "valid"
         store_report(ctx, "opt_out", number, evidence="replied STOP")
-        found = number_timeline(ctx, number)
-        assert found["suppressions"] == []
-        assert found["head"]["status"] == "do_not_contact"
-        assert "replied “STOP”" in found["head"]["reason"]
+        details = number_timeline(ctx, number)
+        assert details["suppressions"] == []
+        assert details["head"]["status"] == "do_not_contact"
+        assert "replied “STOP”" in details["head"]["reason"]
 
     def test_of_one_person_alone_is_an_exception(self, ctx: Context) -> None:
         number = next(NUMBERS)
@@ -180,9 +182,9 @@ class TestAReport:
         number, at = next(NUMBERS), ctx.now()
         store_report(ctx, "opt_out", number, "a", at=at)
         store_report(ctx, "opt_in", number, "b", at=at)
-        found = number_timeline(ctx, number)
-        assert found["head"]["status"] == "do_not_contact"
-        assert [event["kind"] for event in found["timeline"]] == ["opt_out", "opt_in"]
+        details = number_timeline(ctx, number)
+        assert details["head"]["status"] == "do_not_contact"
+        assert [event["kind"] for event in details["timeline"]] == ["opt_out", "opt_in"]
 
     def test_of_a_merged_record_stands_in_the_story_where_it_counts(self, ctx: Context) -> None:
         number = next(NUMBERS)
@@ -191,10 +193,10 @@ class TestAReport:
         store_report(
             ctx, "opt_out", number, f"{MERGED_KEY_PREFIX}x", at=long_ago, received_at=ctx.now()
         )
-        found = number_timeline(ctx, number)
-        assert found["head"]["status"] == "do_not_contact"
-        newest = found["timeline"][0]
-        assert (newest["kind"], newest["at"]) == ("opt_out", found["head"]["since"])
+        details = number_timeline(ctx, number)
+        assert details["head"]["status"] == "do_not_contact"
+        newest = details["timeline"][0]
+        assert (newest["kind"], newest["at"]) == ("opt_out", details["head"]["since"])
         assert "said 2024-01-01" in newest["text"]
 
 
@@ -207,6 +209,6 @@ def test_a_suppression_in_force_is_found_behind_many_that_were_lifted(ctx: Conte
         store_report(ctx, "opt_in", number, f"in {place}", at=at + timedelta(minutes=1))
     store_report(ctx, "opt_out", number, "the last")
     apply_pending(ctx)
-    found = number_timeline(ctx, number)
-    assert found["head"]["status"] == "do_not_contact"
-    assert [one["active"] for one in found["suppressions"]].count(True) == 1
+    details = number_timeline(ctx, number)
+    assert details["head"]["status"] == "do_not_contact"
+    assert [suppression["active"] for suppression in details["suppressions"]].count(True) == 1

@@ -21,9 +21,9 @@ from worker.store import embedded_redis, heartbeat
 class Sent(Scheduler):
     """Notes what would be sent."""
 
-    def __init__(self, *args: Any, **more: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.sent: list[str] = []
-        super().__init__(*args, **more)
+        super().__init__(*args, **kwargs)
 
     def apply_async(self, entry: Any, *_args: Any, **_more: Any) -> None:
         self.sent.append(entry.name)

@@ -36,8 +36,8 @@ def look(home: Path) -> Look:
     @app.task(name="look")
     def look(_where: str = "") -> None: ...
 
-    made: Look = look
-    return made
+    looker: Look = look
+    return looker
 
 
 def waiting(redis_client: redis.Redis) -> Any:

@@ -41,12 +41,12 @@ def message(body: Any = None, **changes: Any) -> dict[str, Any]:
 
 
 def without(*path: str) -> dict[str, Any]:
-    made = message()
-    inner: dict[str, Any] = made
+    changed = message()
+    inner: dict[str, Any] = changed
     for key in path[:-1]:
         inner = inner[key]
     del inner[path[-1]]
-    return made
+    return changed
 
 
 MALFORMED: dict[str, str | bytes] = {
@@ -123,11 +123,11 @@ class TestAMalformedMessage:
         until(lambda: [run.state for run in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
         assert worker.poll() is None
-        said = log_of(tmp_path)
-        lines = [line for line in said.splitlines() if "set aside" in line]
+        log = log_of(tmp_path)
+        lines = [line for line in log.splitlines() if "set aside" in line]
         assert len(lines) == len(MALFORMED)  # one line each, and nothing else
-        assert "Traceback" not in said
-        assert NUMBER[-7:] not in said
+        assert "Traceback" not in log
+        assert NUMBER[-7:] not in log
         kept = [json.loads(text) for text in queue.lrange(SET_ASIDE, 0, -1)]  # type: ignore[union-attr]
         assert any(NUMBER in entry["message"] for entry in kept)
         assert all(entry["why"] and entry["at"] and len(entry["message"]) <= 4000 for entry in kept)

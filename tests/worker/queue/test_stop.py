@@ -67,8 +67,8 @@ def hygiene(
     }  # fmt: skip
     started: list[Command] = []
 
-    def run(*args: str, **more: str) -> Command:
-        started.append(Command({**env, **more}, tmp_path, *args))
+    def run(*args: str, **variables: str) -> Command:
+        started.append(Command({**env, **variables}, tmp_path, *args))
         return started[-1]
 
     yield run
@@ -102,10 +102,10 @@ def answers(port: int) -> bool:
         return False
 
 
-def no_traceback(said: str) -> None:
-    assert "Traceback" not in said, said
-    assert "shutdown" not in said, said
-    assert len(said.splitlines()) <= 3, said
+def no_traceback(output: str) -> None:
+    assert "Traceback" not in output, output
+    assert "shutdown" not in output, output
+    assert len(output.splitlines()) <= 3, output
 
 
 class TestARunThatIsStopped:
@@ -240,8 +240,8 @@ class TestAWorkerThatIsStopped:
         for process in family:  # as a service manager does, or `kill` of a group
             process.terminate()
         assert worker.wait(WITHIN) == 0
-        said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
-        assert "Traceback" not in said
+        logs = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
+        assert "Traceback" not in logs
         assert count(paid, lookup_claims) == 0
         assert count(paid, pages, pages.c.owner.is_not(None)) == 0
         assert count(paid, pages, pages.c.attempts > 0, pages.c.state == "stored") == 0
@@ -257,7 +257,7 @@ class TestAWorkerThatIsStopped:
 
 
 class TestTheWebProcess:
-    @pytest.mark.parametrize("number", SIGNALS, ids=lambda one: one.name)
+    @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
     def test_it_ends_soon_also_while_somebody_downloads(
         self, ctx: Context, hygiene: Callable[..., Command], number: signal.Signals, free_port: int
     ) -> None:
@@ -296,5 +296,7 @@ class TestHowARunIsCalled:
         result = report.result(ctx, run.id)
         assert (result["state"], result["outcome"]) == ("done", "all_failed")
         assert report.summaries(ctx, [run])[0]["outcome"] == "all_failed"
-        (seen,) = [one for one in overview(ctx)["connectors"] if one["name"] == crm.name]
+        (seen,) = [
+            connector for connector in overview(ctx)["connectors"] if connector["name"] == crm.name
+        ]
         assert seen["state"] == "failing"

@@ -53,17 +53,17 @@ class TestCounting:
         populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        found = {one["value"]: one for one in queries.list_segments(ctx, "source")
-                 if one["connector"] == crm.name}  # fmt: skip
-        purchased = found["Purchased"]
+        segments = {segment["value"]: segment for segment in queries.list_segments(ctx, "source")
+                 if segment["connector"] == crm.name}  # fmt: skip
+        purchased = segments["Purchased"]
         assert (purchased["contacts"], purchased["numbers"], purchased["bad"]) == (15, 15, 15)
         assert purchased["statuses"]["invalid"] == 15
-        assert found["Web"]["bad"] == 0
+        assert segments["Web"]["bad"] == 0
         assert purchased["low"] > 0.7
         assert queries.list_segments(ctx, "source")[0]["value"] == "Purchased"  # the worst first
         months = queries.list_segments(ctx, "month")
         assert months
-        assert all(len(one["value"]) == 7 for one in months)
+        assert all(len(month["value"]) == 7 for month in months)
 
     def test_knows_who_opted_out_and_who_complained(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -73,7 +73,11 @@ class TestCounting:
         sync(ctx, crm.name)
         suppressions.add(ctx, NUMBER, "complaint", "", "wrote to us", "kim")
         counters.count(ctx)
-        fair = next(one for one in queries.list_segments(ctx, "source") if one["value"] == "Fair")
+        fair = next(
+            segment
+            for segment in queries.list_segments(ctx, "source")
+            if segment["value"] == "Fair"
+        )
         assert fair["reports"] == {"complaint": 1}
 
     def test_is_done_anew_only_where_something_was_done(
@@ -89,14 +93,14 @@ class TestCounting:
         self, make_context: MakeContext, sandbox: Sandbox, sync: Sync
     ) -> None:
         members = next(
-            one["members"] for one in sandbox.hubspot.portal.lists.values()
-            if one["name"] == "Newsletter"
+            entry["members"] for entry in sandbox.hubspot.portal.lists.values()
+            if entry["name"] == "Newsletter"
         )  # fmt: skip
         ctx = make_context('[segments]\nlists = ["hubspot:Newsletter"]\n')
         sync(ctx, "hubspot")
         counters.count(ctx)
-        (found,) = queries.list_segments(ctx, "list")
-        assert (found["value"], found["contacts"]) == ("Newsletter", len(members))
+        (segment,) = queries.list_segments(ctx, "list")
+        assert (segment["value"], segment["contacts"]) == ("Newsletter", len(members))
         calls = sandbox.hubspot.counters.total()
         counters.count(ctx)  # who is on a list is asked once a day
         assert sandbox.hubspot.counters.total() == calls
@@ -112,12 +116,12 @@ class TestCounting:
         ctx = make_context(f'[segments]\nlists = ["salesforce:{name}"]\n')
         sync(ctx, "salesforce")
         counters.count(ctx)
-        (found,) = queries.list_segments(ctx, "list")
-        assert (found["value"], found["contacts"] > 0) == (name, True)
+        (segment,) = queries.list_segments(ctx, "list")
+        assert (segment["value"], segment["contacts"] > 0) == (name, True)
         isolation.isolate(ctx, "salesforce", "list", name, "bought", who="kim")
         (run_id,) = audits.next_audits(ctx)
         run_to_completion(ctx, run_id)
-        assert report.result(ctx, run_id)["contacts"]["read"] == found["contacts"]
+        assert report.result(ctx, run_id)["contacts"]["read"] == segment["contacts"]
 
     def test_keeps_the_largest_of_very_many(
         self, ctx: Context, crm: Crm, sync: Sync, monkeypatch: pytest.MonkeyPatch
@@ -128,11 +132,13 @@ class TestCounting:
         sync(ctx, crm.name)
         lower_limits(monkeypatch, most_segments=3)
         counters.count(ctx)
-        found = [
-            one for one in queries.list_segments(ctx, "source") if one["connector"] == crm.name
+        segments = [
+            segment
+            for segment in queries.list_segments(ctx, "source")
+            if segment["connector"] == crm.name
         ]
-        assert len(found) == 3
-        assert max(found, key=lambda one: one["contacts"])["value"] == "Many"
+        assert len(segments) == 3
+        assert max(segments, key=lambda segment: segment["contacts"])["value"] == "Many"
 
     def test_finds_numbers_that_many_share(
         self, make_context: MakeContext, crm: Crm, sync: Sync
@@ -142,8 +148,8 @@ class TestCounting:
             crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         counters.count(ctx)
-        (found,) = queries.list_shared_numbers(ctx)
-        assert (found["number"], found["holders"]) == (NUMBER, 6)
+        (shared,) = queries.list_shared_numbers(ctx)
+        assert (shared["number"], shared["holders"]) == (NUMBER, 6)
 
     def test_keeps_a_trend_by_day(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
@@ -166,8 +172,12 @@ class TestIsolation:
         bad = populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        (one,) = isolation.isolate_bad_segments(ctx)
-        assert (one.connector, one.by, one.value) == (crm.name, "source", "Purchased")
+        (isolated,) = isolation.isolate_bad_segments(ctx)
+        assert (isolated.connector, isolated.by, isolated.value) == (
+            crm.name,
+            "source",
+            "Purchased",
+        )
         assert isolation.isolate_bad_segments(ctx) == []  # once
         (run_id,) = audits.next_audits(ctx)
         assert audits.next_audits(ctx) == []
@@ -223,14 +233,14 @@ class TestIsolation:
         bad = populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        (one,) = isolation.isolate_bad_segments(ctx)
+        (isolated,) = isolation.isolate_bad_segments(ctx)
         run_to_completion(ctx, audits.next_audits(ctx)[0])
 
         def flagged() -> set[str]:
             return {rid for rid, row in crm.records().items() if row.get(field) in (True, "true")}
 
         assert flagged() == set(bad)
-        isolation.release(ctx, one.id, "kim", "cleaned by hand")
+        isolation.release(ctx, isolated.id, "kim", "cleaned by hand")
         run_to_completion(ctx, audits.next_audits(ctx)[0])
         assert flagged() == set()
         assert audits.next_audits(ctx) == []
@@ -248,8 +258,8 @@ class TestIsolation:
         (second,) = audits.next_audits(ctx)
         run_to_completion(ctx, second)
         audits.next_audits(ctx)
-        (one,) = isolation.active(ctx)
-        assert (one.run_id, one.audited_at is not None) == (second, True)
+        (isolated,) = isolation.active(ctx)
+        assert (isolated.run_id, isolated.audited_at is not None) == (second, True)
 
     def test_is_not_repeated_on_the_same_evidence_after_a_person_let_it_go(
         self, make_context: MakeContext, crm: Crm, sync: Sync
@@ -258,11 +268,11 @@ class TestIsolation:
         populate(crm)
         sync(ctx, crm.name)
         counters.count(ctx)
-        (one,) = isolation.isolate_bad_segments(ctx)
-        isolation.release(ctx, one.id, "kim", "we know them")
+        (isolated,) = isolation.isolate_bad_segments(ctx)
+        isolation.release(ctx, isolated.id, "kim", "we know them")
         assert isolation.isolate_bad_segments(ctx) == []
         with pytest.raises(isolation.NoSuchSegmentError):
-            isolation.release(ctx, one.id, "kim", "again")
+            isolation.release(ctx, isolated.id, "kim", "again")
 
     def test_can_be_turned_off(self, make_context: MakeContext, crm: Crm, sync: Sync) -> None:
         ctx = make_context(only_one_phone(STRICT.replace("least", "isolate = false\nleast"), crm))

@@ -24,13 +24,13 @@ class TestShare:
     def test_has_the_interval_of_the_literature(
         self, bad: int, of: int, low: float, high: float
     ) -> None:
-        found = share(bad, of)
-        assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+        interval = share(bad, of)
+        assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
 
     @given(counts)
     def test_lies_within_its_interval(self, count: tuple[int, int]) -> None:
-        found = share(*count)
-        assert 0 <= found.low <= found.rate <= found.high <= 1 or count[1] == 0
+        interval = share(*count)
+        assert 0 <= interval.low <= interval.rate <= interval.high <= 1 or count[1] == 0
 
     @given(st.integers(1, 400), st.floats(0.8, 0.999))
     def test_is_surer_with_more_numbers_and_wider_with_more_certainty(
@@ -68,14 +68,14 @@ def split(rnd: random.Random, segments: int, size: int, rate: float) -> dict[str
 class TestExceedingTheThreshold:
     def test_finds_the_bad_list_among_many(self) -> None:
         rnd = random.Random(4)
-        found = split(rnd, 40, 400, 0.08)
-        found["purchased"] = (sum(rnd.random() < 0.4 for _ in range(300)), 300)
-        assert exceeds_threshold(found, 0.2, 50, 0.99) == ["purchased"]
+        segments = split(rnd, 40, 400, 0.08)
+        segments["purchased"] = (sum(rnd.random() < 0.4 for _ in range(300)), 300)
+        assert exceeds_threshold(segments, 0.2, 50, 0.99) == ["purchased"]
 
     def test_a_small_list_does_not_shout(self) -> None:
-        found = {"tiny": (4, 5), "small": (15, 55), "rest": (80, 1000)}
-        assert exceeds_threshold(found, 0.2, 50, 0.99) == []
-        assert exceeds_threshold({**found, "small": (40, 55)}, 0.2, 50, 0.99) == ["small"]
+        segments = {"tiny": (4, 5), "small": (15, 55), "rest": (80, 1000)}
+        assert exceeds_threshold(segments, 0.2, 50, 0.99) == []
+        assert exceeds_threshold({**segments, "small": (40, 55)}, 0.2, 50, 0.99) == ["small"]
 
     def test_where_all_are_bad_none_is_worse_than_the_others(self) -> None:
         assert exceeds_threshold({f"list {n}": (300, 1000) for n in range(5)}, 0.2, 50, 0.99) == []

@@ -31,8 +31,8 @@ def test_it_finds_what_is_in_the_list_and_nothing_else(
 ) -> None:
     connection = holds(either_database_url, ODD)
     c = contact_numbers.c
-    found = connection.execute(sa.select(c.record_id).where(any_of(c.record_id, wanted))).scalars()
-    assert sorted(found) == sorted(set(ODD) & set(wanted))
+    ids = connection.execute(sa.select(c.record_id).where(any_of(c.record_id, wanted))).scalars()
+    assert sorted(ids) == sorted(set(ODD) & set(wanted))
     connection.close()
 
 
@@ -40,8 +40,8 @@ def test_a_list_may_be_as_long_as_it_is(either_database_url: str) -> None:
     names = [f"{number:09d}" for number in range(70_000)]  # SQLite takes 32,766 parameters
     connection = holds(either_database_url, names[:3])
     c = contact_numbers.c
-    found = connection.scalar(sa.select(sa.func.count()).where(any_of(c.record_id, names)))
-    assert found == 3
+    count = connection.scalar(sa.select(sa.func.count()).where(any_of(c.record_id, names)))
+    assert count == 3
     connection.close()
 
 
@@ -51,8 +51,8 @@ def test_whole_numbers_are_compared_as_such(either_database_url: str) -> None:
            "before": {}, "after": {}, "state": "done", "at": NOW}  # fmt: skip
     insert(connection, writes, [row] * 3)
     ids = connection.execute(sa.select(writes.c.id)).scalars().all()
-    found = connection.execute(sa.select(writes.c.id).where(any_of(writes.c.id, ids[1:])))
-    assert sorted(found.scalars()) == sorted(ids[1:])
+    rows = connection.execute(sa.select(writes.c.id).where(any_of(writes.c.id, ids[1:])))
+    assert sorted(rows.scalars()) == sorted(ids[1:])
     connection.close()
 
 

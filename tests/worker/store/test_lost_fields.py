@@ -36,13 +36,13 @@ def country(crm: Crm) -> str:
 @pytest.fixture
 def target(crm: Crm) -> str:
     """A contact with two good local numbers."""
-    found = crm.ids()[3]
+    record_id = crm.ids()[3]
     email = "Email" if crm.name == "salesforce" else "email"
-    crm.act(found, {"set": {
+    crm.act(record_id, {"set": {
         crm.phone: OTHER, second(crm): LOCAL, country(crm): "United Kingdom",
         email: "kim@example.com",
     }})  # fmt: skip
-    return found
+    return record_id
 
 
 def values(crm: Crm, record_id: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def store_reply(ctx: Context, kind: str, number: str) -> None:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in rules.current(ctx) if one.kind == "field_hidden"]
+    return [alert.text for alert in rules.current(ctx) if alert.kind == "field_hidden"]
 
 
 def edit_foreign_field(crm: Crm, record_id: str) -> None:
@@ -88,7 +88,7 @@ class TestAPhoneFieldThatIsHidden:
         crm.hide_field(second(crm))
         edit_foreign_field(crm, target)
         result = sync(ctx, crm.name)
-        assert second(crm) in {one["field"] for one in result["hidden_fields"]}
+        assert second(crm) in {hidden["field"] for hidden in result["hidden_fields"]}
         assert any(second(crm) in note for note in result["notes"])
         assert has_failures(result)
         assert any(second(crm) in text for text in alerts(ctx))
@@ -106,7 +106,7 @@ class TestAPhoneFieldThatIsHidden:
             read = sync(ctx, crm.name)["contacts"]["read"]
         assert read == 0
         crm.hide_field(second(crm))
-        assert second(crm) in {one["field"] for one in sync(ctx, crm.name)["hidden_fields"]}
+        assert second(crm) in {hidden["field"] for hidden in sync(ctx, crm.name)["hidden_fields"]}
 
     @pytest.mark.parametrize("kind", ["changed", "everything"])
     def test_changes_nothing_that_was_said_of_it_and_forgets_no_number(
@@ -121,9 +121,9 @@ class TestAPhoneFieldThatIsHidden:
         sync(ctx, crm.name, kind)
         after = crm.snapshot()
         fields = [crm.field(f"{n}/{second(crm)}") for n in ("status", "e164", "line_type")]
-        for record_id, held in before.items():
+        for record_id, record in before.items():
             for name in [*fields, crm.field("best_phone"), crm.field("reason")]:
-                assert after[record_id].get(name) == held.get(name), (record_id, name)
+                assert after[record_id].get(name) == record.get(name), (record_id, name)
         assert numbers(ctx, target) == known
 
     def test_a_stop_for_its_number_still_finds_the_contact(
@@ -165,7 +165,7 @@ class TestAPhoneFieldThatIsHidden:
         crm.meanwhile(crm.read_call, target, hide)
         result = sync(ctx, crm.name, kind)
         assert result["state"] == "done"
-        assert second(crm) in {one["field"] for one in result["hidden_fields"]}
+        assert second(crm) in {hidden["field"] for hidden in result["hidden_fields"]}
         assert has_failures(result)
         assert values(crm, target) == before
         assert numbers(ctx, target)[second(crm)] == NUMBER
@@ -235,7 +235,7 @@ class TestAFieldOfOursThatIsHidden:
         crm.hide_field(field)
         edit_foreign_field(crm, target)
         result = sync(ctx, crm.name)
-        assert field in {one["field"] for one in result["hidden_fields"]}
+        assert field in {hidden["field"] for hidden in result["hidden_fields"]}
         assert has_failures(result)
         assert any(field in text for text in alerts(ctx))
         crm.show_field(field)
@@ -259,7 +259,7 @@ class TestWhatTellsTheCountry:
         crm.hide_field(country(crm))
         edit_foreign_field(crm, target)
         result = sync(ctx, crm.name)
-        assert country(crm) in {one["field"] for one in result["hidden_fields"]}
+        assert country(crm) in {hidden["field"] for hidden in result["hidden_fields"]}
         assert values(crm, target) == before
         assert numbers(ctx, target) == {crm.phone: OTHER_NUMBER, second(crm): NUMBER}
         crm.act(target, {"set": {second(crm): "(415) 555-2671"}})  # of what country, nobody knows
@@ -293,11 +293,13 @@ class TestAnObjectThatIsHidden:
         edit_foreign_field(crm, crm.ids()[0])
         result = sync(ctx, crm.name)
         assert result["state"] == "done"
-        assert [(one["object"], one["field"]) for one in result["hidden_fields"]] == [("Lead", "")]
+        assert [(hidden["object"], hidden["field"]) for hidden in result["hidden_fields"]] == [
+            ("Lead", "")
+        ]
         assert has_failures(result)
         with ctx.store.read() as connection:
-            held = sa.select(contact_numbers.c.number).where(contact_numbers.c.object == "Lead")
-            number = connection.scalars(held).first()
+            query = sa.select(contact_numbers.c.number).where(contact_numbers.c.object == "Lead")
+            number = connection.scalars(query).first()
         assert number
         store_reply(ctx, "opt_out", number)
         asked = sync(ctx, crm.name, scope=Scope("numbers", (number,)))
@@ -307,7 +309,7 @@ class TestAnObjectThatIsHidden:
         over = sync(ctx, crm.name)
         assert not over["hidden_fields"]
         records = crm.service.org.tables["Lead"].after_id(None)
-        flagged = [one for one in records if one["Phone_Do_Not_Contact__c"]]
+        flagged = [record for record in records if record["Phone_Do_Not_Contact__c"]]
         assert flagged
 
     def test_that_never_was_there_is_refused_before_anything_is_read(
@@ -333,7 +335,7 @@ class TestAColumnOfAListThatIsGone:
         path.write_text("id,phone\n1,+12025550143\n", encoding="utf-8")
         ctx = make_context(toml)
         result = sync(ctx, "csv")
-        assert [one["field"] for one in result["hidden_fields"]] == ["mobile phone"]
+        assert [hidden["field"] for hidden in result["hidden_fields"]] == ["mobile phone"]
         assert has_failures(result)
         assert numbers(ctx, "1")["mobile phone"] == NUMBER
         store_reply(ctx, "opt_out", NUMBER)

@@ -143,9 +143,9 @@ class TestRedis:
     def server(self, tmp_path: Path) -> Iterator[redis.Redis]:
         path, data = tmp_path / "r.sock", tmp_path / "data"
         data.mkdir()
-        found = find_server()
-        assert found is not None, how_to_install()
-        command = [found.program, "--port", "0", "--unixsocket", str(path),
+        installed = find_server()
+        assert installed is not None, how_to_install()
+        command = [installed.program, "--port", "0", "--unixsocket", str(path),
                    "--save", "", "--dir", str(data)]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(f"unix://{path}")
@@ -207,18 +207,18 @@ class TestRedis:
         if state == "master down":  # writes are refused as those of any replica
             del ways["a script"]
         for way, ask in ways.items():
-            with pytest.raises(redis.RedisError) as told:
+            with pytest.raises(redis.RedisError) as caught:
                 ask()
-            found = trouble(told.value)
-            assert found is not None, f"{way}: {told.value!r}"
-            assert re.search(line, found.line), f"{way}: {found.line}"
+            fault = trouble(caught.value)
+            assert fault is not None, f"{way}: {caught.value!r}"
+            assert re.search(line, fault.line), f"{way}: {fault.line}"
         if state not in ("wrong password", "master down"):
             app = Celery("x", broker=url)
             with pytest.raises(Exception) as failed:
                 app.send_task("hygiene.page", retry=False)
-            found = trouble(failed.value)
-            assert found is not None
-            assert re.search(line, found.line), found.line
+            fault = trouble(failed.value)
+            assert fault is not None
+            assert re.search(line, fault.line), fault.line
 
     def test_that_takes_no_writes_is_a_problem_to_the_doctor_until_it_does(
         self, server: redis.Redis, tmp_path: Path, make_settings: Callable[..., Settings]
@@ -229,9 +229,9 @@ class TestRedis:
             update={"redis_url": f"redis+socket://{tmp_path}/r.sock"}
         )
         server.execute_command("REPLICAOF", "127.0.0.1", "1")
-        (found,) = doctor._redis(settings)
-        assert found.verdict == "problem"
-        assert "name the primary" in found.text
+        (check,) = doctor._redis(settings)
+        assert check.verdict == "problem"
+        assert "name the primary" in check.text
         server.execute_command("REPLICAOF", "NO", "ONE")
         assert [check.verdict for check in doctor._redis(settings)] == ["ok"]
 
@@ -248,8 +248,8 @@ class TestOneRecord:
         if step == "read":
             reader = fields.reader
 
-            def reading(*args: Any, **more: Any) -> Any:
-                read = reader(*args, **more)
+            def reading(*args: Any, **kwargs: Any) -> Any:
+                read = reader(*args, **kwargs)
                 return lambda contact: read(contact) if contact.id != bad else [] + 1  # type: ignore[operator]
 
             monkeypatch.setattr(fields, "reader", reading)

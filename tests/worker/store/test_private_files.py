@@ -55,10 +55,12 @@ def test_a_home_of_before_is_mended_with_a_word(tmp_path: Path) -> None:
     (home / "demo" / "web.log").write_text("x")
     for path in (home, *home.rglob("*")):
         path.chmod(0o777 if path.is_dir() else 0o666)
-    said = run(home, "users", "list")
+    result = run(home, "users", "list")
     assert open_to_others(home) == []
-    assert "HYGIENE_HOME was open to other users of this machine (0777): it is 0700" in said.stderr
-    assert "hygiene.db was open" in said.stderr
+    assert (
+        "HYGIENE_HOME was open to other users of this machine (0777): it is 0700" in result.stderr
+    )
+    assert "hygiene.db was open" in result.stderr
     assert "open to other users" not in run(home, "users", "list").stderr
 
 
@@ -91,18 +93,18 @@ def test_what_cannot_be_mended_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     home.mkdir(mode=0o700)
     (home / "hygiene.db").touch(0o600)
     settings = load({"HYGIENE_HOME": str(home)})
-    said = "\n".join(one.text for one in doctor_checks.check_settings(settings, {}))
-    assert str(home) not in said
+    text = "\n".join(check.text for check in doctor_checks.check_settings(settings, {}))
+    assert str(home) not in text
     home.chmod(0o770)
     (home / "hygiene.db").chmod(0o644)
-    said = "\n".join(one.text for one in doctor_checks.check_settings(settings, {}))
-    assert f"HYGIENE_HOME is open to other users: chmod go-rwx {home}" in said
-    assert "the database is open to other users" in said
+    text = "\n".join(check.text for check in doctor_checks.check_settings(settings, {}))
+    assert f"HYGIENE_HOME is open to other users: chmod go-rwx {home}" in text
+    assert "the database is open to other users" in text
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     protect_home(home)
     assert stat.S_IMODE(home.stat().st_mode) == 0o770
-    said = "\n".join(one.text for one in doctor_checks.check_settings(settings, {}))
-    assert "HYGIENE_HOME belongs to another user" in said
+    text = "\n".join(check.text for check in doctor_checks.check_settings(settings, {}))
+    assert "HYGIENE_HOME belongs to another user" in text
 
 
 def test_a_folder_that_somebody_else_laid_out_for_the_socket_is_refused(

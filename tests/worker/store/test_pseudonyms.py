@@ -75,21 +75,21 @@ class TestTheKey:
         """What was ticked in one CRM holds in the other by the email's hash under the former key,
         also where that was a key of our own."""
         every = Crm.all(sandbox)
-        held = {name: crm.ids()[0] for name, crm in every.items()}
+        record_ids = {name: crm.ids()[0] for name, crm in every.items()}
         for name, crm in every.items():
-            crm.edit(held[name], {f"phone/{crm.phone}": NUMBER})
+            crm.edit(record_ids[name], {f"phone/{crm.phone}": NUMBER})
             email = "Email" if name == "salesforce" else "email"
-            crm.act(held[name], {"set": {email: "ada@example.com"}})
+            crm.act(record_ids[name], {"set": {email: "ada@example.com"}})
         before = make(SECRET_KEY=former)
         for name in every:
             sync(before, name)
-        every["salesforce"].edit(held["salesforce"], {"do_not_contact": True})
+        every["salesforce"].edit(record_ids["salesforce"], {"do_not_contact": True})
         sync(before, "salesforce")
         sync(before, "hubspot", "everything")
-        assert every["hubspot"].get(held["hubspot"], "do_not_contact") is True
+        assert every["hubspot"].get(record_ids["hubspot"], "do_not_contact") is True
         later = make(SECRET_KEY="second", SECRET_KEY_PREVIOUS=former)
         sync(later, "hubspot", "everything")
-        assert every["hubspot"].get(held["hubspot"], "do_not_contact") is True
+        assert every["hubspot"].get(record_ids["hubspot"], "do_not_contact") is True
 
     def test_file_that_is_empty_is_told(self, make_context: Make, tmp_path: Path) -> None:
         (tmp_path / "home").mkdir()
@@ -100,10 +100,10 @@ class TestTheKey:
 
 class TestAHash:
     def test_tells_nothing_and_is_another_under_another_key(self) -> None:
-        one, other = Keys((b"one",)), Keys((b"other",))
-        assert "4155552671" not in one.erased_number(NUMBER)
-        assert one.erased_number(NUMBER) != other.erased_number(NUMBER)
-        assert one.erased_number(one.erased_number(NUMBER)) == one.erased_number(NUMBER)
+        first, other = Keys((b"one",)), Keys((b"other",))
+        assert "4155552671" not in first.erased_number(NUMBER)
+        assert first.erased_number(NUMBER) != other.erased_number(NUMBER)
+        assert first.erased_number(first.erased_number(NUMBER)) == first.erased_number(NUMBER)
 
     def test_of_a_person_is_that_of_the_address_however_it_is_written(self) -> None:
         keys = Keys((b"one",))

@@ -77,9 +77,9 @@ class TestTheServerThatIsStarted:
     ) -> None:
         monkeypatch.undo()
         monkeypatch.setenv("PATH", str(path))
-        found = find_server()
-        assert found is not None
-        assert "site-packages" in found.program
+        installed = find_server()
+        assert installed is not None
+        assert "site-packages" in installed.program
 
     def test_that_is_missing_is_named_in_one_line(self, path: Path, home: Path) -> None:
         _script(path, "apt-get", "")
@@ -196,5 +196,7 @@ class TestTheDoctor:
 
 def test_the_program_that_was_found_runs() -> None:
     assert _REAL is not None
-    said = subprocess.run([_REAL.program, "--version"], capture_output=True, text=True, check=True)
-    assert "server v=" in said.stdout
+    result = subprocess.run(
+        [_REAL.program, "--version"], capture_output=True, text=True, check=True
+    )
+    assert "server v=" in result.stdout

@@ -81,7 +81,7 @@ class TlsRedis:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
         now = datetime.now(UTC)
         here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        made = (
+        certificate = (
             x509.CertificateBuilder().subject_name(name).issuer_name(name)
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
@@ -93,7 +93,7 @@ class TlsRedis:
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                 serialization.NoEncryption(),
-            ) + made.public_bytes(serialization.Encoding.PEM)
+            ) + certificate.public_bytes(serialization.Encoding.PEM)
         )  # fmt: skip
 
     def _accept(self) -> None:
@@ -127,12 +127,12 @@ class TlsRedis:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[TlsRedis]:
-    made = TlsRedis(tmp_path)
-    yield made
-    made.stop()
+    redis_server = TlsRedis(tmp_path)
+    yield redis_server
+    redis_server.stop()
 
 
-@pytest.mark.parametrize(("host", "query", "more", "wanted"), [
+@pytest.mark.parametrize(("host", "query", "variables", "wanted"), [
     ("127.0.0.1", "", {}, "refused"),
     ("127.0.0.1", "?ssl_cert_reqs=CERT_REQUIRED", {"REDIS_SSL_CERT_REQS": "none"}, "refused"),
     ("localhost", "?ssl_ca_certs={certificate}", {}, "refused"),
@@ -141,26 +141,26 @@ def server(tmp_path: Path) -> Iterator[TlsRedis]:
     ("127.0.0.1", "", {"REDIS_SSL_CERT_REQS": "none"}, "works"),
 ])  # fmt: skip
 def test_every_client_does_the_same(
-    server: TlsRedis, host: str, query: str, more: dict[str, str], wanted: str, tmp_path: Path
+    server: TlsRedis, host: str, query: str, variables: dict[str, str], wanted: str, tmp_path: Path
 ) -> None:
     url = f"rediss://{host}:{server.port}/0{query.format(certificate=server.certificate)}"
-    env = {**os.environ, "REDIS_URL": url, "HYGIENE_HOME": str(tmp_path / "home"), **more}
+    env = {**os.environ, "REDIS_URL": url, "HYGIENE_HOME": str(tmp_path / "home"), **variables}
     done = subprocess.run(
         [sys.executable, "-c", CLIENTS], env=env, capture_output=True, text=True, timeout=60,
         check=False,
     )  # fmt: skip
-    found = json.loads(done.stdout or "{}")
-    assert set(found.values()) == {wanted}, (found, done.stderr)
+    answers = json.loads(done.stdout or "{}")
+    assert set(answers.values()) == {wanted}, (answers, done.stderr)
     assert "insecure" not in done.stderr
     assert (server.heard > 0) == (wanted == "works")
 
 
-@pytest.mark.parametrize(("query", "said"), [
+@pytest.mark.parametrize(("query", "message"), [
     ("?ssl_cert_reqs=maybe", "ssl_cert_reqs must be required or none"),
     ("?ssl_check_hostname=x", "ssl_check_hostname must be true or false"),
     ("?ssl_ca_certs=/no/such/file", "there is no file /no/such/file"),
 ])  # fmt: skip
-def test_what_cannot_be_meant_is_a_clear_error(query: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said) as error:
+def test_what_cannot_be_meant_is_a_clear_error(query: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as error:
         load({"REDIS_URL": f"rediss://cache.example/0{query}"})
     assert error.value.problems[0].startswith("REDIS_URL: ")

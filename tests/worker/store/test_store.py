@@ -143,19 +143,19 @@ class TestStatements:
     def test_many_rows_keep_what_each_of_them_holds(self, either_database_url: str) -> None:
         """Of a column that holds the same in row after row the value is converted once."""
         store, now = open_store(either_database_url), datetime(2026, 1, 2, tzinfo=UTC)
-        told: list[Any] = [None, None, {"a": 1}, {"a": 1}, {"a": 2}, None] * 50
+        values: list[Any] = [None, None, {"a": 1}, {"a": 1}, {"a": 2}, None] * 50
         rows = [
             {"run_id": str(number), "connector": "x", "object": "y", "record_id": "z",
              "before": value, "after": value, "state": "done",
              "at": now + timedelta(days=number // 3)}
-            for number, value in enumerate(told)
+            for number, value in enumerate(values)
         ]  # fmt: skip
         with store.write() as connection:
             insert(connection, writes, rows)
         with store.read() as connection:
-            found = connection.execute(sa.select(writes).order_by(writes.c.id)).all()
-        assert [row.before for row in found] == told
-        assert [row.at for row in found] == [row["at"] for row in rows]
+            stored = connection.execute(sa.select(writes).order_by(writes.c.id)).all()
+        assert [row.before for row in stored] == values
+        assert [row.at for row in stored] == [row["at"] for row in rows]
         store.close()
 
     def test_a_transaction_that_fails_leaves_nothing(self, either_database_url: str) -> None:
@@ -205,8 +205,8 @@ class TestSqliteOfSeveralProcesses:
 
     def position(self, store: Store) -> datetime | None:
         with store.read() as connection:
-            found: datetime | None = connection.scalar(sa.select(watermarks.c.position))
-            return found
+            position: datetime | None = connection.scalar(sa.select(watermarks.c.position))
+            return position
 
     def test_a_second_store_in_a_process_takes_nothing_from_the_first(self, url: str) -> None:
         first = open_store(url)

@@ -139,8 +139,8 @@ class TestAnUpgrade:
         assert sync(ctx, crm.name, "everything")["state"] == "done"
         assert crm.all_checked()
         if version >= "0004":
-            (one,) = suppressions.list_suppressions(ctx, active=True)
-            assert one.number == NUMBER
+            (suppression,) = suppressions.list_suppressions(ctx, active=True)
+            assert suppression.number == NUMBER
 
 
 def test_each_version_has_its_data() -> None:

@@ -42,10 +42,10 @@ def contact_id(ctx: Context, crm: Crm, sync: Sync) -> str:
     return record_id
 
 
-def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
+def report(ctx: Context, kind: str, number: str = NUMBER, **fields: Any) -> int:
     """A report by the API, delivered; how many were new."""
-    made = to_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
-    new = intake.store_reports(ctx, made)
+    reports = to_feedback(ctx, Report(kind=kind, number=number, **fields))  # type: ignore[arg-type]
+    new = intake.store_reports(ctx, reports)
     deliver_reports(ctx)
     return new
 
@@ -123,7 +123,9 @@ class TestARetryOfWhatWasSaidBefore:
         erase_number(ctx, NUMBER, "an admin")
         done = imported_lists.import_list(ctx, [NUMBER], name)
         assert (done.added, done.known) == (0, 1)
-        kept = str([one.as_json() for one in suppress.list_suppressions(ctx, NUMBER)])
+        kept = str(
+            [suppression.as_json() for suppression in suppress.list_suppressions(ctx, NUMBER)]
+        )
         assert "5552671" not in kept
         assert "555-2671" not in kept
 
@@ -152,13 +154,13 @@ class TestAnOptInAfterAnErasure:
         assert not crm.get(contact_id, "do_not_contact")
         assert not is_suppressed(ctx)
         every = suppress.list_suppressions(ctx, NUMBER, active=None)
-        assert {one.reason for one in every} == {"opt_out", "erasure", "list"}
-        assert {one.lifted_why for one in every} == {"signed the form"}
-        for told in (
+        assert {suppression.reason for suppression in every} == {"opt_out", "erasure", "list"}
+        assert {suppression.lifted_why for suppression in every} == {"signed the form"}
+        for listings in (
             number_evidence(ctx, NUMBER)["reports"],
             number_details(ctx, NUMBER)["feedback"],
         ):
-            kinds = [one["kind"] for one in told]
+            kinds = [entry["kind"] for entry in listings]
             assert kinds[0] == "opt_out"
             assert kinds[-1] == "opt_in"
             assert "erasure" in kinds
@@ -182,7 +184,9 @@ class TestAnOptInAfterAnErasure:
         report(ctx, "opt_in", channels=["call"])
         flags = ("do_not_contact", "do_not_call", "do_not_text")
         assert [bool(crm.get(contact_id, flag)) for flag in flags] == [False, False, True]
-        assert {one.channels for one in suppress.list_suppressions(ctx, NUMBER)} == {"text"}
+        assert {
+            suppression.channels for suppression in suppress.list_suppressions(ctx, NUMBER)
+        } == {"text"}
 
     def test_by_an_admin_who_lifts_the_erased_entry_reaches_the_crm(
         self, ctx: Context, crm: Crm, contact_id: str, sync: Sync
@@ -251,10 +255,10 @@ class TestARecordThatIsReadAgain:
         sync(ctx, crm.name)
         whole = evaluate.evaluate
 
-        def meanwhile(*given: Any, **more: Any) -> Any:
+        def meanwhile(*given: Any, **kwargs: Any) -> Any:
             monkeypatch.setattr(evaluate, "evaluate", whole)
             erase_number(ctx, NUMBER, "an admin")
-            return whole(*given, **more)
+            return whole(*given, **kwargs)
 
         monkeypatch.setattr(evaluate, "evaluate", meanwhile)
         sync(ctx, crm.name, force=True, scope=Scope("ids", (record_id,)))
@@ -284,7 +288,7 @@ class TestAnExceptionForOnePerson:
         report(ctx, exception, contact=contact, key="2", at=ctx.now() - timedelta(hours=2))
         erase_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="3")  # anything: the list is brought in line anew
-        assert [one.lifted_at is None for one in entries(ctx, stop)] == [True]
+        assert [entry.lifted_at is None for entry in entries(ctx, stop)] == [True]
 
     def test_takes_it_off_no_list(self, ctx: Context, crm: Crm, contact_id: str) -> None:
         imported_lists.import_list(ctx, [NUMBER], "registry")
@@ -292,7 +296,7 @@ class TestAnExceptionForOnePerson:
         report(ctx, "opt_in", contact=contact, key="1", at=ctx.now() + timedelta(hours=1))
         erase_number(ctx, NUMBER, "an admin")
         report(ctx, "undeliverable", key="2")
-        assert [one.lifted_at is None for one in entries(ctx, "list")] == [True]
+        assert [entry.lifted_at is None for entry in entries(ctx, "list")] == [True]
 
 
 class TestTwoErasedContacts:
@@ -300,13 +304,13 @@ class TestTwoErasedContacts:
 
     @pytest.mark.parametrize("number", [NUMBER, ""])
     def test_are_not_one_person(self, ctx: Context, number: str) -> None:
-        said = [("opt_out", "1", "ada"), ("opt_in", "2", "ben"), ("opt_out", "3", "")]
+        statements = [("opt_out", "1", "ada"), ("opt_in", "2", "ben"), ("opt_out", "3", "")]
         reports = [
             Feedback(
                 f"{kind}{record_id}", kind, number, "test", ctx.now() - timedelta(hours=9 - place),  # type: ignore[arg-type]
                 contact=f"hubspot/contacts/{record_id}", scope="person", person=person,
             )
-            for place, (kind, record_id, person) in enumerate(said)
+            for place, (kind, record_id, person) in enumerate(statements)
         ]  # fmt: skip
         intake.store_reports(ctx, reports)
         apply_pending(ctx)

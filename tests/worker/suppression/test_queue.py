@@ -30,13 +30,13 @@ def crms(sandbox: Sandbox) -> dict[str, Crm]:
 
 @pytest.fixture
 def contact_ids(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
-    found = {}
+    ids = {}
     for crm in crms.values():
-        found[crm.name] = crm.ids()[0]
-        crm.edit(found[crm.name], {f"phone/{crm.phone}": NUMBER})
+        ids[crm.name] = crm.ids()[0]
+        crm.edit(ids[crm.name], {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         crm.service.counters.clear()
-    return found
+    return ids
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def enqueue_apply(queue: Celery) -> None:
 
 
 def report(ctx: Context, kind: str = "opt_out", key: str = "one") -> None:
-    made = Feedback(key, kind, NUMBER, "test", ctx.now())  # type: ignore[arg-type]
+    entry = Feedback(key, kind, NUMBER, "test", ctx.now())  # type: ignore[arg-type]
     keys = ctx.keys
     with ctx.store.write() as connection:
-        feedback_log.store(connection, [made], ctx.now(), keys)
+        feedback_log.store(connection, [entry], ctx.now(), keys)
 
 
 def all_flagged(

@@ -21,10 +21,10 @@ from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact
 
 
-def report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> int:
+def report(ctx: Context, kind: str, number: str = NUMBER, **fields: Any) -> int:
     """A report by the API, applied; how many were new."""
-    made = to_feedback(ctx, Report(kind=kind, number=number, **more))  # type: ignore[arg-type]
-    new = intake.store_reports(ctx, made)
+    reports = to_feedback(ctx, Report(kind=kind, number=number, **fields))  # type: ignore[arg-type]
+    new = intake.store_reports(ctx, reports)
     apply_pending(ctx)
     return new
 
@@ -71,7 +71,9 @@ class TestWithoutAKey:
 
         def take_in() -> int:
             rows = list(read_reports(path, {}, {}, Refusals()))
-            return sum(intake.store_reports(ctx, to_feedback(ctx, one)) for _, _, one in rows)
+            return sum(
+                intake.store_reports(ctx, to_feedback(ctx, submitted)) for _, _, submitted in rows
+            )
 
         assert take_in() == 1
         later(1)

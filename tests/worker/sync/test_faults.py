@@ -55,8 +55,8 @@ class TestPeopleAtWork:
         assert failure_kinds(result) == {target: "gone"}
         assert crm.all_checked()
         with ctx.store.read() as connection:
-            held = connection.scalars(sa.select(contacts.c.record_id)).all()
-        assert target not in held
+            indexed = connection.scalars(sa.select(contacts.c.record_id)).all()
+        assert target not in indexed
 
     def test_a_contact_merged_between_read_and_write(
         self, ctx: Context, crm: Crm, sync: Sync

@@ -140,8 +140,8 @@ class TestTheQueue:
         until(lambda: fault.hits == 1, "the write")
         queue.send_task("hygiene.read", [run_id], queue="runs", task_id="the-same")
         until(lambda: lifecycle.load(ctx, run_id).state == "done", "the run")
-        said = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
-        assert said.count("[the-same] received") == 2
+        logs = "".join(log.read_text() for log in tmp_path.glob("process-*.log"))
+        assert logs.count("[the-same] received") == 2
         account = report.run_report(ctx, run_id, 1000)
         ids = [(write["object"], write["id"]) for write in account["writes"]]
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]

@@ -163,23 +163,23 @@ class Machine(RuleBasedStateMachine):
             self._forward(minutes=10)
             self._sync("everything")
         for record_id, text in self.typed.items():
-            held = self.crm.get(record_id, f"phone/{self.crm.phone}") or ""
-            assert held == text, "what a person typed is as they typed it"
+            current = self.crm.get(record_id, f"phone/{self.crm.phone}") or ""
+            assert current == text, "what a person typed is as they typed it"
             assert self.crm.get(record_id, self.crm.status) == self._status(text)
         before = self.crm.writes
         self._sync("everything")
         assert self.crm.writes == before, "nothing has changed, nothing is written"
 
     def _status(self, text: str) -> str | None:
-        said = self.said.get(text, [])
-        stops = [kind for kind in said if kind in ("opt_out", "opt_in")]
+        kinds = self.said.get(text, [])
+        stops = [kind for kind in kinds if kind in ("opt_out", "opt_in")]
         if not text:
             return None
         if text == "n/a":
             return "invalid"
         if stops and stops[-1] == "opt_out":
             return "do_not_contact"
-        return "wrong_number" if "wrong_number" in said else "valid"
+        return "wrong_number" if "wrong_number" in kinds else "valid"
 
     # -- how -------------------------------------------------------------------------------
 

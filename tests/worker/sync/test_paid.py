@@ -143,11 +143,11 @@ class TestWhatItCosts:
             sync(ctx, name, "everything")
         assert set(sandbox.twilio.charged.values()) == {1}
         with ctx.store.read() as connection:
-            found = spend_report.report(
+            spend = spend_report.report(
                 connection, ctx.providers, ctx.settings.verification, ctx.now(), 3
             )
-        assert found["total"]["lookups"] >= sandbox.twilio.charges > 50
-        assert found["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
+        assert spend["total"]["lookups"] >= sandbox.twilio.charges > 50
+        assert spend["total"]["cost"] == pytest.approx(0.008 * sandbox.twilio.charges)
 
     def test_a_second_sync_costs_nothing(
         self, paid_context: Any, contact_ids: list[str], sync: Sync, sandbox: Sandbox
@@ -193,7 +193,9 @@ class TestWhenItCannotBeAsked:
         account = sync(ctx, "hubspot")
         assert account["state"] == "done"
         assert account["fields"] == {"valid": 2, "unverified": 1}
-        (reason,) = {crm.get(one, "reason") for one in contact_ids} - {"Phone: valid number."}
+        (reason,) = {crm.get(record_id, "reason") for record_id in contact_ids} - {
+            "Phone: valid number."
+        }
         assert reason == (
             "Phone: not checked yet: today's budget is used up. We will check it again."
         )
@@ -383,7 +385,7 @@ class TestReVerification:
         assert opened == []
         self.expire_answers(ctx, NUMBER)
         tasks.reverify("hubspot")
-        assert [lifecycle.load(ctx, one).scope.kind for one in opened] == ["due"]
+        assert [lifecycle.load(ctx, run_id).scope.kind for run_id in opened] == ["due"]
 
     def test_what_is_due_while_another_run_is_under_way_is_looked_at_soon_after(
         self, ctx: Context, monkeypatch: pytest.MonkeyPatch
@@ -404,7 +406,7 @@ class TestReVerification:
         control.cancel(ctx, under_way, "a test")
         opened.clear()
         tasks.reverify("hubspot")
-        assert [lifecycle.load(ctx, one).scope.kind for one in opened] == ["due"]
+        assert [lifecycle.load(ctx, run_id).scope.kind for run_id in opened] == ["due"]
         rung.clear()
         tasks.revive()
         assert rung == []
@@ -417,9 +419,11 @@ class TestTheDetailsOfANumber:
         sandbox.network.set(NUMBER, kind="voip", carrier="Bluebird Mobile")
         ctx = paid_context()
         run = sync(ctx, "hubspot")["run"]
-        told = number_details(ctx, NUMBER)
-        assert told["time_zones"] == ("America/Los_Angeles",)
-        by_provider = {one["provider"]: one for one in told["verifications"]}
+        details = number_details(ctx, NUMBER)
+        assert details["time_zones"] == ("America/Los_Angeles",)
+        by_provider = {
+            verification["provider"]: verification for verification in details["verifications"]
+        }
         twilio = by_provider["twilio"]
         assert (twilio["verdict"], twilio["line_type"], twilio["cost"], twilio["counts"]) == (
             "valid", "voip", 0.008, True,
@@ -427,11 +431,11 @@ class TestTheDetailsOfANumber:
         assert twilio["carrier"] == "Bluebird Mobile"
         assert "nonFixedVoip" in twilio["words"], "in its own words"
         assert by_provider["offline"]["line_type"] == "unknown"
-        assert [(one["provider"], one["state"], one["run"]) for one in told["lookups"]] == [
-            ("twilio", "answered", run)
-        ]
-        assert {one["id"] for one in told["contacts"]} == set(contact_ids[:2])
-        assert {one["after"]["status/phone"] for one in told["writes"]} == {"valid"}
+        assert [
+            (lookup["provider"], lookup["state"], lookup["run"]) for lookup in details["lookups"]
+        ] == [("twilio", "answered", run)]
+        assert {contact["id"] for contact in details["contacts"]} == set(contact_ids[:2])
+        assert {write["after"]["status/phone"] for write in details["writes"]} == {"valid"}
 
     def test_tells_what_it_waits_for(
         self, paid_context: Any, contact_ids: list[str], sync: Sync

@@ -167,12 +167,12 @@ class TestNoPointlessWrite:
         self, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         crm.service.counters.clear()
         full = sync(ctx, crm.name, "everything")
         assert full["contacts"]["read"] == 60
         assert crm.writes == 0
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
 
     def test_an_edit_between_our_read_and_our_write_is_not_missed(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -259,9 +259,9 @@ class TestUndo:
     def test_twice_does_no_more_than_once(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         result = sync(ctx, crm.name)
         undo(ctx, result["run"])
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         assert undo(ctx, result["run"]).restored == 0
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
 
     def test_a_flag_that_an_undo_takes_away_does_not_pass_for_a_persons_word(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -379,14 +379,14 @@ class TestAProviderThatFails:
         from worker.verification.providers.offline import OfflineProvider
 
         sync(ctx, crm.name)
-        held = {rid: crm.get(rid, crm.status) for rid in crm.ids()}
+        statuses = {rid: crm.get(rid, crm.status) for rid in crm.ids()}
 
         def broken(*_args: Any) -> Any:
             raise ProviderError("no answer")
 
         monkeypatch.setattr(OfflineProvider, "ask", broken)
         result = sync(ctx, crm.name, "everything", force=True)
-        assert {rid: crm.get(rid, crm.status) for rid in crm.ids()} == held
+        assert {rid: crm.get(rid, crm.status) for rid in crm.ids()} == statuses
         assert result["lookups"]["offline"]["failed"] > 0
 
     def test_never_makes_a_new_number_invalid(

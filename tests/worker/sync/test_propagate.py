@@ -113,11 +113,11 @@ def crms(sandbox: Sandbox) -> list[Crm]:
 @pytest.fixture
 def contact_ids(ctx: Context, crms: list[Crm], sync: Sync) -> dict[str, str]:
     """A contact in each CRM that has NUMBER; all are in sync."""
-    found = {}
+    ids = {}
     for crm in crms:
-        found[crm.name] = contact_with_number(ctx, crm, sync)
+        ids[crm.name] = contact_with_number(ctx, crm, sync)
         crm.service.counters.clear()
-    return found
+    return ids
 
 
 class TestAReport:
@@ -209,8 +209,8 @@ class TestAReport:
     ) -> None:
         store_report(ctx, "opt_out")
         deliver_reports(ctx)
-        (found,) = suppress.list_suppressions(ctx, NUMBER)
-        lifted = suppress.lift(ctx, found.id, "admin", "asked us on the phone to call again")
+        (suppression,) = suppress.list_suppressions(ctx, NUMBER)
+        lifted = suppress.lift(ctx, suppression.id, "admin", "asked us on the phone to call again")
         assert lifted.lifted_why == "asked us on the phone to call again"
         assert suppress.list_suppressions(ctx, NUMBER) == []
         deliver_reports(ctx)
@@ -272,12 +272,12 @@ class TestAMessageThatArrives:
     ) -> None:
         store_report(ctx, "opt_out")
         deliver_reports(ctx)
-        made = [crm.calls for crm in crms]
-        assert all(made)
+        calls = [crm.calls for crm in crms]
+        assert all(calls)
         with ctx.store.write() as connection:
             feedback_log.record_delivery(connection, NUMBER, ctx.now(), ctx.now())
         deliver_reports(ctx)
-        assert [crm.calls for crm in crms] == made
+        assert [crm.calls for crm in crms] == calls
 
 
 class TestAnOutage:
@@ -429,11 +429,11 @@ class TestASyncBesideIt:
         crm.edit(record_id, {"recheck": True})
         run_id, _ = self._page(ctx, crm)
         written = page_work.write_all
-        told: list[str] = []
+        reported: list[str] = []
 
         def late(*args: Any) -> Any:
-            if not told:
-                told.append("STOP")
+            if not reported:
+                reported.append("STOP")
                 store_report(ctx, "opt_out")
                 deliver_reports(ctx)
             return written(*args)
@@ -452,8 +452,8 @@ class TestASyncBesideIt:
         store_report(ctx, "opt_out")
         apply_pending(ctx)
         with ctx.store.write() as connection:
-            (one,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
-            delivering.claim(connection, [one], "a run")
+            (delivery,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
+            delivering.claim(connection, [delivery], "a run")
             delivering.requeue(connection, "hubspot", [NUMBER], ctx.now())
             assert delivering.complete(connection, "hubspot", "a run", ctx.now()) == 0
         assert delivery_states(ctx)["hubspot"] == "pending"
@@ -628,13 +628,13 @@ class TestARunOfReports:
         store_report(ctx, "opt_out")
         apply_pending(ctx)
         with ctx.store.write() as connection:
-            (one,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
+            (delivery,) = delivering.claimable(connection, "hubspot", ctx.now(), 10)
         run_id = lifecycle.open_run(
             ctx,
             "hubspot",
             Scope("numbers", (NUMBER,)),
             RunOptions(kind="reports"),
-            on_opened=lambda connection, run: delivering.claim(connection, [one], run),
+            on_opened=lambda connection, run: delivering.claim(connection, [delivery], run),
         )
         with ctx.store.write() as connection:
             delivering.requeue(connection, "hubspot", [NUMBER], ctx.now())
@@ -784,7 +784,9 @@ class TestAnEntryOfAListThatAnAdminLifts:
         (entry,) = suppress.list_suppressions(ctx, NUMBER, reason="list")
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver_reports(ctx)
-        assert [one.reason for one in suppress.list_suppressions(ctx, NUMBER)] == ["opt_out"]
+        assert [suppression.reason for suppression in suppress.list_suppressions(ctx, NUMBER)] == [
+            "opt_out"
+        ]
         for crm in crms:
             sync(ctx, crm.name, "everything")
             assert crm.get(contact_ids[crm.name], "do_not_contact") is True
@@ -795,7 +797,9 @@ class TestAnEntryOfAListThatAnAdminLifts:
         entry = suppress.list_suppressions(ctx, NUMBER, reason="list")[0]
         suppress.lift(ctx, entry.id, "an admin", "the wrong file")
         deliver_reports(ctx)
-        assert [one.source for one in suppress.list_suppressions(ctx, NUMBER)] == ["another list"]
+        assert [suppression.source for suppression in suppress.list_suppressions(ctx, NUMBER)] == [
+            "another list"
+        ]
 
     def test_is_lifted_in_the_crms_and_no_report_is_made_of_it(
         self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str]

@@ -93,15 +93,15 @@ class TestTheFirstSync:
     def test_a_dry_run_says_what_either_would_write(
         self, make_context: Callable[..., Context], crm: Crm, people: dict[str, str], sync: Sync
     ) -> None:
-        told = []
+        forecasts = []
         for toml in (QUIET, ""):
             ctx = make_context(toml)
             result = sync(ctx, crm.name, dry_run=True)
-            told.append(result["would_write"])
-            assert result["contacts"]["changed"] == told[-1]["quiet" if toml else "loud"]
-        assert told[0] == told[1]
-        assert told[0]["loud"] > told[0]["quiet"] > 0
-        loud, quiet_ctx = told[0]["loud"], told[0]["quiet"]
+            forecasts.append(result["would_write"])
+            assert result["contacts"]["changed"] == forecasts[-1]["quiet" if toml else "loud"]
+        assert forecasts[0] == forecasts[1]
+        assert forecasts[0]["loud"] > forecasts[0]["quiet"] > 0
+        loud, quiet_ctx = forecasts[0]["loud"], forecasts[0]["quiet"]
         assert count_written(sync(make_context(QUIET), crm.name)) == quiet_ctx
         # Also when all is settled: what turning it off would write.
         again = sync(make_context(QUIET), crm.name, "everything", dry_run=True)["would_write"]
@@ -156,7 +156,7 @@ class TestLaterSyncs:
             portal = crm.service.portal
             options = portal.properties[crm.field(crm.status)]["options"]
             portal.properties[crm.field(crm.status)]["options"] = [
-                one for one in options if one["value"] != "valid"
+                option for option in options if option["value"] != "valid"
             ]
         sync(quiet_ctx, crm.name)
         assert not crm.get(people["good"], crm.status)
@@ -230,4 +230,4 @@ def test_a_list_on_disk_is_never_quiet(
     ctx = make_context(f'{QUIET}[connectors.csv]\npath = "{path}"\n')
     sync(ctx, "csv")
     ctx.finish_connector("csv")
-    assert ",valid," in "".join(one.read_text() for one in tmp_path.glob("*.csv"))
+    assert ",valid," in "".join(path.read_text() for path in tmp_path.glob("*.csv"))

@@ -229,12 +229,12 @@ def test_a_page_that_was_read_before_the_decision_is_told_of_it(
         before = report_log.load(connection, [NUMBER], ctx.keys, with_holds=True)
     review = reply(ctx)
     with ctx.store.read() as connection:
-        held = report_log.load(connection, [NUMBER], ctx.keys, with_holds=True)
+        known = report_log.load(connection, [NUMBER], ctx.keys, with_holds=True)
         assert report_log.find_unseen(connection, [NUMBER], ctx.keys, before) == [NUMBER]
-        assert report_log.find_unseen(connection, [NUMBER], ctx.keys, held) == []
+        assert report_log.find_unseen(connection, [NUMBER], ctx.keys, known) == []
     decide(ctx, review, ReviewDecision.NOTHING)
     with ctx.store.read() as connection:
-        assert report_log.find_unseen(connection, [NUMBER], ctx.keys, held) == [NUMBER]
+        assert report_log.find_unseen(connection, [NUMBER], ctx.keys, known) == [NUMBER]
 
 
 class TestAnOptOutThatIsDecidedLate:

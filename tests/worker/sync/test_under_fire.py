@@ -107,9 +107,12 @@ class Fleet:
             )
         )  # fmt: skip
 
-    def kill(self, one: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
         try:
-            family = [*psutil.Process(one.pid).children(recursive=True), psutil.Process(one.pid)]
+            family = [
+                *psutil.Process(process.pid).children(recursive=True),
+                psutil.Process(process.pid),
+            ]
         except psutil.NoSuchProcess:
             return
         for member in family:
@@ -117,12 +120,12 @@ class Fleet:
                 member.kill()
             except psutil.NoSuchProcess:
                 continue
-        one.wait(10)
-        self.running.remove(one)
+        process.wait(10)
+        self.running.remove(process)
 
     def end(self) -> None:
-        for one in list(self.running):
-            self.kill(one)
+        for process in list(self.running):
+            self.kill(process)
 
 
 @pytest.mark.timeout(900)

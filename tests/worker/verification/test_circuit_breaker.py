@@ -230,23 +230,25 @@ class TestStanding:
             '[[verification.steps]]\nprovider = "twilio"\n'
         )
         chosen = settings("twilio", toml=toml)
-        assert [one.name for one in chain_from(chosen).steps] == ["offline", "twilio"]
+        assert [step.name for step in chain_from(chosen).steps] == ["offline", "twilio"]
         (note,) = self.notes(chosen, store)
         assert "NUMVERIFY_ACCESS_KEY" in note
 
 
 class TestTheChainFromTheSettings:
     def test_without_steps_each_provider_with_a_key_has_its_turn(self, settings: Any) -> None:
-        found = chain_from(settings("twilio", "numverify", "clearoutphone", "rnd"))
-        assert [(one.name, one.check_level) for one in found.steps] == [
+        chain = chain_from(settings("twilio", "numverify", "clearoutphone", "rnd"))
+        assert [(step.name, step.check_level) for step in chain.steps] == [
             ("offline", "format"), ("twilio", "line_type"), ("numverify", "line_type"),
             ("clearoutphone", "line_type"), ("rnd", "reassigned"),
         ]  # fmt: skip
-        assert [one.name for one in chain_from(settings()).steps] == ["offline"]
+        assert [step.name for step in chain_from(settings()).steps] == ["offline"]
 
     def test_one_that_is_turned_off_has_none(self, settings: Any) -> None:
         toml = "[verification.providers.twilio]\nenabled = false\n"
-        assert [one.name for one in chain_from(settings("twilio", toml=toml)).steps] == ["offline"]
+        assert [step.name for step in chain_from(settings("twilio", toml=toml)).steps] == [
+            "offline"
+        ]
 
     @pytest.mark.parametrize(
         ("toml", "complaint"),
@@ -297,13 +299,13 @@ class TestAProviderOfAnotherPackage:
             '[[verification.steps]]\nprovider = "acme"\ncost = 0.002\n'
         )
         chosen = settings(toml=toml)
-        found = chain_from(chosen)
+        built = chain_from(chosen)
         assert seen == ["eu"]
         ledger = Ledger(store, chosen.verification, lambda _owner: True, lambda: NOW)
         memory = DatabaseAnswerCache(store)
-        chain = Chain(found.steps, memory, ledger, chosen.verification, lambda: NOW)
+        chain = Chain(built.steps, memory, ledger, chosen.verification, lambda: NOW)
         verified = chain.verify([Subject(NUMBER)], LookupRequest("run", "me"))
-        assert [one.provider for one in verified.answers[NUMBER]] == ["acme"]
+        assert [answer.provider for answer in verified.answers[NUMBER]] == ["acme"]
         assert str(verified.lookups.cost["acme"]) == "0.002"
         assert provider.supports(Question(NUMBER), "line_type")
         chain.close()

@@ -66,27 +66,29 @@ Make = Callable[..., Chain]
 
 @pytest.fixture
 def make(store: Store, clock: Clock, dead_owners: set[str]) -> Iterator[Make]:
-    made = []
+    chains = []
 
     def chain(*steps: ChainStep, **settings: Any) -> Chain:
         settings.setdefault("budget", NO_CAP)
-        settings.setdefault("providers", {one.name: ProviderTuning(at_once=4) for one in steps})
+        settings.setdefault(
+            "providers", {chain_step.name: ProviderTuning(at_once=4) for chain_step in steps}
+        )
         chosen = Settings(**settings)
         ledger = Ledger(store, chosen, lambda owner: owner not in dead_owners, clock)
-        made.append(Chain(steps, DatabaseAnswerCache(store), ledger, chosen, clock))
-        return made[-1]
+        chains.append(Chain(steps, DatabaseAnswerCache(store), ledger, chosen, clock))
+        return chains[-1]
 
     yield chain
-    for one in made:
-        one.close()
+    for opened in chains:
+        opened.close()
 
 
 def subjects(wanted: list[str]) -> list[Subject]:
     return [Subject(number) for number in wanted]
 
 
-def verify(chain: Chain, wanted: list[str], owner: str = "me", **more: Any) -> Lookups:
-    return chain.verify(subjects(wanted), LookupRequest("run", owner, **more)).lookups
+def verify(chain: Chain, wanted: list[str], owner: str = "me", **fields: Any) -> Lookups:
+    return chain.verify(subjects(wanted), LookupRequest("run", owner, **fields)).lookups
 
 
 def money(store: Store) -> dict[str, int]:
@@ -109,12 +111,12 @@ def finish_lookups(chain: Chain, wanted: list[str], owner: str) -> None:
     flight.send(taken)
     while flight:
         asked, outcome = flight.next_results()
-        made = [
+        answers = [
             Verification(a.number, step.name, step.package, "line_type", a.verdict, a.line_type,
                          chain.ledger._now(), chain.ledger._now() + timedelta(days=9))
             for a in outcome.answers
         ]  # fmt: skip
-        chain.ledger.settle(step, asked, outcome, made, request)
+        chain.ledger.settle(step, asked, outcome, answers, request)
 
 
 class TestNeverPaidTwice:
@@ -123,9 +125,9 @@ class TestNeverPaidTwice:
         chain = make(step(provider))
         verify(chain, numbers(5))
         clock.now += timedelta(days=71)  # less than a mobile's 90 days and a spread of a fifth
-        found = verify(chain, numbers(6))
+        result = verify(chain, numbers(6))
         assert sum(provider.asked.values()) == 6
-        assert (found.asked["counting"], found.reused["counting"]) == (1, 5)
+        assert (result.asked["counting"], result.reused["counting"]) == (1, 5)
         clock.now += timedelta(days=20)
         verify(chain, numbers(5))
         assert sum(provider.asked.values()) == 11
@@ -148,7 +150,11 @@ class TestNeverPaidTwice:
         provider = CountingProvider()
         chain = make(step(provider, at_most_every=timedelta(days=120)))
         verified = chain.verify(subjects(numbers(3)), LookupRequest("run", "me"))
-        ends = {one.expires_at - clock.now for said in verified.answers.values() for one in said}
+        ends = {
+            answer.expires_at - clock.now
+            for answers in verified.answers.values()
+            for answer in answers
+        }
         assert ends == {timedelta(days=120)}, "nor is it due sooner"
         clock.now += timedelta(days=119)
         verify(chain, numbers(3), fresh_since=clock.now)
@@ -174,8 +180,8 @@ class TestNeverPaidTwice:
             results = list(pool.map(work, range(8)))
         assert set(provider.asked) == set(wanted)
         assert set(provider.asked.values()) == {1}
-        for said in results:
-            assert all(len(said[number]) == 1 for number in wanted), "and each has the answer"
+        for answers in results:
+            assert all(len(answers[number]) == 1 for number in wanted), "and each has the answer"
         assert money(store) == {
             "money": 60 * 10_000, "reserved_money": 0, "lookups": 60, "reserved_lookups": 0,
             "lost": 0,
@@ -206,9 +212,9 @@ class TestWorkersThatDie:
         assert money(store)["reserved_lookups"] == 3
         dead_owners.add("doomed")
         verify(chain, numbers(5))
-        found = money(store)
-        assert (found["lookups"], found["lost"], found["reserved_lookups"]) == (8, 3, 0)
-        assert found["money"] == 8 * 10_000
+        spent = money(store)
+        assert (spent["lookups"], spent["lost"], spent["reserved_lookups"]) == (8, 3, 0)
+        assert spent["money"] == 8 * 10_000
         with store.read() as connection:
             states = connection.scalars(sa.select(lookups.c.state)).all()
         assert sorted(states) == ["answered"] * 5 + ["lost"] * 3, "each accounted for"
@@ -225,13 +231,13 @@ class TestWorkersThatDie:
 
     def test_the_living_are_waited_for(self, make: Make, store: Store, clock: Clock) -> None:
         provider = CountingProvider()
-        one, other = make(step(provider)), make(step(provider))
-        self.reserve_lookups(one, numbers(1), "slow")
+        first, other = make(step(provider)), make(step(provider))
+        self.reserve_lookups(first, numbers(1), "slow")
         ended = threading.Event()
-        found: list[Lookups] = []
+        results: list[Lookups] = []
 
         def wait() -> None:
-            found.append(verify(other, numbers(1), "patient"))
+            results.append(verify(other, numbers(1), "patient"))
             ended.set()
 
         thread = threading.Thread(target=wait)
@@ -239,10 +245,10 @@ class TestWorkersThatDie:
         assert not ended.wait(0.3), "it does not ask what another is asking"
         assert not provider.asked
         # The slow one gets its answer after all.
-        finish_lookups(one, numbers(1), "slow")
+        finish_lookups(first, numbers(1), "slow")
         assert ended.wait(10)
         thread.join()
-        assert (found[0].asked["counting"], found[0].reused["counting"]) == (0, 1)
+        assert (results[0].asked["counting"], results[0].reused["counting"]) == (0, 1)
 
     def test_beat_settles_what_nobody_asks_about_again(
         self, make: Make, store: Store, dead_owners: set[str]
@@ -279,10 +285,10 @@ class TestFiles:
         dead_owners.add("doomed")
         assert chain.ledger.settle_orphaned() == 0, "it is not lost"
         verified = chain.verify(subjects(numbers(20)), LookupRequest("run", "heir"))
-        assert all(len(said) == 1 for said in verified.answers.values())
+        assert all(len(answers) == 1 for answers in verified.answers.values())
         assert set(provider.asked.values()) == {1}
-        found = money(store)
-        assert (found["lookups"], found["lost"], found["reserved_lookups"]) == (20, 0, 0)
+        spent = money(store)
+        assert (spent["lookups"], spent["lost"], spent["reserved_lookups"]) == (20, 0, 0)
 
     def test_that_take_too_long_are_left_and_fetched_the_next_time(
         self, make: Make, store: Store, monkeypatch: pytest.MonkeyPatch
@@ -405,10 +411,10 @@ class TestAnswersThatDoNotCome:
             fail=lambda call: AmbiguousResultError("broke off") if call == 1 else None
         )
         chain = make(step(provider), providers={"counting": ProviderTuning(at_once=1)})
-        found = verify(chain, numbers(3))
+        result = verify(chain, numbers(3))
         assert set(provider.asked.values()) == {1}
         assert (money(store)["lookups"], money(store)["lost"]) == (3, 1)
-        assert found.cost["counting"] == Decimal("0.03")
+        assert result.cost["counting"] == Decimal("0.03")
 
     def test_what_a_call_brought_before_it_broke_off_is_kept_and_paid_once(
         self, make: Make, store: Store
@@ -422,7 +428,7 @@ class TestAnswersThatDoNotCome:
 
         chain = make(step(CountingProvider(batch=3, fail=broken)))
         verified = chain.verify(subjects(wanted), LookupRequest("run", "me"))
-        assert [number for number, said in verified.answers.items() if said] == wanted[:1]
+        assert [number for number, answers in verified.answers.items() if answers] == wanted[:1]
         assert set(verified.unanswered) == set(wanted[1:])
         assert (money(store)["lookups"], money(store)["lost"]) == (2, 1)
         assert money(store)["reserved_lookups"] == 0
@@ -443,7 +449,7 @@ class TestAnswersThatDoNotCome:
 
         chain = make(step(OfflineProvider(), "format"), step(CountingProvider(answer=explode)))
         verified = chain.verify(subjects(numbers(2)), LookupRequest("run", "me"))
-        assert {v.verdict for said in verified.answers.values() for v in said} == {"valid"}
+        assert {v.verdict for answers in verified.answers.values() for v in answers} == {"valid"}
         assert len(verified.unanswered) == 2
         assert money(store)["reserved_lookups"] == 0
 

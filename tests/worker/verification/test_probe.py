@@ -43,7 +43,7 @@ def services(sandbox: Sandbox) -> list[LookupService]:
 
 
 def verdicts(result: Result) -> dict[str, str]:
-    return {one["fact"]: one["verdict"] for one in json.loads(result.stdout)}
+    return {entry["fact"]: entry["verdict"] for entry in json.loads(result.stdout)}
 
 
 FREE = {fact.name for fact in FACTS if not fact.price}
@@ -55,25 +55,25 @@ class TestWithoutANumber:
         self, hygiene: Probe, sandbox: Sandbox
     ) -> None:
         before = sandbox.clearoutphone.credits
-        found = verdicts(hygiene("--probe", "--json"))
-        assert set(found) == FREE | PAID
-        open_ones = {name for name, verdict in found.items() if verdict != "confirmed"}
+        by_fact = verdicts(hygiene("--probe", "--json"))
+        assert set(by_fact) == FREE | PAID
+        open_ones = {name for name, verdict in by_fact.items() if verdict != "confirmed"}
         assert open_ones == PAID | {"numverify-left"}
-        assert {verdict for name, verdict in found.items() if name in open_ones} == {
+        assert {verdict for name, verdict in by_fact.items() if name in open_ones} == {
             "not reachable"
         }
         assert sum(service.charges for service in services(sandbox)) == 0
         assert sandbox.clearoutphone.credits == before
 
     def test_says_what_a_check_would_cost(self, hygiene: Probe) -> None:
-        (live,) = [one for one in json.loads(hygiene("--probe", "--json").stdout)
-                   if one["fact"] == "twilio-live"]  # fmt: skip
+        (live,) = [entry for entry in json.loads(hygiene("--probe", "--json").stdout)
+                   if entry["fact"] == "twilio-live"]  # fmt: skip
         assert live["seen"] == "costs about 0.007 USD: asked with --paid NUMBER"
 
     def test_asks_only_who_is_connected(self, hygiene: Probe) -> None:
         without = {"TWILIO_ACCOUNT_SID": "", "TWILIO_AUTH_TOKEN": "", "TWILIO_LOOKUP_URL": ""}
-        found = verdicts(hygiene("--probe", "--json", **without))
-        assert not [name for name in found if name.startswith("twilio")]
+        by_fact = verdicts(hygiene("--probe", "--json", **without))
+        assert not [name for name in by_fact if name.startswith("twilio")]
 
 
 class TestWithANumber:
@@ -81,16 +81,16 @@ class TestWithANumber:
     def test_asks_about_that_number_alone(
         self, hygiene: Probe, sandbox: Sandbox, typed: str
     ) -> None:
-        found = verdicts(hygiene("--probe", "--paid", typed, "--json"))
-        assert {name for name in PAID if found[name] != "confirmed"} == set()
+        by_fact = verdicts(hygiene("--probe", "--paid", typed, "--json"))
+        assert {name for name in PAID if by_fact[name] != "confirmed"} == set()
         asked = {number for service in services(sandbox) for number, _package in service.charged}
         assert asked == {NUMBER}
         assert sum(service.charges for service in services(sandbox)) <= len(PAID) + 1
 
     def test_of_another_country_is_asked_about_as_far_as_that_goes(self, hygiene: Probe) -> None:
-        found = verdicts(hygiene("--probe", "--paid", BRITISH, "--json"))
-        assert found["twilio-reassigned"] == "confirmed"
-        assert found["rnd-date"] == "not reachable"
+        by_fact = verdicts(hygiene("--probe", "--paid", BRITISH, "--json"))
+        assert by_fact["twilio-reassigned"] == "confirmed"
+        assert by_fact["rnd-date"] == "not reachable"
 
     def test_that_is_none_is_refused(self, hygiene: Probe) -> None:
         assert "one number" in hygiene("--probe", "--paid", "12", exit_code=2).output
@@ -103,26 +103,26 @@ class TestWhatIsOtherwise:
         sandbox.numverify.has_https = False
         sandbox.rnd.tells_dates = False
         done = hygiene("--probe", "--paid", NUMBER, "--json", exit_code=1)
-        found = verdicts(done)
+        by_fact = verdicts(done)
         for name in ("twilio-batch", "numverify-https", "numverify-no-number", "rnd-date"):
-            assert found[name] == "refuted", name
-        seen = {one["fact"]: one["seen"] for one in json.loads(done.stdout)}
+            assert by_fact[name] == "refuted", name
+        seen = {entry["fact"]: entry["seen"] for entry in json.loads(done.stdout)}
         assert seen["twilio-batch"] == "HTTP 404 20404: numbers are asked one by one"
 
     def test_in_form_is_refuted_too(self, hygiene: Probe, sandbox: Sandbox) -> None:
         for service in services(sandbox):
             service.faults.append(Fault("", "status", status=200, body={"x": 1}, times=99))
-        found = verdicts(hygiene("--probe", "--json", exit_code=1))
-        assert "confirmed" not in {found[name] for name in ("twilio-plain", "twilio-batch",
+        by_fact = verdicts(hygiene("--probe", "--json", exit_code=1))
+        assert "confirmed" not in {by_fact[name] for name in ("twilio-plain", "twilio-batch",
                                                             "clearoutphone-credits")}  # fmt: skip
 
     def test_a_package_that_is_not_enabled_settles_nothing(
         self, hygiene: Probe, sandbox: Sandbox
     ) -> None:
         sandbox.twilio.enabled = {"line_type_intelligence"}
-        found = verdicts(hygiene("--probe", "--paid", NUMBER, "--json"))
-        assert found["twilio-line-type"] == "confirmed"
-        assert found["twilio-live"] == found["twilio-reassigned"] == "not reachable"
+        by_fact = verdicts(hygiene("--probe", "--paid", NUMBER, "--json"))
+        assert by_fact["twilio-line-type"] == "confirmed"
+        assert by_fact["twilio-live"] == by_fact["twilio-reassigned"] == "not reachable"
 
     def test_a_service_that_does_not_answer_settles_nothing(
         self, hygiene: Probe, sandbox: Sandbox

@@ -22,9 +22,17 @@ from worker.verification.providers.offline import OfflineProvider, carrier_of, t
 
 
 def verification(verdict: str = "valid", check_level: str = "format", line_type: str = "unknown",
-         provider: str = "offline", **more: Any) -> Verification:  # fmt: skip
+         provider: str = "offline", **fields: Any) -> Verification:  # fmt: skip
     return Verification(
-        NUMBER, provider, "p", check_level, verdict, line_type, NOW, NOW + timedelta(days=1), **more
+        NUMBER,
+        provider,
+        "p",
+        check_level,
+        verdict,
+        line_type,
+        NOW,
+        NOW + timedelta(days=1),
+        **fields,
     )  # type: ignore[arg-type]
 
 

@@ -87,36 +87,36 @@ class TestAWindow:
         assert [windows[n % 2].enter("a") for n in range(50)] == [0.0] * 50
 
     def test_calls_of_both_count(self, windows: list[Pace]) -> None:
-        one, other = windows
-        one.update("a", Remaining(10, 10, 10.0))
+        first, other = windows
+        first.update("a", Remaining(10, 10, 10.0))
         assert [windows[n % 2].enter("a") for n in range(9)] == [0.0] * 9
         assert other.enter("a") == pytest.approx(5, abs=0.2), "the last one goes slowly"
-        assert one.enter("b") == 0, "another CRM's"
+        assert first.enter("b") == 0, "another CRM's"
 
     def test_all_wait_for_the_first_to_leave_it(self, windows: list[Pace]) -> None:
-        one, other = windows
-        one.update("a", Remaining(5, 5, 10.0))
-        assert [one.enter("a") for _ in range(5)] == [0.0] * 5
-        one.update("a", Remaining(0, 5, 10.0))
+        first, other = windows
+        first.update("a", Remaining(5, 5, 10.0))
+        assert [first.enter("a") for _ in range(5)] == [0.0] * 5
+        first.update("a", Remaining(0, 5, 10.0))
         assert other.enter("a") == pytest.approx(10.1, abs=0.3)
 
     def test_what_others_use_is_left_to_them(self, windows: list[Pace]) -> None:
-        one, other = windows
-        assert one.enter("a") == 0
-        one.update("a", Remaining(0, 100, 10.0))  # 99 calls are somebody else's
+        first, other = windows
+        assert first.enter("a") == 0
+        first.update("a", Remaining(0, 100, 10.0))  # 99 calls are somebody else's
         assert other.enter("a") == pytest.approx(10, abs=0.3)
 
     def test_a_window_that_is_over_is_free_again(self, windows: list[Pace]) -> None:
-        one, other = windows
-        one.update("a", Remaining(0, 10, 0.3))
+        first, other = windows
+        first.update("a", Remaining(0, 10, 0.3))
         assert 0 < other.enter("a") <= 0.3
         time.sleep(0.35)
         assert other.enter("a") == 0
 
     def test_more_left_than_before_frees_at_once(self, windows: list[Pace]) -> None:
-        one, other = windows
-        one.update("a", Remaining(0, 100, 10.0))
-        one.update("a", Remaining(100, 100, 10.0))
+        first, other = windows
+        first.update("a", Remaining(0, 100, 10.0))
+        first.update("a", Remaining(100, 100, 10.0))
         assert other.enter("a") == 0
 
     def test_no_window_holds_more_than_the_limit(self, windows: list[Pace]) -> None:
@@ -131,8 +131,8 @@ class TestAWindow:
             return time.monotonic()
 
         with ThreadPoolExecutor(8) as pool:
-            made = sorted(pool.map(call, range(60)))
-        most = max(sum(at <= other < at + seconds for other in made) for at in made)
+            times = sorted(pool.map(call, range(60)))
+        most = max(sum(at <= other < at + seconds for other in times) for at in times)
         assert most <= limit
 
 
@@ -211,6 +211,6 @@ class TestWhichOne:
 
     def test_the_configured_one_also_when_it_is_away_just_now(self, tmp_path: Path) -> None:
         settings = load({"HYGIENE_HOME": str(tmp_path), "REDIS_URL": f"redis://{CLOSED_PORT}/0"})
-        found = open_shared_pace(settings)
-        assert isinstance(found, SharedPace)
-        assert found.reserve("a", 1) == 0
+        pace = open_shared_pace(settings)
+        assert isinstance(pace, SharedPace)
+        assert pace.reserve("a", 1) == 0

@@ -52,9 +52,9 @@ def logged_in(url: str, name: str, password: str = PASSWORD) -> requests.Session
 
 
 def csrf_in(page: str) -> str:
-    found = re.search(r'name="csrf" value="(\w+)"', page)
-    assert found is not None
-    return found.group(1)
+    match = re.search(r'name="csrf" value="(\w+)"', page)
+    assert match is not None
+    return match.group(1)
 
 
 class TestLogin:
@@ -188,12 +188,12 @@ class TestLogin:
         url = serve(PUBLIC_URL="https://hygiene.example")
         form = {"name": "vera", "password": PASSWORD}
         answer = requests.post(f"{url}/login", data=form, allow_redirects=False)
-        (held,) = [
+        (cookie,) = [
             text for text in answer.raw.headers.getlist("Set-Cookie") if "hygiene_device_" in text
         ]
-        assert "vera" not in held
+        assert "vera" not in cookie
         for flag in ("HttpOnly", "SameSite=lax", "Secure"):
-            assert flag in held
+            assert flag in cookie
         refused = requests.post(f"{url}/login", data={**form, "password": "x"})
         assert "hygiene_device_" not in str(refused.headers)
 
@@ -206,8 +206,8 @@ class TestLogin:
 
     def test_keeps_passwords_hashed(self, with_users: Context) -> None:
         with with_users.store.read() as connection:
-            held = connection.scalars(sa.select(users.c.password)).all()
-        assert all(text.startswith("$argon2id$") for text in held)
+            passwords = connection.scalars(sa.select(users.c.password)).all()
+        assert all(text.startswith("$argon2id$") for text in passwords)
 
     def test_hashes_them_at_a_cost_that_makes_guessing_dear(self) -> None:
         """OWASP's least for Argon2id:
@@ -244,7 +244,7 @@ class TestRoles:
         form = {"csrf": csrf, "number": "+1 415 555 2671", "why": "by letter"}
         assert session.post(f"{url}/suppressions", data=form).status_code == 200
         entries = audit.entries(ctx.store, who="adam")
-        assert [(one["action"], one["why"]) for one in entries] == [
+        assert [(entry["action"], entry["why"]) for entry in entries] == [
             ("number.suppress", "by letter"), ("login", ""),
         ]  # fmt: skip
         with ctx.store.read() as connection:
@@ -287,14 +287,14 @@ class TestForms:
 
 class TestTokens:
     def test_do_what_their_scopes_say_and_no_more(self, serve: Serve, ctx: Context) -> None:
-        secret, made = tokens.make(ctx.store, "dialer", ["read"], "adam", ctx.now())
+        secret, token = tokens.make(ctx.store, "dialer", ["read"], "adam", ctx.now())
         url, headers = serve(), {"Authorization": f"Bearer {secret}"}
         assert requests.get(f"{url}/api/runs", headers=headers).status_code == 200
         body = {"number": NUMBER}
         refused = requests.post(f"{url}/api/suppressions", json=body, headers=headers)
         assert (refused.status_code, "suppress" in refused.text) == (403, True)
         assert requests.get(f"{url}/api/tokens", headers=headers).status_code == 403
-        assert tokens.revoke(ctx.store, made.id, ctx.now())
+        assert tokens.revoke(ctx.store, token.id, ctx.now())
         assert requests.get(f"{url}/api/runs", headers=headers).status_code == 401
 
     def test_are_shown_once_and_kept_as_hashes(self, serve: Serve, ctx: Context) -> None:
@@ -303,25 +303,25 @@ class TestTokens:
         csrf = csrf_in(session.get(f"{url}/access").text)
         form = {"csrf": csrf, "name": "dialer", "scope-read": "on"}
         page = session.post(f"{url}/access/tokens", data=form).text
-        found = re.search(r"hyg_[\w-]+", page)
-        assert found is not None
-        assert found.group() not in session.get(f"{url}/access").text
+        match = re.search(r"hyg_[\w-]+", page)
+        assert match is not None
+        assert match.group() not in session.get(f"{url}/access").text
         with ctx.store.read() as connection:
-            assert found.group() not in str(connection.execute(sa.select(api_tokens)).all())
-        headers = {"Authorization": f"Bearer {found.group()}"}
+            assert match.group() not in str(connection.execute(sa.select(api_tokens)).all())
+        headers = {"Authorization": f"Bearer {match.group()}"}
         assert requests.get(f"{url}/api/runs", headers=headers).status_code == 200
 
     def test_make_others_through_the_api(self, serve: Serve) -> None:
         url = serve(ADMIN_TOKEN="secret")
         admin = {"Authorization": "Bearer secret"}
         body = {"name": "sync", "scopes": ["rescan"]}
-        made = requests.post(f"{url}/api/tokens", json=body, headers=admin).json()
-        mine = {"Authorization": f"Bearer {made['token']}"}
+        created = requests.post(f"{url}/api/tokens", json=body, headers=admin).json()
+        mine = {"Authorization": f"Bearer {created['token']}"}
         body = {"connector": "hubspot", "ids": ["1"], "reason": "from a workflow"}
         assert requests.post(f"{url}/api/rescans", json=body, headers=mine).status_code == 202
         entries = requests.get(f"{url}/api/audit", headers=admin).json()["entries"]
         assert entries[0]["who"] == "token sync"
-        gone = requests.delete(f"{url}/api/tokens/{made['id']}", headers=admin)
+        gone = requests.delete(f"{url}/api/tokens/{created['id']}", headers=admin)
         assert gone.json() == {"revoked": True}
         assert requests.post(f"{url}/api/rescans", json=body, headers=mine).status_code == 401
 
@@ -336,10 +336,10 @@ def test_no_page_or_api_shows_a_secret(serve: Serve) -> None:
     url = serve(**env)
     page = logged_in(url, "admin").get(f"{url}/settings").text
     headers = {"Authorization": "Bearer token-of-admin"}
-    told = requests.get(f"{url}/api/settings", headers=headers).text
+    text = requests.get(f"{url}/api/settings", headers=headers).text
     for secret in ("token-of-admin", "key-of-all", PASSWORD, "twilio-secret", "mail-secret",
                    "web-secret", "pat-"):  # fmt: skip
         assert secret not in page
-        assert secret not in told
+        assert secret not in text
     assert "AC123" in page
     assert "sync.every" in page

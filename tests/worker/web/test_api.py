@@ -111,8 +111,8 @@ class TestFeedback:
         apply_pending(ctx)
         propagate(ctx, crm.name)
         assert crm.get(record_id, "do_not_contact") is True
-        (found,) = suppressions.list_suppressions(ctx, NUMBER)
-        assert found.reason == "opt_out"
+        (suppression,) = suppressions.list_suppressions(ctx, NUMBER)
+        assert suppression.reason == "opt_out"
 
     def test_of_such_a_message_holds_for_whoever_has_the_number(
         self, api: Api, ctx: Context, crm: Crm, sync: Sync
@@ -141,7 +141,9 @@ class TestFeedback:
         body = {"kind": "undeliverable", "number": NUMBER, "code": "21610", "key": "message-1"}
         assert api.call("POST", "/feedback", body).json()["stored"] == 1
         apply_pending(ctx)
-        assert [one.reason for one in suppressions.list_suppressions(ctx, NUMBER)] == ["opt_out"]
+        assert [
+            suppression.reason for suppression in suppressions.list_suppressions(ctx, NUMBER)
+        ] == ["opt_out"]
 
     @pytest.mark.parametrize(
         ("code", "status"),
@@ -197,14 +199,16 @@ class TestFeedback:
 
 class TestSuppressions:
     def test_are_added_listed_and_lifted_with_a_reason(self, api: Api, ctx: Context) -> None:
-        made = api.call("POST", "/suppressions", {"number": NUMBER, "evidence": "by letter"})
-        assert made.status_code == 201
-        assert made.json()["active"] is True
+        added = api.call("POST", "/suppressions", {"number": NUMBER, "evidence": "by letter"})
+        assert added.status_code == 201
+        assert added.json()["active"] is True
         again = api.call("POST", "/suppressions", {"number": NUMBER})
-        assert again.json()["id"] == made.json()["id"]
+        assert again.json()["id"] == added.json()["id"]
         listed = api.call("GET", "/suppressions").json()["suppressions"]
-        assert [(one["number"], one["evidence"]) for one in listed] == [(NUMBER, "by letter")]
-        path = f"/suppressions/{made.json()['id']}"
+        assert [(suppression["number"], suppression["evidence"]) for suppression in listed] == [
+            (NUMBER, "by letter")
+        ]
+        path = f"/suppressions/{added.json()['id']}"
         assert api.call("DELETE", path).status_code == 422
         lifted = api.call("DELETE", path, {"reason": "asked to be called again"}).json()
         assert (lifted["active"], lifted["lifted_by"]) == (False, "api")
@@ -218,9 +222,9 @@ class TestSuppressions:
             ("all", ["call", "text"]),
         ):
             body = {"number": OTHER, "reason": "asked by letter", "channels": channels}
-            made = api.call("POST", "/suppressions", body).json()
-            assert (made["reason"], made["evidence"]) == ("opt_out", "asked by letter")
-            assert made["channels"] == meant
+            added = api.call("POST", "/suppressions", body).json()
+            assert (added["reason"], added["evidence"]) == ("opt_out", "asked by letter")
+            assert added["channels"] == meant
         odd = {"number": OTHER, "channels": ["pigeon"]}
         assert api.call("POST", "/suppressions", odd).status_code == 422
 
@@ -300,8 +304,8 @@ class TestRuns:
 
 class TestNumbers:
     def test_are_looked_up_by_any_spelling_and_never_in_the_address(self, api: Api) -> None:
-        found = api.call("POST", "/numbers/lookup", {"number": "(415) 555-2671", "country": "US"})
-        assert found.json()["number"] == NUMBER
+        answer = api.call("POST", "/numbers/lookup", {"number": "(415) 555-2671", "country": "US"})
+        assert answer.json()["number"] == NUMBER
         assert api.call("POST", "/numbers/lookup", {"number": "?"}).status_code == 422
 
 
@@ -317,7 +321,9 @@ class TestReviews:
         assert api.call("POST", path, {"decision": "opt_out"}).status_code == 404
         assert api.call("GET", "/reviews").json() == {"reviews": []}
         apply_pending(ctx)
-        assert [one.reason for one in suppressions.list_suppressions(ctx, NUMBER)] == ["opt_out"]
+        assert [
+            suppression.reason for suppression in suppressions.list_suppressions(ctx, NUMBER)
+        ] == ["opt_out"]
 
 
 class TestWhatIsDoneToRuns:
@@ -328,7 +334,7 @@ class TestWhatIsDoneToRuns:
         api = Api(serve(ADMIN_TOKEN="secret", working=True))
         done = sync(ctx, crm.name)["run"]
         listed = api.call("GET", f"/runs?connector={crm.name}&state=done").json()["runs"]
-        assert [one["run"] for one in listed] == [done]
+        assert [result["run"] for result in listed] == [done]
         undo_id = api.call("POST", f"/runs/{done}/undo", {"reason": "a test"}).json()["run"]
         for _ in range(200):
             if api.call("GET", f"/runs/{undo_id}").json()["state"] == "done":
@@ -363,10 +369,10 @@ class TestSegments:
         assert segments[0]["low"] <= segments[0]["rate"] <= segments[0]["high"]
         body = {"connector": crm.name, "by": "source", "value": segments[0]["value"],
                 "reason": "bought"}  # fmt: skip
-        made = api.call("POST", "/isolations", body)
-        assert made.status_code == 201
+        answer = api.call("POST", "/isolations", body)
+        assert answer.status_code == 201
         assert api.call("POST", "/isolations", body).status_code == 409
-        path = f"/isolations/{made.json()['id']}"
+        path = f"/isolations/{answer.json()['id']}"
         assert api.call("DELETE", path).status_code == 422
         assert api.call("DELETE", f"{path}?reason=cleaned").json()["released_why"] == "cleaned"
         assert len(api.call("GET", "/isolations").json()["isolations"]) == 1
@@ -388,11 +394,11 @@ class TestTheWhole:
     def test_is_told_in_one_answer(self, api: Api, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)
         counters.count(ctx)
-        found = api.call("GET", "/overview").json()
-        states = {one["name"]: one["state"] for one in found["connectors"]}
+        overview = api.call("GET", "/overview").json()
+        states = {connector["name"]: connector["state"] for connector in overview["connectors"]}
         assert states[crm.name] == "well"
-        assert found["today"][0]["status"] == "valid"
-        assert found["needs"]["isolated"] == []
+        assert overview["today"][0]["status"] == "valid"
+        assert overview["needs"]["isolated"] == []
         for path in ("/spend", "/settings", "/alerts", "/segments/shared", "/tokens", "/reviews"):
             assert api.call("GET", path).status_code == 200
 
@@ -404,13 +410,13 @@ class TestTheWhole:
         sync(ctx, crm.name)
         suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
         story = api.call("POST", "/numbers/timeline", {"number": NUMBER}).json()
-        kinds = [one["kind"] for one in story["timeline"]]
+        kinds = [event["kind"] for event in story["timeline"]]
         assert {"opt_out", "write", "valid"} <= set(kinds)
-        assert [one["at"] for one in story["timeline"]] == sorted(
-            (one["at"] for one in story["timeline"]), reverse=True
+        assert [event["at"] for event in story["timeline"]] == sorted(
+            (event["at"] for event in story["timeline"]), reverse=True
         )
         record = api.call("GET", f"/contacts/{crm.name}/{crm.object}/{record_id}").json()
-        assert NUMBER in [one["number"] for one in record["numbers"]]
+        assert NUMBER in [row["number"] for row in record["numbers"]]
         assert api.call("GET", f"/contacts/{crm.name}/{crm.object}/none").status_code == 404
 
     def test_has_metrics_without_personal_data(

@@ -126,15 +126,15 @@ def test_numbers_are_counted_by_country_and_line_type(ctx: Context, sync: Sync) 
     assert charts.number_origins(ctx) == {"country": [], "line type": []}
     sync(ctx, "hubspot")
     counters.count(ctx)
-    found = charts.number_origins(ctx)
+    origins = charts.number_origins(ctx)
     with ctx.store.read() as connection:
         numbers = connection.execute(
             sa.select(verifications.c.country).where(verifications.c.provider == "offline")
         ).all()
-    for parts in found.values():
+    for parts in origins.values():
         assert sum(part.count for part in parts) == len(numbers) > 0
         assert sum(part.share for part in parts) == pytest.approx(1)
-    first = found["country"][0]
+    first = origins["country"][0]
     assert first.count == sum(row.country == first.name for row in numbers)
 
 

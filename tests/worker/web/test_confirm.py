@@ -54,10 +54,10 @@ def reports(ctx: Context) -> list[Any]:
         return list(connection.execute(sa.select(feedback).order_by(feedback.c.id)))
 
 
-def answer(link: str, said: str, **more: str) -> requests.Response:
+def answer(link: str, choice: str, **fields: str) -> requests.Response:
     nonce = re.search('name="nonce" value="([^"]+)"', requests.get(link).text)
     assert nonce is not None
-    return requests.post(link, data={"answer": said, "nonce": nonce.group(1), **more})
+    return requests.post(link, data={"answer": choice, "nonce": nonce.group(1), **fields})
 
 
 class TestTheLink:
@@ -150,15 +150,15 @@ class TestThePage:
 
 class TestAnAnswer:
     @pytest.mark.parametrize(
-        ("said", "kind", "canonical", "value"),
+        ("choice", "kind", "canonical", "value"),
         [("no", "wrong_number", "wrong_number", True), ("stop", "opt_out", "do_not_contact", True),
          ("yes", "confirmed", "wrong_number", None)],
     )  # fmt: skip
     def test_reaches_the_crm(
         self, link: str, ctx: Context, crm: Crm, contact: str,
-        said: str, kind: str, canonical: str, value: bool | None,
+        choice: str, kind: str, canonical: str, value: bool | None,
     ) -> None:  # fmt: skip
-        assert answer(link, said).status_code == 200
+        assert answer(link, choice).status_code == 200
         assert [row.kind for row in reports(ctx)] == [kind]
         apply_pending(ctx)
         propagate(ctx, crm.name)
@@ -239,14 +239,14 @@ confirm_link = "{1}"
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         name = {"salesforce": "Phone_Confirm_Link__c", "hubspot": "hygiene_confirm_link"}[crm.name]
-        held = crm.records()[record_id][name]
-        assert held.startswith("https://hygiene.example.com/confirm/")
+        address = crm.records()[record_id][name]
+        assert address.startswith("https://hygiene.example.com/confirm/")
         assert sync(ctx, crm.name, "everything")["contacts"]["changed"] == 0
-        shown = requests.get(serve(toml) + "/confirm/" + held.rpartition("/")[2])
+        shown = requests.get(serve(toml) + "/confirm/" + address.rpartition("/")[2])
         assert shown.status_code == 200
         advance_clock(ctx, days=150)
         sync(ctx, crm.name, "everything")
-        assert crm.records()[record_id][name] != held
+        assert crm.records()[record_id][name] != address
 
 
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -279,8 +279,8 @@ class TestInChromium:
         shots = os.environ.get("SCREENSHOTS")
         for state, path in (("ask", "?lang=en"), ("uk", "?lang=uk"), ("gone", "x")):
             page.goto(link + path)
-            found = Axe().run(page, options={"preload": False})
-            assert found.violations_count == 0, found.generate_report()
+            results = Axe().run(page, options={"preload": False})
+            assert results.violations_count == 0, results.generate_report()
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"]
             if shots:
@@ -288,8 +288,8 @@ class TestInChromium:
         page.goto(link + "?lang=de")
         page.get_by_label("Ihre Nummer").fill("12")
         page.get_by_role("button", name="Nummer senden").click()
-        found = Axe().run(page, options={"preload": False})
-        assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(page, options={"preload": False})
+        assert results.violations_count == 0, results.generate_report()
         if shots:
             page.screenshot(path=f"{shots}/confirm-bad-{size['width']}-{scheme}.png")
         page.close()

@@ -48,13 +48,17 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
 
 
 def csrf_of(session: requests.Session, url: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', session.get(f"{url}/contacts").text)
-    assert found is not None
-    return found.group(1)
+    match = re.search(r'name="csrf" value="([^"]+)"', session.get(f"{url}/contacts").text)
+    assert match is not None
+    return match.group(1)
 
 
 def listed(ctx: Context, **wanted: Any) -> list[listing.ListedContact]:
-    return [one for batch in listing.every_contact(ctx, ContactFilter(**wanted)) for one in batch]
+    return [
+        contact
+        for batch in listing.every_contact(ctx, ContactFilter(**wanted))
+        for contact in batch
+    ]
 
 
 class TestFromAFigure:
@@ -74,13 +78,13 @@ class TestFromAFigure:
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
         rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
-        told = [
+        bad_fields = [
             status
-            for one in rows
-            for status in one["statuses"].split("; ")
+            for row in rows
+            for status in row["statuses"].split("; ")
             if status.rpartition(": ")[2] in ("invalid", "unreachable", "wrong_number")
         ]
-        assert len(told) == bad > 0
+        assert len(bad_fields) == bad > 0
 
     def test_each_figure_of_the_overview_and_of_a_run_leads_to_as_many(
         self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
@@ -90,18 +94,18 @@ class TestFromAFigure:
         session, url = by_link(ctx), serve()
         links = 0
         for path in ("/", f"/runs/{run}", "/segments?by=country", "/segments/shared"):
-            found = re.findall(
+            figures = re.findall(
                 r'<a href="(/contacts\?[^"]*)" title="[^"]*">([\d,]+)</a>',
                 session.get(url + path).text,
             )
-            links += len(found)
-            for target, figure in found:
+            links += len(figures)
+            for target, figure in figures:
                 answer = session.get(url + target.replace("&amp;", "&"))
                 assert answer.status_code == 200, target
                 total = re.search(r'id="total">(.*?)</p>', answer.text, re.DOTALL)
                 assert total is not None, target
-                told = re.findall(r"<b>([\d,]+)</b>", total.group(1))
-                assert figure in told, (path, target, figure, told)
+                totals = re.findall(r"<b>([\d,]+)</b>", total.group(1))
+                assert figure in totals, (path, target, figure, totals)
         assert links >= 10
 
 
@@ -137,22 +141,22 @@ class TestNames:
         self, serve: Serve, ctx: Context, crm: Crm, sync: Sync
     ) -> None:
         sync(ctx, crm.name)
-        told = f'{{"remaining": 3, "limit": 1000, "at": "{ctx.now().isoformat()}"}}'
+        quota = f'{{"remaining": 3, "limit": 1000, "at": "{ctx.now().isoformat()}"}}'
         with ctx.store.write() as connection:
             connection.execute(sa.delete(app_state).where(app_state.c.name == f"quota: {crm.name}"))
-            row = {"name": f"quota: {crm.name}", "value": told}
+            row = {"name": f"quota: {crm.name}", "value": quota}
             connection.execute(sa.insert(app_state).values(**row))
         session, url = by_link(ctx), serve()
-        one = listed(ctx, connector=crm.name)[0]
-        form = {"csrf": csrf_of(session, url), "id": one.key}
+        contact = listed(ctx, connector=crm.name)[0]
+        form = {"csrf": csrf_of(session, url), "id": contact.key}
         answer = session.post(f"{url}/contacts/names", form)
         assert "reserved for others" in answer.text
         assert crm_quota.calls_outside_runs(ctx, crm.name) == 0
 
     def test_need_the_token_of_the_form(self, serve: Serve, ctx: Context, sync: Sync) -> None:
         sync(ctx, "hubspot")
-        one = listed(ctx)[0]
-        answer = by_link(ctx).post(f"{serve()}/contacts/names", {"id": one.key})
+        contact = listed(ctx)[0]
+        answer = by_link(ctx).post(f"{serve()}/contacts/names", {"id": contact.key})
         assert answer.status_code == 403
 
 
@@ -193,7 +197,7 @@ class TestFilters:
             seen += page.locator("tbody input[name=id]").evaluate_all(
                 "all => all.map(e => e.value)"
             )
-        assert sorted(seen) == sorted(one.key for one in listed(ctx))
+        assert sorted(seen) == sorted(contact.key for contact in listed(ctx))
 
     @pytest.mark.parametrize("query", ["status=good", "after=%00", "sort=name", "by=person",
                                        "flag=x&run=%00", "after=W10"])  # fmt: skip
@@ -212,10 +216,10 @@ class TestASelection:
         for box in page.locator("tbody input[name=id]").all()[:3]:
             box.check()
         page.get_by_role("button", name="Recheck…").click()
-        told = text_of(page)
-        assert "3 contacts" in told
-        assert "at most" in told
-        assert "USD" in told
+        text = text_of(page)
+        assert "3 contacts" in text
+        assert "at most" in text
+        assert "USD" in text
         page.get_by_label("Why").fill("they say it rings again")
         page.get_by_role("button", name="Recheck", exact=True).click()
         assert "3 contacts are being verified again" in text_of(page)
@@ -295,12 +299,12 @@ class TestASelection:
         crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
         sync(ctx, crm.name)
         session, url = by_link(ctx), serve(working=True)
-        (one,) = listed(ctx, number=NUMBER)
-        act(session, url, "opt_out", one.key)
+        (contact,) = listed(ctx, number=NUMBER)
+        act(session, url, "opt_out", contact.key)
         wait_for(lambda: crm.get(record_id, "do_not_contact"))
-        act(session, url, "wrong", one.key)
+        act(session, url, "wrong", contact.key)
         wait_for(lambda: crm.get(record_id, "wrong_number"))
-        act(session, url, "right", one.key)
+        act(session, url, "right", contact.key)
         wait_for(lambda: not crm.get(record_id, "wrong_number"))
         assert crm.get(record_id, "do_not_contact")
 
@@ -324,8 +328,8 @@ class TestASelection:
         assert answer.status_code == 200
         with ctx.store.read() as connection:
             reported = set(connection.scalars(sa.select(feedback.c.contact)))
-        assert reported == {one.key for one in listed(ctx, connector=crm.name)}
-        assert {one.key for one in listed(ctx, report="opt_out")} <= reported
+        assert reported == {contact.key for contact in listed(ctx, connector=crm.name)}
+        assert {contact.key for contact in listed(ctx, report="opt_out")} <= reported
 
     def test_of_a_segment_can_be_isolated(
         self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
@@ -334,8 +338,10 @@ class TestASelection:
         counters.count(ctx)
         page.goto(f"{serve()}/contacts?connector={crm.name}&by=source&value=Web")
         if not listed(ctx, connector=crm.name, by="source", value="Web"):
-            found = next(one.source for one in listed(ctx, connector=crm.name) if one.source)
-            page.get_by_label("Name of the segment").fill(found)
+            source = next(
+                contact.source for contact in listed(ctx, connector=crm.name) if contact.source
+            )
+            page.get_by_label("Name of the segment").fill(source)
             page.get_by_role("button", name="Show").click()
         page.get_by_role("button", name="Isolate segment…").click()
         panel = page.locator("dialog[open]")
@@ -354,9 +360,9 @@ def act(session: requests.Session, url: str, what: str, key: str) -> None:
 
 
 def digest_in(text: str) -> str:
-    found = re.search(r'name="digest" value="([^"]+)"', text)
-    assert found is not None
-    return found.group(1)
+    match = re.search(r'name="digest" value="([^"]+)"', text)
+    assert match is not None
+    return match.group(1)
 
 
 def wait_for(reached: Any) -> None:
@@ -386,7 +392,7 @@ class TestAnExport:
         form = {"csrf": csrf_of(session, url), "filter": f"connector={crm.name}",
                 "why": "for the sales team", "names": "on"}  # fmt: skip
         rows = rows_of(session.post(f"{url}/contacts/export.{kind}", form))
-        expected = {one.id: one for one in listed(ctx, connector=crm.name)}
+        expected = {contact.id: contact for contact in listed(ctx, connector=crm.name)}
         assert {row["id"] for row in rows} == expected.keys()
         (row,) = (row for row in rows if row["id"] == record_id)
         assert row["source"] == "'=1+1"
@@ -404,7 +410,7 @@ class TestAnExport:
                 sa.select(audit_log.c.target, audit_log.c.why)
                 .where(audit_log.c.action == "contacts.export").order_by(audit_log.c.id)
             ).all()  # fmt: skip
-        assert [tuple(one) for one in entries] == [
+        assert [tuple(entry) for entry in entries] == [
             (f"{kind} with names: CRM: {crm_name(crm.name)}", "for the sales team"),
             (f"{kind}: CRM: {crm_name(crm.name)}", "for the sales team"),
         ]

@@ -70,6 +70,6 @@ def test_is_accessible_and_fits(
     let_in(opened, ctx)
     opened.goto(f"{url}/docs")
     opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    found = Axe().run(opened, options={"preload": False})
-    assert found.violations_count == 0, found.generate_report()
+    results = Axe().run(opened, options={"preload": False})
+    assert results.violations_count == 0, results.generate_report()
     opened.close()

@@ -61,12 +61,12 @@ def test_shows_the_report_and_who_confirmed_it(
     page.get_by_label("A number, a name or email").fill("+1 (415) 555-2671")
     page.get_by_role("button", name="Find").click()
     assert "4155552671" not in page.url
-    told = text_of(page)
-    assert "wrote <b>us</b> a letter" in told
-    assert f"{crm_name(crm.name)}: confirmed" in told
-    assert "Opt-out: no calls or texts" in told
-    found = Axe().run(page, options={"preload": False})
-    assert found.violations_count == 0, found.generate_report()
+    text = text_of(page)
+    assert "wrote <b>us</b> a letter" in text
+    assert f"{crm_name(crm.name)}: confirmed" in text
+    assert "Opt-out: no calls or texts" in text
+    results = Axe().run(page, options={"preload": False})
+    assert results.violations_count == 0, results.generate_report()
     assert problems == []
     if shots := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{shots}/evidence-{width}.png")

@@ -47,18 +47,18 @@ def test_states_come_from_our_tables_and_ask_no_crm(
     sync(ctx, "hubspot")
     users.upsert_user(ctx.store, "Kim", "a long enough password", "admin", ctx.now())
     assert first_steps.has_synced(ctx)
-    found = states(ctx)
-    assert found.pop("webhooks") == "to_do"
-    assert set(found.values()) == {"done"}
+    by_name = states(ctx)
+    assert by_name.pop("webhooks") == "to_do"
+    assert set(by_name.values()) == {"done"}
 
 
 def test_a_crm_that_is_not_used_is_optional_once_another_is_connected(
     make_settings: Callable[..., Settings],
 ) -> None:
     none = Context.create(make_settings("[connectors.salesforce]\nenabled = false\n"))
-    found = {step.name: step for step in first_steps.steps(none)}
-    assert found["connect-salesforce"].state == "optional"
-    assert found["connect-salesforce"].variables[0] == "SALESFORCE_LOGIN_URL"
+    by_name = {step.name: step for step in first_steps.steps(none)}
+    assert by_name["connect-salesforce"].state == "optional"
+    assert by_name["connect-salesforce"].variables[0] == "SALESFORCE_LOGIN_URL"
     none.close()
 
 
@@ -67,7 +67,7 @@ def test_a_refused_connection_says_which_variables_to_check(ctx: Context, sandbo
         Fault(".*", "status", status=401, body={"message": "bad token", "category": "X"})
     )
     assert check_connection(ctx, "hubspot").error
-    step = {one.name: one for one in first_steps.steps(ctx)}["connect-hubspot"]
+    step = {entry.name: entry for entry in first_steps.steps(ctx)}["connect-hubspot"]
     assert step.state == "failed"
     assert "HUBSPOT_ACCESS_TOKEN" in step.variables
     sandbox.hubspot.faults.clear()
@@ -116,7 +116,7 @@ def test_fields_that_are_missing_are_named(
 ) -> None:
     bare = Context.create(make_settings("", **bare_sandbox.env()))
     check_connection(bare, "hubspot")
-    step = {one.name: one for one in first_steps.steps(bare)}["fields"]
+    step = {entry.name: entry for entry in first_steps.steps(bare)}["fields"]
     assert step.problems
     assert "hygiene crm setup" in step.text
     bare.close()

@@ -44,8 +44,8 @@ def test_a_scope_that_matches_nothing_says_so_before_it_runs(
     counters.count(ctx)
     page.goto(f"{serve()}/runs/new?connector=salesforce&segment=source%3DPurchased+Lst")
     page.get_by_role("button", name="Forecast").click()
-    told = text_of(page)
-    assert "Did you mean Purchased List?" in told
+    text = text_of(page)
+    assert "Did you mean Purchased List?" in text
     assert page.get_by_role("button", name="Forecast anyway").is_visible()
     assert_well_made(page, "scope-nothing")
     page.get_by_role("link", name="Purchased List").click()
@@ -140,7 +140,7 @@ def test_a_token_that_lacks_a_scope_is_told_which_in_the_words_of_the_form(
     assert answer.status_code == 403
     assert f"“{SCOPE_WORDS[scope]}” ({scope})" in answer.json()["error"]
     form = by_link(ctx).get(f"{url}/access").text
-    assert all(SCOPE_WORDS[one] in form for one in SCOPES)
+    assert all(SCOPE_WORDS[name] in form for name in SCOPES)
 
 
 class TestTheAuditLog:
@@ -152,10 +152,10 @@ class TestTheAuditLog:
         audit.note(ctx.store, ctx.now(), "Kim", "run.start", f"{run} salesforce: all contacts")
         audit.note(ctx.store, ctx.now(), "Kim", "number.suppress", audit.masked(NUMBER), "asked")
         page.goto(f"{serve()}/audit")
-        told = text_of(page)
-        assert f"Kim undid run {run} of Salesforce" in told
-        assert f"started run {run} of Salesforce: all contacts" in told
-        assert f"suppressed {audit.masked(NUMBER)}" in told
+        text = text_of(page)
+        assert f"Kim undid run {run} of Salesforce" in text
+        assert f"started run {run} of Salesforce: all contacts" in text
+        assert f"suppressed {audit.masked(NUMBER)}" in text
         assert page.locator("[title='run.undo']").count() == 1
         assert_well_made(page, "audit")
 

@@ -213,11 +213,11 @@ def test_an_unknown_word_in_the_address_says_nothing(serve: Serve, ctx: Context)
 
 class TestFilesOfOthers:
     def test_are_the_ones_that_were_published(self) -> None:
-        found = {
+        checksums = {
             path.relative_to(VENDOR).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in VENDOR.glob("*/*")
         }
-        assert found == CHECKSUMS
+        assert checksums == CHECKSUMS
 
     def test_are_listed_with_version_and_licence(self) -> None:
         listed = (VENDOR / "README.md").read_text()

@@ -56,7 +56,7 @@ def ask(operation: Any, data: st.DataObject) -> None:
 
 def test_the_api_answers_whatever_it_is_asked(document: Any) -> None:
     asked = 0
-    for found in document.get_all_operations():
-        ask(found.ok())
+    for operation in document.get_all_operations():
+        ask(operation.ok())
         asked += 1
     assert asked > 25

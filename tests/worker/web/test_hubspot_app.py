@@ -68,7 +68,7 @@ class HubSpot:
 
     def post(
         self, path: str, body: Any, version: str = "v3", secret: str = HUBSPOT_SECRET,
-        ago: float = 0.0, query: str = "", sent: bytes | None = None, **more: str,
+        ago: float = 0.0, query: str = "", sent: bytes | None = None, **extra: str,
     ) -> requests.Response:  # fmt: skip
         signed, public = encoded(body), f"{PUBLIC_URL}/webhooks/hubspot/{path}{query}"
         if version == "v3":
@@ -78,7 +78,7 @@ class HubSpot:
         return requests.post(
             f"{self.url}/webhooks/hubspot/{path}{query}",
             data=signed if sent is None else sent,
-            headers={**headers, **more},
+            headers={**headers, **extra},
         )
 
     def step(self, step: dict[str, Any], **how: Any) -> dict[str, Any]:
@@ -134,8 +134,8 @@ class TestAWorkflowsStep:
         for step in steps:
             assert hubspot.step(step) == BLOCKED
         propagate(ctx, "hubspot")
-        found = [app_calls.completed[step["callbackId"]]["status"] for step in steps]
-        assert found == ["valid", "invalid"]
+        statuses = [app_calls.completed[step["callbackId"]]["status"] for step in steps]
+        assert statuses == ["valid", "invalid"]
 
     def test_counts_once_however_often_it_is_sent(
         self, hubspot: HubSpot, ctx: Context, crm: Crm, sync: Sync, app_calls: AppCalls
@@ -361,7 +361,7 @@ class TestTheCard:
         shown = answer.json()
         assert shown["known"]
         assert not shown["waiting"]
-        changes = [change for one in shown["history"] for change in one["changes"]]
+        changes = [change for entry in shown["history"] for change in entry["changes"]]
         assert {"key": "status/phone", "from": "valid", "to": "invalid"} in changes
         assert {change["key"] for change in changes} <= {
             "status/phone", "status/mobilephone", "line_type/phone", "line_type/mobilephone",
@@ -444,7 +444,7 @@ class TestTheCard:
         hubspot.card(record_id, "card/recheck")
         propagate(ctx, "hubspot")
         ours = "\n".join(
-            one.getMessage() for one in caplog.records if one.name.startswith("worker")
+            record.getMessage() for record in caplog.records if record.name.startswith("worker")
         )
         assert NUMBER.lstrip("+") not in ours
         assert "kim" not in ours
@@ -494,8 +494,8 @@ class TestTheAccount:
         event = {"subscriptionType": "contact.privacyDeletion", "objectId": int(record_id)}
         requests_of = [{**event, "portalId": 99}, {**event, "portalId": app_calls.portal_id}]
         known = []
-        for one in requests_of:
-            url, body = f"{PUBLIC_URL}/webhooks/hubspot", encoded([one])
+        for payload in requests_of:
+            url, body = f"{PUBLIC_URL}/webhooks/hubspot", encoded([payload])
             sent = requests.post(
                 f"{hubspot.url}/webhooks/hubspot",
                 data=body,
@@ -513,9 +513,9 @@ class TestSignatures:
     BODY = b'{"example_field":"example_value"}'
 
     def test_version_2_is_that_of_hubspots_examples(self) -> None:
-        made = "9569219f8ba981ffa6f6f16aa0f48637d35d728c7e4d93d0d52efaa512af7900"
-        assert is_hubspot_v2(self.DOCUMENTED, self.URL, self.BODY, made)
-        assert not is_hubspot_v2(self.DOCUMENTED, self.URL, self.BODY + b" ", made)
+        signature = "9569219f8ba981ffa6f6f16aa0f48637d35d728c7e4d93d0d52efaa512af7900"
+        assert is_hubspot_v2(self.DOCUMENTED, self.URL, self.BODY, signature)
+        assert not is_hubspot_v2(self.DOCUMENTED, self.URL, self.BODY + b" ", signature)
         fetched = "eee2dddcc73c94d699f5e395f4b9d454a069a6855fbfa152e91e88823087200e"
         assert is_hubspot_v2(self.DOCUMENTED, self.URL, b"", fetched, "GET")
         assert not is_hubspot_v2(self.DOCUMENTED, self.URL, b"", fetched, "POST")

@@ -124,11 +124,11 @@ def test_each_phone_has_number_status_and_line_in_words(show: Show) -> None:
     ]
     page.get_by_text("History").wait_for()
     shown = text(page)
-    for said in (
+    for phrase in (
         "Wrong number", "Reason: Mobile phone reaches somebody else, by a reply of 3 May.",
         "Best phone: +14155552671", "Last checked: May 4, 2026, 9:30 AM",
     ):  # fmt: skip
-        assert said in shown
+        assert phrase in shown
     assert "Do not" not in shown
     assert "Proposed" not in shown
 
@@ -172,8 +172,8 @@ def test_the_worker_is_asked_about_this_record_and_nothing_else(show: Show) -> N
 
 
 def test_the_button_asks_once_waits_and_shows_what_was_found(show: Show) -> None:
-    found = {"hygiene_mobilephone_status": "valid", "hygiene_wrong_number": "false"}
-    looks = [{"body": QUIET}, {"body": BUSY}, {"body": QUIET, "properties": found}]
+    properties = {"hygiene_mobilephone_status": "valid", "hygiene_wrong_number": "false"}
+    looks = [{"body": QUIET}, {"body": BUSY}, {"body": QUIET, "properties": properties}]
     page = show(answers={SHOW: looks, RECHECK: [{"body": BUSY}]})
     page.get_by_role("button", name="Re-check now").click()
     button = page.get_by_role("button", name="Checking…")
@@ -202,14 +202,14 @@ def test_a_recheck_that_takes_long_is_not_waited_for_for_ever(show: Show) -> Non
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [({"status": 403}, "It answered 403."), ({"error": "Request timed out"}, "Request timed out")],
 )
 def test_without_the_worker_it_shows_what_hubspot_has(
-    show: Show, answer: dict[str, Any], said: str
+    show: Show, answer: dict[str, Any], message: str
 ) -> None:
     page = show(answers={SHOW: [answer], RECHECK: [answer]})
-    page.get_by_text(said).wait_for()
+    page.get_by_text(message).wait_for()
     assert page.locator("tbody tr").count() == 2
     assert "The history could not be read." in text(page)
     page.get_by_role("button", name="Re-check now").click()

@@ -99,9 +99,9 @@ class TestWithoutIt:
         url = serve()
         form = {"csrf": sessions.csrf_of("x"), "name": "mine", "scope-admin": "on"}
         for data in (form, {**form, "csrf": ""}):
-            made = requests.post(f"{url}/access/tokens", data=data, headers=headers)
-            assert made.status_code == 403
-            assert "hyg_" not in made.text
+            answer = requests.post(f"{url}/access/tokens", data=data, headers=headers)
+            assert answer.status_code == 403
+            assert "hyg_" not in answer.text
 
     @pytest.mark.parametrize("accept", ["text/html", "*/*"])
     @pytest.mark.parametrize("path", ["/", "/runs", "/login"])
@@ -127,21 +127,21 @@ class TestALink:
         assert (landed.status_code, landed.url) == (200, f"{url}/")
         assert session.get(f"{url}/access").status_code == 200
         assert requests.get(f"{url}/access").status_code == 403
-        found = re.search(r'name="csrf" value="(\w+)"', session.get(f"{url}/access").text)
-        assert found is not None
-        form = {"csrf": found.group(1), "name": "mine", "scope-read": "on"}
+        match = re.search(r'name="csrf" value="(\w+)"', session.get(f"{url}/access").text)
+        assert match is not None
+        form = {"csrf": match.group(1), "name": "mine", "scope-read": "on"}
         assert "hyg_" in session.post(f"{url}/access/tokens", data=form).text
-        assert [one["who"] for one in audit.entries(ctx.store)] == ["local", "local"]
+        assert [entry["who"] for entry in audit.entries(ctx.store)] == ["local", "local"]
 
     def test_is_good_once(self, serve: Serve, ctx: Context) -> None:
         url = serve()
         link = link_of(url, ctx)
         assert lets_in(link)
         assert not lets_in(link)
-        said = requests.get(link)
-        assert said.status_code == 403
-        assert "hygiene users login-link" in said.text
-        assert link.partition("token=")[2] not in said.text
+        answer = requests.get(link)
+        assert answer.status_code == 403
+        assert "hygiene users login-link" in answer.text
+        assert link.partition("token=")[2] not in answer.text
 
     def test_is_good_once_also_for_who_logged_out(self, serve: Serve, ctx: Context) -> None:
         url = serve()
@@ -248,9 +248,9 @@ class TestALink:
         shown = session.get(link, headers=headers)
         assert (shown.status_code, COOKIE in session.cookies) == (200, False)
         assert "Log in here" in shown.text
-        found = re.search(r'name="token" value="([\w-]+)"', shown.text)
-        assert found is not None
-        entered = session.post(f"{url}/login/link", data={"token": found.group(1)})
+        match = re.search(r'name="token" value="([\w-]+)"', shown.text)
+        assert match is not None
+        entered = session.post(f"{url}/login/link", data={"token": match.group(1)})
         assert (entered.status_code, entered.url) == (200, f"{url}/")
         assert not lets_in(link)
 
@@ -292,9 +292,9 @@ class TestALink:
         for _ in range(2):
             requests.get(link)
         ours = [r for r in caplog.records if not r.name.startswith(("urllib3", "requests"))]
-        said = "\n".join(record.getMessage() for record in ours)
-        assert "a login link was refused" in said
-        assert link.partition("token=")[2] not in said
+        messages = "\n".join(record.getMessage() for record in ours)
+        assert "a login link was refused" in messages
+        assert link.partition("token=")[2] not in messages
         assert link.partition("token=")[2] not in redact(f"GET {link} failed")
         assert link.partition("token=")[2] not in str(audit.entries(ctx.store))
 
@@ -326,12 +326,12 @@ class TestWhereItIsShown:
         assert shown.links()[0].startswith("http://h.example/login/link?token=")
         assert shown.end() == 0
 
-    @pytest.mark.parametrize("more", [{}, {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"}])
+    @pytest.mark.parametrize("variables", [{}, {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1"}])
     def test_nothing_else_shows_one(
-        self, env: dict[str, str], more: dict[str, str], ctx: Context
+        self, env: dict[str, str], variables: dict[str, str], ctx: Context
     ) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "worker", "users", "login-link"], env={**env, **more},
+            [sys.executable, "-m", "worker", "users", "login-link"], env={**env, **variables},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 2
@@ -376,9 +376,9 @@ class TestWhereItIsShown:
         until(lambda: responds(f"{url}/healthz"), "the web process")
         answer = requests.get(f"{url}/runs")
         assert (answer.status_code, NO_PASSWORD in answer.text) == (403, True)
-        said = (tmp_path / "process-0.log").read_text()
-        assert "one-time login link" in said
-        assert not LINK.search(said)
+        log = (tmp_path / "process-0.log").read_text()
+        assert "one-time login link" in log
+        assert not LINK.search(log)
 
 
 @pytest.mark.parametrize(("env", "verdict", "words"), [
@@ -389,5 +389,5 @@ class TestWhereItIsShown:
 def test_the_doctor_says_how_people_log_in(
     env: dict[str, str], verdict: str, words: str, make_settings: Callable[..., Settings]
 ) -> None:
-    found = [one for one in doctor.examine(make_settings(**env)) if one.name == "pages"]
-    assert [(one.verdict, words in one.text) for one in found] == [(verdict, True)]
+    checks = [check for check in doctor.examine(make_settings(**env)) if check.name == "pages"]
+    assert [(check.verdict, words in check.text) for check in checks] == [(verdict, True)]

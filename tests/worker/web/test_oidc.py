@@ -20,9 +20,9 @@ TOML = '[access]\noidc_admins = ["kim@example.com"]\noidc_viewers = ["@example.o
 
 @pytest.fixture
 def idp() -> Iterator[Idp]:
-    made = Idp()
-    yield made
-    made.stop()
+    provider = Idp()
+    yield provider
+    provider.stop()
 
 
 def log_in(url: str, to: str = "/spend") -> tuple[requests.Session, requests.Response]:
@@ -100,6 +100,6 @@ def test_the_audit_log_says_who_came(serve: Serve, idp: Idp, ctx: Context) -> No
     from worker.access import audit
 
     log_in(serve(TOML, **idp.env()))
-    assert [(one["who"], one["action"]) for one in audit.entries(ctx.store)] == [
+    assert [(entry["who"], entry["action"]) for entry in audit.entries(ctx.store)] == [
         ("kim@example.com", "login")
     ]

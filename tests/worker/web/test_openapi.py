@@ -98,8 +98,8 @@ def test_real_answers_are_as_described(serve: Serve, ctx: Context, crm: Crm, syn
     assert isolated is not None
     check("get", "/isolations")
     check("get", "/overview")
-    made = check("post", "/tokens", {"name": "a dialer", "scopes": ["read"]}, status=201)
-    check("delete", f"/tokens/{made['id']}", of="/tokens/{token_id}")
+    token = check("post", "/tokens", {"name": "a dialer", "scopes": ["read"]}, status=201)
+    check("delete", f"/tokens/{token['id']}", of="/tokens/{token_id}")
     OAS31Validator(schema_of("get", "/api/runs/{run_id}", 404)).validate(
         session.get(f"{url}/api/runs/none").json()
     )

@@ -95,9 +95,9 @@ class TestARun:
         page.get_by_label("CRM").select_option("hubspot")
         page.get_by_label("All contacts").check()
         page.get_by_role("button", name="Start…").click()
-        told = text_of(page)
-        assert "60 contacts in this scope" in told
-        assert "USD" in told
+        text = text_of(page)
+        assert "60 contacts in this scope" in text
+        assert "USD" in text
         page.get_by_role("button", name="Start", exact=True).click()
         page.locator("#progress").wait_for()
         page.get_by_role("button", name="Pause").click()  # no worker is there: it waits
@@ -142,13 +142,13 @@ class TestANumber:
         assert all(crm.get(records[name], "do_not_contact") for name, crm in crms.items())
         for _ in range(100):  # it is written down a moment after the CRM has it
             page.reload()
-            told = text_of(page)
-            if "Confirmed by Salesforce" in told and "Confirmed by HubSpot" in told:
+            text = text_of(page)
+            if "Confirmed by Salesforce" in text and "Confirmed by HubSpot" in text:
                 break
             page.wait_for_timeout(100)
-        assert "asked us at the fair" in told
-        assert "Confirmed by Salesforce" in told
-        assert "Confirmed by HubSpot" in told
+        assert "asked us at the fair" in text
+        assert "Confirmed by Salesforce" in text
+        assert "Confirmed by HubSpot" in text
 
     def test_is_found_by_the_address_of_its_record(
         self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
@@ -211,21 +211,21 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
     record_id = crm.ids()[0]
     values = {f"phone/{crm.phone}": f"{NUMBER} {HOSTILE}"}
     crm.edit(record_id, values)
-    more = {"hs_analytics_source_data_1": HOSTILE, "country": "<i>US", "hygiene_reason": HOSTILE}
-    crm.act(record_id, {"set": more})
+    fields = {"hs_analytics_source_data_1": HOSTILE, "country": "<i>US", "hygiene_reason": HOSTILE}
+    crm.act(record_id, {"set": fields})
     run = sync(ctx, "hubspot")["run"]
     dry = sync(ctx, "hubspot", "everything", dry_run=True, force=True)["run"]
     suppressions.add(ctx, NUMBER, "opt_out", "", HOSTILE, HOSTILE[:30])
     counters.count(ctx)
     isolation.isolate(ctx, "hubspot", "campaign", HOSTILE, HOSTILE)
     with ctx.store.read() as connection:
-        held = connection.execute(sa.select(contact_numbers).limit(1)).one()
+        row = connection.execute(sa.select(contact_numbers).limit(1)).one()
     return [
         "/", "/runs", f"/runs/{run}", f"/runs/{dry}", f"/runs/{run}/writes", f"/runs/{run}/undo",
         f"/contacts?by=campaign&value={quote(HOSTILE)}&connector=hubspot",
         "/contacts?flag=wrong_number&status=unreachable", "/contacts/export?status=bad",
         "/runs/new", "/numbers", f"/numbers/{encrypt_number(ctx.keys, NUMBER)}",
-        f"/contacts/hubspot/contacts/{held.record_id}", f"/contacts/hubspot/contacts/{record_id}",
+        f"/contacts/hubspot/contacts/{row.record_id}", f"/contacts/hubspot/contacts/{record_id}",
         *(f"/segments?by={by}" for by in ("source", "campaign")),
         "/segments/of?connector=hubspot&by=country&value=US",
         "/segments/shared", "/segments/history", "/suppressions", "/reviews", "/spend",
@@ -257,9 +257,9 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
         answer = page.goto(url + path)
         assert answer is not None
         assert answer.status == 200, path
-        found = Axe().run(page, options={"preload": False})
-        if found.violations_count:
-            problems.append(f"{path}: {found.generate_report()}")
+        results = Axe().run(page, options={"preload": False})
+        if results.violations_count:
+            problems.append(f"{path}: {results.generate_report()}")
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if over > 0:
             problems.append(f"{path} is {over} px wider than the screen")
@@ -268,9 +268,9 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
             name = path.partition("?")[0].strip("/").replace("/", "-")[:40] or "overview"
             page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme=other)
-        found = Axe().run(page, options={"runOnly": ["color-contrast"]})
-        if found.violations_count:
-            problems.append(f"{path}, {other}: {found.generate_report()}")
+        results = Axe().run(page, options={"runOnly": ["color-contrast"]})
+        if results.violations_count:
+            problems.append(f"{path}, {other}: {results.generate_report()}")
         page.emulate_media(color_scheme=scheme)
     assert not problems, "\n".join(problems)
     page.close()

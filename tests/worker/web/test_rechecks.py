@@ -46,8 +46,8 @@ class Flow:
         self.url, self.session = url, requests.Session()
         self.session.headers["Authorization"] = f"Bearer {secret}"
 
-    def call(self, ids: Any, connector: str = "salesforce", **more: Any) -> requests.Response:
-        body = {"connector": connector, "ids": ids, **more}
+    def call(self, ids: Any, connector: str = "salesforce", **fields: Any) -> requests.Response:
+        body = {"connector": connector, "ids": ids, **fields}
         return self.session.post(f"{self.url}/api/rescans", json=body)
 
 
@@ -92,17 +92,17 @@ class TestTheScope:
         assert flow.call(salesforce.ids()[:1]).status_code == 202
 
     @pytest.mark.parametrize(
-        "more",
+        "fields",
         [
             {"force": True}, {"dry_run": True}, {"numbers": [NUMBER]}, {"older_than": "1d"},
             {"segment": "source=Web"}, {"ids": []}, {"accept_removals": True},
         ],
     )  # fmt: skip
     def test_takes_ids_and_nothing_else(
-        self, serve: Serve, ctx: Context, salesforce: Crm, more: dict[str, Any]
+        self, serve: Serve, ctx: Context, salesforce: Crm, fields: dict[str, Any]
     ) -> None:
         flow = Flow(ctx, serve())
-        answer = flow.call(**{"ids": salesforce.ids()[:1], **more})
+        answer = flow.call(**{"ids": salesforce.ids()[:1], **fields})
         assert (answer.status_code, "ids" in answer.text) == (403, True)
         assert (waiting(ctx), lifecycle.active(ctx)) == (set(), [])
 
@@ -122,14 +122,14 @@ class TestWhatItAsksFor:
         sync(ctx, "salesforce")
         changed, unchanged = salesforce.ids()[:2]
         salesforce.edit(changed, {"phone/Phone": NUMBER})
-        told = []
-        flow = Flow(ctx, serve(notify=lambda: told.append(1)))
+        calls = []
+        flow = Flow(ctx, serve(notify=lambda: calls.append(1)))
         before = len(lifecycle.recent(ctx, 100))
         for _ in range(2):  # asked for twice, looked at once
             answer = flow.call([changed, unchanged], reason="from a flow")
             assert (answer.status_code, answer.json()) == (202, {"run": None, "waiting": 2})
         assert len(lifecycle.recent(ctx, 100)) == before
-        until(lambda: len(told) == 2, "the queue", 5)
+        until(lambda: len(calls) == 2, "the queue", 5)
         under_way = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
         propagate(ctx, "salesforce")
         assert salesforce.get(changed, "e164/Phone") == NUMBER

@@ -31,9 +31,9 @@ def without_phones(crm: Crm, ctx: Context, sync: Sync) -> str:
 
 
 def press(session: requests.Session, page: str, action: str, **form: str) -> requests.Response:
-    found = re.search(r'name="csrf" value="([^"]+)"', session.get(page).text)
-    assert found is not None
-    return session.post(action, data={"csrf": found[1], "why": "they called us", **form})
+    match = re.search(r'name="csrf" value="([^"]+)"', session.get(page).text)
+    assert match is not None
+    return session.post(action, data={"csrf": match[1], "why": "they called us", **form})
 
 
 class TestARecordWithoutANumber:

@@ -93,7 +93,7 @@ def test_a_browser_agrees(chromium: Browser) -> None:
 class TestOverHttp:
     def test_a_login_leads_to_our_pages_alone(self, serve: Serve) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)
-        for to in [one for one in ELSEWHERE if one.isprintable()]:
+        for to in [address for address in ELSEWHERE if address.isprintable()]:
             shown = requests.get(f"{url}/login", params={"to": to}).text
             assert 'name="to" value="/"' in shown
             form = {"password": PASSWORD, "to": to}
@@ -138,14 +138,14 @@ class TestOverHttp:
         self, serve: Serve, path: str, method: str, public: str
     ) -> None:
         url = serve(PUBLIC_URL=public, ADMIN_PASSWORD=PASSWORD, ADMIN_TOKEN="t" * 30)
-        said = raw_response(url, f"{method} {path} HTTP/1.1\r\nHost: evil.example\r\n")
-        location = re.search(r"(?im)^location: *(.*?)\r?$", said)
-        assert location is None or target_host(location.group(1)) == "127.0.0.1:8000", said
+        answer = raw_response(url, f"{method} {path} HTTP/1.1\r\nHost: evil.example\r\n")
+        location = re.search(r"(?im)^location: *(.*?)\r?$", answer)
+        assert location is None or target_host(location.group(1)) == "127.0.0.1:8000", answer
 
     def test_a_slash_too_many_still_leads_to_the_page(self, serve: Serve) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)
-        found = requests.get(f"{url}/segments/?by=list", auth=("admin", PASSWORD))
-        assert (found.status_code, found.url) == (200, f"{url}/segments?by=list")
+        answer = requests.get(f"{url}/segments/?by=list", auth=("admin", PASSWORD))
+        assert (answer.status_code, answer.url) == (200, f"{url}/segments?by=list")
 
 
 def raw_response(url: str, head: str) -> str:
@@ -153,10 +153,10 @@ def raw_response(url: str, head: str) -> str:
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(f"{head}Connection: close\r\n\r\n".encode())
-        said = b""
+        answer = b""
         while part := connection.recv(65_536):
-            said += part
-    return said.decode("utf-8", "replace")
+            answer += part
+    return answer.decode("utf-8", "replace")
 
 
 class TestNames:
@@ -176,9 +176,9 @@ class TestNames:
         url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         for path in self.PAGES:
             for version in ("1.0", "1.1"):
-                said = raw_response(url, f"GET {path} HTTP/{version}\r\n{host}\r\n")
-                assert " 400 " in said.splitlines()[0], (path, said)
-                assert "password" not in said
+                answer = raw_response(url, f"GET {path} HTTP/{version}\r\n{host}\r\n")
+                assert " 400 " in answer.splitlines()[0], (path, answer)
+                assert "password" not in answer
 
     @pytest.mark.parametrize("host", [
         "hygiene.example.com", "HYGIENE.example.com:443", "127.0.0.1:8000", "localhost", "[::1]:80",
@@ -192,8 +192,8 @@ class TestNames:
     def test_a_platform_may_ask_for_our_health_by_any(self, serve: Serve, host: str) -> None:
         url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)
         for path in self.FOR_ALL:
-            said = raw_response(url, f"GET {path} HTTP/1.0\r\n{host}\r\n")
-            assert said.split()[1] in ("200", "503"), said
+            answer = raw_response(url, f"GET {path} HTTP/1.0\r\n{host}\r\n")
+            assert answer.split()[1] in ("200", "503"), answer
 
     def test_no_report_is_lost_behind_a_proxy_that_writes_another(self, serve: Serve) -> None:
         keys = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "twilio-auth-token"}
@@ -206,8 +206,8 @@ class TestNames:
         headers = {"X-Twilio-Signature": signed}
         assert session.post(url + path, data=form, headers=headers).status_code == 200
         assert session.get(f"{url}/confirm/none").status_code == 404  # it is ours that answers
-        found = session.get(f"{url}/api/runs", headers={"Authorization": "Bearer " + "t" * 30})
-        assert found.status_code == 200
+        answer = session.get(f"{url}/api/runs", headers={"Authorization": "Bearer " + "t" * 30})
+        assert answer.status_code == 200
 
     def test_one_line_says_what_to_set(self, serve: Serve) -> None:
         url = serve(PUBLIC_URL=PUBLIC_URL, ADMIN_PASSWORD=PASSWORD)

@@ -58,13 +58,13 @@ class TestTheApi:
         before = count_indexed(ctx, crm)
         url = serve(GUARD, working=True, ADMIN_TOKEN="secret")
         headers = {"Authorization": "Bearer secret"}
-        (told,) = requests.get(f"{url}/api/removals", headers=headers).json()["removals"]
-        assert (told["connector"], told["object"], told["run"]) == (crm.name, crm.object, run_id)
-        assert (told["records"], told["indexed"], len(told["examples"])) == (20, before, 5)
+        (entry,) = requests.get(f"{url}/api/removals", headers=headers).json()["removals"]
+        assert (entry["connector"], entry["object"], entry["run"]) == (crm.name, crm.object, run_id)
+        assert (entry["records"], entry["indexed"], len(entry["examples"])) == (20, before, 5)
         assert requests.get(f"{url}/api/removals").status_code == 401
         asked = {"connector": crm.name, "accept_removals": True, "reason": "they left us"}
-        some = requests.post(f"{url}/api/rescans", json={**asked, "ids": ["1"]}, headers=headers)
-        assert some.status_code == 422
+        refused = requests.post(f"{url}/api/rescans", json={**asked, "ids": ["1"]}, headers=headers)
+        assert refused.status_code == 422
         opened = requests.post(f"{url}/api/rescans", json=asked, headers=headers)
         assert opened.status_code == 202
         assert wait_for_end(ctx, opened.json()["run"]) == "done"
@@ -96,13 +96,13 @@ class TestTheAlert:
         sync(ctx, crm.name)
         hidden = crm.hide(crm.ids()[:20])
         run_id = sync(ctx, crm.name, "everything")["run"]
-        (found,) = rules.current(ctx)
-        assert (found.kind, found.path) == ("removals_held", f"/runs/{run_id}")
-        assert "--accept-removals" in found.text
+        (alert,) = rules.current(ctx)
+        assert (alert.kind, alert.path) == ("removals_held", f"/runs/{run_id}")
+        assert "--accept-removals" in alert.text
         notifier.evaluate(ctx)
         sync(ctx, crm.name)
         notifier.evaluate(ctx)
-        assert [one["kind"] for one in notifier.active(ctx)] == ["removals_held"]
+        assert [alert["kind"] for alert in notifier.active(ctx)] == ["removals_held"]
         crm.show(hidden)
         sync(ctx, crm.name, "everything")
         notifier.evaluate(ctx)
@@ -130,8 +130,8 @@ def test_the_pages_show_them_with_a_button(
     let_in(page, ctx)
 
     def look(name: str) -> None:
-        found = Axe().run(page, options={"preload": False})
-        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        results = Axe().run(page, options={"preload": False})
+        assert results.violations_count == 0, f"{name}: {results.generate_report()}"
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert over <= 0, f"{name} is wider than the screen"
         if shots := os.environ.get("SCREENSHOTS"):

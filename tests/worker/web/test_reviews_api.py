@@ -29,7 +29,7 @@ class Reviews:
         return answer.json()
 
     def waiting(self) -> list[int]:
-        return sorted(one["id"] for one in self.ask("GET")["reviews"])
+        return sorted(review["id"] for review in self.ask("GET")["reviews"])
 
 
 @pytest.fixture
@@ -56,17 +56,17 @@ def test_several_are_decided_at_once_and_each_counts_once(api: Reviews, ctx: Con
 
 
 def test_a_decision_is_undone_and_makes_nobody_contactable(api: Reviews, ctx: Context) -> None:
-    (one, two) = api.waiting()
-    api.ask("POST", f"/{one}", {"decision": "opt_in"})
-    assert api.waiting() == [two]
-    assert api.ask("POST", "/undo", {"ids": [one, two]}) == {"ids": [one]}
-    assert api.waiting() == [one, two]
+    (first, second) = api.waiting()
+    api.ask("POST", f"/{first}", {"decision": "opt_in"})
+    assert api.waiting() == [second]
+    assert api.ask("POST", "/undo", {"ids": [first, second]}) == {"ids": [first]}
+    assert api.waiting() == [first, second]
     assert [kind for kind, _ in reported(ctx)] == ["opt_in", "opt_out"]
 
 
 def test_what_is_no_decision_is_refused(api: Reviews, ctx: Context) -> None:
-    (one, _) = api.waiting()
-    api.ask("POST", f"/{one}", {"decision": "perhaps"}, status=422)
+    (review_id, _) = api.waiting()
+    api.ask("POST", f"/{review_id}", {"decision": "perhaps"}, status=422)
     api.ask("POST", body={"ids": [], "decision": "opt_out"}, status=422)
     api.ask("POST", "/999", {"decision": "opt_out"}, status=404)
     assert reported(ctx) == []

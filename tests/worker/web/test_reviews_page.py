@@ -92,8 +92,8 @@ class TestTheKeys:
         page.keyboard.press("n")
         page.wait_for_selector("#decided")
         assert "2 replies decided: None of these." in page.inner_text("#decided")
-        found = decisions(ctx)
-        assert [found[text] for text in shown] == ["nothing", "", "nothing", ""]
+        by_text = decisions(ctx)
+        assert [by_text[text] for text in shown] == ["nothing", "", "nothing", ""]
         page.keyboard.press("u")
         page.wait_for_selector("text=2 replies put back")
         assert set(decisions(ctx).values()) == {""}
@@ -153,8 +153,8 @@ def test_the_page_is_accessible_and_fits(
             page.keyboard.press(key)
         if key == "n":
             page.wait_for_selector("#decided")
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     page.close()
 

@@ -57,7 +57,7 @@ def hold(ctx: Context, number: str, records: int = 1) -> None:
 
 
 def numbers_of(ctx: Context, text: str) -> list[str]:
-    return [one.number for one in search.find(ctx, text).numbers]
+    return [match.number for match in search.find(ctx, text).numbers]
 
 
 class TestANumber:
@@ -84,10 +84,10 @@ class TestANumber:
         add_segment(ctx, "country", "IT", 80)
         add_segment(ctx, "country", "GB", 1)
         hold(ctx, LONDON, 2)
-        found = search.find(ctx, "02079460018").numbers
-        assert found[0] == search.NumberMatch(LONDON, "GB", 2)
-        assert len(found) > 1
-        assert not any(one.holders for one in found[1:])
+        matches = search.find(ctx, "02079460018").numbers
+        assert matches[0] == search.NumberMatch(LONDON, "GB", 2)
+        assert len(matches) > 1
+        assert not any(match.holders for match in matches[1:])
 
 
 class TestASegment:
@@ -95,21 +95,21 @@ class TestASegment:
         add_segment(ctx, "source", "Purchased List", 5)
         add_segment(ctx, "list", "purchased in May", 50)
         add_segment(ctx, "country", "Purchased", 500)  # by no name that people type
-        found = search.find(ctx, "purchased").segments
-        assert [one.value for one in found] == ["purchased in May", "Purchased List"]
+        segments = search.find(ctx, "purchased").segments
+        assert [segment.value for segment in segments] == ["purchased in May", "Purchased List"]
 
     def test_with_signs_that_sql_knows_is_taken_as_it_is_typed(self, ctx: Context) -> None:
         add_segment(ctx, "source", "100% match")
         add_segment(ctx, "source", "anything")
-        assert [one.value for one in search.find(ctx, "0% m").segments] == ["100% match"]
+        assert [segment.value for segment in search.find(ctx, "0% m").segments] == ["100% match"]
         assert search.find(ctx, "%").segments[0].value == "100% match"
         assert len(search.find(ctx, "_").segments) == 0
 
     def test_that_is_misspelt_is_suggested(self, ctx: Context) -> None:
         add_segment(ctx, "source", "Purchased List")
-        found = search.find(ctx, "Purchased Lst")
-        assert not found.count
-        assert [one.value for one in found.near] == ["Purchased List"]
+        results = search.find(ctx, "Purchased Lst")
+        assert not results.count
+        assert [segment.value for segment in results.near] == ["Purchased List"]
         assert search.near_segments(ctx, "Purchased Lst", "salesforce", "source") == []
 
 
@@ -123,7 +123,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id_and_by_its_address(
         f"http://127.0.0.1:8000/runs/{run}",
         f"https://x.example/runs/{run}/writes",
     ):
-        assert [one.id for one in search.find(ctx, text).runs] == [run], text
+        assert [match.id for match in search.find(ctx, text).runs] == [run], text
     assert not search.find(ctx, "20010101-000000").runs
 
 
@@ -136,9 +136,9 @@ def test_a_record_is_found_by_its_email_without_asking_a_crm(
     sync(ctx, crm.name)
     service = getattr(sandbox, crm.name)
     before = service.counters.total()
-    found = search.find(ctx, "Kim.Lee@example.com")
-    assert [(one.connector, one.id) for one in found.records] == [(crm.name, record_id)]
-    assert found.person
+    results = search.find(ctx, "Kim.Lee@example.com")
+    assert [(record.connector, record.id) for record in results.records] == [(crm.name, record_id)]
+    assert results.person
     assert service.counters.total() == before
 
 
@@ -157,8 +157,8 @@ class TestPeople:
         page.goto(f"{serve()}/")
         type_and_enter(page, "zeph o'quill")
         assert "quill" not in page.url
-        told = text_of(page)
-        assert told.count("Zephyrine O'Quill") == 2
+        text = text_of(page)
+        assert text.count("Zephyrine O'Quill") == 2
         for name in crms:  # the overview's figure of the day's calls
             assert crm_quota.calls_outside_runs(ctx, name) > before[name]
         assert_well_made(page, "search-people")
@@ -192,9 +192,9 @@ class TestPeople:
         )  # fmt: skip
         page.goto(f"{serve()}/")
         type_and_enter(page, "Quillfeather")
-        told = text_of(page)
-        assert "not today" in told
-        assert "Quillfeather" in told
+        text = text_of(page)
+        assert "not today" in text
+        assert "Quillfeather" in text
         assert_well_made(page, "search-error")
 
     def test_are_neither_logged_nor_stored(
@@ -205,8 +205,8 @@ class TestPeople:
         answer = session.post(f"{url}/numbers", data={"q": "Quillfeather"})
         csrf = answer.text.partition('name="csrf" value="')[2].partition('"')[0]
         form = {"q": "Quillfeather", "csrf": csrf}
-        found = session.post(f"{url}/search/people/hubspot", data=form)
-        assert "has this name or email" in found.text
+        answer = session.post(f"{url}/search/people/hubspot", data=form)
+        assert "has this name or email" in answer.text
         assert "uillfeather" not in caplog.text
         with ctx.store.read() as connection:
             for table in connection.dialect.get_table_names(connection):
@@ -240,9 +240,9 @@ class TestTheResults:
         add_segment(ctx, "source", "Purchased List")
         page.goto(f"{serve()}/")
         type_and_enter(page, "Purchased Lst")
-        told = text_of(page)
-        assert "Did you mean Purchased List" in told
-        assert "What can be searched" in told
+        text = text_of(page)
+        assert "Did you mean Purchased List" in text
+        assert "What can be searched" in text
         assert_well_made(page, "search-near")
         type_and_enter(page, "12345")
         assert "Nothing found" in text_of(page)

@@ -55,12 +55,12 @@ class Sender:
         sent = json.dumps(events).encode()
         stamp = str(int((time.time() - ago) * 1000))
         text = f"POST{self.public}/webhooks/hubspot{sent.decode()}{stamp}"
-        made = base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))
+        signature = base64.b64encode(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))
         return requests.post(
             f"{self.url}/webhooks/hubspot",
             data=body if body is not None else sent,
             headers={
-                "X-HubSpot-Signature-v3": made.decode(),
+                "X-HubSpot-Signature-v3": signature.decode(),
                 "X-HubSpot-Request-Timestamp": stamp,
                 "Content-Type": "application/json",
             },
@@ -308,13 +308,13 @@ class TestTwilioWithASharedKey:
 
 class TestHubSpot:
     @staticmethod
-    def event(record_id: str, name: str = "phone", **more: Any) -> dict[str, Any]:
+    def event(record_id: str, name: str = "phone", **fields: Any) -> dict[str, Any]:
         return {
             "eventId": 1, "subscriptionId": 2, "portalId": 62515, "appId": 4,
             "objectId": int(record_id),
             "subscriptionType": "contact.propertyChange", "propertyName": name,
             "propertyValue": "x", "occurredAt": int(time.time() * 1000), "attemptNumber": 0,
-            "changeSource": "CRM_UI", **more,
+            "changeSource": "CRM_UI", **fields,
         }  # fmt: skip
 
     def test_a_changed_number_is_looked_at_at_once(
@@ -396,4 +396,6 @@ class TestHubSpot:
         erased = self.event(record_id, subscriptionType="contact.privacyDeletion")
         assert sender.hubspot([erased]) == 204
         assert NUMBER not in [row.number for row in all_rows(ctx, contact_numbers)]
-        assert [one.reason for one in suppressions.list_suppressions(ctx, NUMBER)] == ["erasure"]
+        assert [
+            suppression.reason for suppression in suppressions.list_suppressions(ctx, NUMBER)
+        ] == ["erasure"]

@@ -66,11 +66,11 @@ def _table(table: Table) -> Iterator[str]:
     yield "</table>"
 
 
-def _cell(tag: str, text: str, place: int, more: str = "") -> str:
+def _cell(tag: str, text: str, place: int, style: str = "") -> str:
     side = "right" if place else "left"
     scope = ' scope="col"' if tag == "th" else ""
-    more += "" if tag == "th" else ";overflow-wrap:anywhere"  # headings break between words only
-    return f'<{tag}{scope} align="{side}" style="{_CELL}{more}">{escape(text)}</{tag}>'
+    style += "" if tag == "th" else ";overflow-wrap:anywhere"  # headings break between words only
+    return f'<{tag}{scope} align="{side}" style="{_CELL}{style}">{escape(text)}</{tag}>'
 
 
 def _link(link: str, words: str, absolute: bool) -> str:

@@ -14,7 +14,7 @@ def plain(message: Message) -> str:
 
     Without PUBLIC_URL it is a path, and "/" alone says nothing.
     """
-    parts = [message.text, *("\n".join(_section(one)) for one in message.sections)]
+    parts = [message.text, *("\n".join(_section(section)) for section in message.sections)]
     if message.link not in ("", "/"):
         parts.append(message.link)
     return "\n\n".join(parts) + "\n"

@@ -78,8 +78,8 @@ def _section(section: Section, base_url: str) -> Iterator[Block]:
 def _table(lines: list[str]) -> Iterator[Block]:
     """Yield a table as text of one width, so that its columns stay where they are."""
     room = MAX_TEXT - 2 * len(_FENCE) - 2
-    for some in _grouped(_pieces(lines, room), room):
-        yield _text_block(f"{_FENCE}\n{some}\n{_FENCE}")
+    for part in _grouped(_pieces(lines, room), room):
+        yield _text_block(f"{_FENCE}\n{part}\n{_FENCE}")
 
 
 def _sections(lines: Iterable[str]) -> Iterator[Block]:
@@ -87,8 +87,8 @@ def _sections(lines: Iterable[str]) -> Iterator[Block]:
 
 
 def _sections_of(escaped: Iterable[str]) -> Iterator[Block]:
-    for some in _grouped(filter(None, escaped), MAX_TEXT):
-        yield _text_block(some)
+    for part in _grouped(filter(None, escaped), MAX_TEXT):
+        yield _text_block(part)
 
 
 def _text_block(text: str) -> Block:
@@ -110,16 +110,16 @@ def _pieces(lines: Iterable[str], room: int = MAX_TEXT) -> Iterator[str]:
 
 def _grouped(lines: Iterable[str], room: int) -> Iterator[str]:
     """Join as many lines as one text may hold."""
-    held: list[str] = []
+    group: list[str] = []
     size = 0
     for line in lines:
-        if held and size + 1 + len(line) > room:
-            yield "\n".join(held)
-            held, size = [], 0
-        size += len(line) + (1 if held else 0)
-        held.append(line)
-    if held:
-        yield "\n".join(held)
+        if group and size + 1 + len(line) > room:
+            yield "\n".join(group)
+            group, size = [], 0
+        size += len(line) + (1 if group else 0)
+        group.append(line)
+    if group:
+        yield "\n".join(group)
 
 
 def _link(link: str, words: str, absolute: bool) -> str:

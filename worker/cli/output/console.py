@@ -155,74 +155,74 @@ def table(*columns: str) -> FittedTable:
     where even that is not enough. `=`: prose that says what to do, so it is wrapped, never cut.
     `!`: never cut, such as an id that somebody copies.
     """
-    made = FittedTable(pad_edge=False, box=None, padding=(0, _GAP, 0, 0))
-    made.cut = [place for place, column in enumerate(columns) if "~" in column[:2]]
-    made.spare = [place for place, column in enumerate(columns) if "?" in column[:2]]
-    made.whole = [place for place, column in enumerate(columns) if "!" in column[:2]]
+    fitted = FittedTable(pad_edge=False, box=None, padding=(0, _GAP, 0, 0))
+    fitted.cut = [place for place, column in enumerate(columns) if "~" in column[:2]]
+    fitted.spare = [place for place, column in enumerate(columns) if "?" in column[:2]]
+    fitted.whole = [place for place, column in enumerate(columns) if "!" in column[:2]]
     for column in columns:
-        made.add_column(
+        fitted.add_column(
             column.lstrip(">~?=!"),
             justify="right" if ">" in column[:2] else "left",
             header_style="bold",
             overflow="fold" if "=" in column[:2] else "ellipsis",
             no_wrap="=" not in column[:2],
         )
-    return made
+    return fitted
 
 
-def show_table(made: FittedTable, to: Console | None = None) -> None:
+def show_table(fitted: FittedTable, to: Console | None = None) -> None:
     """Print a table, one line for each row. A terminal narrower than the table gets cut columns,
     which end in an ellipsis; a pipe gets the full text."""
     console = to or out
     if console.is_terminal:
-        _fit(made, console.width)
-    console.print(made, soft_wrap=False)
+        _fit(fitted, console.width)
+    console.print(fitted, soft_wrap=False)
 
 
-def _fit(made: FittedTable, room: int) -> None:
+def _fit(fitted: FittedTable, room: int) -> None:
     """Set the widths of columns so that the table is no wider than `room`."""
     widths = [
         max(
             cell_len(part.plain if isinstance(part, Text) else str(part))
             for part in (column.header, *column.cells)
         )
-        for column in made.columns
+        for column in fitted.columns
     ]
     hidden: set[int] = set()
 
     def excess(cut_to: int) -> int:
         shown = [
-            min(width, cut_to) if place in made.cut else width
+            min(width, cut_to) if place in fitted.cut else width
             for place, width in enumerate(widths)
             if place not in hidden
         ]
         return sum(shown) + _GAP * len(shown) - room  # rich counts one after the last
 
-    for place in reversed(made.spare):
+    for place in reversed(fitted.spare):
         if excess(_READABLE) > 0:
             hidden.add(place)
-    wrapped = [place for place, column in enumerate(made.columns) if not column.no_wrap]
+    wrapped = [place for place, column in enumerate(fitted.columns) if not column.no_wrap]
     others = [
         place
-        for place, column in enumerate(made.columns)
-        if column.justify == "left" and place not in made.whole
+        for place, column in enumerate(fitted.columns)
+        if column.justify == "left" and place not in fitted.whole
     ]
     others.sort(key=lambda place: -widths[place])
-    least = dict.fromkeys(made.cut, _READABLE) | dict.fromkeys(wrapped, 2 * _READABLE)
-    for places in ([*made.cut, *wrapped], made.cut, others):
+    least = dict.fromkeys(fitted.cut, _READABLE) | dict.fromkeys(wrapped, 2 * _READABLE)
+    for places in ([*fitted.cut, *wrapped], fitted.cut, others):
         for place in places:
             floor = least.pop(place, _LEAST_WIDTH)
             if place not in hidden and (over := excess(10**6)) > 0:
                 widths[place] = min(widths[place], max(floor, widths[place] - over))
     for place, width in enumerate(widths):
-        made.columns[place].width = width
-    made.columns = [column for place, column in enumerate(made.columns) if place not in hidden]
+        fitted.columns[place].width = width
+    fitted.columns = [column for place, column in enumerate(fitted.columns) if place not in hidden]
 
 
-def rows(made: FittedTable, entries: Sequence[Sequence[Any]]) -> FittedTable:
+def rows(fitted: FittedTable, entries: Sequence[Sequence[Any]]) -> FittedTable:
     for entry in entries:
-        made.add_row(*(_cell(value) for value in entry))
-    return made
+        fitted.add_row(*(_cell(value) for value in entry))
+    return fitted
 
 
 def _cell(value: Any) -> Text:

@@ -16,10 +16,10 @@ def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
     columns = ", ".join(summary.phone_columns)
     country = f"; country from {summary.country_column}" if summary.country_column else ""
     to.print(Text(f"  phone columns: {columns}{country}", style="dim"))
-    made = table("status", ">fields")
-    rows(made, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
+    statuses = table("status", ">fields")
+    rows(statuses, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
     if summary.fields:
-        show_table(made, to)
+        show_table(statuses, to)
     if summary.broken:
         to.print(Text(f"{summary.broken:,} rows are malformed and were copied unchanged:", "red"))
         for entry in summary.broken_rows:

@@ -11,27 +11,30 @@ from worker.cli.output.console import info, out, rows, show_table, styled, table
 from worker.cli.output.times import local_day, local_minute, local_second
 
 
-def show_number(found: Mapping[str, Any]) -> None:
+def show_number(details: Mapping[str, Any]) -> None:
     """Show everything known about a number."""
-    plan = "in" if found["valid"] else "not in"
-    answers = (v["line_type"] for v in found["verifications"] if v["counts"])
-    known = next((kind for kind in answers if kind != "unknown"), found["kind"])
+    plan = "in" if details["valid"] else "not in"
+    answers = (v["line_type"] for v in details["verifications"] if v["counts"])
+    known = next((kind for kind in answers if kind != "unknown"), details["kind"])
     kind = known.replace("_", " ") if known != "unknown" else "line type unknown"
     out.print(
         Text.assemble(
-            (found["number"], "bold"),
-            f"  {found['region'] or 'no country'}, {kind}, {plan} the numbering plan",
+            (details["number"], "bold"),
+            f"  {details['region'] or 'no country'}, {kind}, {plan} the numbering plan",
         )
     )
-    if found["time_zones"]:
-        out.print(Text(f"  {', '.join(found['time_zones'][:4])}", style="dim"))
-    _show_answers(found)
+    if details["time_zones"]:
+        out.print(Text(f"  {', '.join(details['time_zones'][:4])}", style="dim"))
+    _show_answers(details)
     _section(
         "reports",
         ("kind", "from", "~evidence", "at"),
-        [(f["kind"], f["source"], f["evidence"], local_minute(f["at"])) for f in found["feedback"]],
+        [
+            (f["kind"], f["source"], f["evidence"], local_minute(f["at"]))
+            for f in details["feedback"]
+        ],
     )
-    for one in found["holds"]:
+    for one in details["holds"]:
         _show_hold(one)
     _section(
         "held by",
@@ -39,7 +42,7 @@ def show_number(found: Mapping[str, Any]) -> None:
         [
             (f"{c['connector']} {c['object']} {c['id']}", c["field"], styled(c["status"]),
              c["reason"] or "")
-            for c in found["contacts"]
+            for c in details["contacts"]
         ],
     )  # fmt: skip
     _section(
@@ -49,43 +52,43 @@ def show_number(found: Mapping[str, Any]) -> None:
             (w["run"], f"{w['connector']} {w['id']}",
              ", ".join(f"{k}={v}" for k, v in w["after"].items() if k not in ("run", "checked_at")),
              local_minute(w["at"]))
-            for w in found["writes"][:10]
+            for w in details["writes"][:10]
         ],
     )  # fmt: skip
 
 
-def _show_answers(found: Mapping[str, Any]) -> None:
+def _show_answers(details: Mapping[str, Any]) -> None:
     """Show what providers answered, what was paid for, and which lookups got no answer."""
     _section(
         "verifications",
         ("provider", "asked for", "verdict", "line type", "~carrier", "~answer", "?at",
-         "valid until", f">cost, {found['currency']}"),
+         "valid until", f">cost, {details['currency']}"),
         [
             (v["provider"], v["depth"].replace("_", " "), styled(v["verdict"]), v["line_type"],
              v["carrier"], _answer_details(v), local_minute(v["at"]),
              local_day(v["until"]) + ("" if v["counts"] else " (expired)"),
              f"{v['cost']:.4f}".rstrip("0").rstrip(".") if v["cost"] else "")
-            for v in found["verifications"]
+            for v in details["verifications"]
         ],
     )  # fmt: skip
-    if found["lookups"]:
+    if details["lookups"]:
         _section(
             "paid lookups",
             ("provider", "package", "state", "verdict", "?run", "at",
-             f">cost, {found['currency']}"),
+             f">cost, {details['currency']}"),
             [
-                (one["provider"], one["package"], one["state"], styled(one["verdict"] or None),
-                 one["run"], local_minute(one["at"]), f"{one['cost']:.4f}".rstrip("0").rstrip("."))
-                for one in found["lookups"]
+                (row["provider"], row["package"], row["state"], styled(row["verdict"] or None),
+                 row["run"], local_minute(row["at"]), f"{row['cost']:.4f}".rstrip("0").rstrip("."))
+                for row in details["lookups"]
             ],
         )  # fmt: skip
-    if found["waiting"]:
+    if details["waiting"]:
         _section(
             "unanswered lookups",
             ("provider", "package", "~why", "next attempt"),
             [
-                (one["provider"], one["package"], one["reason"], local_minute(one["again_at"]))
-                for one in found["waiting"]
+                (row["provider"], row["package"], row["reason"], local_minute(row["again_at"]))
+                for row in details["waiting"]
             ],
         )
 
@@ -111,34 +114,35 @@ def _section(title: str, columns: Sequence[str], entries: Sequence[Sequence[Any]
         out.print(Text("  none", style="dim"))
 
 
-def show_evidence(found: Mapping[str, Any]) -> None:
+def show_evidence(details: Mapping[str, Any]) -> None:
     """Show what was reported about a number, and when each CRM had it."""
-    out.print(Text(found["number"], style="bold"))
-    for one in found["reports"]:
-        who = f" by {one['source']}" if one["source"] else ""
+    out.print(Text(details["number"], style="bold"))
+    for report in details["reports"]:
+        who = f" by {report['source']}" if report["source"] else ""
         out.print(
-            Text(f"\n{one['kind'].replace('_', ' ')}", style="bold")
-            + Text(f"{who}, {local_minute(one['at'])}: {one['evidence'] or 'no text kept'}")
+            Text(f"\n{report['kind'].replace('_', ' ')}", style="bold")
+            + Text(f"{who}, {local_minute(report['at'])}: {report['evidence'] or 'no text kept'}")
         )
-        out.print(Text(f"  received {local_second(one['received_at'])}, applied "
-                       f"{local_second(one['applied_at'], 'not yet')}", style="dim"))  # fmt: skip
-        _show_deliveries(one["delivered"])
-    for one in found["lists"]:
-        named = Text(f" {one['source']}, {local_minute(one['since'])}")
+        out.print(Text(f"  received {local_second(report['received_at'])}, applied "
+                       f"{local_second(report['applied_at'], 'not yet')}",
+                       style="dim"))  # fmt: skip
+        _show_deliveries(report["delivered"])
+    for entry in details["lists"]:
+        named = Text(f" {entry['source']}, {local_minute(entry['since'])}")
         out.print(Text("\non an imported list", style="bold") + named)
-        _show_deliveries(one["delivered"])
-    for one in found["holds"]:
+        _show_deliveries(entry["delivered"])
+    for one in details["holds"]:
         _show_hold(one)
         _show_deliveries(one["delivered"])
-    if not found["reports"] and not found["lists"]:
+    if not details["reports"] and not details["lists"]:
         info("no reports about this number")
     standing = [
-        f"{one['reason'].replace('_', ' ')} ({' and '.join(one['channels'])}), "
-        f"since {local_day(one['since'])}"
-        for one in found["suppressions"]
-        if one["active"]
+        f"{row['reason'].replace('_', ' ')} ({' and '.join(row['channels'])}), "
+        f"since {local_day(row['since'])}"
+        for row in details["suppressions"]
+        if row["active"]
     ]
-    otherwise = "not suppressed, but not texted for now" if found["holds"] else "not suppressed"
+    otherwise = "not suppressed, but not texted for now" if details["holds"] else "not suppressed"
     out.print(Text(f"\n{'active: ' if standing else ''}{'; '.join(standing) or otherwise}"))
 
 
@@ -151,15 +155,18 @@ def _show_hold(hold: Mapping[str, Any]) -> None:
 
 
 def _show_deliveries(delivered: Sequence[Mapping[str, Any]]) -> None:
-    for one in delivered:
-        if one["state"] == "done" and not one["records"]:
+    for delivery in delivered:
+        if delivery["state"] == "done" and not delivery["records"]:
             line = "no record has the number"
-        elif one["state"] == "done":
-            line = f"confirmed {local_second(one['confirmed_at'])} after {one['seconds']:,.1f} s, "
-            line += f"{one['records']} record{'' if one['records'] == 1 else 's'}"
+        elif delivery["state"] == "done":
+            line = (
+                f"confirmed {local_second(delivery['confirmed_at'])} "
+                f"after {delivery['seconds']:,.1f} s, "
+            )
+            line += f"{delivery['records']} record{'' if delivery['records'] == 1 else 's'}"
         else:
-            line = f"waiting: {one['error'] or 'not sent yet'}"
-        late = "" if one["in_time"] else " (later than ten business days)"
-        good = one["state"] == "done" and not late
-        out.print(Text(f"  {one['connector']}: {line}{late}",
+            line = f"waiting: {delivery['error'] or 'not sent yet'}"
+        late = "" if delivery["in_time"] else " (later than ten business days)"
+        good = delivery["state"] == "done" and not late
+        out.print(Text(f"  {delivery['connector']}: {line}{late}",
                        style="green" if good else "yellow"))  # fmt: skip

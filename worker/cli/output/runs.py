@@ -115,20 +115,20 @@ def _show_lookups(result: Mapping[str, Any], currency: str) -> None:
             )
 
 
-def show_run(found: Mapping[str, Any], currency: str) -> None:
+def show_run(report: Mapping[str, Any], currency: str) -> None:
     """Show a run with its failures and some of its writes (`runs show`)."""
-    show_result(found, currency)
-    if found["failures"]:
+    show_result(report, currency)
+    if report["failures"]:
         out.print(Text("\nnot written, by kind", style="bold"))
-        for kind, number in sorted(found["failures_by_kind"].items(), key=lambda e: -e[1]):
+        for kind, number in sorted(report["failures_by_kind"].items(), key=lambda e: -e[1]):
             out.print(f"  {number:,} {kind}: {REMEDIES.get(kind, '')}")
-        made = table("record", "kind", "=CRM error")
-        shown = found["failures"][:MAX_LISTED]
-        rows(made, [(f"{f['object']} {f['id']}", f["kind"], f["message"]) for f in shown])
-        show_table(made)
-        if len(found["failures"]) > len(shown):
-            out.print(f"  ... and {len(found['failures']) - len(shown):,} more (--json has all)")
-    for page in found["parked_pages"]:
+        failures = table("record", "kind", "=CRM error")
+        shown = report["failures"][:MAX_LISTED]
+        rows(failures, [(f"{f['object']} {f['id']}", f["kind"], f["message"]) for f in shown])
+        show_table(failures)
+        if len(report["failures"]) > len(shown):
+            out.print(f"  ... and {len(report['failures']) - len(shown):,} more (--json has all)")
+    for page in report["parked_pages"]:
         out.print(
             Text(
                 f"  page {page['page']} ({page['contacts']} contacts of {page['object']}) was "
@@ -136,9 +136,9 @@ def show_run(found: Mapping[str, Any], currency: str) -> None:
                 style="red",
             )
         )
-    if found["writes"]:
+    if report["writes"]:
         out.print(Text("\nwrites (before -> after)", style="bold"))
-        for write in found["writes"]:
+        for write in report["writes"]:
             out.print(Text(f"{write['object']} {write['id']}", style="bold"))
             for key, value in write["after"].items():
                 out.print(_change(key, write["before"].get(key), value))

@@ -101,11 +101,11 @@ def _valid(reason: Reason, wording: Wording) -> str:
 
 def _items(reason: Reason, wording: Wording) -> Iterator[str]:
     """Yield what is said of each field; what was said of one already is not said again."""
-    said: set[Phrase] = set()
+    seen: set[Phrase] = set()
     for part in reason:
         phrase = part.phrase or Phrase(_BY_STATUS.get(part.status, "not_checked"))
-        what = wording.same if phrase in said else _phrase(phrase, wording)
-        said.add(phrase)
+        what = wording.same if phrase in seen else _phrase(phrase, wording)
+        seen.add(phrase)
         name = _field(part.field, wording) if part.field else wording.this_person
         yield wording.item.format(field=name, what=what)
 

@@ -114,8 +114,8 @@ def is_doubtful(
 
 def _names_a_thing(after: str) -> bool:
     """Whether what somebody got wrong is named, in a text that speaks of no contact."""
-    found = _THING.search(after)
-    if found is None:
+    match = _THING.search(after)
+    if match is None:
         return False
-    thing = found["of"] or found["it"] or found["with"]
+    thing = match["of"] or match["it"] or match["with"]
     return len(thing) > 2 and thing not in _NO_THINGS and not _ADDRESS.match(thing)

@@ -30,6 +30,8 @@ def explain_reply(text: str) -> Explanation:
         "flags": [intent.kind for intent in reply.intents],
         "review": reply.needs_review,
         "proposed": [intent.kind for intent in suggested],
-        "evidence": "; ".join(dict.fromkeys(one.evidence for one in shown if one.evidence)),
-        "language": next((one.language for one in shown if one.language), ""),
+        "evidence": "; ".join(
+            dict.fromkeys(intent.evidence for intent in shown if intent.evidence)
+        ),
+        "language": next((intent.language for intent in shown if intent.language), ""),
     }

@@ -160,18 +160,20 @@ def bounded(pattern: str) -> str:
     >>> bounded("(?:more |more |no more )+texts")
     '(?:more |no more ){1,8}texts'
     """
-    while (found := _GROUP.search(pattern)) is not None:
-        opening, inner, times = found.groups()
+    while (match := _GROUP.search(pattern)) is not None:
+        opening, inner, times = match.groups()
         choices = list(dict.fromkeys(inner.split("|")))
         if times and len(choices) > 1:
             times = _REPEATED[times]
-            choices = [f"{one}+" if one.endswith((r"\w*", r"\w+")) else one for one in choices]
+            choices = [
+                f"{choice}+" if choice.endswith((r"\w*", r"\w+")) else choice for choice in choices
+            ]
         group = f"{opening}{'|'.join(choices)})".translate(_DONE)
-        pattern = pattern[: found.start()] + group + times + pattern[found.end() :]
+        pattern = pattern[: match.start()] + group + times + pattern[match.end() :]
     return pattern.translate(_BACK)
 
 
 def _alternatives(words: str) -> str:
     """Alternatives that stand a line or a | apart."""
-    found = [one.strip() for line in words.splitlines() for one in line.split("|")]
-    return bounded(normalize_pattern("|".join(one for one in found if one)))
+    choices = [choice.strip() for line in words.splitlines() for choice in line.split("|")]
+    return bounded(normalize_pattern("|".join(choice for choice in choices if choice)))

@@ -25,8 +25,8 @@ from worker.feedback.replies.text import (
 from worker.feedback.replies.transliteration import to_cyrillic
 from worker.feedback.replies.typos import JOINED_KEYWORDS, correct, is_mistyped_stop
 
-LANGUAGES = tuple(one.LANGUAGE for one in (en, es, fr, de, pt, it, pl, ru, uk))
-_CYRILLIC_LANGUAGES = tuple(one for one in LANGUAGES if one.code in ("ru", "uk"))
+LANGUAGES = tuple(module.LANGUAGE for module in (en, es, fr, de, pt, it, pl, ru, uk))
+_CYRILLIC_LANGUAGES = tuple(language for language in LANGUAGES if language.code in ("ru", "uk"))
 _LATIN_OR_DIGIT = re.compile("[a-z0-9#]")
 Requested = Literal["opt_out", "opt_in", "wrong_number"]
 Kind = Literal["opt_out", "opt_in", "wrong_number", "complaint", "corrected", "confirmed"]
@@ -167,23 +167,23 @@ def _routed(reply: Reply, doubt: Doubt, text: str, model: router.Model) -> Reply
     It sends to a person what it takes for a request, and leaves alone what is surely harmless
     although a rule saw weak words or doubted. It never flags.
     """
-    found = router.score(text, model)
-    kind: Kind = "opt_out" if found.kind == "opt_out" else "wrong_number"
+    score = router.score(text, model)
+    kind: Kind = "opt_out" if score.kind == "opt_out" else "wrong_number"
     if reply.needs_review:
         suggestion = reply.suggestion
         if suggestion is not None and suggestion.kind in _UNKNOWN_TO_THE_ROUTER:
-            return replace(reply, likelihood=found.likelihood)
-        if found.best < (model.weak if doubt == "weak" else model.harmless):
+            return replace(reply, likelihood=score.likelihood)
+        if score.best < (model.weak if doubt == "weak" else model.harmless):
             return NOTHING
-        if doubt == "weak" and suggestion is not None and found.best > 0:
+        if doubt == "weak" and suggestion is not None and score.best > 0:
             suggestion = replace(suggestion, kind=kind)
-        return replace(reply, suggestion=suggestion, likelihood=found.likelihood)
+        return replace(reply, suggestion=suggestion, likelihood=score.likelihood)
     language = likely_language(normalize(text))
     limit = model.review if language in ("", "en") else model.review_elsewhere
-    if not found.evidence or found.best < limit or len(found.evidence) < _MIN_ROUTED:
+    if not score.evidence or score.best < limit or len(score.evidence) < _MIN_ROUTED:
         return NOTHING
-    intent = Intent(kind, found.evidence[:_MAX_EVIDENCE], language)
-    return Reply(needs_review=True, suggestion=intent, likelihood=found.likelihood)
+    intent = Intent(kind, score.evidence[:_MAX_EVIDENCE], language)
+    return Reply(needs_review=True, suggestion=intent, likelihood=score.likelihood)
 
 
 def read_by_rules(text: str) -> tuple[Reply, Doubt]:
@@ -247,7 +247,7 @@ def _weighed(matches: list[_Match], playful: bool, complete: bool) -> Reply:
 def _suggested(unclear: list[_Match]) -> Intent:
     """What a person is to think of first: what may stop contact, before another number or a
     confirmation; and a circumstance before the words of a request."""
-    stops = [one.intent for one in unclear if one.intent.kind == "opt_out"]
+    stops = [match.intent for match in unclear if match.intent.kind == "opt_out"]
     for match in unclear:
         if match.apart and not (stops and match.intent.kind in ("corrected", "confirmed")):
             return match.intent
@@ -281,10 +281,10 @@ def _exact_match(folded: str, as_message: bool = False) -> Intent | None:
     if len(folded) > _MAX_MISTYPED:
         return None
     corrected = correct(folded)
-    found = _keyword(corrected) if corrected != folded else None
-    if found is None and (cyrillic := to_cyrillic(folded)):
-        found = _keyword(cyrillic)
-    return found if found is not None and found.kind == "opt_out" else None
+    intent = _keyword(corrected) if corrected != folded else None
+    if intent is None and (cyrillic := to_cyrillic(folded)):
+        intent = _keyword(cyrillic)
+    return intent if intent is not None and intent.kind == "opt_out" else None
 
 
 def _keyword(folded: str) -> Intent | None:
@@ -348,12 +348,12 @@ def _read_sentence(
 ) -> list[_Match]:
     """What a sentence may mean, and whether that is clear. `message`: all of it, normalized."""
     folded = normalize(sentence)
-    found: list[_Match] = []
+    matches: list[_Match] = []
     rest = message.replace(folded, " ", 1)[:_MAX_REST]
     keyword = _exact_match(folded)
     if keyword is not None:
         sure = not is_question and _stands_by_itself(keyword, rest, readers)
-        found.append(_Match(keyword, sure))
+        matches.append(_Match(keyword, sure))
     read = _readings(folded, readers)
     # Neighbours share words: what is unclear in one language is not taken for clear in another.
     said = _search_all(read)
@@ -364,14 +364,14 @@ def _read_sentence(
     for language, meant in read:
         phrases = said.get((language.code, meant))
         if phrases and phrases.keys() != {"weak"}:
-            found += _phrases(meant, language, phrases, is_question, unclear, rest)
+            matches += _phrases(meant, language, phrases, is_question, unclear, rest)
         if named := names[language.code]:
-            found.append(
+            matches.append(
                 _Match(_intent("wrong_number", named, language), not unclear and not is_question)
             )
     if not is_question and not unclear:
-        found += _clauses(sentence, found, rest, readers)
-    return found or _weak_matches(read, said)
+        matches += _clauses(sentence, matches, rest, readers)
+    return matches or _weak_matches(read, said)
 
 
 @cache
@@ -432,7 +432,7 @@ def _phrases(
     if asked and language.request_pattern.search(meant):
         asked = False
     sure = not asked and not unclear
-    found: list[_Match] = []
+    matches: list[_Match] = []
     requested: tuple[Requested, ...] = ("opt_in", "opt_out", "wrong_number")
     for kind in requested:
         match = phrases.get(kind)
@@ -440,21 +440,21 @@ def _phrases(
             continue
         alone = sure and _says_little_else(match, meant, rest)
         alone = alone and not is_doubtful(kind, match, meant)
-        found.append(_Match(_intent(kind, match.group(), language, meant), alone, weak=unclear))
+        matches.append(_Match(_intent(kind, match.group(), language, meant), alone, weak=unclear))
         if kind == "opt_in":
             if _DENIES.search(meant) or _content_words(meant) - _content_words(match.group()) > 2:
-                found[-1] = _Match(found[-1].intent, False)
+                matches[-1] = _Match(matches[-1].intent, False)
             break  # "opt me back in" holds words of an opt-out
-    found += _statements(meant, language, phrases, asked, found)
+    matches += _statements(meant, language, phrases, asked, matches)
     circumstance = phrases.get("weak_wrong_number")
-    if circumstance is not None and all(one.intent.kind != "wrong_number" for one in found):
+    if circumstance is not None and all(one.intent.kind != "wrong_number" for one in matches):
         intent = _intent("wrong_number", circumstance.group(), language)
-        found.append(_Match(intent, False, apart=True))
-    return found
+        matches.append(_Match(intent, False, apart=True))
+    return matches
 
 
 def _statements(
-    meant: str, language: Language, phrases: _Found, asked: bool, found: list[_Match]
+    meant: str, language: Language, phrases: _Found, asked: bool, matches: list[_Match]
 ) -> Iterator[_Match]:
     """What a sentence says beside the requests in it, which are `found`.
 
@@ -471,7 +471,7 @@ def _statements(
     if match := phrases.get("corrected"):
         yield _Match(_intent("corrected", match.group(), language), False, apart=True)
     elif not asked and (match := phrases.get("confirmed")):
-        requested = any(one.intent.kind == "opt_out" for one in found)
+        requested = any(match.intent.kind == "opt_out" for match in matches)
         if not requested and not _DENIES.search(meant):
             yield _Match(_intent("confirmed", match.group(), language), False, apart=True)
 
@@ -504,14 +504,14 @@ def _stands_by_itself(keyword: Intent, rest: str, readers: tuple[Language, ...])
         return says_nothing
     if says_nothing or any(_SPEAKS_OF_CONTACT.search(t) for t in (keyword.evidence, rest)):
         return True
-    return any(_weak_words(one.expand(rest), one) for one in readers)
+    return any(_weak_words(language.expand(rest), language) for language in readers)
 
 
 def _clauses(
-    sentence: str, found: list[_Match], rest: str, readers: tuple[Language, ...]
+    sentence: str, matches: list[_Match], rest: str, readers: tuple[Language, ...]
 ) -> list[_Match]:
     """Keywords between commas: "wrong number, remove", "I never signed up for this, stop"."""
-    wrong = any(match.sure and match.intent.kind == "wrong_number" for match in found)
+    wrong = any(match.sure and match.intent.kind == "wrong_number" for match in matches)
     clauses = list(dict.fromkeys(sentence.split(",")))[:MAX_PARTS]
     keywords: list[_Match] = []
     if len(clauses) < 2:

@@ -82,11 +82,11 @@ def features(folded: str) -> set[int]:
     """The buckets of a normalized text: words, pairs of words, three and four characters."""
     words = folded.split()
     text = f" {folded} "
-    found = {f"w{word}" for word in words}
-    found.update([f"b{one} {two}" for one, two in pairwise(words)])
+    texts = {f"w{word}" for word in words}
+    texts.update([f"b{first} {second}" for first, second in pairwise(words)])
     for size in (3, 4):
-        found.update([text[place : place + size] for place in range(len(text) - size + 1)])
-    return {crc32(feature.encode()) % BUCKETS for feature in found}
+        texts.update([text[place : place + size] for place in range(len(text) - size + 1)])
+    return {crc32(feature.encode()) % BUCKETS for feature in texts}
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -115,10 +115,10 @@ def score(text: str, model: Model | None = None) -> Score:
 
 
 def _values(folded: str, model: Model) -> tuple[int, ...]:
-    found = features(folded)
-    length = isqrt(len(found) << 16) or 1  # 256 times the square root
+    buckets = features(folded)
+    length = isqrt(len(buckets) << 16) or 1  # 256 times the square root
     return tuple(
-        model.bias[kind] + sum(map(weights.__getitem__, found)) * model.unit * 256 // length
+        model.bias[kind] + sum(map(weights.__getitem__, buckets)) * model.unit * 256 // length
         for kind, weights in enumerate(model.by_kind)
     )
 

@@ -71,7 +71,7 @@ def normalize(text: str) -> str:
     """Small letters, no accents, no apostrophes, one blank between words."""
     shown = _without(text.replace("🛑", " stop "), _is_unseen)
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
-    plain = _SPELLED_OUT.sub(lambda found: re.sub(r"\W", "", found.group()), plain)
+    plain = _SPELLED_OUT.sub(lambda match: re.sub(r"\W", "", match.group()), plain)
     return _ELONGATED.sub(r"\1", " ".join(_MARKS.sub(" ", plain).split()))
 
 
@@ -101,9 +101,9 @@ def normalize_pattern(pattern: str) -> str:
 
 def sentences(text: str) -> Iterator[tuple[str, bool]]:
     """The sentences as they were typed, and whether each is marked as a question."""
-    for found in _SENTENCE.finditer(_TITLE.sub(r"\1", text)):
-        if found.group(1).strip():
-            yield found.group(1).strip(), "?" in found.group(2)
+    for match in _SENTENCE.finditer(_TITLE.sub(r"\1", text)):
+        if match.group(1).strip():
+            yield match.group(1).strip(), "?" in match.group(2)
 
 
 def _strip_accents(text: str) -> str:
@@ -121,5 +121,5 @@ def _without(text: str, is_left_out: Callable[[str], object]) -> str:
     """Leave characters out; looks at each different one once."""
     if text.isascii():  # no marks
         return text
-    left_out = {ord(one): None for one in set(text) if is_left_out(one)}
+    left_out = {ord(character): None for character in set(text) if is_left_out(character)}
     return text.translate(left_out) if left_out else text

@@ -55,24 +55,26 @@ class Weights:
 
 def learn(lessons: Sequence[Example], passes: int = _PASSES) -> Weights:
     """Fit the weights by stochastic gradient descent on the logistic loss."""
-    rows = [(tuple(sorted(features(normalize(one.text)))), one.meant) for one in lessons]
+    rows = [
+        (tuple(sorted(features(normalize(example.text)))), example.meant) for example in lessons
+    ]
     rows = [row for row in rows if row[0]]
     values = array("d", bytes(8 * BUCKETS * len(KINDS)))
     bias = [-1.0] * len(KINDS)
     rng = Random(7)
     for _ in range(passes):
         rng.shuffle(rows)
-        for found, meant in rows:
-            size = 1 / sqrt(len(found))
+        for buckets, meant in rows:
+            size = 1 / sqrt(len(buckets))
             for kind in range(len(KINDS)):
                 start = kind * BUCKETS
-                logit = bias[kind] + size * sum([values[start + one] for one in found])
+                logit = bias[kind] + size * sum([values[start + bucket] for bucket in buckets])
                 error = meant[kind] - 1 / (1 + exp(-max(-30.0, min(30.0, logit))))
                 if abs(error) < _SETTLED:
                     continue
                 step = _RATE * error * size
-                for one in found:
-                    values[start + one] += step
+                for bucket in buckets:
+                    values[start + bucket] += step
                 bias[kind] += 0.02 * error
         for place, value in enumerate(values):
             if value:
@@ -97,13 +99,23 @@ def is_held_out(example: Example) -> bool:
 
 def measure(model: Model, held_out: Sequence[Example]) -> dict[str, Any]:
     """What a model does with sentences that it was not trained with."""
-    wanted = [(score(one.text, model), one.language) for one in held_out if any(one.meant)]
-    harmless = [(score(one.text, model), one.language) for one in held_out if not any(one.meant)]
-    kinds = [(score(one.text, model).kind, one.meant) for one in held_out if sum(one.meant) == 1]
+    wanted = [
+        (score(example.text, model), example.language) for example in held_out if any(example.meant)
+    ]
+    harmless = [
+        (score(example.text, model), example.language)
+        for example in held_out
+        if not any(example.meant)
+    ]
+    kinds = [
+        (score(example.text, model).kind, example.meant)
+        for example in held_out
+        if sum(example.meant) == 1
+    ]
     return {
         "sentences": len(held_out),
-        "caught": _share([is_sent(one, model, code) for one, code in wanted]),
-        "harmless_reviewed": _share([is_sent(one, model, code) for one, code in harmless]),
+        "caught": _share([is_sent(scored, model, code) for scored, code in wanted]),
+        "harmless_reviewed": _share([is_sent(scored, model, code) for scored, code in harmless]),
         "with_the_rules": _with_rules(model, held_out),
         "meaning_right": _share([meant[KINDS.index(kind)] for kind, meant in kinds]),
     }
@@ -111,7 +123,7 @@ def measure(model: Model, held_out: Sequence[Example]) -> dict[str, Any]:
 
 def _with_rules(model: Model, held_out: Sequence[Example]) -> dict[str, float]:
     """What comes of the sentences when the rules read them first."""
-    replies = [(read_reply(one.text, model), any(one.meant)) for one in held_out]
+    replies = [(read_reply(example.text, model), any(example.meant)) for example in held_out]
     harmless = [reply for reply, is_request in replies if not is_request]
     requests = [reply for reply, is_request in replies if is_request]
     return {
@@ -122,13 +134,13 @@ def _with_rules(model: Model, held_out: Sequence[Example]) -> dict[str, float]:
     }
 
 
-def is_sent(found: Score, model: Model, language: str) -> bool:
+def is_sent(scored: Score, model: Model, language: str) -> bool:
     """Whether the router alone sends a reply of this score to a person."""
-    return found.best >= (model.review if language == "en" else model.review_elsewhere)
+    return scored.best >= (model.review if language == "en" else model.review_elsewhere)
 
 
-def _share(found: Sequence[bool]) -> float:
-    return round(sum(found) / len(found), 4) if found else 0.0
+def _share(results: Sequence[bool]) -> float:
+    return round(sum(results) / len(results), 4) if results else 0.0
 
 
 def quantile(values: Sequence[int], share: float) -> int:
@@ -148,9 +160,11 @@ def train(folder: Path, personal: Path | None, out: Path, every: int = 1) -> dic
     The measure is of a model that has not seen the held-out lines; what is written has seen all.
     `every`: take one line of so many, to try the script quickly.
     """
-    lessons = [one for one in examples(folder) if crc32(one.line.encode()) // 7 % every == 0]
-    trial = rounded(learn([one for one in lessons if not is_held_out(one)]))
-    held_out = [one for one in lessons if is_held_out(one)]
+    lessons = [
+        example for example in examples(folder) if crc32(example.line.encode()) // 7 % every == 0
+    ]
+    trial = rounded(learn([example for example in lessons if not is_held_out(example)]))
+    held_out = [example for example in lessons if is_held_out(example)]
     final = rounded(learn(lessons))
     trial, how = _with_thresholds(trial, final, held_out, personal)
     document = {
@@ -178,13 +192,17 @@ def _with_thresholds(
     if personal is None:
         before = read_model(Path(__file__).parent)
         return with_thresholds_of(trial, before), "as in the model before"
-    wanted = [(one, score(one.text, trial).best) for one in held_out if any(one.meant)]
-    elsewhere = [
-        score(one.text, trial).best
-        for one in held_out
-        if not any(one.meant) and one.language != "en"
+    wanted = [
+        (example, score(example.text, trial).best) for example in held_out if any(example.meant)
     ]
-    weak = quantile([best for one, best in wanted if _has_weak_words(one.text)], _WEAK_SHARE)
+    elsewhere = [
+        score(example.text, trial).best
+        for example in held_out
+        if not any(example.meant) and example.language != "en"
+    ]
+    weak = quantile(
+        [best for example, best in wanted if _has_weak_words(example.text)], _WEAK_SHARE
+    )
     texts = personal_messages(personal)
     review = _limit_of_personal(texts, final, weak)
     how = (

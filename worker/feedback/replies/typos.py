@@ -124,15 +124,15 @@ def _is_slip(word: str, key: str) -> bool:
     return distance(word, key) <= _reach(min(len(word), len(key)))
 
 
-def distance(one: str, other: str) -> int:
+def distance(word: str, other: str) -> int:
     """Insertions, deletions, replacements and swaps of neighbours (optimal string alignment)."""
     before: list[int] = []
     last = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
+    for i, letter in enumerate(word, 1):
         row = [i]
         for j, wanted in enumerate(other, 1):
             cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != wanted))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+            if i > 1 and j > 1 and letter == other[j - 2] and word[i - 2] == wanted:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
         before, last = last, row
@@ -141,14 +141,14 @@ def distance(one: str, other: str) -> int:
 
 def _without_letters(word: str, most: int) -> set[str]:
     """A word, and what is left of it without up to `most` of its letters, two at the most."""
-    found = {word}
+    shortened = {word}
     places = range(len(word))
     if most:
-        found.update([word[:place] + word[place + 1 :] for place in places])
+        shortened.update([word[:place] + word[place + 1 :] for place in places])
     if most > 1:
         for place, other in combinations(places, 2):
-            found.add(word[:place] + word[place + 1 : other] + word[other + 1 :])
-    return found
+            shortened.add(word[:place] + word[place + 1 : other] + word[other + 1 :])
+    return shortened
 
 
 def _index() -> dict[str, tuple[str, ...]]:

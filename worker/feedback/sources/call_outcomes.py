@@ -129,7 +129,9 @@ def without_meaning(
     """Return outcomes that nobody has given a meaning to: those with a name, or those
     without one."""
     return [
-        one for one in rows if one.calls and one.is_named == named and not one.meaning(settings)
+        outcome
+        for outcome in rows
+        if outcome.calls and outcome.is_named == named and not outcome.meaning(settings)
     ]
 
 
@@ -165,10 +167,10 @@ def find_unnamed(ctx: Context, connector: str) -> UnnamedOutcomes | None:
     unnamed = without_meaning(rows, ctx.settings.feedback.dispositions, named=False)
     if not unnamed:
         return None
-    calls = sum(one.calls for one in unnamed)
+    calls = sum(outcome.calls for outcome in unnamed)
     text = (
         f"{calls:,} {'call has an outcome' if calls == 1 else 'calls have outcomes'} whose name is "
         f"not known ({why or 'the CRM does not list it'}): one may be an opt-out. They wait, and "
         "are read once it is known. See: hygiene feedback outcomes"
     )
-    return UnnamedOutcomes(tuple(one.outcome for one in unnamed), text)
+    return UnnamedOutcomes(tuple(outcome.outcome for outcome in unnamed), text)

@@ -180,7 +180,7 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
 def must_flush_before(report: Report, batch: Sequence[Feedback]) -> bool:
     """Return whether a batch must be stored before this report is read: only what was stored tells
     a stop without a key from a repetition (`_rekey_after_lift`)."""
-    lifts = any(one.kind in _LIFTING for one in batch)
+    lifts = any(earlier.kind in _LIFTING for earlier in batch)
     return lifts and not report.key and report.kind in LIFTED_BY
 
 
@@ -190,14 +190,15 @@ def _key_by_contact(ctx: Context, reports: Sequence[Feedback], key: str) -> list
     with ctx.store.read() as connection:
         # Under its number is how an earlier release kept it.
         known = report_log.find_known_keys(
-            connection, [key, *(one.key for one in reports)], ctx.keys
+            connection, [key, *(report.key for report in reports)], ctx.keys
         )
     if key in known:
         return [replace(reports[0], key=key)]
     if known:
         return [report for report in reports if report.key in known]
     return [
-        replace(one, key=f"{key}:{place}" if place else key) for place, one in enumerate(reports)
+        replace(report, key=f"{key}:{place}" if place else key)
+        for place, report in enumerate(reports)
     ]
 
 
@@ -208,13 +209,13 @@ def _rekey_after_lift(
     rekeyed = []
     with ctx.store.read() as connection:
         known = report_log.find_known_keys(connection, [report.key for report in reports], ctx.keys)
-        for one in reports:
-            since = known.get(one.key)
+        for report in reports:
+            since = known.get(report.key)
             if since is not None:
-                at = report_log.last_lift(connection, one.kind, one.number, who, ctx.keys)
+                at = report_log.last_lift(connection, report.kind, report.number, who, ctx.keys)
                 if at is not None and at > since:
-                    one = replace(one, key=f"{one.key}:after {at.isoformat()}")
-            rekeyed.append(one)
+                    report = replace(report, key=f"{report.key}:after {at.isoformat()}")
+            rekeyed.append(report)
     return rekeyed
 
 

@@ -157,13 +157,13 @@ def _concurrent_writes(
         )
         .order_by(w.id)
     )
-    found: dict[str, ConcurrentWrites] = {}
+    by_record: dict[str, ConcurrentWrites] = {}
     with ctx.store.read() as connection:
         for row in connection.execute(query):
             if row.record_id in changed or crm_flags.flags_of(row.after):
-                before = found.get(row.record_id, _NO_WRITES)
-                found[row.record_id] = _with_write(ctx, before, row)
-    return found
+                before = by_record.get(row.record_id, _NO_WRITES)
+                by_record[row.record_id] = _with_write(ctx, before, row)
+    return by_record
 
 
 def _with_write(ctx: Context, before: ConcurrentWrites, row: Any) -> ConcurrentWrites:

@@ -84,29 +84,35 @@ def find(
     Asks the database only about contacts whose signature is not as it was recorded.
     """
     differing = [
-        one
-        for one in prepared
-        if (before := known.get(one.contact.id)) is not None and before.readings != one.signature
+        prepared_contact
+        for prepared_contact in prepared
+        if (before := known.get(prepared_contact.contact.id)) is not None
+        and before.readings != prepared_contact.signature
     ]
     if not differing:
         return ChangedReadings(known)
-    ids = [one.contact.id for one in differing]
+    ids = [prepared_contact.contact.id for prepared_contact in differing]
     with ctx.store.read() as connection:
         recorded = _load(connection, connector, object_name, ids, known)
         former = former_numbers.load(connection, connector, object_name, ids)
     pays = ctx.settings.verification.pay_for_changed_readings
-    found = _Comparison(ctx.now(), dict(known), former, pays)
-    for one in differing:
-        found.compare(one, recorded[one.contact.id])
+    comparison = _Comparison(ctx.now(), dict(known), former, pays)
+    for prepared_contact in differing:
+        comparison.compare(prepared_contact, recorded[prepared_contact.contact.id])
     reports: list[Feedback] = []
-    if found.fields:
+    if comparison.fields:
         with ctx.store.read() as connection:
-            about = former_numbers.load_reports(connection, found.fields, ctx.keys)
+            about = former_numbers.load_reports(connection, comparison.fields, ctx.keys)
         reports = former_numbers.copies(
-            found.fields, about, ctx.now(), rules_from_settings(ctx.settings)
+            comparison.fields, about, ctx.now(), rules_from_settings(ctx.settings)
         )
     return ChangedReadings(
-        found.known, found.states, found.fields, reports, found.replaced, found.new_readings
+        comparison.known,
+        comparison.states,
+        comparison.fields,
+        reports,
+        comparison.replaced,
+        comparison.new_readings,
     )
 
 
@@ -147,11 +153,11 @@ def _load(
     ids: Sequence[str],
     known: Mapping[str, IndexedContact],
 ) -> dict[str, _Recorded]:
-    held, c = contact_numbers.c, contacts.c
+    n, c = contact_numbers.c, contacts.c
     query = (
-        sa.select(held.record_id, held.field, held.number, held.extension)
-        .where(held.connector == connector, held.object == object_name, any_of(held.record_id, ids))
-        .order_by(held.record_id, held.field, held.place)
+        sa.select(n.record_id, n.field, n.number, n.extension)
+        .where(n.connector == connector, n.object == object_name, any_of(n.record_id, ids))
+        .order_by(n.record_id, n.field, n.place)
     )
     numbers: dict[str, dict[str, list[tuple[str, str]]]] = {}
     for record_id, name, number, extension in connection.execute(query):
@@ -192,54 +198,59 @@ class _Comparison:
         self._former = former
         self._pays = pays
 
-    def compare(self, one: Prepared, before: _Recorded) -> None:
+    def compare(self, prepared: Prepared, before: _Recorded) -> None:
         """Compare each field of a contact, and note the state that is to be recorded."""
-        record_id = one.contact.id
-        now = reading_state.decode(one.signature)
-        untouched = self._untouched_texts(one, before)
-        if self._numbers_of(one) == before.numbers and before.row is not None:
+        record_id = prepared.contact.id
+        now = reading_state.decode(prepared.signature)
+        untouched = self._untouched_texts(prepared, before)
+        if self._numbers_of(prepared) == before.numbers and before.row is not None:
             # Recorded by a version without states, and read as it was.
-            self.known[record_id] = replace(self.known[record_id], readings=one.signature)
+            self.known[record_id] = replace(self.known[record_id], readings=prepared.signature)
             return
         same_country = now.region == (
             before.state.region if before.row is None else before.row.country
         )
-        fields = {name: state for name, state in before.state.fields.items() if name in one.unread}
+        fields = {
+            name: state for name, state in before.state.fields.items() if name in prepared.unread
+        }
         for name, state in now.fields.items():
             was = before.state.fields.get(name)
             if was is not None and (was.text, was.numbers) == (state.text, state.numbers):
                 fields[name] = replace(was, unpaid="") if self._pays else was
                 continue
-            compared = self._compare_field(one, name, state, before, name in untouched)
+            compared = self._compare_field(prepared, name, state, before, name in untouched)
             fields[name] = compared if same_country else state
         emptied = before.state.fields.keys() - fields.keys()
-        self.replaced += [(record_id, name) for name in emptied if name in one.contact.phones]
+        self.replaced += [(record_id, name) for name in emptied if name in prepared.contact.phones]
         rewrite_on = before.state.rewrite_on if any(f.waits for f in fields.values()) else None
         self.states[record_id] = ReadingState(now.region, fields, rewrite_on)
 
     def _compare_field(
-        self, one: Prepared, name: str, state: FieldState, before: _Recorded, untouched: bool
+        self, prepared: Prepared, name: str, state: FieldState, before: _Recorded, untouched: bool
     ) -> FieldState:
         """Compare a field whose text or numbers differ; return what is to be recorded of it.
 
         Where nobody touched the text, its new numbers are not paid for, and the CRM is told on the
         day that the limit leaves for it.
         """
-        numbers = [number.e164 for number in one.readings[name].numbers]
+        numbers = [number.e164 for number in prepared.readings[name].numbers]
         then = [number for number, _ in before.numbers.get(name, ())]
-        former = self._former.get((one.contact.id, name), ())
+        former = self._former.get((prepared.contact.id, name), ())
         gone = [number for number in dict.fromkeys((*then, *former)) if number not in numbers]
         if not untouched:
-            text, last = one.contact.phones[name], _LAST_DIGITS if before.row is not None else None
+            text, last = (
+                prepared.contact.phones[name],
+                _LAST_DIGITS if before.row is not None else None,
+            )
             spelt = [number for number in gone if _stands_in(text, number, last)]
             if gone and not spelt:
-                self.replaced.append((one.contact.id, name))
+                self.replaced.append((prepared.contact.id, name))
             gone = spelt
         new = [number for number in numbers if number not in then]
         if gone:
             self.fields.append(
                 ChangedField(
-                    one.identity,
+                    prepared.identity,
                     name,
                     tuple(gone),
                     tuple(new or numbers),
@@ -249,18 +260,18 @@ class _Comparison:
             )
         if not untouched or not (new or gone):
             return state
-        self.new_readings[one.contact.id, name] = len({*new, *gone})
+        self.new_readings[prepared.contact.id, name] = len({*new, *gone})
         was = before.state.fields.get(name)
         still = {then[int(place)] for place in was.unpaid} if was is not None else set()
         places = [place for place, number in enumerate(numbers) if number in {*new, *still}]
         unpaid = "".join(str(place) for place in places if place < 10 and not self._pays)
         return replace(state, unpaid=unpaid, waits=True)
 
-    def _untouched_texts(self, one: Prepared, before: _Recorded) -> frozenset[str]:
+    def _untouched_texts(self, prepared: Prepared, before: _Recorded) -> frozenset[str]:
         """Return the fields whose text is surely what it was."""
-        phones = one.contact.phones
+        phones = prepared.contact.phones
         if before.row is None:
-            now = reading_state.decode(one.signature)
+            now = reading_state.decode(prepared.signature)
             return frozenset(
                 name
                 for name, state in now.fields.items()
@@ -268,15 +279,15 @@ class _Comparison:
             )
         # Noted since without a fingerprint: nothing speaks for a person's edit.
         same = not before.row.fingerprint or contact_index.had_phones(
-            before.row, phones, one.readings
+            before.row, phones, prepared.readings
         )
         return frozenset(phones) if same else frozenset()
 
     @staticmethod
-    def _numbers_of(one: Prepared) -> dict[str, list[tuple[str, str]]]:
+    def _numbers_of(prepared: Prepared) -> dict[str, list[tuple[str, str]]]:
         return {
             name: [(number.e164, number.extension) for number in reading.numbers]
-            for name, reading in one.readings.items()
+            for name, reading in prepared.readings.items()
             if reading.numbers
         }
 

@@ -19,11 +19,11 @@ def evaluate(page: VerifiedPage) -> EvaluatedPage:
     counts.add_readings(page.prepared.changed_readings, len(planned.waiting))
     updates: list[Update] = []
     updated: list[Contact] = []
-    for one, (decision, changes) in zip(page.prepared.contacts, evaluations, strict=True):
-        counts.add(one.contact, decision)
+    for prepared, (decision, changes) in zip(page.prepared.contacts, evaluations, strict=True):
+        counts.add(prepared.contact, decision)
         if changes:
-            updates.append(Update(page.work.page.object, one.contact.id, changes))
-            updated.append(one.contact)
+            updates.append(Update(page.work.page.object, prepared.contact.id, changes))
+            updated.append(prepared.contact)
     decisions = [evaluation.decision for evaluation in evaluations]
     return EvaluatedPage(
         page.work,

@@ -155,16 +155,16 @@ class Evaluator:
         if decision.waiting and self._waits_for_nobody(prepared):
             decision = replace(decision, waiting=False)
         contact = prepared.contact
-        more = {**replaced, **self._confirm_link(prepared, decision, writable)}
+        extras = {**replaced, **self._confirm_link(prepared, decision, writable)}
         if "isolated" in writable and bool(contact.current.get("isolated")) != prepared.isolated:
-            more["isolated"] = prepared.isolated
+            extras["isolated"] = prepared.isolated
         differing = changes(
-            decision, fields, contact.phones, contact.current, writable, self._policy, more
+            decision, fields, contact.phones, contact.current, writable, self._policy, extras
         )
         if (
             differing
             and contact.id in self.existing
-            and is_left_untouched(decision, contact.current, more)
+            and is_left_untouched(decision, contact.current, extras)
         ):
             decision = replace(decision, skipped=True)
             differing = {} if self.quiet else differing
@@ -207,7 +207,7 @@ class Evaluator:
 
     def _corrections(self, prepared: Prepared) -> dict[str, str]:
         """Map numbers of a contact that their owner replaced to the new ones that are valid."""
-        found = {}
+        corrections = {}
         for number in prepared.numbers:
             if not self._reports.about(number):
                 continue
@@ -215,8 +215,8 @@ class Evaluator:
             if new and new not in prepared.numbers:
                 best = resolve.winning(self._answers.get(new, ()))
                 if best is not None and best.verdict == "valid":
-                    found[number] = new
-        return found
+                    corrections[number] = new
+        return corrections
 
     def _replacements(
         self, prepared: Prepared, corrections: Mapping[str, str], writable: Collection[str]
@@ -284,15 +284,15 @@ class Evaluator:
     def _field_facts(
         self, prepared: Prepared, name: str, reading: ParsedField, stops: ConsentState
     ) -> FieldFacts:
-        held = prepared.contact.current.get
+        current = prepared.contact.current.get
         status, e164, line_type = written_keys(name)
         return FieldFacts(
             name,
             reading,
             tuple([self._knowledge(prepared, number, stops) for number in reading.numbers]),
-            _text(held(status)),
-            _text(held(e164)),
-            _text(held(line_type)),
+            _text(current(status)),
+            _text(current(e164)),
+            _text(current(line_type)),
             name in prepared.unread,
         )
 

@@ -83,10 +83,10 @@ def _indexed_numbers(
     query = sa.select(c.record_id, c.field, c.place, c.number, c.extension).where(
         c.connector == connector, c.object == object_name, any_of(c.record_id, ids)
     )
-    found: dict[str, set[FieldNumber]] = {}
+    numbers: dict[str, set[FieldNumber]] = {}
     for record_id, field, place, number, extension in connection.execute(query):
-        found.setdefault(record_id, set()).add((field, place, number, extension))
-    return found
+        numbers.setdefault(record_id, set()).add((field, place, number, extension))
+    return numbers
 
 
 def _refused(

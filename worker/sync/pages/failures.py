@@ -26,11 +26,15 @@ class Failure(NamedTuple):
 
 
 def record(
-    connection: Connection, run: Run, object_name: str, found: Iterable[Failure], now: datetime
+    connection: Connection,
+    run: Run,
+    object_name: str,
+    new_failures: Iterable[Failure],
+    now: datetime,
 ) -> None:
     """Store failures of one object's records; one that failed before has one attempt more."""
     f = failures.c
-    for failure in found:
+    for failure in new_failures:
         same = sa.and_(
             f.connector == run.connector, f.object == object_name, f.record_id == failure.record_id
         )

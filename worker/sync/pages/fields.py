@@ -111,7 +111,7 @@ def reader(
                 readings[name] = _prefer_known_number(
                     readings[name], text, known.get(name, ""), remembered.without_country, parse
                 )
-        numbers = dict.fromkeys(n.e164 for found in readings.values() for n in found.numbers)
+        numbers = dict.fromkeys(n.e164 for reading in readings.values() for n in reading.numbers)
         region = where.region or fallback
         return Prepared(
             contact,

@@ -26,7 +26,7 @@ def store(
     remembered: Remembered,
 ) -> list[Feedback]:
     """Store what CRM users said by our flags, before anything is decided from it; return it."""
-    found, known = [], taken_over.known
+    reports, known = [], taken_over.known
     clock_offset = ctx.connector(run.connector).clock_offset()
     new = [
         prepared_contact
@@ -42,17 +42,17 @@ def store(
         about = taken_over.reports_about.get(identity.key, ())
         former = [report.number for report in about if report.contact == identity.key]
         history = crm_flags.FlagHistory(flags, former, late.get(contact.id, ()))
-        found += crm_flags.reports_from_flags(
+        reports += crm_flags.reports_from_flags(
             run.connector, contact, identity, history, prepared_contact.numbers, now, clock_offset
         )
-    if (found or unindexed) and not run.dry_run:
+    if (reports or unindexed) and not run.dry_run:
         with ctx.store.write() as connection:
-            found = clearings.backdate_clearings(connection, found, ctx.keys)
+            reports = clearings.backdate_clearings(connection, reports, ctx.keys)
             rules = rules_from_settings(ctx.settings)
-            found = clearings.date_late_stops(connection, found, rules, ctx.keys)
-            feedback_log.store(connection, found, ctx.now(), ctx.keys)
+            reports = clearings.date_late_stops(connection, reports, rules, ctx.keys)
+            feedback_log.store(connection, reports, ctx.now(), ctx.keys)
             erasure.delete_stored_flags(connection, unindexed.keys(), ctx.keys)
-    return found
+    return reports
 
 
 def _find_late_flags(

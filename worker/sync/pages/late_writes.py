@@ -38,10 +38,10 @@ LateFlags = Mapping[
 
 def message_of(outcome: Outcome) -> str | None:
     """Return the message to keep with a write, by which `find` finds one that was sent again."""
-    said = outcome.message[:_LONGEST]
+    text = outcome.message[:_LONGEST]
     if outcome.sent_again:
-        return f"{said}; {SENT_AGAIN}" if said else SENT_AGAIN
-    return said or None
+        return f"{text}; {SENT_AGAIN}" if text else SENT_AGAIN
+    return text or None
 
 
 def find(
@@ -60,8 +60,8 @@ def find(
         sa.or_(w.message.in_((UNANSWERED, ORPHANED)), w.message.endswith(SENT_AGAIN)),
         w.at >= now - LATEST,
     )
-    found: dict[str, frozenset[tuple[str, bool]]] = {}
+    by_record: dict[str, frozenset[tuple[str, bool]]] = {}
     for row in connection.execute(query):
         carried = frozenset(crm_flags.flags_of(row.after).items())
-        found[row.record_id] = found.get(row.record_id, frozenset()) | carried
-    return found
+        by_record[row.record_id] = by_record.get(row.record_id, frozenset()) | carried
+    return by_record

@@ -28,8 +28,8 @@ def find_missing(verified: VerifiedPage) -> VerifiedPage:
         return replace(verified, missing=MissingRecords(not_visible=ids))
     removed = connector.deleted(page.object, sorted(ids))
     merged = tuple(filter(None, removed.values()))
-    found = MissingRecords(removed.keys(), ids - removed.keys(), merged)
-    return replace(verified, missing=found)
+    missing = MissingRecords(removed.keys(), ids - removed.keys(), merged)
+    return replace(verified, missing=missing)
 
 
 def confirm_removed(

@@ -57,9 +57,9 @@ def record(evaluated: EvaluatedPage) -> None:
 
 
 def _previous_values(contact: Contact, keys: Iterable[str]) -> dict[str, Value]:
-    held = contact.current
+    current = contact.current
     return {
-        key: contact.phones.get(key[6:]) if key.startswith("phone/") else held.get(key)
+        key: contact.phones.get(key[6:]) if key.startswith("phone/") else current.get(key)
         for key in keys
     }
 
@@ -90,20 +90,20 @@ def resolve(
 def mark_not_applied(connection: Connection, not_applied: Sequence[int]) -> None:
     """Note that the records did not hold these when they were read again. They are decided anew;
     the rows stay, since the CRM may carry them out late (`late_writes`)."""
-    for some in chunks(not_applied):
+    for chunk in chunks(not_applied):
         connection.execute(
             sa.update(writes)
-            .where(writes.c.id.in_(some), writes.c.state == WriteState.PENDING)
+            .where(writes.c.id.in_(chunk), writes.c.state == WriteState.PENDING)
             .values(state=WriteState.NOT_APPLIED, message=UNANSWERED)
         )
 
 
 def mark_failed(connection: Connection, not_applied: Sequence[int]) -> None:
     """Note that these did not reach the CRM and will not: nobody needs to look for them again."""
-    for some in chunks(not_applied):
+    for chunk in chunks(not_applied):
         connection.execute(
             sa.update(writes)
-            .where(writes.c.id.in_(some), writes.c.state == WriteState.PENDING)
+            .where(writes.c.id.in_(chunk), writes.c.state == WriteState.PENDING)
             .values(state=WriteState.FAILED, kind="other", message=ORPHANED)
         )
 

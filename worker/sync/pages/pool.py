@@ -95,8 +95,8 @@ class PagePool:
         may_submit = not (self._all_submitted or self._at_capacity(self._next_size))
         return waiting < self._pages or may_submit
 
-    def _at_capacity(self, more: int) -> bool:
-        too_many = self._pages > 0 and self._contacts + more > MAX_CONTACTS_IN_FLIGHT
+    def _at_capacity(self, contacts: int) -> bool:
+        too_many = self._pages > 0 and self._contacts + contacts > MAX_CONTACTS_IN_FLIGHT
         # A page that only waits for others to fill its batch makes room for one more.
         waiting = min(_EXTRA_PAGES, self._batcher.count_waiting())
         return too_many or self._pages >= self._count + waiting

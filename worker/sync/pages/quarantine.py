@@ -69,5 +69,5 @@ def quarantine(ctx: Context, run: Run, page: LeasedPage, error: Exception) -> No
             )
         )
         if not run.dry_run:
-            found = [Failure(record_id, "page", message, True) for record_id in page.ids]
-            failures.record(connection, run, page.object, found, ctx.now())
+            page_failures = [Failure(record_id, "page", message, True) for record_id in page.ids]
+            failures.record(connection, run, page.object, page_failures, ctx.now())

@@ -21,7 +21,7 @@ def load_reports(
     ctx: Context,
     run: Run,
     prepared: Sequence[Prepared],
-    said: Mapping[str, Sequence[Feedback]],
+    by_contact: Mapping[str, Sequence[Feedback]],
     fresh: Sequence[Feedback],
     changed: Sequence[ChangedField] = (),
 ) -> ReportSet:
@@ -33,13 +33,13 @@ def load_reports(
     numbers = dict.fromkeys(
         number for prepared_contact in prepared for number in prepared_contact.numbers
     )
-    on_contacts = {key: [report.number for report in of] for key, of in said.items()}
+    on_contacts = {key: [report.number for report in of] for key, of in by_contact.items()}
     for report in fresh:
         if report.contact and report.scope != "number":
             on_contacts.setdefault(report.contact, []).append(report.number)
     numbers.update(dict.fromkeys(number for of in on_contacts.values() for number in of))
     # On records without a number, of which there may be very many.
-    nameless = [report for of in said.values() for report in of if not report.number]
+    nameless = [report for of in by_contact.values() for report in of if not report.number]
     nameless += [report for report in fresh if not report.number]
     numbers.pop("", None)
     holds = ctx.settings.feedback.hold_open_reviews
@@ -50,17 +50,21 @@ def load_reports(
         )
         if not (numbers or nameless or on_whole):
             return ReportSet()
-        found = feedback_log.load(connection, list(numbers), ctx.keys, holds, changed)
+        report_set = feedback_log.load(connection, list(numbers), ctx.keys, holds, changed)
     for _, hold in on_whole:
         on_contacts.setdefault(hold.contact, []).append(hold.number)
-        found.reports.setdefault(hold.number, []).append(hold)
+        report_set.reports.setdefault(hold.number, []).append(hold)
     if nameless:
-        found.reports[""] = nameless
+        report_set.reports[""] = nameless
     if run.dry_run:
         for report in fresh:
             if report.number:
-                found.reports.setdefault(report.number, []).append(report)
-    return dataclasses.replace(found, numbers_by_contact=on_contacts) if on_contacts else found
+                report_set.reports.setdefault(report.number, []).append(report)
+    return (
+        dataclasses.replace(report_set, numbers_by_contact=on_contacts)
+        if on_contacts
+        else report_set
+    )
 
 
 def last_confirmed_date(

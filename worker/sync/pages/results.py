@@ -200,11 +200,11 @@ def _count_written(connection: Connection, work: PageWork) -> int:
 
 
 def _store_failures(connection: Connection, work: PageWork, failed: Mapping[str, Outcome]) -> None:
-    found = [
+    new_failures = [
         Failure(record_id, outcome.kind or "other", outcome.message, outcome.kind in RETRY_KINDS)
         for record_id, outcome in failed.items()
     ]
-    failures.record(connection, work.run, work.page.object, found, work.ctx.now())
+    failures.record(connection, work.run, work.page.object, new_failures, work.ctx.now())
 
 
 def _store_not_visible(connection: Connection, work: PageWork, ids: Set[str]) -> None:
@@ -216,8 +216,8 @@ def _store_not_visible(connection: Connection, work: PageWork, ids: Set[str]) ->
     if not ids:
         return
     listed = sorted(ids)
-    found = [Failure(record_id, "not_visible", NOT_VISIBLE, False) for record_id in listed]
-    failures.record(connection, work.run, work.page.object, found, work.ctx.now())
+    new_failures = [Failure(record_id, "not_visible", NOT_VISIBLE, False) for record_id in listed]
+    failures.record(connection, work.run, work.page.object, new_failures, work.ctx.now())
     contact_index.invalidate_records(connection, work.run.connector, work.page.object, listed)
 
 
@@ -255,7 +255,7 @@ def _entry(
     written = outcome.written if outcome is not None else {}
     until = None
     answers = [
-        said for number in prepared_contact.numbers for said in verifications.get(number, ())
+        answer for number in prepared_contact.numbers for answer in verifications.get(number, ())
     ]
     rewrites = page.evaluated.rewrites
     waits = prepared_contact.contact.id in rewrites.waiting

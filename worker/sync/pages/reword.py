@@ -183,15 +183,15 @@ def _batches(work: _Work) -> Iterator[tuple[str, int, list[_Candidate]]]:
         if not rows:
             return
         last = rows[-1].object, rows[-1].record_id
-        found: dict[str, list[_Candidate]] = {}
+        by_object: dict[str, list[_Candidate]] = {}
         for row in rows:
             why = reasons.untie(row.reason, row.why)
             result.looked_at += why is not None
             if why is not None and (text := render(why, language)) != row.reason:
-                found.setdefault(row.object, []).append(
+                by_object.setdefault(row.object, []).append(
                     _Candidate(row.record_id, row.reason, why, text)
                 )
-        for object_name, candidates in found.items():
+        for object_name, candidates in by_object.items():
             for start in range(0, len(candidates), _AT_ONCE):
                 yield object_name, 0, candidates[start : start + _AT_ONCE]
         yield rows[-1].object, len(rows), []
@@ -199,24 +199,24 @@ def _batches(work: _Work) -> Iterator[tuple[str, int, list[_Candidate]]]:
 
 def _reword_batch(work: _Work, object_name: str, candidates: Sequence[_Candidate]) -> None:
     """Fetch records, and write the reasons that are still as we last wrote them."""
-    ids = [one.record_id for one in candidates]
+    ids = [candidate.record_id for candidate in candidates]
     current = {contact.id: contact for contact in work.connector.fetch(object_name, ids)}
     writable = work.connector.writable(object_name)
     chosen: list[tuple[_Candidate, Contact]] = []
-    for one in candidates:
-        contact = current.get(one.record_id)
+    for candidate in candidates:
+        contact = current.get(candidate.record_id)
         if contact is None:
             work.result.absent += 1
             continue
-        held = contact.current.get("reason")
-        if "reason" not in writable or not isinstance(held, str) or held == one.text:
+        before = contact.current.get("reason")
+        if "reason" not in writable or not isinstance(before, str) or before == candidate.text:
             continue
-        if held != one.stored and not sentence_in_any_language(held, one.why):
+        if before != candidate.stored and not sentence_in_any_language(before, candidate.why):
             work.result.edited += 1
             continue
-        chosen.append((one, contact))
+        chosen.append((candidate, contact))
         if len(work.result.examples) < EXAMPLES:
-            work.result.examples.append({"before": held, "after": one.text})
+            work.result.examples.append({"before": before, "after": candidate.text})
     if work.dry_run:
         work.result.rewritten += len(chosen)
     elif chosen:
@@ -230,17 +230,17 @@ def _write(
     ctx, result = work.ctx, work.result
     updates: list[Update] = []
     rows = []
-    for one, contact in chosen:
-        values: dict[str, Value] = {"reason": one.text}
+    for candidate, contact in chosen:
+        values: dict[str, Value] = {"reason": candidate.text}
         if marks:
             values["run"] = result.run
-        updates.append(Update(object_name, one.record_id, values))
+        updates.append(Update(object_name, candidate.record_id, values))
         rows.append(
             {
                 "run_id": result.run,
                 "connector": result.connector,
                 "object": object_name,
-                "record_id": one.record_id,
+                "record_id": candidate.record_id,
                 "before": {key: contact.current.get(key) for key in values},
                 "after": values,
                 "state": WriteState.PENDING,
@@ -250,7 +250,7 @@ def _write(
     with ctx.store.write() as connection:
         connection.execute(sa.insert(writes), rows)
     outcomes, _ = write_all(work.connector, updates)
-    _store(work, object_name, [one for one, _ in chosen], outcomes)
+    _store(work, object_name, [candidate for candidate, _ in chosen], outcomes)
 
 
 def _store(
@@ -264,13 +264,13 @@ def _store(
     ctx, result, c = work.ctx, work.result, contacts.c
     overtaken: list[str] = []
     with ctx.store.write() as connection:
-        for one in candidates:
-            outcome = outcomes[one.record_id]
+        for candidate in candidates:
+            outcome = outcomes[candidate.record_id]
             connection.execute(
                 sa.update(writes)
                 .where(
                     writes.c.run_id == result.run,
-                    writes.c.record_id == one.record_id,
+                    writes.c.record_id == candidate.record_id,
                     writes.c.state == WriteState.PENDING,
                 )
                 .values(
@@ -280,7 +280,7 @@ def _store(
                 )
             )
             if "reason" not in outcome.written:
-                result.failed[one.record_id] = outcome.message
+                result.failed[candidate.record_id] = outcome.message
                 continue
             result.rewritten += 1
             updated = connection.execute(
@@ -288,14 +288,18 @@ def _store(
                 .where(
                     c.connector == result.connector,
                     c.object == object_name,
-                    c.record_id == one.record_id,
-                    c.reason == one.stored,
-                    c.why == reasons.tie(one.stored, one.why),
+                    c.record_id == candidate.record_id,
+                    c.reason == candidate.stored,
+                    c.why == reasons.tie(candidate.stored, candidate.why),
                 )
-                .values(reason=one.text, why=reasons.tie(one.text, one.why), fresh_until=None)
+                .values(
+                    reason=candidate.text,
+                    why=reasons.tie(candidate.text, candidate.why),
+                    fresh_until=None,
+                )
             )
             if updated.rowcount != 1:
-                overtaken.append(one.record_id)
+                overtaken.append(candidate.record_id)
         if overtaken:
             changed_records.record(connection, result.connector, object_name, overtaken, ctx.now())
 

@@ -44,11 +44,11 @@ def plan(page: VerifiedPage, evaluations: Sequence[Evaluation]) -> Rewrites:
     today = page.work.ctx.now().astimezone(UTC).date()
     final: dict[str, ReadingState] = {}
     waiting: dict[str, date | None] = {}
-    for one, evaluation in zip(page.prepared.contacts, evaluations, strict=True):
-        record_id = one.contact.id
+    for prepared, evaluation in zip(page.prepared.contacts, evaluations, strict=True):
+        record_id = prepared.contact.id
         if (state := states.get(record_id)) is None:
             continue
-        state = _without_paid(state, one, page.verified.answers)
+        state = _without_paid(state, prepared, page.verified.answers)
         day = state.rewrite_on
         if not may_wait(evaluation.decision, evaluation.changes, state):
             state = state.settled()
@@ -84,22 +84,23 @@ def start_of(day: date) -> datetime:
 
 
 def _without_paid(
-    state: ReadingState, one: Prepared, answers: Mapping[str, Sequence[Verification]]
+    state: ReadingState, prepared: Prepared, answers: Mapping[str, Sequence[Verification]]
 ) -> ReadingState:
     """Take the mark from numbers about which a provider has answered: somebody paid for them."""
     fields = dict(state.fields)
     for name, field in state.fields.items():
-        if not field.unpaid or name not in one.readings:
+        if not field.unpaid or name not in prepared.readings:
             continue
-        numbers = one.readings[name].numbers
-        left = "".join(
+        numbers = prepared.readings[name].numbers
+        unpaid = "".join(
             place
             for place in field.unpaid
             if all(
-                said.check_level == "format" for said in answers.get(numbers[int(place)].e164, ())
+                answer.check_level == "format"
+                for answer in answers.get(numbers[int(place)].e164, ())
             )
         )
-        fields[name] = replace(field, unpaid=left)
+        fields[name] = replace(field, unpaid=unpaid)
     return replace(state, fields=fields)
 
 
@@ -123,9 +124,9 @@ def _assign(ctx: Context, waiting: Mapping[str, date | None], today: date) -> di
             days[record_id] = day
             counts[day] = counts.get(day, 0) + 1
         rows = [
-            {"day": one.isoformat(), "contacts": count}
-            for one, count in counts.items()
-            if before.get(one) != count
+            {"day": day.isoformat(), "contacts": count}
+            for day, count in counts.items()
+            if before.get(day) != count
         ]
         upsert(connection, reading_rewrites, rows)
     return days
@@ -141,6 +142,6 @@ def without(
 ) -> list[Evaluation]:
     """Return the evaluations with the updates of these contacts left out."""
     return [
-        evaluation._replace(changes={}) if one.contact.id in ids else evaluation
-        for one, evaluation in zip(prepared, evaluations, strict=True)
+        evaluation._replace(changes={}) if prepared_contact.contact.id in ids else evaluation
+        for prepared_contact, evaluation in zip(prepared, evaluations, strict=True)
     ]

@@ -68,7 +68,7 @@ def help_with_pages(ctx: Context, run_id: str, first: int, seconds: float) -> in
         pool.submit(ctx, StoredPage(first, 0), lambda: None)
         while time.monotonic() < until:
             idle = stored_pages.list_pending(ctx, run_id, only_idle=True)
-            following = next((one for one in idle if one.id not in submitted), None)
+            following = next((page for page in idle if page.id not in submitted), None)
             if following is None:
                 break
             submitted.add(following.id)

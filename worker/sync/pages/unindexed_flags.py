@@ -69,17 +69,17 @@ def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags
         f.key.startswith("crm:"),
         f.kind.in_((FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)),
     )
-    found: Flags = {}
+    written: Flags = {}
     written_at: dict[str, datetime] = {}
     with ctx.store.read() as connection:
         for row in connection.execute(query):
             if flags := crm_flags.flags_of(row.after):
-                found.setdefault(keys[row.record_id], {}).update(flags)
+                written.setdefault(keys[row.record_id], {}).update(flags)
                 written_at[keys[row.record_id]] = row.at
         for clearing in connection.execute(cleared):
-            if clearing.contact in found and clearing.at >= written_at[clearing.contact]:
-                del found[clearing.contact]
-    return found
+            if clearing.contact in written and clearing.at >= written_at[clearing.contact]:
+                del written[clearing.contact]
+    return written
 
 
 def _flags_of_erased(

@@ -53,12 +53,12 @@ def verify(prepared: PreparedPage) -> VerifiedPage:
         answers: dict[str, tuple[Verification, ...]] = {}
         unanswered: dict[str, str] = {}
         lookups = Lookups()
-        for request, some in (
+        for request, batch in (
             (usual, [subject for subject in subjects if subject.number not in rechecked]),
             (anew, [subject for subject in subjects if subject.number in rechecked]),
         ):
-            if some:
-                answered = chain.verify(some, request, heartbeat)
+            if batch:
+                answered = chain.verify(batch, request, heartbeat)
                 answers.update(answered.answers)
                 unanswered.update(answered.unanswered)
                 lookups.add(answered.lookups)
@@ -93,7 +93,7 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
         and not ctx.needs_consent_dates
         and not any(prepared_contact.isolated for prepared_contact in contacts)
     )
-    found: dict[str, Subject] = {}
+    subjects: dict[str, Subject] = {}
     for prepared_contact in contacts:
         contact = prepared_contact.contact
         segments = {
@@ -103,23 +103,23 @@ def _subjects(ctx: Context, contacts: Sequence[Prepared], reports: ReportSet) ->
         }
         under_audit = prepared_contact.isolated or bool(audited & segments)
         for number in prepared_contact.numbers_read:
-            before = found.get(number)
+            before = subjects.get(number)
             if plain and contact.contact_value is None:
                 if before is None:
-                    found[number] = Subject(number)
+                    subjects[number] = Subject(number)
                 continue
             day = last_confirmed_date(ctx, prepared_contact, reports, number)
-            found[number] = _with_contact(
+            subjects[number] = _with_contact(
                 before or Subject(number), day, contact.contact_value, under_audit
             )
     for about_number in reports.reports.values():
         for report in about_number:
             if report.new_number:  # what is proposed to a CRM is verified first
-                found.setdefault(report.new_number, Subject(report.new_number))
+                subjects.setdefault(report.new_number, Subject(report.new_number))
     weak = _read_with_low_confidence(contacts)
     return [
         msgspec.structs.replace(subject, weak=True) if subject.number in weak else subject
-        for subject in found.values()
+        for subject in subjects.values()
     ]
 
 

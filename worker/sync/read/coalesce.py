@@ -23,23 +23,26 @@ def coalesce_pages(pages: Iterable[Page], contacts: int, backwards: bool = False
     `backwards`: each page comes before the one before it. What was read before an error is not
     lost: it is given, and then the error is raised.
     """
-    held: Page | None = None
+    coalesced: Page | None = None
     since = 0.0
     try:
         for page in pages:
-            if held is None:
-                held, since = page, time.monotonic()
+            if coalesced is None:
+                coalesced, since = page, time.monotonic()
             else:
-                first, second = (page, held) if backwards else (held, page)
+                first, second = (page, coalesced) if backwards else (coalesced, page)
                 both = joined(first.contacts, second.contacts)
-                gone, merged = (*held.deleted_ids, *page.deleted_ids), (*held.merged, *page.merged)
-                held = replace(page, contacts=both, deleted_ids=gone, merged=merged)
-            if len(held.contacts) >= contacts or time.monotonic() - since > MAX_WAIT:
-                given, held = held, None
+                gone, merged = (
+                    (*coalesced.deleted_ids, *page.deleted_ids),
+                    (*coalesced.merged, *page.merged),
+                )
+                coalesced = replace(page, contacts=both, deleted_ids=gone, merged=merged)
+            if len(coalesced.contacts) >= contacts or time.monotonic() - since > MAX_WAIT:
+                given, coalesced = coalesced, None
                 yield given
     except Exception:
-        if held is not None:
-            yield held
+        if coalesced is not None:
+            yield coalesced
         raise
-    if held is not None:
-        yield held
+    if coalesced is not None:
+        yield coalesced

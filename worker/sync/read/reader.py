@@ -213,10 +213,10 @@ class _ObjectReader:
     ) -> None:
         """Store a page of the reader's, and hand it on."""
         with self._update_cursor() as entry:
-            back, left = entry.get("back"), entry.get("left") or 0
+            back, remaining = entry.get("back"), entry.get("left") or 0
             new = reverse_reader.ids_before(page.contacts, back) if back else page.contacts
             known_left = None if back else page.remaining
-            entry["left"] = max(0, left - len(new)) if known_left is None else known_left
+            entry["left"] = max(0, remaining - len(new)) if known_left is None else known_left
             entry["done"] = page.cursor is None or len(new) < len(page.contacts)
             entry["cursor"] = None if entry["done"] else page.cursor
             after = entry.get("last") or ""
@@ -345,12 +345,12 @@ class _RemovalsReader:
     def add_counts(self, connection: Connection, object_name: str, counts: Unchanged) -> None:
         stored_pages.store_unchanged(connection, self._ctx, self._run.id, object_name, counts)
 
-    def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:
+    def store_page(self, connection: Connection, on_page: Sequence[Contact]) -> int:
         run, name = self._run, self._reading._entry["object"]
         seq = stored_pages.next_seq(connection, run.id)
-        ids = [contact.id for contact in found]
-        return stored_pages.store_page(connection, self._ctx, run.id, seq, name, ids, found)
+        ids = [contact.id for contact in on_page]
+        return stored_pages.store_page(connection, self._ctx, run.id, seq, name, ids, on_page)
 
-    def dispatch(self, page_id: int, found: Sequence[Contact]) -> None:
-        stored = StoredPage(page_id, len(found), found)
+    def dispatch(self, page_id: int, on_page: Sequence[Contact]) -> None:
+        stored = StoredPage(page_id, len(on_page), on_page)
         self._reading._dispatch(self._ctx, stored, self._reading._renew_lease)

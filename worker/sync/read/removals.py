@@ -100,10 +100,10 @@ class Reader(Protocol):
 
     def add_counts(self, connection: Connection, object_name: str, counts: Unchanged) -> None: ...
 
-    def store_page(self, connection: Connection, found: Sequence[Contact]) -> int:
+    def store_page(self, connection: Connection, on_page: Sequence[Contact]) -> int:
         """Keep contacts as a page of the run; its id."""
 
-    def dispatch(self, page_id: int, found: Sequence[Contact]) -> None:
+    def dispatch(self, page_id: int, on_page: Sequence[Contact]) -> None:
         """Have a stored page done."""
 
 

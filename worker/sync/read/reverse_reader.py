@@ -38,16 +38,16 @@ def id_sort_key(record_id: str) -> tuple[int, str]:
 
 def ids_before(read: Sequence[Contact], record_id: str) -> Sequence[Contact]:
     """Those that come before an id."""
-    return _with_ids(read, lambda one: id_sort_key(one) < id_sort_key(record_id))
+    return _with_ids(read, lambda candidate: id_sort_key(candidate) < id_sort_key(record_id))
 
 
 def ids_after(read: Sequence[Contact], record_id: str) -> Sequence[Contact]:
     """Those that come after an id."""
-    return _with_ids(read, lambda one: id_sort_key(one) > id_sort_key(record_id))
+    return _with_ids(read, lambda candidate: id_sort_key(candidate) > id_sort_key(record_id))
 
 
 def _with_ids(read: Sequence[Contact], wanted: Callable[[str], bool]) -> Sequence[Contact]:
-    places = [place for place, one in enumerate(ids_of(read)) if wanted(one)]
+    places = [place for place, record_id in enumerate(ids_of(read)) if wanted(record_id)]
     return read if len(places) == len(read) else [read[place] for place in places]
 
 

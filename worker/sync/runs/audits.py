@@ -59,7 +59,7 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
     """One a connector of those that were released and whose contacts still carry the flag."""
     c = isolations.c
     query = sa.select(isolations).where(c.released_at.is_not(None)).order_by(c.id.desc()).limit(200)
-    found: dict[str, Isolation] = {}
+    by_connector: dict[str, Isolation] = {}
     with ctx.store.read() as connection:
         for isolation in map(as_isolation, connection.execute(query)):
             if isolation.connector in busy or not flags_contacts(ctx, isolation.connector):
@@ -71,8 +71,8 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
             ).one_or_none()
             released = isolation.released_at
             if last is None or last.state in RESUMABLE or (released and last.opened_at < released):
-                found.setdefault(isolation.connector, isolation)
-    return list(found.values())
+                by_connector.setdefault(isolation.connector, isolation)
+    return list(by_connector.values())
 
 
 def _open_run(ctx: Context, isolation: Isolation, purpose: str) -> str | None:

@@ -37,9 +37,9 @@ def last_reported(ctx: Context, connector: str) -> dict[str, Any] | None:
     return orjson.loads(stored) if stored else None
 
 
-def count_calls(ctx: Context, connector: str, made: int) -> None:
+def count_calls(ctx: Context, connector: str, count: int) -> None:
     """Count calls that no run has made: those for somebody who looks at a page."""
-    if not made:
+    if not count:
         return
     now = ctx.now()
     name = f"{_CALLS}{connector}"
@@ -49,7 +49,7 @@ def count_calls(ctx: Context, connector: str, made: int) -> None:
         query = sa.select(app_state.c.value).where(app_state.c.name == name).with_for_update()
         hours: dict[str, int] = orjson.loads(connection.scalar(query) or "{}")
         hour = now.replace(minute=0, second=0, microsecond=0).isoformat()
-        hours[hour] = hours.get(hour, 0) + made
+        hours[hour] = hours.get(hour, 0) + count
         kept = {at: n for at, n in hours.items() if now - datetime.fromisoformat(at) < 2 * _DAY}
         upsert(connection, app_state, [{"name": name, "value": orjson.dumps(kept).decode()}])
 

@@ -18,21 +18,21 @@ from worker.verification import spend_report
 def upper_bound(ctx: Context, connector: str, scope: Scope, force: bool) -> dict[str, Any]:
     """By our own index: contacts and numbers in the scope, and the lookups if each number were
     asked about (`force`: also those whose answers still count). A dry run says it exactly."""
-    held = contact_numbers.c
+    n = contact_numbers.c
     queries = _records(ctx, connector, scope)
     records: int | None = None if queries is None else 0
     numbers: int | None = None if queries is None else 0
     with ctx.store.read() as connection:
         for query in queries or ():
-            found = query.subquery()
+            scoped = query.subquery()
             same = sa.and_(
-                held.connector == connector,
-                held.object == found.c.object,
-                held.record_id == found.c.record_id,
+                n.connector == connector,
+                n.object == scoped.c.object,
+                n.record_id == scoped.c.record_id,
             )
-            of_them = sa.select(sa.func.count(sa.distinct(held.number)))
-            of_them = of_them.select_from(found).join(contact_numbers, same)
-            counted_here = connection.scalar(sa.select(sa.func.count()).select_from(found))
+            of_them = sa.select(sa.func.count(sa.distinct(n.number)))
+            of_them = of_them.select_from(scoped).join(contact_numbers, same)
+            counted_here = connection.scalar(sa.select(sa.func.count()).select_from(scoped))
             records = (records or 0) + (counted_here or 0)
             numbers = (numbers or 0) + (connection.scalar(of_them) or 0)
         counted = {
@@ -60,16 +60,16 @@ def matches(ctx: Context, connector: str, scope: Scope) -> bool | None:
 
 def _records(ctx: Context, connector: str, scope: Scope) -> list[Any] | None:
     """Queries for the records of a scope, part by part; None for what only the CRM can tell."""
-    c, held = contacts.c, contact_numbers.c
+    c, n = contacts.c, contact_numbers.c
     base = sa.select(c.object, c.record_id).where(c.connector == connector)
     if scope.kind == "everything":
         return [base]
     if scope.kind == "ids":
-        return [base.where(c.record_id.in_(some)) for some in chunks(scope.values)]
+        return [base.where(c.record_id.in_(chunk)) for chunk in chunks(scope.values)]
     if scope.kind == "numbers":
-        columns = sa.select(held.object, held.record_id).where(held.connector == connector)
+        columns = sa.select(n.object, n.record_id).where(n.connector == connector)
         forms = sorted({form for number in scope.values for form in equal_forms(number)})
-        return [columns.where(held.number.in_(some)).distinct() for some in chunks(forms)]
+        return [columns.where(n.number.in_(chunk)).distinct() for chunk in chunks(forms)]
     if scope.kind == "older_than":
         return [base.where(c.checked_at < ctx.now() - timedelta(seconds=scope.age_seconds))]
     columns_by = {

@@ -91,11 +91,11 @@ def summarize(reading: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def accept(connection: Connection, connector: str, reading: Sequence[ReadingEntry]) -> None:
     """Note in a run that is being opened which removals it accepts."""
-    held = {hold.object: hold.records for hold in load(connection, connector)}
+    limits = {hold.object: hold.records for hold in load(connection, connector)}
     for entry in reading:
-        if held and entry["object"] not in held:
+        if limits and entry["object"] not in limits:
             continue  # the operator was shown something else
-        entry["accept_removals"] = {"up_to": held.get(entry["object"])}
+        entry["accept_removals"] = {"up_to": limits.get(entry["object"])}
 
 
 def is_accepted(entry: Mapping[str, Any]) -> bool:

@@ -124,14 +124,14 @@ def calls_of(ctx: Context, run_ids: Sequence[str]) -> int:
     """API calls that these runs have made."""
     total = 0
     with ctx.store.read() as connection:
-        for some in chunks(run_ids):
+        for chunk in chunks(run_ids):
             for calls in connection.scalars(
-                sa.select(runs.c.reader_calls).where(runs.c.id.in_(some))
+                sa.select(runs.c.reader_calls).where(runs.c.id.in_(chunk))
             ):
                 total += sum(calls.values())
             for counts in connection.scalars(
                 sa.select(pages.c.counts).where(
-                    pages.c.run_id.in_(some), pages.c.counts.is_not(None)
+                    pages.c.run_id.in_(chunk), pages.c.counts.is_not(None)
                 )
             ):
                 total += sum((counts or {}).get("api", {}).values())
@@ -174,16 +174,16 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
             readings.update(counts.get("readings", {}))
             api.update(counts["api"])
             for name, numbers in counts["lookups"].items():
-                held = lookups.setdefault(
+                sums = lookups.setdefault(
                     name, {"asked": 0, "reused": 0, "failed": 0, "cost": Decimal(0)}
                 )
                 for key in ("asked", "reused", "failed"):
-                    held[key] += numbers[key]
-                held["cost"] += Decimal(numbers["cost"])
+                    sums[key] += numbers[key]
+                sums["cost"] += Decimal(numbers["cost"])
             for source, numbers in counts["sources"].items():
                 sources.setdefault(source, Counter()).update(numbers)
-    for held in lookups.values():
-        held["cost"] = float(held["cost"])
+    for sums in lookups.values():
+        sums["cost"] = float(sums["cost"])
     return {
         "fields": dict(fields),
         "lookups": lookups,
@@ -313,8 +313,8 @@ def fields_written(ctx: Context, run_id: str, most: int = 20_000) -> dict[str, i
         .where(writes.c.run_id == run_id, writes.c.state == WriteState.DONE)
         .limit(most)
     )
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     with ctx.store.read() as connection:
         for after in connection.scalars(query):
-            found.update((after or {}).keys())
-    return dict(found.most_common())
+            counts.update((after or {}).keys())
+    return dict(counts.most_common())

@@ -37,9 +37,9 @@ def choose(
         if contact is None:
             (result.gone if row.record_id in gone else result.not_visible).append(row.record_id)
             continue
-        held = contact.values()
-        values = _restorable(row, held, connector.writable(object_name), result)
-        for flag in _unread_ticks(held, known.get(row.record_id), values):
+        contact_values = contact.values()
+        values = _restorable(row, contact_values, connector.writable(object_name), result)
+        for flag in _unread_ticks(contact_values, known.get(row.record_id), values):
             del values[flag]
             ticked.append(row.record_id)
             result.kept.append(SkippedField(object_name, row.record_id, flag, True, True))
@@ -70,12 +70,12 @@ def _resolve_pending_writes(
 
 
 def _restorable(
-    row: RecordWrites, held: Mapping[str, Value], writable: frozenset[str], result: UndoResult
+    row: RecordWrites, current: Mapping[str, Value], writable: frozenset[str], result: UndoResult
 ) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for key, wrote in row.after.items():
         before = row.before.get(key)
-        holds = held.get(key)
+        holds = current.get(key)
         if (holds or None) == (before or None):
             continue  # it is as it was: undone already, or never written
         repaired = key.startswith("phone/") and REPLACEMENT in str(before or "")
@@ -87,7 +87,7 @@ def _restorable(
 
 
 def _unread_ticks(
-    held: Mapping[str, Value], known: IndexedContact | None, values: Mapping[str, Value]
+    current: Mapping[str, Value], known: IndexedContact | None, values: Mapping[str, Value]
 ) -> list[str]:
     """Return flags that a person has ticked and that no sync has read yet.
 
@@ -98,5 +98,5 @@ def _unread_ticks(
     return [
         flag
         for flag in FLAGS
-        if flag in values and held.get(flag) and not values[flag] and not known.flags.get(flag)
+        if flag in values and current.get(flag) and not values[flag] and not known.flags.get(flag)
     ]

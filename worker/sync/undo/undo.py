@@ -100,13 +100,13 @@ def _restore_batch(work: UndoWork, object_name: str, rows: Sequence[RecordWrites
     checked, reports = standing_demands.check(ctx, work.undoing, work.connector, to_restore)
     updates, befores = [], {}
     for restore, demand in zip(to_restore, checked, strict=True):
-        record_id, held = restore.contact.id, restore.contact.values()
+        record_id, current = restore.contact.id, restore.contact.values()
         for key in (key for key in restore.values if key not in demand.allowed):
-            value = held.get(key)
+            value = current.get(key)
             result.kept.append(SkippedField(object_name, record_id, key, value, value, "report"))
         if demand.allowed:
             updates.append(Update(object_name, record_id, demand.allowed))
-            befores[record_id] = {key: held.get(key) for key in demand.allowed}
+            befores[record_id] = {key: current.get(key) for key in demand.allowed}
     result.records += len(updates)
     if work.undoing.dry_run:
         result.restored += sum(len(update.values) for update in updates)

@@ -69,10 +69,10 @@ def keep_lease(ctx: Context, undo_id: str) -> bool:
 def finish(ctx: Context, result: UndoResult) -> None:
     """End the undo's run, with notes on what was left alone."""
     lines = _notes(result.kept)
-    more = len(lines) - _MAX_NOTES
+    others = len(lines) - _MAX_NOTES
     notes = [
         *lines[:_MAX_NOTES],
-        *([f"and so in {more:,} more cases"] if more > 0 else []),
+        *([f"and so in {others:,} more cases"] if others > 0 else []),
         *(
             f"{record_id}: not put back, since our user does not see the record"
             for record_id in result.not_visible

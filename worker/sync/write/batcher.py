@@ -86,7 +86,9 @@ class Batcher:
 
     def count_waiting(self) -> int:
         """Count the pages that do nothing but wait; call it with the condition held."""
-        return sum(one.is_waiting for pending in self._pending.values() for one in pending)
+        return sum(
+            page_writes.is_waiting for pending in self._pending.values() for page_writes in pending
+        )
 
     def _write_with_others(self, connector: Connector, mine: PendingWrites) -> None:
         """Return when this page's updates have outcomes, whichever page sent them."""
@@ -140,7 +142,7 @@ class Batcher:
         """
         if not mine.queued:
             return False
-        is_full = sum(len(one.queued) for one in pending) >= size
+        is_full = sum(len(page_writes.queued) for page_writes in pending) >= size
         has_lingered = time.monotonic() >= mine.flush_at
         return is_full or has_lingered or not self._more_expected(self.count_waiting())
 
@@ -150,43 +152,43 @@ class Batcher:
         updates = [update for _, own_updates in members for update in own_updates]
 
         def keep_all_leases() -> None:
-            for one in {mine, *(one for one, _ in members)}:
-                one.keep_lease()
+            for page_writes in {mine, *(page_writes for page_writes, _ in members)}:
+                page_writes.keep_lease()
 
         try:
             outcomes, written_at = (
                 write_all(connector, updates, keep_all_leases) if updates else Written({}, None)
             )
         except ConnectorError as error:  # it would be the same for each
-            for one, own_updates in members:
-                self._settle(one, len(own_updates), error=error)
+            for page_writes, own_updates in members:
+                self._settle(page_writes, len(own_updates), error=error)
         except BaseException as error:
             # It may be one page's fault: let each find out for itself. Written twice is no harm.
-            for one, own_updates in members:
-                self._settle(one, len(own_updates), retry_alone=own_updates)
+            for page_writes, own_updates in members:
+                self._settle(page_writes, len(own_updates), retry_alone=own_updates)
             if not isinstance(error, Exception):
                 raise
         else:
-            for one, own_updates in members:
+            for page_writes, own_updates in members:
                 own = {update.id: outcomes[update.id] for update in own_updates}
                 took_any = any(outcome.written for outcome in own.values())
-                self._settle(one, len(own_updates), own, written_at if took_any else None)
+                self._settle(page_writes, len(own_updates), own, written_at if took_any else None)
 
     def _with_lease(self, batch: Batch) -> Batch:
         """Drop the updates of pages that another worker has by now."""
         members: Batch = []
-        for one, updates in batch:
+        for page_writes, updates in batch:
             try:
-                one.keep_lease()
+                page_writes.keep_lease()
             except Exception as error:
-                self._settle(one, len(updates), error=error)
+                self._settle(page_writes, len(updates), error=error)
             else:
-                members.append((one, updates))
+                members.append((page_writes, updates))
         return members
 
     def _settle(
         self,
-        one: PendingWrites,
+        page_writes: PendingWrites,
         count: int,
         outcomes: dict[str, Outcome] | None = None,
         written_at: datetime | None = None,
@@ -196,13 +198,15 @@ class Batcher:
     ) -> None:
         """Record what became of some updates of a page."""
         with self._changed:
-            one.in_flight -= count
-            one.outcomes |= outcomes or {}
-            one.written_at = max(filter(None, (one.written_at, written_at)), default=None)
-            one.retry_alone += retry_alone
-            one.error = one.error or error
-            if one.error is not None:
-                one.queued.clear()
+            page_writes.in_flight -= count
+            page_writes.outcomes |= outcomes or {}
+            page_writes.written_at = max(
+                filter(None, (page_writes.written_at, written_at)), default=None
+            )
+            page_writes.retry_alone += retry_alone
+            page_writes.error = page_writes.error or error
+            if page_writes.error is not None:
+                page_writes.queued.clear()
             self._changed.notify_all()
 
 
@@ -214,16 +218,16 @@ def _drain(pending: Sequence[PendingWrites], size: int) -> Batch:
     """
     batch: Batch = []
     named: set[str] = set()
-    for one in pending:
+    for page_writes in pending:
         updates: list[Update] = []
         later: list[Update] = []
-        for update in one.queued:
+        for update in page_writes.queued:
             fits = len(named) < size and update.id not in named
             (updates if fits else later).append(update)
             if fits:
                 named.add(update.id)
         if updates:
-            one.queued = later
-            one.in_flight += len(updates)
-            batch.append((one, updates))
+            page_writes.queued = later
+            page_writes.in_flight += len(updates)
+            batch.append((page_writes, updates))
     return batch

@@ -204,7 +204,7 @@ def _write_stops(sender: _Sender, updates: Sequence[Update], outcomes: dict[str,
     attempt(_flags)
     attempt(_statuses)
     for key in dict.fromkeys(key for update in refused for key in missing(update)):
-        attempt(lambda left, key=key: {k: v for k, v in left.items() if k == key})  # type: ignore[misc]
+        attempt(lambda values, key=key: {k: v for k, v in values.items() if k == key})  # type: ignore[misc]
     for update in refused:
         carriers = _carriers(sender.connector.writable(update.object), update.values)
         if lacking := [key for key in missing(update) if key in carriers]:

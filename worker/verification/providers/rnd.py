@@ -224,14 +224,18 @@ def _matched(
             undated[_digits(tn)].append(word)
     answers = []
     for tn, asked in _by_number(questions).items():
-        open_questions = [one for one in asked if (tn, one.since) not in dated]
+        open_questions = [question for question in asked if (tn, question.since) not in dated]
         words = {
-            one: dated[tn, one.since] for one in asked if one.since and one not in open_questions
+            question: dated[tn, question.since]
+            for question in asked
+            if question.since and question not in open_questions
         }
         if len(undated[tn]) == len(open_questions):
             in_order = sorted(undated[tn], key=_IN_ORDER.index)
             words |= zip(
-                sorted(open_questions, key=lambda one: one.since or date.min), in_order, strict=True
+                sorted(open_questions, key=lambda question: question.since or date.min),
+                in_order,
+                strict=True,
             )
         answers += [_answer(question, word) for question, word in words.items()]
     return answers

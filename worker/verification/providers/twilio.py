@@ -216,10 +216,10 @@ class TwilioProvider:
         if not isinstance(entries, list):
             raise AmbiguousResultError("gave an answer that cannot be read")
         known = [entry for entry in entries if isinstance(entry, dict)]
-        by_id: dict[str, Any] = {str(one.get("correlation_id")): one for one in known}
-        for one in known:  # two answers to one question are none
-            if by_id.get(str(one.get("correlation_id"))) != one:
-                by_id.pop(str(one.get("correlation_id")), None)
+        by_id: dict[str, Any] = {str(row.get("correlation_id")): row for row in known}
+        for row in known:  # two answers to one question are none
+            if by_id.get(str(row.get("correlation_id"))) != row:
+                by_id.pop(str(row.get("correlation_id")), None)
         answers: list[Answer] = []
         problem: ProviderError | None = None
         for place, question in enumerate(questions):

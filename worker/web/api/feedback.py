@@ -59,22 +59,22 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         reports = body if isinstance(body, list) else [body]
         if len(reports) > MAX_REPORTS:
             raise HTTPException(413, f"At most {MAX_REPORTS} reports at once.")
-        found: list[Feedback] = []
+        batch: list[Feedback] = []
         refused: list[str] = []
         stored = known = 0
         for place, report in enumerate(reports):
-            if submitted_reports.must_flush_before(report, found):
-                new = intake.store_reports(ctx, found)
-                stored, known = stored + new, known + len(found) - new
-                found.clear()
+            if submitted_reports.must_flush_before(report, batch):
+                new = intake.store_reports(ctx, batch)
+                stored, known = stored + new, known + len(batch) - new
+                batch.clear()
             try:
-                found += submitted_reports.to_feedback(ctx, report)
+                batch += submitted_reports.to_feedback(ctx, report)
             except (InvalidReportError, ConnectorError) as error:
                 refused.append(f"{place}: {error}" if isinstance(body, list) else str(error))
-        if refused and not found and not stored + known:
+        if refused and not batch and not stored + known:
             raise HTTPException(422, "; ".join(refused[:20]))
-        new = intake.store_reports(ctx, found)
-        stored, known = stored + new, known + len(found) - new
+        new = intake.store_reports(ctx, batch)
+        stored, known = stored + new, known + len(batch) - new
         if stored:
             background.add_task(notify)
         return Accepted(stored=stored, known=known, refused=refused)

@@ -162,8 +162,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def held_removals(_who: ReadToken) -> HeldRemovalsList:
         """Accept them with `POST /api/rescans` and `accept_removals`."""
         with ctx.store.read() as connection:
-            held = [HeldRemovals(**hold.as_json()) for hold in removal_holds.load(connection)]
-        return HeldRemovalsList(removals=held)
+            removals = [HeldRemovals(**hold.as_json()) for hold in removal_holds.load(connection)]
+        return HeldRemovalsList(removals=removals)
 
     @routes.get("/runs", summary="The latest runs, newest first", **answers(run_schemas.RunList))
     def run_list(
@@ -179,8 +179,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         before: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
-        found = lifecycle.recent(ctx, limit, require_text(connector), reports, state, before)
-        return {"runs": reporting.summaries(ctx, found)}
+        recent = lifecycle.recent(ctx, limit, require_text(connector), reports, state, before)
+        return {"runs": reporting.summaries(ctx, recent)}
 
     @routes.get(
         "/runs/{run_id}",
@@ -271,12 +271,12 @@ def _queue_records(ctx: Context, body: RescanRequest) -> int:
 
 
 def _by_object(ctx: Context, body: RescanRequest) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    by_object: dict[str, list[str]] = {}
     connector = ctx.open(body.connector)
     for record_id in dict.fromkeys(body.ids):
         name = connector.object_of(record_id)
-        found.setdefault(name, []).append(record_id)
-    return found
+        by_object.setdefault(name, []).append(record_id)
+    return by_object
 
 
 def _scope(body: RescanRequest) -> Scope:

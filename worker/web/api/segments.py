@@ -85,7 +85,7 @@ def router(ctx: Context) -> APIRouter:
         **answers(segment_schemas.Isolations),
     )
     def isolations(_who: ReadToken) -> dict[str, Any]:
-        return {"isolations": [one.as_json() for one in isolation.history(ctx, 1000)]}
+        return {"isolations": [isolated.as_json() for isolated in isolation.history(ctx, 1000)]}
 
     @routes.post(
         "/isolations",
@@ -119,6 +119,6 @@ def router(ctx: Context) -> APIRouter:
     def campaign_outcomes(_who: FeedbackToken, body: list[CampaignOutcome]) -> dict[str, int]:
         if len(body) > MAX_OUTCOMES:
             raise HTTPException(413, f"At most {MAX_OUTCOMES} at once.")
-        return {"kept": outcomes.keep(ctx, [one.model_dump(mode="json") for one in body])}
+        return {"kept": outcomes.keep(ctx, [outcome.model_dump(mode="json") for outcome in body])}
 
     return routes

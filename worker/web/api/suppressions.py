@@ -71,11 +71,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         active: bool = True,
         reason: SuppressionReason | None = None,
     ) -> dict[str, Any]:
-        found = suppress.list_suppressions(
+        listed = suppress.list_suppressions(
             ctx, active=active or None, reason=reason, after=after, limit=limit
         )
-        more = found[-1].id if len(found) == limit else None
-        return {"suppressions": [one.as_json() for one in found], "after": more}
+        next_after = listed[-1].id if len(listed) == limit else None
+        return {
+            "suppressions": [suppression.as_json() for suppression in listed],
+            "after": next_after,
+        }
 
     @routes.get("/suppressions/export", summary="Active suppressions as CSV", responses=errors())
     def export(

@@ -55,7 +55,7 @@ def router(ctx: Context) -> APIRouter:
         **answers(system_schemas.Settings),
     )
     def settings(_who: AdminToken) -> dict[str, Any]:
-        return {"settings": [asdict(one) for one in describe(ctx.settings)]}
+        return {"settings": [asdict(setting) for setting in describe(ctx.settings)]}
 
     @routes.get("/alerts", summary="Open alerts", **answers(system_schemas.Alerts))
     def alerts(_who: ReadToken) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def router(ctx: Context) -> APIRouter:
         "/tokens", summary="Tokens, without their secrets", **answers(system_schemas.Tokens)
     )
     def token_list(_who: AdminToken) -> dict[str, Any]:
-        return {"tokens": [one.as_json() for one in tokens.list_tokens(ctx.store)]}
+        return {"tokens": [token.as_json() for token in tokens.list_tokens(ctx.store)]}
 
     @routes.post(
         "/tokens",

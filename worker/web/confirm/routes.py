@@ -64,12 +64,12 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         translation = TRANSLATIONS[language]
         company = ctx.settings.feedback.company
         asks = translation.asks_by.replace("{company}", company) if company else translation.asks
-        found = {
+        context = {
             "words": translation, "language": language, "languages": TRANSLATIONS, "asks": asks,
             "path": request.url.path, "nonce": secrets.token_urlsafe(9), **values,
         }  # fmt: skip
         return _pages.TemplateResponse(
-            request, "confirm.html", found, status, {"X-Robots-Tag": "noindex"}
+            request, "confirm.html", context, status, {"X-Robots-Tag": "noindex"}
         )
 
     def opened(token: str) -> tuple[Link, str]:
@@ -156,7 +156,7 @@ def _new_number(ctx: Context, link: Link, number: str, typed: str) -> str:
     with ctx.store.read() as connection:
         country = connection.scalar(query)
     for region in dict.fromkeys((facts(number).region, country)):
-        found = number_of(typed, region or None)
-        if found and facts(found).valid:
-            return found
+        parsed = number_of(typed, region or None)
+        if parsed and facts(parsed).valid:
+            return parsed
     return ""

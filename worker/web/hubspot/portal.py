@@ -37,10 +37,10 @@ class Portal:
         """The account's id; None where nobody has asked yet."""
         if self._id is None:
             with self._ctx.store.read() as connection:
-                held = connection.scalar(
+                stored = connection.scalar(
                     sa.select(app_state.c.value).where(app_state.c.name == self._name())
                 )
-            self._id = int(held) if held else None
+            self._id = int(stored) if stored else None
         return self._id
 
     def learn(self) -> int | None:
@@ -53,17 +53,17 @@ class Portal:
         self._asked_at = now
         beside = self._ctx.borrow()
         try:
-            found = account.portal_id(beside.open("hubspot"))
+            portal_id = account.portal_id(beside.open("hubspot"))
         except ConnectorError as error:
             log.warning("the account of HUBSPOT_ACCESS_TOKEN is not known: %s", error)
             return None
         finally:
             self._ctx.give_back(beside)
-        row = {"name": self._name(), "value": str(found)}
+        row = {"name": self._name(), "value": str(portal_id)}
         with self._ctx.store.write() as connection:
             upsert(connection, app_state, [row])
-        self._id = found
-        return found
+        self._id = portal_id
+        return portal_id
 
     def _name(self) -> str:
         credentials = self._ctx.settings.hubspot

@@ -51,8 +51,8 @@ def router(ctx: Context) -> APIRouter:
     @routes.get("/segments/of")
     def segment(request: Request, me: Viewer, connector: str, by: By, value: str) -> Response:
         """One segment: how it does now and did before, and what can be done with it."""
-        found = queries.find_segment(ctx, by, connector[:40], value[:255])
-        if found is None:
+        details = queries.find_segment(ctx, by, connector[:40], value[:255])
+        if details is None:
             raise HTTPException(404, f"No contact of {connector} has the {by} {value}.")
         isolated = next(
             (
@@ -63,7 +63,7 @@ def router(ctx: Context) -> APIRouter:
             None,
         )
         return page(
-            request, "segment.html", me, here="segments", segment=found, isolated=isolated,
+            request, "segment.html", me, here="segments", segment=details, isolated=isolated,
             threshold=ctx.settings.segments.threshold,
         )  # fmt: skip
 

@@ -56,10 +56,10 @@ class Selection:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def by_connector(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        by_connector: dict[str, list[str]] = {}
         for connector, _, record_id in self.keys:
-            found.setdefault(connector, []).append(record_id)
-        return found
+            by_connector.setdefault(connector, []).append(record_id)
+        return by_connector
 
 
 def keys_in(pairs: Sequence[tuple[str, str]]) -> list[Key]:
@@ -99,22 +99,22 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             return _ask(request, me, form, chosen, changed=True)
         number = len(chosen.keys)
         problems: list[str] = []
-        said: dict[str, str] = {"did": what, "on": str(number)}
+        parameters: dict[str, str] = {"did": what, "on": str(number)}
         if what == "recheck":
             opened, problems = _recheck(ctx, queue, me.name, chosen, why)
-            said["runs"] = ",".join(opened)
+            parameters["runs"] = ",".join(opened)
         else:
             mark = undo_action.new_mark() if what == "opt_out" else ""
             unnumbered = _report(ctx, me.name, what, chosen.keys, why, mark)
-            said |= {"action": mark} if mark else {}
-            said |= {"unnumbered": str(unnumbered)} if unnumbered else {}
+            parameters |= {"action": mark} if mark else {}
+            parameters |= {"unnumbered": str(unnumbered)} if unnumbered else {}
             background.add_task(queue.reports)
         target = f"{number} contacts: {_described(chosen)}"
         audit.note(ctx.store, ctx.now(), me.name, f"contacts.{what}", target, why)
         if problems:
-            begun = f" Begun: {said['runs']}." if said["runs"] else ""
+            begun = f" Begun: {parameters['runs']}." if parameters["runs"] else ""
             raise HTTPException(409, f"{'; '.join(problems)}.{begun}")
-        return RedirectResponse(chosen.shown.address(**said), 303)
+        return RedirectResponse(chosen.shown.address(**parameters), 303)
 
     @routes.post("/undo")
     def undo(admin: AdminForm, background: BackgroundTasks) -> Response:
@@ -144,18 +144,20 @@ def _selection(ctx: Context, form: Form, pairs: Sequence[tuple[str, str]]) -> Se
     shown = filter_in(ctx, form.get("filter", ""))
     everything = form.get("all") == "on"
     if everything:
-        every = (one for batch in listing.every_contact(ctx, shown.wanted) for one in batch)
-        found = [(one.connector, one.object, one.id) for one in islice(every, MOST + 1)]
+        every = (contact for batch in listing.every_contact(ctx, shown.wanted) for contact in batch)
+        keys = [
+            (contact.connector, contact.object, contact.id) for contact in islice(every, MOST + 1)
+        ]
     else:
-        found = keys_in(pairs)
-    if not found:
+        keys = keys_in(pairs)
+    if not keys:
         raise HTTPException(422, "Select at least one contact.")
-    if len(found) > MOST:
+    if len(keys) > MOST:
         raise HTTPException(
             422, f"More than {MOST:,} contacts match, which is the most that one action takes. "
             "Narrow the filter, or rescan the segment as a whole."
         )  # fmt: skip
-    return Selection(shown, tuple(found), everything)
+    return Selection(shown, tuple(keys), everything)
 
 
 def _described(chosen: Selection) -> str:
@@ -207,10 +209,10 @@ def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str, mar
     now = ctx.now()
     if mark:
         undo_action.begin(ctx, mark)
-    for some in chunks(keys, 200):
+    for chunk in chunks(keys, 200):
         reports: list[Feedback] = []
-        for who, held in _identities(ctx, some):
-            numbers = numbers_meant(what, held)
+        for who, held_numbers in _identities(ctx, chunk):
+            numbers = numbers_meant(what, held_numbers)
             unnumbered += not numbers
             reports += [
                 report_of_page(now, by, ACTIONS[what], number, who, why) for number in numbers
@@ -244,9 +246,12 @@ def _identities(
             )
             for row in connection.execute(of_numbers.order_by(n.record_id, n.field, n.place)):
                 numbers.setdefault(row.record_id, {})[row.number] = None
-            for one in ids:
-                named = f"{connector}/{object_name}/{one}"
-                yield ContactIdentity(named, persons.get(one, "")), [*numbers.get(one, ())]
+            for record_id in ids:
+                named = f"{connector}/{object_name}/{record_id}"
+                yield (
+                    ContactIdentity(named, persons.get(record_id, "")),
+                    [*numbers.get(record_id, ())],
+                )
     for connector, object_name, record_id in keys:
         if f"{connector}/{object_name}/{record_id}" in merged:
             who = intake.find_identity(ctx, connector, object_name, record_id)
@@ -264,10 +269,14 @@ def done_of(ctx: Context, query: Mapping[str, str]) -> dict[str, Any] | None:
     if what not in (*_WHAT, "undo") or not all(map(_is_count, (on, unnumbered, kept))):
         return None
     mark = query.get("action", "")[:40]
-    opened = [one for one in query.get("runs", "").split(",") if one]
-    good = [one for one in opened if one.isascii() and len(one) <= 40 and one[:1].isdigit()]
+    opened = [run_id for run_id in query.get("runs", "").split(",") if run_id]
+    good = [
+        run_id
+        for run_id in opened
+        if run_id.isascii() and len(run_id) <= 40 and run_id[:1].isdigit()
+    ]
     return {
-        "what": what, "number": int(on), "runs": [urlencode({"r": one})[2:] for one in good],
+        "what": what, "number": int(on), "runs": [urlencode({"r": run_id})[2:] for run_id in good],
         "unnumbered": int(unnumbered), "kept": int(kept),
         "action": mark if mark.isalnum() and undo_action.can_undo(ctx, mark) else "",
     }  # fmt: skip

@@ -84,19 +84,21 @@ def _rows(ctx: Context, shown: Shown, named: bool) -> Iterator[list[str]]:
     yield [*_COLUMNS, *(_NAME_COLUMNS if named else ())]
     active = set(ctx.settings.active_connectors)
     for batch in listing.every_contact(ctx, shown.wanted, _AT_ONCE):
-        told = (
-            names.read(ctx, [(one.connector, one.object, one.id) for one in batch])
+        crm_names = (
+            names.read(ctx, [(contact.connector, contact.object, contact.id) for contact in batch])
             if named
             else names.Names()
         )
-        for one in batch:
+        for contact in batch:
             link = ""
-            if one.connector in active:
-                link = ctx.open(one.connector).record_url(one.object, one.id)
-            row = _row(one, link)
+            if contact.connector in active:
+                link = ctx.open(contact.connector).record_url(contact.object, contact.id)
+            row = _row(contact, link)
             if named:
-                typed = told.found.get(one.key)
-                problem = told.problems.get(one.connector, "no longer in the CRM, or not visible")
+                typed = crm_names.found.get(contact.key)
+                problem = crm_names.problems.get(
+                    contact.connector, "no longer in the CRM, or not visible"
+                )
                 row += [
                     typed.name if typed else "",
                     "; ".join(f"{field}: {text}" for field, text in typed.phones.items())
@@ -107,12 +109,14 @@ def _rows(ctx: Context, shown: Shown, named: bool) -> Iterator[list[str]]:
             yield row
 
 
-def _row(one: ListedContact, link: str) -> list[str]:
+def _row(contact: ListedContact, link: str) -> list[str]:
     return [
-        one.connector, one.object, one.id,
-        "; ".join(f"{field}: {status}" for field, status in one.statuses.items()),
-        one.reason, " ".join(one.flags), one.source, one.campaign, one.country, one.month,
-        one.checked_at.isoformat(timespec="seconds") if one.checked_at else "", one.failure, link,
+        contact.connector, contact.object, contact.id,
+        "; ".join(f"{field}: {status}" for field, status in contact.statuses.items()),
+        contact.reason, " ".join(contact.flags), contact.source, contact.campaign,
+        contact.country, contact.month,
+        contact.checked_at.isoformat(timespec="seconds") if contact.checked_at else "",
+        contact.failure, link,
     ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from worker.context import Context
 from worker.queries.contact_filter import BAD, ContactFilter, FilterError
 from worker.web.encrypted_numbers import decrypt_number
 
-_NAMES = tuple(one.name for one in fields(ContactFilter))
+_NAMES = tuple(field.name for field in fields(ContactFilter))
 _LONGEST = 400  # characters of a value
 _MOST = 40  # parameters of an address
 
@@ -29,8 +29,8 @@ class Shown:
     def query(self) -> str:
         return urlencode(self.params)
 
-    def address(self, path: str = "/contacts", **more: str) -> str:
-        query = urlencode({**self.params, **{key: text for key, text in more.items() if text}})
+    def address(self, path: str = "/contacts", **extra: str) -> str:
+        query = urlencode({**self.params, **{key: text for key, text in extra.items() if text}})
         return f"{path}?{query}" if query else path
 
     def without(self, name: str) -> str:

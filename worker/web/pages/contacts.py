@@ -35,16 +35,16 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         shown = shown_filter(ctx, dict(request.query_params))
         try:
             matching = listing.look(ctx, shown.wanted)
-            found = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], found=matching)
+            chunk = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], found=matching)
         except FilterError as error:
             raise HTTPException(422, str(error)) from None
-        empty = not found.contacts and not after
+        empty = not chunk.contacts and not after
         ordered = "" if sort == "checked" else sort
         return page(
             request, "contacts.html", me, here="contacts", shown=shown, sort=sort, sorts=_SORTED_BY,
-            contacts=found.contacts, count=matching.count, by_key=found.by_key, first=not after,
-            more=found.after and shown.address(sort=ordered, after=found.after),
-            start=shown.address(sort=ordered), links=_links(ctx, found.contacts),
+            contacts=chunk.contacts, count=matching.count, by_key=chunk.by_key, first=not after,
+            more=chunk.after and shown.address(sort=ordered, after=chunk.after),
+            start=shown.address(sort=ordered), links=_links(ctx, chunk.contacts),
             ordered={name: shown.address(sort=name) for name in SORTS},
             reasons=_reasons(ctx, shown) if empty else [], choices=_choices(ctx, shown.wanted),
             done=contact_actions.done_of(ctx, request.query_params), isolable=_isolable(ctx, shown),
@@ -55,36 +55,36 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         """Names of the rows that a page shows. Their ids come in the body, and stand in no log."""
         me, _ = viewer
         keys = contact_actions.keys_in(form_of(body))[: listing.PAGE]
-        found = names.read(ctx, keys)
-        answer = [found.found.get("/".join(key)) for key in keys]
-        return page(request, "_names.html", me, names=answer, problems=found.problems)
+        crm_names = names.read(ctx, keys)
+        answer = [crm_names.found.get("/".join(key)) for key in keys]
+        return page(request, "_names.html", me, names=answer, problems=crm_names.problems)
 
     routes.include_router(contact_export.router(ctx))
     routes.include_router(contact_actions.router(ctx, queue))
     return routes
 
 
-def _links(ctx: Context, found: list[listing.ListedContact]) -> dict[str, str]:
+def _links(ctx: Context, contacts: list[listing.ListedContact]) -> dict[str, str]:
     """The page in the CRM of each contact, where there is one."""
     active = set(ctx.settings.active_connectors)
     return {
-        one.key: ctx.open(one.connector).record_url(one.object, one.id)
-        for one in found
-        if one.connector in active
+        contact.key: ctx.open(contact.connector).record_url(contact.object, contact.id)
+        for contact in contacts
+        if contact.connector in active
     }
 
 
 def _reasons(ctx: Context, shown: Shown) -> list[dict[str, Any]]:
     """What leaves the list empty, in words."""
     return [
-        {"text": shown.words(name), "count": left, "without": shown.without(name)}
-        for name, left in listing.explain_empty(ctx, shown.wanted)
+        {"text": shown.words(name), "count": remaining, "without": shown.without(name)}
+        for name, remaining in listing.explain_empty(ctx, shown.wanted)
     ]
 
 
 def _choices(ctx: Context, wanted: ContactFilter) -> dict[str, Any]:
     objects = {
-        name for one in ctx.settings.active_connectors for name in ctx.open(one).objects
+        name for connector in ctx.settings.active_connectors for name in ctx.open(connector).objects
     }  # fmt: skip
     return {
         "connector": ctx.settings.active_connectors,
@@ -102,6 +102,7 @@ def _isolable(ctx: Context, shown: Shown) -> bool:
     if not (wanted.connector and wanted.by and wanted.value):
         return False
     return not any(
-        (one.connector, one.by, one.value) == (wanted.connector, wanted.by, wanted.value)
-        for one in isolation.active(ctx, 10_000)
+        (isolated.connector, isolated.by, isolated.value)
+        == (wanted.connector, wanted.by, wanted.value)
+        for isolated in isolation.active(ctx, 10_000)
     )

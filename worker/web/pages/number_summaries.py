@@ -69,7 +69,7 @@ def summarize(connection: Connection, numbers: Sequence[str]) -> dict[str, Numbe
 
 
 def _by_number(connection: Connection, query: sa.Select[Any]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+    by_number: dict[str, list[Any]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.number, []).append(row)
-    return found
+        by_number.setdefault(row.number, []).append(row)
+    return by_number

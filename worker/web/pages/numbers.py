@@ -44,19 +44,19 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("/numbers/{ref}")
     def number_page(request: Request, me: Viewer, ref: str) -> Response:
-        found = timeline.number_timeline(ctx, number_in(ref))
+        story = timeline.number_timeline(ctx, number_in(ref))
         return page(
-            request, "number.html", me, here="numbers", ref=ref, found=found, again=False,
-            unconfirmed=timeline.awaits_confirmation(ctx, found),
+            request, "number.html", me, here="numbers", ref=ref, found=story, again=False,
+            unconfirmed=timeline.awaits_confirmation(ctx, story),
         )  # fmt: skip
 
     @routes.get("/numbers/{ref}/evidence")
     def evidence_part(request: Request, me: Viewer, ref: str) -> Response:
         """The part of the page that is renewed until each CRM has confirmed."""
-        found = timeline.number_timeline(ctx, number_in(ref))
+        story = timeline.number_timeline(ctx, number_in(ref))
         return page(
-            request, "_evidence.html", me, ref=ref, found=found, again=True,
-            unconfirmed=timeline.awaits_confirmation(ctx, found),
+            request, "_evidence.html", me, ref=ref, found=story, again=True,
+            unconfirmed=timeline.awaits_confirmation(ctx, story),
         )  # fmt: skip
 
     @routes.post("/numbers/{ref}/{what}")
@@ -81,13 +81,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def record_page(
         request: Request, me: Viewer, connector: str, object_name: str, record_id: str
     ) -> Response:
-        found = timeline.record_timeline(ctx, connector, object_name, record_id)
-        for one in found["numbers"]:
-            one["path"] = address(one["number"])
+        story = timeline.record_timeline(ctx, connector, object_name, record_id)
+        for row in story["numbers"]:
+            row["path"] = address(row["number"])
         link = ""
         if connector in ctx.settings.active_connectors:
             link = ctx.open(connector).record_url(object_name, record_id)
-        return page(request, "contact.html", me, here="contacts", found=found, link=link)
+        return page(request, "contact.html", me, here="contacts", found=story, link=link)
 
     @routes.post("/contacts/{connector}/{object_name}/{record_id}/{what}")
     def act_on_record(
@@ -102,8 +102,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             _recheck(ctx, queue, me.name, Scope("ids", (record_id,)), why, [connector])
         elif what in ACTIONS:
             who = intake.find_identity(ctx, connector, object_name, record_id)
-            held = intake.numbers_of_contact(ctx, connector, object_name, record_id)
-            numbers = numbers_meant(what, held)
+            held_numbers = intake.numbers_of_contact(ctx, connector, object_name, record_id)
+            numbers = numbers_meant(what, held_numbers)
             if not numbers:
                 raise HTTPException(409, "The record has no number that can be read.")
             for number in numbers:
@@ -118,8 +118,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
 
 def _holders(ctx: Context, number: str) -> list[str]:
-    held = contact_numbers.c
-    query = sa.select(held.connector).where(held.number == number).distinct()
+    n = contact_numbers.c
+    query = sa.select(n.connector).where(n.number == number).distinct()
     with ctx.store.read() as connection:
         names = set(connection.scalars(query))
     return [name for name in ctx.settings.active_connectors if name in names]

@@ -18,14 +18,14 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/")
     def home(request: Request, me: Viewer) -> Response:
-        found = overview(ctx)
+        figures = overview(ctx)
         steps = [] if first_steps.is_dismissed(ctx) else first_steps.steps(ctx)
         if first_steps.are_done(steps):
             steps = []
-        left = sum(step.state in ("to_do", "failed") for step in steps)
+        to_do = sum(step.state in ("to_do", "failed") for step in steps)
         return page(
             request, "overview.html", me, here="overview",
-            first_steps=steps, steps_left=left, first=not first_steps.has_synced(ctx), **found,
+            first_steps=steps, steps_left=to_do, first=not first_steps.has_synced(ctx), **figures,
         )  # fmt: skip
 
     return routes

@@ -28,10 +28,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/{run_id}/accept-removals")
     def accept_form(request: Request, me: Viewer, run_id: str) -> Response:
         run = load_run(ctx, run_id)
-        held = load_holds(ctx, run.id)
-        if not held:
+        holds = load_holds(ctx, run.id)
+        if not holds:
             raise HTTPException(409, "This run no longer holds any removals.")
-        return page(request, "run_removals.html", me, here="runs", run=run, held=held)
+        return page(request, "run_removals.html", me, here="runs", run=run, held=holds)
 
     @routes.post("/{run_id}/accept-removals")
     def accept_removals(request: Request, admin: AdminForm, run_id: str) -> Response:

@@ -48,10 +48,10 @@ def _reading(ctx: Context) -> APIRouter:
             raise HTTPException(422, "before: give a time with its time zone")
         wanted = lifecycle.FAILING if state == RunState.FAILED else state[:10]
         recent = lifecycle.recent(ctx, _LISTED + 1, connector[:40], reports, wanted, before)
-        more = recent[_LISTED - 1].opened_at.isoformat() if len(recent) > _LISTED else None
+        next_before = recent[_LISTED - 1].opened_at.isoformat() if len(recent) > _LISTED else None
         return page(
             request, "runs.html", me, here="runs", runs=report.summaries(ctx, recent[:_LISTED]),
-            more=more, connector=connector, state=state, reports=reports,
+            more=next_before, connector=connector, state=state, reports=reports,
             connectors=ctx.settings.active_connectors,
         )  # fmt: skip
 
@@ -90,10 +90,10 @@ def _reading(ctx: Context) -> APIRouter:
             for row in rows
         ]  # fmt: skip
         links = _links(ctx, {"connector": run.connector, "failures": [], "writes": entries})
-        more = rows[-1].id if len(rows) == _LISTED else None
+        next_before = rows[-1].id if len(rows) == _LISTED else None
         return page(
             request, "writes.html", me, here="runs", run_id=run.id, writes=entries, links=links,
-            more=more, connector=run.connector, dry_run=run.dry_run,
+            more=next_before, connector=run.connector, dry_run=run.dry_run,
         )  # fmt: skip
 
     return routes

@@ -42,14 +42,14 @@ def router(ctx: Context) -> APIRouter:
     def results(request: Request, me: Viewer, body: RawBody) -> Response:
         """The one thing that was found, or all of it by kind."""
         typed = dict(form_of(body)).get("q", "").strip()[:_LONGEST]
-        found = search.find(ctx, typed)
-        if found.count == 1 and not found.person and not found.segments:
-            return RedirectResponse(_path_of(found, address), 303)
-        nothing = not found.count and not found.person
+        matches = search.find(ctx, typed)
+        if matches.count == 1 and not matches.person and not matches.segments:
+            return RedirectResponse(_path_of(matches, address), 303)
+        nothing = not matches.count and not matches.person
         return page(
             request, "search.html", me, 404 if nothing else 200, here="numbers", typed=typed,
-            results=found, address=address,
-            asked=ctx.settings.active_connectors if found.person else (),
+            results=matches, address=address,
+            asked=ctx.settings.active_connectors if matches.person else (),
         )  # fmt: skip
 
     @routes.post("/search/people/{connector}")
@@ -59,25 +59,25 @@ def router(ctx: Context) -> APIRouter:
         if connector not in ctx.settings.active_connectors:
             raise HTTPException(404, f"{connector} is not connected.")
         typed = form.get("q", "").strip()[:_LONGEST]
-        found: list[FoundPerson] | None = []
+        persons: list[FoundPerson] | None = []
         problem = ""
         try:
-            found = _ask(ctx, connector, typed)
+            persons = _ask(ctx, connector, typed)
         except ConnectorError as error:
             problem = str(error)
         return page(
             request, "_people.html", me, connector=connector, problem=problem,
-            people=_with_paths(ctx, connector, found or []), searchable=found is not None,
-            more=len(found or ()) == _PEOPLE,
+            people=_with_paths(ctx, connector, persons or []), searchable=persons is not None,
+            more=len(persons or ()) == _PEOPLE,
         )  # fmt: skip
 
     return routes
 
 
-def _path_of(found: search.Results, address: Any) -> str:
-    if found.numbers:
-        return str(address(found.numbers[0].number))
-    return f"/runs/{found.runs[0].id}" if found.runs else found.records[0].path
+def _path_of(matches: search.Results, address: Any) -> str:
+    if matches.numbers:
+        return str(address(matches.numbers[0].number))
+    return f"/runs/{matches.runs[0].id}" if matches.runs else matches.records[0].path
 
 
 def _ask(ctx: Context, connector: str, text: str) -> list[FoundPerson] | None:
@@ -99,14 +99,14 @@ def _with_paths(
     """Each with its page: ours, or the CRM's for a record that no sync has read."""
     c = contacts.c
     query = sa.select(c.object, c.record_id).where(
-        c.connector == connector, c.record_id.in_([one.id for one in people])
+        c.connector == connector, c.record_id.in_([person.id for person in people])
     )
     with ctx.store.read() as connection:
         ours = {tuple(row) for row in connection.execute(query)}
     url = ctx.open(connector).record_url
     return [
-        (one, f"/contacts/{connector}/{one.object}/{one.id}", True)
-        if (one.object, one.id) in ours
-        else (one, url(one.object, one.id), False)
-        for one in people
+        (person, f"/contacts/{connector}/{person.object}/{person.id}", True)
+        if (person.object, person.id) in ours
+        else (person, url(person.object, person.id), False)
+        for person in people
     ]

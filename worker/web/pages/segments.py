@@ -25,38 +25,38 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.get("")
     def listed(request: Request, me: Viewer, by: By = "source", connector: str = "") -> Response:
-        found = queries.list_segments(ctx, by, _LISTED, connector[:40])
+        rows = queries.list_segments(ctx, by, _LISTED, connector[:40])
         reach = next(
-            (end for end in (0.1, 0.25, 0.5) if all(one["high"] <= end for one in found)), 1.0
+            (end for end in (0.1, 0.25, 0.5) if all(row["high"] <= end for row in rows)), 1.0
         )
         return page(
-            request, "segments.html", me, here="segments", by=by, kinds=SEGMENTS, segments=found,
+            request, "segments.html", me, here="segments", by=by, kinds=SEGMENTS, segments=rows,
             reach=reach, threshold=ctx.settings.segments.threshold, connector=connector,
             connectors=ctx.settings.active_connectors, apart=_standing(ctx),
         )  # fmt: skip
 
     @routes.get("/shared")
     def shared(request: Request, me: Viewer) -> Response:
-        found = queries.list_shared_numbers(ctx)
-        for one in found:
-            one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
+        rows = queries.list_shared_numbers(ctx)
+        for row in rows:
+            row["path"] = f"/numbers/{encrypt_number(ctx.keys, row['number'])}"
         return page(
-            request, "shared.html", me, here="segments", numbers=found,
+            request, "shared.html", me, here="segments", numbers=rows,
             least=ctx.settings.segments.placeholder_from,
         )  # fmt: skip
 
     @routes.get("/history")
     def history(request: Request, me: Viewer) -> Response:
-        found = [_with_shares(one) for one in isolation.history(ctx)]
-        return page(request, "isolations.html", me, here="segments", isolations=found)
+        rows = [_with_shares(isolated) for isolated in isolation.history(ctx)]
+        return page(request, "isolations.html", me, here="segments", isolations=rows)
 
     @routes.post("/isolate")
     def set_apart(admin: AdminForm) -> Response:
         me, form = admin
         by, value, name = form.get("by", ""), form.get("value", ""), form.get("connector", "")
         why = reason_in(form)
-        made = isolation.isolate(ctx, name, by, value, why, who=me.name)
-        if made is None:
+        isolated = isolation.isolate(ctx, name, by, value, why, who=me.name)
+        if isolated is None:
             raise HTTPException(409, "The segment is already isolated.")
         audit.note(ctx.store, ctx.now(), me.name, "segment.isolate", f"{name} {by}={value}", why)
         for run_id in audits.next_audits(ctx):
@@ -67,24 +67,24 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def release(admin: AdminForm, isolation_id: int) -> Response:
         me, form = admin
         why = reason_in(form)
-        made = isolation.release(ctx, isolation_id, me.name, why)
-        target = f"{made.connector} {made.name}"
+        released = isolation.release(ctx, isolation_id, me.name, why)
+        target = f"{released.connector} {released.name}"
         audit.note(ctx.store, ctx.now(), me.name, "segment.release", target, why)
         for run_id in audits.next_audits(ctx):
             queue.go_on(run_id)
-        return RedirectResponse(f"/segments?by={made.by}&done=released", 303)
+        return RedirectResponse(f"/segments?by={released.by}&done=released", 303)
 
     return routes
 
 
 def _standing(ctx: Context) -> list[dict[str, object]]:
-    return [_with_shares(one) for one in isolation.active(ctx)]
+    return [_with_shares(isolated) for isolated in isolation.active(ctx)]
 
 
-def _with_shares(one: isolation.Isolation) -> dict[str, object]:
+def _with_shares(isolated: isolation.Isolation) -> dict[str, object]:
     """With the share of bad phone fields before and after its audit."""
-    found = one.as_json()
+    row = isolated.as_json()
     for when in ("before", "after"):
-        counts = found[when]
-        found[f"{when}_share"] = share(counts["bad"], counts["numbers"]) if counts else None
-    return found
+        counts = row[when]
+        row[f"{when}_share"] = share(counts["bad"], counts["numbers"]) if counts else None
+    return row

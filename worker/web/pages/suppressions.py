@@ -53,10 +53,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def listed(
         request: Request, me: Viewer, after: RowId = 0, reason: Reason = "", lifted: bool = False
     ) -> Response:
-        found = suppressions.list_suppressions(
+        entries = suppressions.list_suppressions(
             ctx, active=None if lifted else True, reason=reason or None, after=after, limit=_LISTED
         )
-        rows = [one.as_json() for one in found]
+        rows = [suppression.as_json() for suppression in entries]
         for row in rows:
             row["path"] = (
                 f"/numbers/{encrypt_number(ctx.keys, row['number'])}" if row["number"] else ""
@@ -64,7 +64,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return page(
             request, "suppressions.html", me, here="suppressions", rows=rows, reason=reason,
             reasons=list(SuppressionReason), lifted=lifted, problem="",
-            more=found[-1].id if len(found) == _LISTED else None,
+            more=entries[-1].id if len(entries) == _LISTED else None,
         )  # fmt: skip
 
     @routes.get("/suppressions/export")
@@ -108,17 +108,19 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     @routes.get("/reviews")
     def reviews(request: Request, me: Viewer, ids: str = "", decision: str = "") -> Response:
         """`ids`, `decision`: what was just decided, and can be undone ("undo": was put back)."""
-        found = review_queue.open_reviews(ctx, _REVIEWED)
+        entries = review_queue.open_reviews(ctx, _REVIEWED)
         with ctx.store.read() as connection:
             waiting = review_queue.oldest_waiting(connection)
-            stories = number_summaries.summarize(connection, [one["number"] for one in found])
-        for one in found:
-            one["path"] = f"/numbers/{encrypt_number(ctx.keys, one['number'])}"
-            one["story"] = stories[one["number"]]
+            stories = number_summaries.summarize(
+                connection, [review["number"] for review in entries]
+            )
+        for review in entries:
+            review["path"] = f"/numbers/{encrypt_number(ctx.keys, review['number'])}"
+            review["story"] = stories[review["number"]]
         changed = _ids_of(ids.split(","))
         return page(
-            request, "reviews.html", me, here="reviews", reviews=found, meanings=_MEANINGS,
-            keys=_KEYS, decision=decision, more=(waiting.count if waiting else 0) - len(found),
+            request, "reviews.html", me, here="reviews", reviews=entries, meanings=_MEANINGS,
+            keys=_KEYS, decision=decision, more=(waiting.count if waiting else 0) - len(entries),
             labels=ctx.providers.labels,
             decided=changed if decision in _MEANINGS else [],
             reopened=len(changed) if decision == "undo" else 0,

@@ -34,13 +34,13 @@ def router(ctx: Context) -> APIRouter:
     def spend(request: Request, me: Viewer) -> Response:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            found = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
+            report = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
         return page(
             request,
             "spend.html",
             me,
             here="spend",
-            spend=found,
+            spend=report,
             days=_DAYS,
             labels=ctx.providers.labels,
         )
@@ -49,22 +49,24 @@ def router(ctx: Context) -> APIRouter:
     def providers(request: Request, me: Viewer) -> Response:
         with ctx.store.read() as connection:
             verification = ctx.settings.verification
-            found = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
-        states = {one["name"]: one for one in found["providers"]}
+            report = spend_report.report(connection, ctx.providers, verification, ctx.now(), _DAYS)
+        states = {provider["name"]: provider for provider in report["providers"]}
         spent: dict[str, dict[str, float]] = {}
-        for row in found["days"]:
-            held = spent.setdefault(row["provider"], {"lookups": 0, "lost": 0, "cost": 0.0})
-            for name in held:
-                held[name] += row[name]
+        for row in report["days"]:
+            sums = spent.setdefault(row["provider"], {"lookups": 0, "lost": 0, "cost": 0.0})
+            for name in sums:
+                sums[name] += row[name]
         return page(
             request, "providers.html", me, here="spend", steps=ctx.providers.steps, states=states,
-            spent=spent, left_out=ctx.providers.left_out, currency=found["currency"], days=_DAYS,
+            spent=spent, left_out=ctx.providers.left_out, currency=report["currency"], days=_DAYS,
             tuning=verification.providers,
         )  # fmt: skip
 
     @routes.get("/settings")
     def settings(request: Request, me: Viewer) -> Response:
-        shown = sorted(effective.describe(ctx.settings), key=lambda one: one.origin == "default")
+        shown = sorted(
+            effective.describe(ctx.settings), key=lambda setting: setting.origin == "default"
+        )
         path = ctx.settings.toml_path
         return page(
             request, "settings.html", me, here="settings", settings=shown, path=path, hint=hint
@@ -79,10 +81,10 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/audit")
     def log(request: Request, me: Viewer, before: RowId = None) -> Response:
-        found = audit.entries(ctx.store, before, _LISTED)
-        more = found[-1]["id"] if len(found) == _LISTED else None
-        worded = audit_words.in_words(ctx, found)
-        return page(request, "audit.html", me, here="access", entries=worded, more=more)
+        entries = audit.entries(ctx.store, before, _LISTED)
+        next_before = entries[-1]["id"] if len(entries) == _LISTED else None
+        worded = audit_words.in_words(ctx, entries)
+        return page(request, "audit.html", me, here="access", entries=worded, more=next_before)
 
     # -- access ----------------------------------------------------------------------------
 
@@ -104,10 +106,10 @@ def router(ctx: Context) -> APIRouter:
         me, form = admin
         wanted = [scope for scope in SCOPES if form.get(f"scope-{scope}")]
         try:
-            secret, made = tokens.make(ctx.store, form.get("name", ""), wanted, me.name, ctx.now())
+            secret, token = tokens.make(ctx.store, form.get("name", ""), wanted, me.name, ctx.now())
         except AccessError as error:
             return access_page(request, me, 422, problem=str(error))
-        audit.note(ctx.store, ctx.now(), me.name, "token.make", f"{made.id} {made.name}")
+        audit.note(ctx.store, ctx.now(), me.name, "token.make", f"{token.id} {token.name}")
         return access_page(request, me, secret=secret)
 
     @routes.post("/access/tokens/{token_id}/revoke")

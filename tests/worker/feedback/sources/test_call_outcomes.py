@@ -63,13 +63,13 @@ def doctor_text(ctx: Context) -> str:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in rules.current(ctx) if one.kind == "call_outcomes"]
+    return [alert.text for alert in rules.current(ctx) if alert.kind == "call_outcomes"]
 
 
 def calls_by_outcome(ctx: Context) -> dict[str, int]:
     with ctx.store.read() as connection:
-        return {one.name or one.outcome: one.calls for one in call_outcomes.load(connection)
-                if one.calls}  # fmt: skip
+        return {row.name or row.outcome: row.calls for row in call_outcomes.load(connection)
+                if row.calls}  # fmt: skip
 
 
 class TestAnOutcomeWithoutAName:

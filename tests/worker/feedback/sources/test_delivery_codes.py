@@ -43,13 +43,13 @@ def test_an_opt_out_is_seen_in_any_spelling(spelling: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "none", "421610", "216101", "US", "2161"])
 def test_other_text_is_no_code_of_ours(text: str) -> None:
-    found = parse_error_code(text)
-    assert (found.code, found.meaning, found.severity) == ("", "message", "")
+    parsed = parse_error_code(text)
+    assert (parsed.code, parsed.meaning, parsed.severity) == ("", "message", "")
 
 
 def test_a_code_that_nobody_knows_says_nothing_of_the_number() -> None:
-    found = parse_error_code("99999")
-    assert (found.code, found.severity) == ("99999", "")
+    parsed = parse_error_code("99999")
+    assert (parsed.code, parsed.severity) == ("99999", "")
 
 
 @pytest.mark.parametrize("code", sorted(CODES))

@@ -23,9 +23,9 @@ def written(path: Path, content: bytes | str) -> Path:
 
 def numbers(path: Path, column: str = "", **layout: str) -> list[str]:
     refused = Refusals()
-    found = [*read_numbers(path, column, "GB", refused, layout=Layout(**layout))]
+    read = [*read_numbers(path, column, "GB", refused, layout=Layout(**layout))]
     assert refused.first == []
-    return found
+    return read
 
 
 @pytest.mark.parametrize(

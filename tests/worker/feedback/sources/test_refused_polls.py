@@ -67,8 +67,8 @@ def test_a_refusal_in_the_middle_loses_no_call(ctx: Context, sandbox: Sandbox, s
         Agent(sandbox, crm).log_call(record_id, "Wrong number")
     sandbox.salesforce.page_limit = 2
     refused(crm, r"/query/\w+-2$", times=1)
-    found = list(ctx.open("salesforce").call_outcomes(ctx.now().replace(year=2020)) or ())
-    assert len({one.id for one in found}) == 7
+    outcomes = list(ctx.open("salesforce").call_outcomes(ctx.now().replace(year=2020)) or ())
+    assert len({outcome.id for outcome in outcomes}) == 7
 
 
 def test_hubspot_is_asked_for_fewer_calls_at_a_time(
@@ -100,20 +100,20 @@ def test_an_operator_is_told_when_it_goes_on_and_no_longer_when_it_is_over(
     lower_limits(monkeypatch, salesforce_task_windows=())
     refused(crm, TASKS[crm.name])
 
-    def told() -> list[str]:
-        return [one.text for one in rules.current(ctx) if one.kind == "setback"]
+    def setback_texts() -> list[str]:
+        return [alert.text for alert in rules.current(ctx) if alert.kind == "setback"]
 
     poll_all(ctx)
-    assert told() == []
+    assert setback_texts() == []
     poll_all(ctx)
     poll_all(ctx)
-    (text,) = told()
+    (text,) = setback_texts()
     assert text.startswith(f"{crm.name}: could not read what was logged of calls, 3 times in a row")
     shown = [check.text for check in doctor.examine(ctx.settings) if check.name == "background"]
     assert shown == [text]
     crm.service.faults.clear()
     poll_all(ctx)
-    assert told() == []
+    assert setback_texts() == []
     assert reports(ctx) > 0
 
 
@@ -121,4 +121,4 @@ def test_a_list_that_cannot_be_read_is_told_too(make_context: Callable[..., Cont
     ctx = make_context('[segments]\nlists = ["hubspot:No such list"]\n')
     for _ in range(3):
         counters.count(ctx)
-    assert [one.kind for one in rules.current(ctx) if one.kind == "setback"] == ["setback"]
+    assert [alert.kind for alert in rules.current(ctx) if alert.kind == "setback"] == ["setback"]

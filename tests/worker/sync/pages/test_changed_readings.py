@@ -122,7 +122,9 @@ class TestWhoSaidNo:
         sync(ctx, crm.name, "everything")
         apply_pending(ctx)
         assert crm.get(contact_id, "do_not_call")
-        assert [one.channels for one in suppressions.list_suppressions(ctx, MEANT[0])] == ["call"]
+        assert [
+            suppression.channels for suppression in suppressions.list_suppressions(ctx, MEANT[0])
+        ] == ["call"]
 
     def test_on_a_list_that_is_imported_later_is_not_called(
         self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
@@ -133,8 +135,8 @@ class TestWhoSaidNo:
         deliver_reports(ctx, crm.name)
         assert crm.get(contact_id, "do_not_call")
         for number in MEANT:
-            found = suppressions.list_suppressions(ctx, number)
-            assert [one.channels for one in found] == ["call"]
+            listed = suppressions.list_suppressions(ctx, number)
+            assert [suppression.channels for suppression in listed] == ["call"]
         imported_lists.import_list(ctx, [INVENTED], "do not call", "call")
         apply_pending(ctx)
         assert len(suppressions.list_suppressions(ctx, MEANT[0])) == 1
@@ -302,8 +304,8 @@ class TestWhoeverLiftsIt:
         release(ctx, {TWO_NUMBERS: MEANT[:1]})
         sync(ctx, crm.name, "everything")
         apply_pending(ctx)
-        [one] = suppressions.list_suppressions(ctx, MEANT[0])
-        suppressions.lift(ctx, one.id, "an admin", "they said so")
+        [suppression] = suppressions.list_suppressions(ctx, MEANT[0])
+        suppressions.lift(ctx, suppression.id, "an admin", "they said so")
         deliver_reports(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         assert status(crm, contact_id) != "do_not_contact"
@@ -406,28 +408,30 @@ class TestARewrite:
     @pytest.fixture
     def people(self, ctx: Context, crm: Crm, sync: Sync) -> list[str]:
         """Five contacts with a field that is read as another number by the next release."""
-        found = crm.ids()[:5]
+        ids = crm.ids()[:5]
         texts = {f"a line {place}": (f"+1415555267{place}",) for place in range(5)}
         release(ctx, texts)
-        for record_id, text in zip(found, texts, strict=True):
+        for record_id, text in zip(ids, texts, strict=True):
             set_only_number(crm, record_id, text)
         sync(ctx, crm.name)
-        self.next_release = {text: (one[0][:-2] + "8" + one[0][-1],) for text, one in texts.items()}
-        return found
+        self.next_release = {
+            text: (numbers[0][:-2] + "8" + numbers[0][-1],) for text, numbers in texts.items()
+        }
+        return ids
 
     def written(self, crm: Crm, people: list[str]) -> list[str]:
         return [
-            one
-            for one in people
-            if str(crm.get(one, f"e164/{crm.phone}")).startswith("+1415555268")
+            record_id
+            for record_id in people
+            if str(crm.get(record_id, f"e164/{crm.phone}")).startswith("+1415555268")
         ]
 
     def test_is_made_of_so_many_contacts_a_day(
         self, ctx: Context, crm: Crm, sync: Sync, people: list[str]
     ) -> None:
         release(ctx, self.next_release)
-        told = sync(ctx, crm.name, "everything", dry_run=True)["readings"]
-        assert told == {"contacts": 5, "fields": 5, "numbers": 10, "waiting": 0}
+        readings = sync(ctx, crm.name, "everything", dry_run=True)["readings"]
+        assert readings == {"contacts": 5, "fields": 5, "numbers": 10, "waiting": 0}
         result = sync(ctx, crm.name, "everything")
         assert result["readings"] == {"contacts": 5, "fields": 5, "numbers": 10, "waiting": 3}
         assert len(self.written(crm, people)) == 2
@@ -458,7 +462,7 @@ class TestARewrite:
     ) -> None:
         release(ctx, self.next_release)
         sync(ctx, crm.name, "everything")
-        late = next(one for one in people if one not in self.written(crm, people))
+        late = next(record_id for record_id in people if record_id not in self.written(crm, people))
         set_only_number(crm, late, THIRD)
         # A read of changes may leave out what changed within a second of our own writes, until it
         # reads all of it once more (`worker.sync.runs.own_writes`).
@@ -492,8 +496,8 @@ class TestANewNumberOfAChangedReading:
         release(ctx, {"a line": (THIRD,)})
         forecast = sync(ctx, crm.name, "everything", dry_run=True)
         result = sync(ctx, crm.name, "everything")
-        for one in (forecast, result):
-            assert one["lookups"]["twilio"]["asked"] == (1 if allowed else 0)
+        for run_result in (forecast, result):
+            assert run_result["lookups"]["twilio"]["asked"] == (1 if allowed else 0)
         assert status(crm, record_id) == ("valid" if allowed else "unverified")
         reason = str(crm.get(record_id, "reason"))
         assert ("verification.pay_for_changed_readings" in reason) != allowed

@@ -21,12 +21,12 @@ def answer(check_level: str = "reassigned", reassigned: bool | None = True,
 
 
 def test_a_number_taken_from_the_contact_is_somebody_elses() -> None:
-    said = reassignment_reason([answer()], date(2024, 3, 1))
-    assert said == f"was given to somebody else after 01 Mar 2024 (checked {NOW:%d %b %Y})"
+    reason = reassignment_reason([answer()], date(2024, 3, 1))
+    assert reason == f"was given to somebody else after 01 Mar 2024 (checked {NOW:%d %b %Y})"
 
 
 @pytest.mark.parametrize(
-    ("found", "since"),
+    ("verification", "since"),
     [
         pytest.param(answer(), date(2025, 1, 1), id="confirmed later than was asked about"),
         pytest.param(answer(), None, id="no day on which it was surely the contact's"),
@@ -36,5 +36,5 @@ def test_a_number_taken_from_the_contact_is_somebody_elses() -> None:
         pytest.param(answer(reassigned=None), date(2024, 3, 1), id="not known"),
     ],
 )  # fmt: skip
-def test_nothing_is_said_without_evidence(found: Verification, since: date | None) -> None:
-    assert reassignment_reason([found], since) == ""
+def test_nothing_is_said_without_evidence(verification: Verification, since: date | None) -> None:
+    assert reassignment_reason([verification], since) == ""

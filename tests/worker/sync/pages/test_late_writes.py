@@ -26,8 +26,8 @@ from worker.sync.undo import undo
 
 
 def report(ctx: Context, kind: str) -> None:
-    made = Report(kind=kind, number=NUMBER, at=ctx.now())  # type: ignore[arg-type]
-    intake.store_reports(ctx, to_feedback(ctx, made))
+    submitted = Report(kind=kind, number=NUMBER, at=ctx.now())  # type: ignore[arg-type]
+    intake.store_reports(ctx, to_feedback(ctx, submitted))
 
 
 def run(ctx: Context, crm: Crm) -> None:

@@ -52,11 +52,11 @@ def no_second_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def pair(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
     """Two contacts with a number each, in sync."""
-    one, two = crm.ids()[:2]
-    set_only_number(crm, one, NUMBER)
-    set_only_number(crm, two, OTHER)
+    away, into = crm.ids()[:2]
+    set_only_number(crm, away, NUMBER)
+    set_only_number(crm, into, OTHER)
     sync(ctx, crm.name)
-    return one, two
+    return away, into
 
 
 class TestWhoSaidNo:
@@ -64,11 +64,11 @@ class TestWhoSaidNo:
     def test_on_the_record_that_went_is_not_called_on_the_other(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], how: str
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, {"do_not_contact": False})  # an explicit one, which wins
-        survivor = merge(crm, one, two)
+        crm.edit(into, {"do_not_contact": False})  # an explicit one, which wins
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name, how)
         assert crm.get(survivor, f"phone/{crm.phone}") == OTHER
         assert crm.get(survivor, "do_not_contact")
@@ -79,22 +79,22 @@ class TestWhoSaidNo:
     def test_by_text_is_not_called_on_the_other_s_number(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         store_report(ctx, "opt_out", NUMBER, source="twilio sms")
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
     def test_is_not_called_where_the_other_has_no_number_that_can_be_read(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        set_only_number(crm, two, "20155")
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        set_only_number(crm, into, "20155")
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, {"do_not_contact": False})
-        survivor = merge(crm, one, two)
+        crm.edit(into, {"do_not_contact": False})
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert crm.get(survivor, "do_not_contact")
         assert status(crm, survivor) == "do_not_contact"
@@ -117,10 +117,10 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """Nobody read the tick while the record was there."""
-        one, two = pair
-        crm.edit(two, {"do_not_contact": False})
-        crm.edit(one, {"do_not_contact": True})
-        survivor = merge(crm, one, two)
+        away, into = pair
+        crm.edit(into, {"do_not_contact": False})
+        crm.edit(away, {"do_not_contact": True})
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
         (evidence,) = evidence_of_users(ctx)
@@ -129,27 +129,27 @@ class TestWhoSaidNo:
     def test_on_a_record_that_came_and_went_between_two_syncs_is_heard(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        _, two = pair
+        _, into = pair
         new = crm.ids()[7]  # pretended to be new: the index has never had it
         with ctx.store.write() as connection:
             connection.execute(sa.delete(contacts).where(contacts.c.record_id == new))
-        crm.edit(two, {"do_not_call": False})
+        crm.edit(into, {"do_not_call": False})
         crm.edit(new, {"do_not_call": True})
-        survivor = merge(crm, new, two)
+        survivor = merge(crm, new, into)
         sync(ctx, crm.name)
         assert crm.get(survivor, "do_not_call")
 
     def test_is_remembered_however_often_records_are_merged(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         three = crm.ids()[2]
         set_only_number(crm, three, THIRD)
-        crm.edit(one, {"do_not_contact": True})
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, {"do_not_contact": False})
+        crm.edit(into, {"do_not_contact": False})
         crm.edit(three, {"do_not_contact": False})
-        second = merge(crm, one, two)
+        second = merge(crm, away, into)
         third = merge(crm, second, three)
         sync(ctx, crm.name)
         assert crm.get(third, f"phone/{crm.phone}") == THIRD
@@ -158,12 +158,12 @@ class TestWhoSaidNo:
     def test_is_remembered_where_each_merge_was_read(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         three = crm.ids()[2]
         set_only_number(crm, three, THIRD)
-        crm.edit(one, {"do_not_contact": True})
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        second = merge(crm, one, two)
+        second = merge(crm, away, into)
         sync(ctx, crm.name)
         crm.edit(three, {"do_not_contact": False})
         third = merge(crm, second, three)
@@ -177,10 +177,10 @@ class TestWhoSaidNo:
     def test_and_takes_it_back_afterwards_is_called_again(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert crm.get(survivor, "do_not_contact")
         nothing = dict.fromkeys(STOP_FLAGS, False)
@@ -192,10 +192,10 @@ class TestWhoSaidNo:
     def test_is_on_the_list_under_the_number_that_is_left(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        merge(crm, one, two)
+        merge(crm, away, into)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         with ctx.store.read() as connection:
@@ -208,11 +208,11 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """Who answers at a wrong number is not this person."""
-        one, two = pair
+        away, into = pair
         store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
         store_report(ctx, "opt_out", NUMBER, source="twilio sms")
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "valid"
 
@@ -222,11 +222,11 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """Our own flags arrive on an id that we have never seen."""
-        one, two = pair
+        away, into = pair
         store_report(ctx, "opt_out", NUMBER)
         store_report(ctx, "wrong_number", OTHER)
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         assert evidence_of_users(ctx) == []
@@ -235,17 +235,17 @@ class TestEvidence:
     def test_keeps_who_said_it_and_when(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         at = (ctx.now() - timedelta(days=3)).replace(microsecond=0)
         store_report(ctx, "opt_out", NUMBER, at=at, source="twilio sms", evidence="replied STOP")
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         (copy,) = [row for row in stored_reports(ctx, "opt_out") if row.number == OTHER]
         assert copy.at == at
         assert copy.source == "twilio sms"
         assert copy.contact.endswith(f"/{survivor}")
-        assert copy.evidence == f"replied STOP (on record {one}, which lives on in this one)"
+        assert copy.evidence == f"replied STOP (on record {away}, which lives on in this one)"
 
     def test_of_two_that_nobody_flagged_there_is_none(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
@@ -262,40 +262,40 @@ class TestEvidence:
         """HubSpot fills what the primary lacks from the other: also before it made new ids."""
         crm = Crm.all(sandbox)["hubspot"]
         sandbox.hubspot.portal.merges_make_new_ids = False
-        one, two = crm.ids()[:2]
-        set_only_number(crm, one, NUMBER)
-        set_only_number(crm, two, OTHER)
+        away, into = crm.ids()[:2]
+        set_only_number(crm, away, NUMBER)
+        set_only_number(crm, into, OTHER)
         sync(ctx, "hubspot")
         store_report(ctx, "opt_out", NUMBER)
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
-        assert survivor == two
+        survivor = merge(crm, away, into)
+        assert survivor == into
         sync(ctx, "hubspot")
         assert evidence_of_users(ctx) == []
-        assert status(crm, two) == "do_not_contact"
+        assert status(crm, into) == "do_not_contact"
 
 
 class TestWhatElseWasSaid:
     def test_a_wrong_number_goes_with_the_number(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        set_only_number(crm, two, NUMBER)
+        away, into = pair
+        set_only_number(crm, into, NUMBER)
         sync(ctx, crm.name)
-        key = contact_key(crm.name, crm.object, one)
+        key = contact_key(crm.name, crm.object, away)
         store_report(ctx, "wrong_number", NUMBER, contact=key, scope="contact")
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "wrong_number"
 
     def test_and_not_without_it(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         store_report(ctx, "wrong_number", NUMBER)
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "valid"
 
@@ -303,56 +303,56 @@ class TestWhatElseWasSaid:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """That of the person outlives a report by somebody else with the number."""
-        one, two = pair
+        away, into = pair
         other = crm.ids()[2]
-        for record_id in (two, other):
+        for record_id in (into, other):
             set_only_number(crm, record_id, NUMBER)
         sync(ctx, crm.name)
-        key = contact_key(crm.name, crm.object, one)
+        key = contact_key(crm.name, crm.object, away)
         store_report(ctx, "confirmed", NUMBER, contact=key, at=ctx.now() - timedelta(hours=2))
         store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
         deliver_reports(ctx, crm.name)
-        assert status(crm, one) == "valid"
-        survivor = merge(crm, one, two)
+        assert status(crm, away) == "valid"
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "valid"
 
     def test_a_report_that_comes_late_finds_the_one_that_is_left(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        survivor = merge(crm, one, two)
+        away, into = pair
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
-        key = contact_key(crm.name, crm.object, one)
+        key = contact_key(crm.name, crm.object, away)
         store_report(ctx, "opt_out", NUMBER, contact=key, scope="person")
         deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
-        assert intake.numbers_of_contact(ctx, crm.name, crm.object, one) == [OTHER]
+        assert intake.numbers_of_contact(ctx, crm.name, crm.object, away) == [OTHER]
 
 
 class TestHowItIsLearned:
     def test_when_a_write_finds_the_record_merged(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, {"do_not_contact": False})
-        crm.edit(one, {f"phone/{crm.phone}": THIRD})
-        crm.meanwhile(crm.write_call, one, {"merge_into": two})
+        crm.edit(into, {"do_not_contact": False})
+        crm.edit(away, {f"phone/{crm.phone}": THIRD})
+        crm.meanwhile(crm.write_call, away, {"merge_into": into})
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
-        survivor = surviving_id(crm, two)
+        survivor = surviving_id(crm, into)
         assert status(crm, survivor) == "do_not_contact"
 
     def test_when_somebody_asks_for_the_old_id(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        survivor = merge(crm, one, two)
-        sync(ctx, crm.name, scope=Scope("ids", (one,)))
+        survivor = merge(crm, away, into)
+        sync(ctx, crm.name, scope=Scope("ids", (away,)))
         deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
         assert evidence_of_users(ctx) == [f"somebody ticked 'do not contact' in {crm.name}"] + [
@@ -362,10 +362,10 @@ class TestHowItIsLearned:
     def test_by_a_full_read_after_everything_else_was_missed(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name, "everything")
         deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
@@ -376,13 +376,13 @@ class TestHowItIsLearned:
         self, ctx: Context, sandbox: Sandbox, sync: Sync, form: str, seed: int
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
-        one, two = crm.ids()[:2]
-        set_only_number(crm, one, NUMBER)
-        set_only_number(crm, two, OTHER)
-        crm.edit(one, {"do_not_contact": True})
+        away, into = crm.ids()[:2]
+        set_only_number(crm, away, NUMBER)
+        set_only_number(crm, into, OTHER)
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, "hubspot")
         sandbox.hubspot.portal.events.clear()
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         events = [*sandbox.hubspot.portal.events] * 2
         if form == "object":
             kinds = {"contact.merge": "object.merge", "contact.deletion": "object.deletion"}
@@ -397,7 +397,7 @@ class TestHowItIsLearned:
             deliver_reports(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
         with ctx.store.read() as connection:
-            gone = sa.select(contacts.c.record_id).where(contacts.c.record_id.in_([one, two]))
+            gone = sa.select(contacts.c.record_id).where(contacts.c.record_id.in_([away, into]))
             assert list(connection.scalars(gone)) == []
 
     def test_a_lead_that_became_a_contact_said_no(
@@ -420,8 +420,8 @@ class TestHowItIsLearned:
         self, ctx: Context, sandbox: Sandbox, sync: Sync
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
-        for one, two in itertools.pairwise(crm.ids()[:11:2]):
-            merge(crm, one, surviving_id(crm, two))
+        for first, second in itertools.pairwise(crm.ids()[:11:2]):
+            merge(crm, first, surviving_id(crm, second))
         crm.service.counters.clear()
         sync(ctx, "hubspot")
         assert not any("batch/read" in route for route in crm.service.counters)
@@ -435,40 +435,40 @@ class TestHowItIsLearned:
         self, ctx: Context, sandbox: Sandbox, sync: Sync
     ) -> None:
         crm = Crm.all(sandbox)["salesforce"]
-        one, two = crm.ids()[:2]
-        set_only_number(crm, one, NUMBER)
-        set_only_number(crm, two, OTHER)
+        away, into = crm.ids()[:2]
+        set_only_number(crm, away, NUMBER)
+        set_only_number(crm, into, OTHER)
         sync(ctx, "salesforce")
-        merge(crm, one, two)
+        merge(crm, away, into)
         sync(ctx, "salesforce")
         time.sleep(1.2)  # it is there again after we learned of the merge
-        crm.act(one, {"undelete": True})
+        crm.act(away, {"undelete": True})
         sync(ctx, "salesforce")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
-        assert intake.numbers_of_contact(ctx, "salesforce", "Contact", one) == [NUMBER]
+        assert intake.numbers_of_contact(ctx, "salesforce", "Contact", away) == [NUMBER]
 
     def test_an_erased_contact_is_forgotten_with_the_ids_that_it_had(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         erase_contact(ctx, crm.name, crm.object, survivor, "test")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
             kept = [str(row) for row in connection.execute(sa.select(feedback))]
-        assert not any(one in row or two in row or survivor in row for row in kept)
+        assert not any(away in row or into in row or survivor in row for row in kept)
 
     def test_a_dry_run_says_so_and_keeps_nothing(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        merge(crm, one, two)
+        merge(crm, away, into)
         before = stored_reports(ctx)
         sync(ctx, crm.name, dry_run=True)
         assert stored_reports(ctx) == before
@@ -529,8 +529,8 @@ class Merging(RuleBasedStateMachine):
     @rule(place=st.integers(0, 4), flag=st.sampled_from(STOP_FLAGS))
     def somebody_ticks(self, place: int, flag: str) -> None:
         self.crm.edit(self._record(place), {flag: True})
-        for one in self._together(place):
-            self.no[one] = self.ever[one] = self.ticked[one] = True
+        for member in self._together(place):
+            self.no[member] = self.ever[member] = self.ticked[member] = True
 
     @rule(place=st.integers(0, 4))
     def somebody_clears(self, place: int) -> None:
@@ -542,9 +542,9 @@ class Merging(RuleBasedStateMachine):
         if any(self.crm.get(record_id, flag) for flag in STOP_FLAGS):
             self.crm.edit(record_id, dict.fromkeys(STOP_FLAGS, False))
             self._sync("changed")
-            for one in self._together(place):
-                self.no[one] = False
-                self.cleared[one] = True
+            for member in self._together(place):
+                self.no[member] = False
+                self.cleared[member] = True
 
     @rule(place=st.integers(0, 4))
     def somebody_sets_it_to_no(self, place: int) -> None:
@@ -565,14 +565,14 @@ class Merging(RuleBasedStateMachine):
         keys = self.ctx.keys
         with self.ctx.store.write() as connection:
             feedback_log.store(connection, [report], self.ctx.now(), keys)
-        for one in self._together(place):
-            self.no[one] = self.ever[one] = True
+        for member in self._together(place):
+            self.no[member] = self.ever[member] = True
 
     @rule(away=st.integers(0, 4), into=st.integers(0, 4))
     def two_are_merged(self, away: int, into: int) -> None:
-        one, two = self._record(away), self._record(into)
-        if one != two:
-            merge(self.crm, one, two)
+        first, second = self._record(away), self._record(into)
+        if first != second:
+            merge(self.crm, first, second)
 
     @rule(full=st.booleans())
     def a_sync(self, full: bool) -> None:
@@ -608,15 +608,15 @@ class Merging(RuleBasedStateMachine):
             record_id = self._record(place)
             flagged = any(self.crm.get(record_id, flag) for flag in STOP_FLAGS)
             together = self._together(place)
-            if any(self.no[one] for one in together):
+            if any(self.no[member] for member in together):
                 assert flagged, "somebody who said no is callable"
-            if not any(self.ever[one] for one in together):
+            if not any(self.ever[member] for member in together):
                 assert not flagged, "nobody said no"
-        told = [row.evidence for row in stored_reports(self.ctx)]
+        evidence = [row.evidence for row in stored_reports(self.ctx)]
         if not any(self.ticked):
-            assert not any("ticked" in one for one in told), "evidence names somebody"
+            assert not any("ticked" in text for text in evidence), "evidence names somebody"
         if not any(self.cleared):
-            assert not any("cleared" in one for one in told), "evidence names somebody"
+            assert not any("cleared" in text for text in evidence), "evidence names somebody"
         for row in stored_reports(self.ctx):
             if "somebody ticked" in row.evidence and not row.key.startswith("merged:"):
                 owners = [n for n in range(5) if surviving_id(self.crm, self.first[n])
@@ -630,7 +630,7 @@ class Merging(RuleBasedStateMachine):
 
     def _together(self, place: int) -> list[int]:
         record_id = self._record(place)
-        return [one for one in range(5) if self._record(one) == record_id]
+        return [member for member in range(5) if self._record(member) == record_id]
 
     def _carry(self) -> None:
         apply_pending(self.ctx)

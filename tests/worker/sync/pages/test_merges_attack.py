@@ -60,12 +60,12 @@ def sales(ctx: Context, sandbox: Sandbox, sync: Sync) -> tuple[Crm, str, str]:
 
 
 def two_in_sync(ctx: Context, crm: Crm, sync: Sync) -> tuple[str, str]:
-    one, two = crm.ids()[:2]
-    set_only_number(crm, one, NUMBER)
-    set_only_number(crm, two, OTHER)
-    without_email(crm, one, two)
+    away, into = crm.ids()[:2]
+    set_only_number(crm, away, NUMBER)
+    set_only_number(crm, into, OTHER)
+    without_email(crm, away, into)
     sync(ctx, crm.name)
-    return one, two
+    return away, into
 
 
 def without_email(crm: Crm, *ids: str) -> None:
@@ -82,8 +82,8 @@ def stop(ctx: Context, crm: Crm, number: str) -> None:
 def known_merge(ctx: Context, crm: Crm, away: str, into: str, present: Any = None) -> None:
     """As a webhook tells of it."""
     with ctx.store.write() as connection:
-        one = (crm.object, Merge(away, crm.object, into))
-        merge_log.record(connection, crm.name, [one], ctx.now(), present=present)
+        known = (crm.object, Merge(away, crm.object, into))
+        merge_log.record(connection, crm.name, [known], ctx.now(), present=present)
 
 
 def tables_with(ctx: Context, text: str) -> list[str]:
@@ -101,13 +101,13 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """The first merge is known and nobody has worked on it when the second one happens."""
-        one, two = pair
+        away, into = pair
         three = crm.ids()[2]
         set_only_number(crm, three, THIRD)
         sync(ctx, crm.name)
         stop(ctx, crm, NUMBER)
-        second = merge(crm, one, two)
-        known_merge(ctx, crm, one, second)
+        second = merge(crm, away, into)
+        known_merge(ctx, crm, away, second)
         third = merge(crm, second, three)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
@@ -120,14 +120,14 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """A flag that was cleared on one says nothing of what was said on the other."""
-        one, two = pair
+        away, into = pair
         stop(ctx, crm, NUMBER)
-        crm.edit(two, {"do_not_contact": True})
+        crm.edit(into, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, dict.fromkeys(STOP_FLAGS, False))
+        crm.edit(into, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
-        assert status(crm, two) == "valid"
-        survivor = merge(crm, one, two)
+        assert status(crm, into) == "valid"
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert crm.get(survivor, f"phone/{crm.phone}") == OTHER
         assert status(crm, survivor) == "do_not_contact"
@@ -137,35 +137,35 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], how: str
     ) -> None:
         """Without any merge: it was said of the person, not of the number."""
-        one, _ = pair
-        crm.edit(one, {"do_not_call": True})
+        record_id, _ = pair
+        crm.edit(record_id, {"do_not_call": True})
         sync(ctx, crm.name)
         if how == "said twice":
-            crm.edit(one, {"do_not_call": False})
+            crm.edit(record_id, {"do_not_call": False})
             sync(ctx, crm.name)
-            crm.edit(one, {"do_not_call": True})
+            crm.edit(record_id, {"do_not_call": True})
             sync(ctx, crm.name)
-        set_only_number(crm, one, THIRD)
+        set_only_number(crm, record_id, THIRD)
         sync(ctx, crm.name)
-        assert crm.get(one, "do_not_call")
-        assert not crm.get(one, "do_not_contact")
-        crm.edit(one, dict.fromkeys(STOP_FLAGS, False))
+        assert crm.get(record_id, "do_not_call")
+        assert not crm.get(record_id, "do_not_contact")
+        crm.edit(record_id, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
-        set_only_number(crm, one, OTHER)
+        set_only_number(crm, record_id, OTHER)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
-        assert not crm.get(one, "do_not_call")
+        assert not crm.get(record_id, "do_not_call")
 
     def test_and_takes_that_back_on_the_one_that_is_left_is_called(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         stop(ctx, crm, NUMBER)
-        crm.edit(two, {"do_not_contact": True})
+        crm.edit(into, {"do_not_contact": True})
         sync(ctx, crm.name)
-        crm.edit(two, dict.fromkeys(STOP_FLAGS, False))
+        crm.edit(into, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         crm.edit(survivor, dict.fromkeys(STOP_FLAGS, False))
         sync(ctx, crm.name)
@@ -176,11 +176,11 @@ class TestWhoSaidNo:
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
         """The winner had no number when they were merged."""
-        crm, one, two = sales
-        set_only_number(crm, two, "")
+        crm, away, into = sales
+        set_only_number(crm, into, "")
         sync(ctx, crm.name)
         stop(ctx, crm, NUMBER)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         set_only_number(crm, survivor, THIRD)
         sync(ctx, crm.name)
@@ -189,98 +189,98 @@ class TestWhoSaidNo:
     def test_is_remembered_where_the_winner_was_deleted_and_is_there_again(
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = sales
+        crm, away, into = sales
         stop(ctx, crm, NUMBER)
-        merge(crm, one, two)
-        crm.act(two, {"delete": True})
+        merge(crm, away, into)
+        crm.act(into, {"delete": True})
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         time.sleep(1.1)
-        crm.act(two, {"undelete": True})
+        crm.act(into, {"undelete": True})
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
-        assert status(crm, two) == "do_not_contact"
+        assert status(crm, into) == "do_not_contact"
 
     def test_is_remembered_where_the_winner_was_out_of_sight_for_a_while(
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = sales
+        crm, away, into = sales
         stop(ctx, crm, NUMBER)
-        merge(crm, one, two)
-        hidden = crm.hide([two])
+        merge(crm, away, into)
+        hidden = crm.hide([into])
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         crm.show(hidden)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
-        assert status(crm, two) == "do_not_contact"
+        assert status(crm, into) == "do_not_contact"
 
     def test_on_a_record_that_is_there_again_is_heard_on_that(
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = sales
-        merge(crm, one, two)
+        crm, away, into = sales
+        merge(crm, away, into)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         time.sleep(1.1)
-        crm.act(one, {"undelete": True})
-        crm.edit(one, {"do_not_contact": True})
+        crm.act(away, {"undelete": True})
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         deliver_reports(ctx, crm.name)
-        assert status(crm, one) == "do_not_contact"
-        assert status(crm, two) == "valid"
+        assert status(crm, away) == "do_not_contact"
+        assert status(crm, into) == "valid"
 
     def test_is_heard_there_also_where_the_clock_of_the_crm_is_slow(
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = sales
-        merge(crm, one, two)
+        crm, away, into = sales
+        merge(crm, away, into)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         with ctx.store.write() as connection:
             later = ctx.now() + timedelta(seconds=40)
             connection.execute(sa.update(merged_records).values(at=later))
-        crm.act(one, {"undelete": True})
-        crm.edit(one, {"do_not_contact": True})
+        crm.act(away, {"undelete": True})
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         deliver_reports(ctx, crm.name)
-        assert status(crm, one) == "do_not_contact"
-        assert status(crm, two) == "valid"
+        assert status(crm, away) == "do_not_contact"
+        assert status(crm, into) == "valid"
 
     def test_is_remembered_where_two_are_merged_back_the_other_way(
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
         """Merged, undone from the recycle bin, and merged into the other one."""
-        crm, one, two = sales
-        merge(crm, one, two)
+        crm, away, into = sales
+        merge(crm, away, into)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
         stop(ctx, crm, OTHER)
-        assert status(crm, two) == "do_not_contact"
+        assert status(crm, into) == "do_not_contact"
         time.sleep(1.1)
-        crm.act(one, {"undelete": True})
-        merge(crm, two, one)
+        crm.act(away, {"undelete": True})
+        merge(crm, into, away)
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")
         deliver_reports(ctx, crm.name)
-        assert crm.get(one, f"phone/{crm.phone}") == NUMBER
-        assert status(crm, one) == "do_not_contact"
+        assert crm.get(away, f"phone/{crm.phone}") == NUMBER
+        assert status(crm, away) == "do_not_contact"
 
     def test_before_the_number_was_found_to_be_wrong_is_not_called_on_another(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """It may have been theirs when they said it."""
-        one, two = pair
+        away, into = pair
         store_report(
             ctx, "opt_out", NUMBER, source="twilio sms", at=ctx.now() - timedelta(days=300),
             contact="", evidence="replied STOP",
         )  # fmt: skip
         store_report(ctx, "wrong_number", NUMBER)
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
@@ -288,10 +288,10 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """It was said of this very person, whoever answers at that number."""
-        one, two = pair
+        away, into = pair
         name = "Email" if crm.name == "salesforce" else "email"
-        crm.act(one, {"set": {name: "someone@example.com"}})
-        crm.act(two, {"set": {name: "someone.else@example.com"}})
+        crm.act(away, {"set": {name: "someone@example.com"}})
+        crm.act(into, {"set": {name: "someone.else@example.com"}})
         sync(ctx, crm.name)
         store_report(ctx, "wrong_number", NUMBER, at=ctx.now() - timedelta(hours=1))
         store_report(
@@ -299,8 +299,8 @@ class TestWhoSaidNo:
             person=ctx.keys.person("someone@example.com"),
         )  # fmt: skip
         deliver_reports(ctx, crm.name)
-        assert crm.get(one, "do_not_contact")
-        survivor = merge(crm, one, two)
+        assert crm.get(away, "do_not_contact")
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
@@ -308,8 +308,8 @@ class TestWhoSaidNo:
     def test_is_remembered_of_two_reports_with_long_keys(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], order: tuple[int, int]
     ) -> None:
-        one, two = pair
-        key = contact_key(crm.name, crm.object, one)
+        away, into = pair
+        key = contact_key(crm.name, crm.object, away)
         channels = ("call", "text")
         keys = ctx.keys
         with ctx.store.write() as connection:
@@ -320,29 +320,29 @@ class TestWhoSaidNo:
                 )  # fmt: skip
                 feedback_log.store(connection, [report], ctx.now(), keys)
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
     def test_is_remembered_also_of_a_report_whose_key_looks_like_one_of_ours(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         keys = ctx.keys
         with ctx.store.write() as connection:
             report = Feedback("merged:1", "opt_out", NUMBER, "test", ctx.now())
             feedback_log.store(connection, [report], ctx.now(), keys)
         deliver_reports(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert status(crm, survivor) == "do_not_contact"
 
     def test_is_remembered_in_a_forced_run_and_a_rescan(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         stop(ctx, crm, NUMBER)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name, dry_run=True)
         sync(ctx, crm.name, "everything", force=True)
         assert status(crm, survivor) == "do_not_contact"
@@ -352,9 +352,9 @@ class TestWhoSaidNo:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], force: bool,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        one, two = pair
+        away, into = pair
         stop(ctx, crm, NUMBER)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         dies_once(monkeypatch, flag_reports, "store")
         with pytest.raises(KeyboardInterrupt):
             sync(ctx, crm.name, force=force)
@@ -372,11 +372,11 @@ class TestWhoSaidNo:
 def dies_once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
     real, died = getattr(module, name), []
 
-    def die(*args: Any, **more: Any) -> Any:
+    def die(*args: Any, **kwargs: Any) -> Any:
         if not died:
             died.append(1)
             raise KeyboardInterrupt
-        return real(*args, **more)
+        return real(*args, **kwargs)
 
     monkeypatch.setattr(module, name, die)
 
@@ -386,7 +386,7 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """It has our flag on a record that our index has forgotten meanwhile."""
-        one, two = pair
+        away, into = pair
         stop(ctx, crm, NUMBER)
         for row in lifecycle.recent(ctx, reports=True):  # our write lies long back
             with ctx.store.write() as connection:
@@ -395,33 +395,33 @@ class TestEvidence:
                     {"run": row.id},
                 )
         run_id = lifecycle.open_run(ctx, crm.name, Scope("everything"), RunOptions(force=True))
-        held: list[int] = []
+        page_ids: list[int] = []
         real = process.process
 
-        def later(ctx_: Context, page_id: int, *args: Any, **more: Any) -> bool:
-            if not held:  # all is read; then the merge is told, then the pages are worked on
-                held.append(page_id)
-                survivor = merge(crm, one, two)
-                known_merge(ctx, crm, one, survivor)
-            return real(ctx_, page_id, *args, **more)
+        def later(ctx_: Context, page_id: int, *args: Any, **kwargs: Any) -> bool:
+            if not page_ids:  # all is read; then the merge is told, then the pages are worked on
+                page_ids.append(page_id)
+                survivor = merge(crm, away, into)
+                known_merge(ctx, crm, away, survivor)
+            return real(ctx_, page_id, *args, **kwargs)
 
         runner.process.process = later  # type: ignore[attr-defined]
         try:
             runner.run_to_completion(ctx, run_id, pages_at_once=1)
         finally:
             runner.process.process = real  # type: ignore[attr-defined]
-        assert held
+        assert page_ids
         deliver_reports(ctx, crm.name)
         sync(ctx, crm.name)
         assert evidence_of_users(ctx) == []
-        assert status(crm, surviving_id(crm, two)) == "do_not_contact"
+        assert status(crm, surviving_id(crm, into)) == "do_not_contact"
 
     def test_names_nobody_where_hubspot_tells_of_the_new_contact_before_the_merge(
         self, ctx: Context, hubspot_pair: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = hubspot_pair
+        crm, away, into = hubspot_pair
         stop(ctx, crm, NUMBER)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         event = {"subscriptionType": "contact.creation", "objectId": int(survivor)}
         hubspot_events.receive(ctx, [event])
         deliver_reports(ctx, crm.name)
@@ -434,13 +434,13 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        one, two = pair
+        away, into = pair
         store_report(ctx, "opt_out", NUMBER, source="twilio sms", evidence="replied STOP")
         dies_once(monkeypatch, results, "commit")
         with pytest.raises(KeyboardInterrupt):
             deliver_reports(ctx, crm.name)
-        assert crm.get(one, "do_not_contact")
-        survivor = merge(crm, one, two)
+        assert crm.get(away, "do_not_contact")
+        survivor = merge(crm, away, into)
         deliver_reports(ctx, crm.name)
         sync(ctx, crm.name)
         deliver_reports(ctx, crm.name)
@@ -453,13 +453,13 @@ class TestEvidence:
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
         """STOP and START within minutes."""
-        one, two = pair
+        away, into = pair
         stop(ctx, crm, NUMBER)
-        assert crm.get(one, "do_not_contact")
+        assert crm.get(away, "do_not_contact")
         store_report(ctx, "opt_in", NUMBER, source="twilio sms", evidence="replied START")
         deliver_reports(ctx, crm.name)
-        assert not crm.get(one, "do_not_contact")
-        survivor = merge(crm, one, two)
+        assert not crm.get(away, "do_not_contact")
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert evidence_of_users(ctx) == []
         assert status(crm, survivor) == "valid"
@@ -467,11 +467,11 @@ class TestEvidence:
     def test_of_a_list_for_texts_stops_no_calls_whatever_it_is_called(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
+        away, into = pair
         imported_lists.import_list(ctx, [NUMBER], "stopped by sms", channels="text")
         deliver_reports(ctx, crm.name)
-        assert not crm.get(one, "do_not_call")
-        survivor = merge(crm, one, two)
+        assert not crm.get(away, "do_not_call")
+        survivor = merge(crm, away, into)
         sync(ctx, crm.name)
         assert crm.get(survivor, "do_not_text")
         assert not crm.get(survivor, "do_not_call")
@@ -480,14 +480,14 @@ class TestEvidence:
     def test_names_nobody_where_our_flag_comes_back_with_a_record(
         self, ctx: Context, sales: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = sales
+        crm, away, into = sales
         stop(ctx, crm, NUMBER)
-        merge(crm, one, two)
+        merge(crm, away, into)
         sync(ctx, crm.name)
-        crm.act(one, {"undelete": True})
+        crm.act(away, {"undelete": True})
         sync(ctx, crm.name)
         assert evidence_of_users(ctx) == []
-        assert crm.get(one, "do_not_contact")
+        assert crm.get(away, "do_not_contact")
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(merged_records)) == 0
 
@@ -496,10 +496,10 @@ class TestErasure:
     def test_of_a_number_leaves_it_nowhere(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str]
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        merge(crm, one, two)
+        merge(crm, away, into)
         sync(ctx, crm.name)
         erase_number(ctx, NUMBER, "test")
         assert tables_with(ctx, NUMBER) == []
@@ -508,25 +508,25 @@ class TestErasure:
     def test_of_a_contact_leaves_nothing_of_those_it_came_from(
         self, ctx: Context, crm: Crm, sync: Sync, pair: tuple[str, str], worked_on: bool
     ) -> None:
-        one, two = pair
-        crm.edit(one, {"do_not_contact": True})
+        away, into = pair
+        crm.edit(away, {"do_not_contact": True})
         sync(ctx, crm.name)
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         if worked_on:
             sync(ctx, crm.name)
         else:
-            known_merge(ctx, crm, one, survivor)
+            known_merge(ctx, crm, away, survivor)
         erase_contact(ctx, crm.name, crm.object, survivor, "test")
-        assert tables_with(ctx, f"'{one}'") == []
+        assert tables_with(ctx, f"'{away}'") == []
         if not worked_on:
             assert tables_with(ctx, NUMBER) == []
 
     def test_that_hubspot_tells_before_the_merge_leaves_nothing(
         self, ctx: Context, hubspot_pair: tuple[Crm, str, str], sync: Sync
     ) -> None:
-        crm, one, two = hubspot_pair
+        crm, away, into = hubspot_pair
         crm.service.portal.events.clear()
-        survivor = merge(crm, one, two)
+        survivor = merge(crm, away, into)
         crm.act(survivor, {"erase": True})
         for event in reversed([*crm.service.portal.events]):
             hubspot_events.receive(ctx, [event])
@@ -545,10 +545,10 @@ class TestOddAnswers:
     def test_of_merged_ids_stop_no_read(
         self, ctx: Context, hubspot_pair: tuple[Crm, str, str], sync: Sync, listed: Any
     ) -> None:
-        crm, one, _ = hubspot_pair
-        crm.records()[one]["hs_merged_object_ids"] = listed
+        crm, record_id, _ = hubspot_pair
+        crm.records()[record_id]["hs_merged_object_ids"] = listed
         for kind in ("changed", "everything"):
-            set_only_number(crm, one, THIRD if kind == "changed" else NUMBER)
+            set_only_number(crm, record_id, THIRD if kind == "changed" else NUMBER)
             assert sync(ctx, "hubspot", kind)["state"] == "done"
         with ctx.store.read() as connection:
             keys = list(connection.scalars(sa.select(merged_records.c.key)))
@@ -560,7 +560,7 @@ class TestManyMerges:
         self, ctx: Context, sandbox: Sandbox, sync: Sync
     ) -> None:
         crm = Crm.all(sandbox)["hubspot"]
-        listed = ";".join(str(one) for one in range(1, 2001))
+        listed = ";".join(str(number) for number in range(1, 2001))
         crm.records()[crm.ids()[0]]["hs_merged_object_ids"] = listed
         counts: list[int] = []
 
@@ -615,12 +615,12 @@ class TestOnPostgres:
         ctx = make_context(DATABASE_URL=sorted_by_language)
         for away, into in (("901", "102"), ("902", "1103"), ("903", "99"), ("904", "1000")):
             with ctx.store.write() as connection:
-                one = ("contacts", Merge(away, "contacts", into))
-                merge_log.record(connection, "hubspot", [one], ctx.now())
-        found: list[str] = []
+                known = ("contacts", Merge(away, "contacts", into))
+                merge_log.record(connection, "hubspot", [known], ctx.now())
+        ids: list[str] = []
         with ctx.store.read() as connection:
-            while some := merge_log.unfinished(
-                connection, "hubspot", "contacts", ctx.now(), found[-1] if found else "", 1
+            while batch := merge_log.unfinished(
+                connection, "hubspot", "contacts", ctx.now(), ids[-1] if ids else "", 1
             ):
-                found += some
-        assert sorted(found) == ["1000", "102", "1103", "99"]
+                ids += batch
+        assert sorted(ids) == ["1000", "102", "1103", "99"]

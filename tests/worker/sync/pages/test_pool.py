@@ -54,9 +54,9 @@ class Work:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    made = Work()
-    monkeypatch.setattr(process, "process", made)
-    return made
+    recorder = Work()
+    monkeypatch.setattr(process, "process", recorder)
+    return recorder
 
 
 def nobody() -> None:
@@ -66,9 +66,9 @@ def nobody() -> None:
 class TestHowMuchAtOnce:
     def test_so_many_pages_and_no_more(self, ctx: Context, work: Work) -> None:
         done: list[int] = []
-        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 3, done.append) as made:
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 3, done.append) as page_pool:
             taken = reader.submit(
-                lambda: [made.submit(ctx, StoredPage(n, 10), nobody) for n in range(9)]
+                lambda: [page_pool.submit(ctx, StoredPage(n, 10), nobody) for n in range(9)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 3
@@ -84,9 +84,9 @@ class TestHowMuchAtOnce:
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(pool.Batcher, "count_waiting", lambda _self: 1)
-        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 2, lambda _page: None) as made:
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 2, lambda _page: None) as page_pool:
             taken = reader.submit(
-                lambda: [made.submit(ctx, StoredPage(n, 10), nobody) for n in range(5)]
+                lambda: [page_pool.submit(ctx, StoredPage(n, 10), nobody) for n in range(5)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 3
@@ -94,10 +94,10 @@ class TestHowMuchAtOnce:
             taken.result(5)
 
     def test_so_many_contacts_and_no_more(self, ctx: Context, work: Work) -> None:
-        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 8, lambda _page: None) as made:
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 8, lambda _page: None) as page_pool:
             size = pool.MAX_CONTACTS_IN_FLIGHT // 2
             taken = reader.submit(
-                lambda: [made.submit(ctx, StoredPage(n, size), nobody) for n in range(5)]
+                lambda: [page_pool.submit(ctx, StoredPage(n, size), nobody) for n in range(5)]
             )
             time.sleep(0.2)
             assert len(work.under_way) == 2
@@ -109,18 +109,18 @@ class TestHowMuchAtOnce:
         self, ctx: Context, work: Work
     ) -> None:
         work.go.set()
-        with PagePool(ctx, 4, lambda _page: None) as made:
-            made.submit(ctx, StoredPage(1, pool.MAX_CONTACTS_IN_FLIGHT * 3), nobody)
-            made.submit(ctx, StoredPage(2, 1), nobody)
+        with PagePool(ctx, 4, lambda _page: None) as page_pool:
+            page_pool.submit(ctx, StoredPage(1, pool.MAX_CONTACTS_IN_FLIGHT * 3), nobody)
+            page_pool.submit(ctx, StoredPage(2, 1), nobody)
 
     def test_who_waits_is_told_so(
         self, ctx: Context, work: Work, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        told = threading.Event()
-        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 1, lambda _page: None) as made:
-            made.submit(ctx, StoredPage(1, 1), nobody)
-            taken = reader.submit(made.submit, ctx, StoredPage(2, 1), told.set)
-            assert told.wait(5)
+        waiting = threading.Event()
+        with ThreadPoolExecutor(1) as reader, PagePool(ctx, 1, lambda _page: None) as page_pool:
+            page_pool.submit(ctx, StoredPage(1, 1), nobody)
+            taken = reader.submit(page_pool.submit, ctx, StoredPage(2, 1), waiting.set)
+            assert waiting.wait(5)
             work.go.set()
             taken.result(5)
 
@@ -132,9 +132,9 @@ class TestAnErrorOfOnePage:
         done: list[int] = []
 
         def twenty() -> None:
-            with PagePool(ctx, 1, done.append) as made:
+            with PagePool(ctx, 1, done.append) as page_pool:
                 for n in range(20):
-                    made.submit(ctx, StoredPage(n, 1), nobody)
+                    page_pool.submit(ctx, StoredPage(n, 1), nobody)
                     time.sleep(0.02)
 
         with pytest.raises(UnavailableError, match="page 0"):
@@ -144,13 +144,13 @@ class TestAnErrorOfOnePage:
     def test_is_raised_at_the_end_at_the_latest(self, ctx: Context, work: Work) -> None:
         work.bad = {0}
 
-        def one() -> None:
-            with PagePool(ctx, 1, lambda _page: None) as made:
-                made.submit(ctx, StoredPage(0, 1), nobody)
+        def single_page() -> None:
+            with PagePool(ctx, 1, lambda _page: None) as page_pool:
+                page_pool.submit(ctx, StoredPage(0, 1), nobody)
                 work.go.set()
 
         with pytest.raises(UnavailableError):
-            one()
+            single_page()
 
 
 class TestOverlap:
@@ -225,7 +225,7 @@ class TestAPartOfARun:
             of = pages.c.id.in_([stored[0].id, stored[3].id])
             connection.execute(sa.update(pages).where(of).values(lease))
         assert runner.help_with_pages(ctx, run_id, stored[0].id, 60) == len(stored) - 2
-        assert [one.id for one in stored_pages.list_pending(ctx, run_id)] == [
+        assert [page.id for page in stored_pages.list_pending(ctx, run_id)] == [
             stored[0].id,
             stored[3].id,
         ]
@@ -243,8 +243,8 @@ class TestAPartOfARun:
         run_id = lifecycle.open_run(ctx, "salesforce", Scope("changed"))
         reader_lease.claim(ctx, run_id)
         reader.read_from_cursor(ctx, lifecycle.load(ctx, run_id), lambda *_: None, lambda: True)
-        for one in stored_pages.list_pending(ctx, run_id):
-            runner.help_with_pages(ctx, run_id, one.id, 0)
+        for page in stored_pages.list_pending(ctx, run_id):
+            runner.help_with_pages(ctx, run_id, page.id, 0)
         assert crm.all_checked()
         logins = sum(n for route, n in crm.service.counters.items() if "oauth2/token" in route)
         assert logins == 2, "the reader's, and that of the thread that works"

@@ -94,7 +94,7 @@ class TestANewWording:
         speak("de")
         assert change_detection.decision_config_hash(ctx, crm.name) == before
         patterns = change_detection._DECIDING_CODE
-        assert not [one for one in patterns if "wording/" in one]
+        assert not [pattern for pattern in patterns if "wording/" in pattern]
 
     @pytest.mark.parametrize("scope", ["changed", "everything"])
     def test_rewrites_nothing(
@@ -102,13 +102,13 @@ class TestANewWording:
         other_wording: Callable[[], None],
     ) -> None:  # fmt: skip
         sync(ctx, crm.name)
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         other_wording()
         forget_hashes(ctx)
         crm.service.counters.clear()
         result = sync(ctx, crm.name, scope)
         assert (crm.writes, result["contacts"]["changed"]) == (0, 0)
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
         again = sync(ctx, crm.name, "everything")
         assert (crm.writes, again["contacts"]["changed"]) == (0, 0)
 
@@ -123,7 +123,9 @@ class TestANewWording:
         sync(ctx, crm.name)
         after = reasons_in(crm)
         assert after[target].startswith("Worded anew: ")
-        assert {one: after[one] for one in rest} == {one: before[one] for one in rest}
+        assert {record_id: after[record_id] for record_id in rest} == {
+            record_id: before[record_id] for record_id in rest
+        }
 
     def test_does_not_hide_that_a_reason_says_something_else(
         self, ctx: Context, crm: Crm, sync: Sync, other_wording: Callable[[], None]
@@ -141,34 +143,34 @@ class TestAnotherLanguage:
         self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage
     ) -> None:
         sync(ctx, crm.name)
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         for language in LANGUAGES:
             speak(language)
             forget_hashes(ctx)
             crm.service.counters.clear()
             sync(ctx, crm.name, "everything")
             assert crm.writes == 0
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
 
     def test_is_what_a_first_sync_writes(
         self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage
     ) -> None:
         speak("pl")
         sync(ctx, crm.name)
-        said = " ".join(str(one) for one in reasons_in(crm).values())
-        assert "prawidłowy numer" in said
-        assert "valid" not in said
+        text = " ".join(str(reason) for reason in reasons_in(crm).values())
+        assert "prawidłowy numer" in text
+        assert "valid" not in text
 
     def test_of_a_lost_index_rewrites_nothing_either(
         self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage
     ) -> None:
         sync(ctx, crm.name)
-        held = reasons_in(crm)
+        before = reasons_in(crm)
         with ctx.store.write() as connection:
             connection.execute(sa.delete(contacts))
         speak("uk")
         sync(ctx, crm.name, "everything")
-        assert reasons_in(crm) == held
+        assert reasons_in(crm) == before
 
 
 @pytest.fixture
@@ -198,8 +200,8 @@ class TestAnUpgrade:
         self, ctx: Context, crm: Crm, sync: Sync, former_release: Callable[[], None]
     ) -> None:
         sync(ctx, crm.name)
-        held = crm.snapshot()
-        assert any("is a valid number." in str(one) for one in reasons_in(crm).values())
+        snapshot = crm.snapshot()
+        assert any("is a valid number." in str(reason) for reason in reasons_in(crm).values())
         former_release()
         forget_hashes(ctx)
         before = reword.reword(ctx, crm.name, dry_run=True)
@@ -209,11 +211,11 @@ class TestAnUpgrade:
         for scope in ("changed", "everything", "everything"):
             assert sync(ctx, crm.name, scope)["contacts"]["changed"] == 0
         assert crm.writes == 0
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
         after = reword.reword(ctx, crm.name)
         assert (after.looked_at, after.unknown) == (before.unknown, 0)
         assert after.rewritten == after.looked_at
-        assert any(one == "Phone: valid number." for one in reasons_in(crm).values())
+        assert any(reason == "Phone: valid number." for reason in reasons_in(crm).values())
 
 
 def lookups_paid(ctx: Context) -> int:
@@ -238,8 +240,10 @@ class TestTheCommand:
             differing = {
                 name for name in record if record[name] != before[record_id].get(name)
             } & record.keys()
-            assert {one for one in differing if "odif" not in one and "tamp" not in one} <= own
-        assert any("gültige Nummer" in str(one) for one in reasons_in(crm).values())
+            assert {
+                field for field in differing if "odif" not in field and "tamp" not in field
+            } <= own
+        assert any("gültige Nummer" in str(reason) for reason in reasons_in(crm).values())
         crm.service.counters.clear()
         again = reword.reword(ctx, crm.name)
         assert (again.rewritten, crm.writes) == (0, 0)
@@ -249,10 +253,10 @@ class TestTheCommand:
         self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage
     ) -> None:
         sync(ctx, crm.name)
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         speak("it")
         tried = reword.reword(ctx, crm.name, dry_run=True)
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
         with ctx.store.read() as connection:
             query = sa.select(sa.func.count()).where(writes.c.run_id == tried.run)
             assert connection.scalar(query) == 0
@@ -264,23 +268,23 @@ class TestTheCommand:
     ) -> None:
         sync(ctx, crm.name)
         speak("fr")
-        target = next(one for one, text in reasons_in(crm).items() if text)
+        target = next(record_id for record_id, text in reasons_in(crm).items() if text)
         crm.edit(target, {"reason": "Asked her: this is right."})
         assert reword.reword(ctx, crm.name).edited == 1
         assert crm.get(target, "reason") == "Asked her: this is right."
 
     def test_can_be_undone(self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage) -> None:
         sync(ctx, crm.name)
-        held = reasons_in(crm)
+        before = reasons_in(crm)
         speak("es")
         done = reword.reword(ctx, crm.name)
-        assert reasons_in(crm) != held
+        assert reasons_in(crm) != before
         undone = undo(ctx, done.run)
         assert (undone.records, undone.failed) == (done.rewritten, {})
-        assert reasons_in(crm) == held
+        assert reasons_in(crm) == before
         crm.service.counters.clear()
         sync(ctx, crm.name)  # they say the same: nothing is to be written
-        assert reasons_in(crm) == held
+        assert reasons_in(crm) == before
 
     def test_goes_on_where_it_stopped(
         self, ctx: Context, crm: Crm, sync: Sync, speak: SetLanguage,

@@ -42,11 +42,11 @@ def test_pages_hold_the_names_of_fields_that_earlier_releases_read() -> None:
 
 
 def test_a_page_that_another_release_told_in_another_form_is_read_anew() -> None:
-    told = b'{"object": "contacts", "id": "7", "phones": {"phone": "1"}, "modified": null}'
-    assert decode_page(b'{"ids": ["7"], "contacts": [' + told + b"]}") == (["7"], None)
+    stored = b'{"object": "contacts", "id": "7", "phones": {"phone": "1"}, "modified": null}'
+    assert decode_page(b'{"ids": ["7"], "contacts": [' + stored + b"]}") == (["7"], None)
 
 
 def test_what_a_later_release_adds_to_a_contact_is_passed_by() -> None:
-    told = b'{"object": "contacts", "id": "7", "phones": {"phone": "1"}, "colour": "red"}'
-    ids, read = decode_page(b'{"ids": ["7"], "contacts": [' + told + b"]}")
+    stored = b'{"object": "contacts", "id": "7", "phones": {"phone": "1"}, "colour": "red"}'
+    ids, read = decode_page(b'{"ids": ["7"], "contacts": [' + stored + b"]}")
     assert (ids, read) == (["7"], [Contact("contacts", "7", {"phone": "1"})])

@@ -18,20 +18,20 @@ SIZES = st.lists(st.integers(0, 9), max_size=12)
 
 def pages(sizes: list[int]) -> list[Page]:
     """Forwards; each page's cursor is the count of contacts so far, the last one has none."""
-    made, count = [], 0
+    read, count = [], 0
     for place, size in enumerate(sizes):
         contacts = tuple(Contact("contacts", str(count + n), {}) for n in range(size))
         count += size
         cursor = str(count) if place + 1 < len(sizes) else None
-        made.append(Page(contacts, cursor, sum(sizes) - count, (f"gone-{place}",)))
-    return made
+        read.append(Page(contacts, cursor, sum(sizes) - count, (f"gone-{place}",)))
+    return read
 
 
 def reverse_pages(sizes: list[int]) -> list[Page]:
     """From the last contact to the first; a page's cursor is its first id."""
-    found = [page for page in pages(sizes)[::-1] if page.contacts]
+    filled = [page for page in pages(sizes)[::-1] if page.contacts]
     return [
-        Page(page.contacts, page.contacts[0].id, deleted_ids=page.deleted_ids) for page in found
+        Page(page.contacts, page.contacts[0].id, deleted_ids=page.deleted_ids) for page in filled
     ]
 
 
@@ -42,13 +42,13 @@ def ids(page: Page) -> list[int]:
 @given(SIZES, st.integers(1, 30))
 def test_forwards_it_is_the_same_on_fewer_pages(sizes: list[int], least: int) -> None:
     before, after = pages(sizes), list(coalesce_pages(pages(sizes), least))
-    assert [one for page in after for one in ids(page)] == [*range(sum(sizes))]
+    assert [number for page in after for number in ids(page)] == [*range(sum(sizes))]
     assert [gone for page in after for gone in page.deleted_ids] == [
         f"gone-{n}" for n in range(len(sizes))
     ]
     assert all(len(page.contacts) >= least for page in after[:-1])
     for page in after:
-        same = next(one for one in before if one.cursor == page.cursor)
+        same = next(other for other in before if other.cursor == page.cursor)
         assert page.remaining == same.remaining, "what the last of the gathered pages said"
     assert not after or after[-1].cursor is None
 
@@ -58,7 +58,7 @@ def test_backwards_each_page_is_in_order_and_ends_where_the_next_begins(
     sizes: list[int], least: int
 ) -> None:
     after = list(coalesce_pages(reverse_pages(sizes), least, backwards=True))
-    assert [one for page in after[::-1] for one in ids(page)] == [*range(sum(sizes))]
+    assert [number for page in after[::-1] for number in ids(page)] == [*range(sum(sizes))]
     assert all(page.cursor == page.contacts[0].id for page in after)
 
 

@@ -37,17 +37,17 @@ class TestAFullRead:
         lower_limits(monkeypatch, hubspot_list_page=7)
         sync(ctx, crm.name)
         ids = crm.ids()
-        some = {ids[place], ids[place - 1], ids[30]}
+        gone = {ids[place], ids[place - 1], ids[30]}
         # Gone without a trace, as after the recycle bin was emptied, or access was taken away.
         table = (crm.service.org.tables["Contact"] if crm.name == "salesforce"
                  else crm.service.portal.table)  # fmt: skip
-        for record_id in some:
+        for record_id in gone:
             del table.by_id[table.key(record_id)]
         before = indexed_ids(ctx)
         result = sync(ctx, crm.name, "everything")
-        assert before - indexed_ids(ctx) == some
-        assert result["contacts"]["gone"] == len(some)
-        assert not indexed_ids(ctx, contact_numbers) & some
+        assert before - indexed_ids(ctx) == gone
+        assert result["contacts"]["gone"] == len(gone)
+        assert not indexed_ids(ctx, contact_numbers) & gone
         assert sync(ctx, crm.name, "everything")["contacts"]["gone"] == 0
 
     def test_a_dry_one_forgets_nobody(self, ctx: Context, crm: Crm, sync: Sync) -> None:
@@ -116,11 +116,11 @@ class TestSpans:
         }  # fmt: skip
         with ctx.store.write() as connection:
             connection.execute(sa.delete(contacts))
-            rows = [{**row, "record_id": one} for one in ids]
+            rows = [{**row, "record_id": record_id} for record_id in ids]
             connection.execute(sa.insert(contacts), rows)
             query = sa.select(contacts.c.record_id).where(
                 IdRange(after, until).covers(contacts.c.record_id)
             )
-            found = set(connection.scalars(query))
+            selected = set(connection.scalars(query))
         low, high = int(after or 0), int(until) if until else 10**9
-        assert found == {one for one in ids if low < int(one) <= high}
+        assert selected == {record_id for record_id in ids if low < int(record_id) <= high}

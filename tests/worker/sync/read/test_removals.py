@@ -77,8 +77,8 @@ def sync_accepting_removals(ctx: Context, crm: Crm, dry_run: bool = False) -> di
 
 
 def removal(result: dict[str, Any], crm: Crm) -> dict[str, Any]:
-    (found,) = [one for one in result["removals"] if one["object"] == crm.object]
-    return found
+    (entry,) = [entry for entry in result["removals"] if entry["object"] == crm.object]
+    return entry
 
 
 class TestAFullReadThatWouldRemoveMany:
@@ -95,8 +95,8 @@ class TestAFullReadThatWouldRemoveMany:
         assert indexed_ids(ctx, crm, contact_numbers) == numbers
         assert result["state"] == "done"
         assert result["contacts"]["gone"] == 0
-        found = removal(result, crm)
-        assert (found["state"], found["records"], found["limit"]) == ("held", 20, LIMIT[crm.name])
+        entry = removal(result, crm)
+        assert (entry["state"], entry["records"], entry["limit"]) == ("held", 20, LIMIT[crm.name])
         (note,) = result["notes"]
         assert "20 of the" in note
         assert f"hygiene crm check {crm.name}" in note
@@ -183,7 +183,9 @@ class TestAFullReadThatWouldRemoveMany:
         leads = [r["Id"] for r in sandbox.salesforce.org.tables["Lead"].after_id(None)]
         crm.hide([*crm.ids()[:3], *leads[:5]])
         result = sync(ctx, "salesforce", "everything")
-        states = {one["object"]: (one["state"], one["records"]) for one in result["removals"]}
+        states = {
+            entry["object"]: (entry["state"], entry["records"]) for entry in result["removals"]
+        }
         assert states == {"Contact": ("removed", 3), "Lead": ("held", 5)}
         assert removals_on_hold(ctx) == {"Lead": 5}
 
@@ -280,9 +282,9 @@ class TestAReadThatWasCutShort:
         connector = ctx.connector(crm.name)
         read = type(connector).read
 
-        def short(self: Any, object_name: str, *args: Any, **more: Any) -> Any:
-            for page in read(self, object_name, *args, **more):
-                keep = [one for one in page.contacts if one.id not in ids[35:]]
+        def short(self: Any, object_name: str, *args: Any, **kwargs: Any) -> Any:
+            for page in read(self, object_name, *args, **kwargs):
+                keep = [contact for contact in page.contacts if contact.id not in ids[35:]]
                 yield type(page)(keep, page.cursor, page.remaining, page.deleted_ids)
 
         monkeypatch.setattr(type(connector), "read", short)
@@ -352,7 +354,7 @@ class TestAccepting:
         leads = [r["Id"] for r in sandbox.salesforce.org.tables["Lead"].after_id(None)]
         crm.hide(leads)
         result = sync_accepting_removals(ctx, crm)
-        states = {one["object"]: one["state"] for one in result["removals"]}
+        states = {entry["object"]: entry["state"] for entry in result["removals"]}
         assert states == {"Contact": "removed", "Lead": "held"}
 
     def test_a_hold_is_cleared_when_the_records_are_back(
@@ -395,8 +397,8 @@ class TestADryRun:
         crm.hide(ids[3:20])
         many = removal(sync(ctx, crm.name, "everything", dry_run=True), crm)
         assert (many["state"], many["records"]) == ("would_hold", 20)
-        told = removal(sync_accepting_removals(ctx, crm, dry_run=True), crm)
-        assert (told["state"], told["records"]) == ("would_remove", 20)
+        entry = removal(sync_accepting_removals(ctx, crm, dry_run=True), crm)
+        assert (entry["state"], entry["records"]) == ("would_remove", 20)
         assert indexed_ids(ctx, crm) == before
         assert count_rows(ctx, removal_holds) == count_rows(ctx, absent_records) == 0
 
@@ -549,13 +551,13 @@ class TestResuming:
         assert lifecycle.find_resumable(ctx, crm.name, full=True) is not None
         assert lifecycle.find_resumable(ctx, crm.name, full=True, accept_removals=True) is None
         lifecycle.fail(ctx, plain, "the CRM was away")
-        told = lifecycle.open_run(
+        run_id = lifecycle.open_run(
             ctx, crm.name, Scope("everything"), RunOptions(accept_removals=True)
         )
-        lifecycle.fail(ctx, told, "the CRM was away")
+        lifecycle.fail(ctx, run_id, "the CRM was away")
         again = lifecycle.find_resumable(ctx, crm.name, full=True, accept_removals=True)
         assert again is not None
-        assert again.id == told
+        assert again.id == run_id
         assert again.accepts_removals
 
 
@@ -575,8 +577,8 @@ class TestRecordsByTheirIds:
         assert result["not_visible"] == 2
         assert result["contacts"]["failed"] == 0
         with ctx.store.read() as connection:
-            found = connection.execute(sa.select(failures)).all()
-        assert {(row.record_id, row.kind, row.retry) for row in found} == {
+            rows = connection.execute(sa.select(failures)).all()
+        assert {(row.record_id, row.kind, row.retry) for row in rows} == {
             (ids[0], "not_visible", False), (ids[1], "not_visible", False),
         }  # fmt: skip
         assert sync(ctx, crm.name)["not_visible"] == 0, "no loop tries it again"
@@ -620,7 +622,9 @@ class TestRecordsByTheirIds:
         result = sync(ctx, "salesforce")
         assert target in indexed_ids(ctx, crm)
         assert result["contacts"]["gone"] == 0
-        assert {one["id"]: one["kind"] for one in result["failures"]} == {target: "not_visible"}
+        assert {failure["id"]: failure["kind"] for failure in result["failures"]} == {
+            target: "not_visible"
+        }
 
     def test_a_report_is_not_confirmed_for_a_contact_that_cannot_be_seen(
         self, ctx: Context, crm: Crm, sync: Sync
@@ -718,13 +722,13 @@ class TestRecordsByTheirIds:
         from worker.sync.undo.undo import undo
 
         run_id = sync(ctx, crm.name)["run"]
-        written = [one["id"] for one in report.run_report(ctx, run_id, 1000)["writes"]]
-        some = [record_id for record_id in crm.ids() if record_id in written][:3]
-        crm.act(some[0], {"delete": True})
-        crm.hide(some[1:])
+        written = [write["id"] for write in report.run_report(ctx, run_id, 1000)["writes"]]
+        chosen = [record_id for record_id in crm.ids() if record_id in written][:3]
+        crm.act(chosen[0], {"delete": True})
+        crm.hide(chosen[1:])
         done = undo(ctx, run_id)
-        assert done.gone == [some[0]]
-        assert sorted(done.not_visible) == sorted(some[1:])
+        assert done.gone == [chosen[0]]
+        assert sorted(done.not_visible) == sorted(chosen[1:])
 
 
 class TestTwoReaders:

@@ -43,9 +43,9 @@ def searches_see_after(crm: Crm, **span: float) -> None:
 
 def watermark(ctx: Context) -> datetime:
     with ctx.store.read() as connection:
-        found = connection.scalar(sa.select(watermarks.c.position))
-    assert found is not None
-    return found
+        position = connection.scalar(sa.select(watermarks.c.position))
+    assert position is not None
+    return position
 
 
 class TestWhatIsFoundLate:
@@ -157,7 +157,7 @@ class TestWhatIsReadAgain:
         for record_id in crm.ids()[:20]:
             crm.edit(record_id, {"phone/phone": NUMBER})
         sync(ctx, "hubspot")
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         for _ in range(6):
             clock.advance(minutes=11)
             crm.service.counters.clear()
@@ -165,7 +165,7 @@ class TestWhatIsReadAgain:
             assert again["contacts"]["written"] == crm.writes == 0
             assert again["lookups"].get("offline", {"asked": 0})["asked"] == 0
             assert crm.calls <= 3
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
 
     def test_leaves_out_the_run_that_wrote_most(
         self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync
@@ -239,11 +239,11 @@ class TestAnAnswerThatIsOlderThanOurOwnWrite:
         crm.edit(target, {f"phone/{crm.phone}": "call Maria"})
         searches_see_after(crm, minutes=40)  # of the edit they know, of our write not yet
         assert sync(ctx, "hubspot")["contacts"]["written"] == 1
-        held = crm.snapshot()
+        snapshot = crm.snapshot()
         for _ in range(4):
             clock.advance(minutes=12)
             assert sync(ctx, "hubspot")["contacts"]["written"] == 0
-        assert crm.snapshot() == held
+        assert crm.snapshot() == snapshot
 
     def test_does_not_bring_back_a_number_that_was_replaced(
         self, ctx: Context, crm: Crm, clock: SharedClock, sync: Sync

@@ -96,8 +96,10 @@ class TestCancelling:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("ids", tuple(crm.ids()[:3])))
         control.cancel(ctx, run_id, "kim")
         with ctx.store.read() as connection:
-            held = connection.scalars(sa.select(pages.c.payload).where(pages.c.run_id == run_id))
-            assert set(held) == {None}
+            payloads = connection.scalars(
+                sa.select(pages.c.payload).where(pages.c.run_id == run_id)
+            )
+            assert set(payloads) == {None}
 
     def test_frees_the_connector(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
@@ -120,10 +122,10 @@ class TestUndo:
         class Killed(BaseException):
             pass
 
-        def dying(*args: Any, **more: Any) -> None:
+        def dying(*args: Any, **kwargs: Any) -> None:
             nonlocal calls
             calls += 1
-            real(*args, **more)
+            real(*args, **kwargs)
             raise Killed
 
         with monkeypatch.context() as patched:
@@ -139,14 +141,18 @@ class TestUndo:
         other.now = lambda: later
         undo.execute(other, undo_id)
         assert crm.snapshot() == before
-        found = report.result(other, undo_id)
-        assert found["state"] == "done"
-        assert found["contacts"]["written"] > 0
+        result = report.result(other, undo_id)
+        assert result["state"] == "done"
+        assert result["contacts"]["written"] > 0
 
     def test_says_who_asked_and_why(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         undo_id = undo.begin(ctx, sync(ctx, crm.name)["run"], by="kim", why="a test")
-        (found,) = report.summaries(ctx, [lifecycle.load(ctx, undo_id)])
-        assert (found["opened_by"], found["purpose"], found["kind"]) == ("kim", "a test", "undo")
+        (summary,) = report.summaries(ctx, [lifecycle.load(ctx, undo_id)])
+        assert (summary["opened_by"], summary["purpose"], summary["kind"]) == (
+            "kim",
+            "a test",
+            "undo",
+        )
 
     def test_keeps_no_number_that_somebody_gives_as_the_reason(
         self, ctx: Context, crm: Crm

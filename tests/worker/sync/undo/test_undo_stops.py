@@ -30,9 +30,9 @@ STOPS = {
 }
 
 
-def store_report(ctx: Context, kind: str, number: str = NUMBER, **more: Any) -> None:
+def store_report(ctx: Context, kind: str, number: str = NUMBER, **fields: Any) -> None:
     """Store a report that is no repetition, whatever it says."""
-    reports.store_report(ctx, kind, number, uuid.uuid4().hex, **more)
+    reports.store_report(ctx, kind, number, uuid.uuid4().hex, **fields)
 
 
 def deliver(ctx: Context, crm: Crm) -> str:
@@ -42,7 +42,7 @@ def deliver(ctx: Context, crm: Crm) -> str:
 
 
 def skipped_fields(done: UndoResult, why: str = "report") -> set[str]:
-    return {one.field for one in done.kept if one.why == why}
+    return {skipped.field for skipped in done.kept if skipped.why == why}
 
 
 @pytest.fixture
@@ -206,11 +206,11 @@ class TestAnUndo:
 
         write = restore_writes.write_all
 
-        def meanwhile(*given: Any, **more: Any) -> Any:
+        def meanwhile(*given: Any, **kwargs: Any) -> Any:
             monkeypatch.setattr(restore_writes, "write_all", write)
             store_report(ctx, "opt_out")
             deliver(ctx, crm)
-            return write(*given, **more)
+            return write(*given, **kwargs)
 
         monkeypatch.setattr(restore_writes, "write_all", meanwhile)
         undo(ctx, run)
@@ -277,7 +277,9 @@ class TestAChannelWithoutAFlagOfItsOwn:
         undo(ctx, run)
         sync(ctx, crm.name, "everything")
         assert crm.get(record_id, "do_not_contact") is True
-        assert [one.channels for one in suppressions.list_suppressions(ctx, NUMBER)] == [channel]
+        assert [
+            suppression.channels for suppression in suppressions.list_suppressions(ctx, NUMBER)
+        ] == [channel]
         crm.edit(record_id, {"do_not_contact": False})
         sync(ctx, crm.name)
         sync(ctx, crm.name, "everything")

@@ -63,7 +63,7 @@ class Pages:
             while self.under_way >= self._at_once:
                 self.changed.wait()
             self.under_way += 1
-        updates = [Update("contacts", one, {"status/phone": "valid"}) for one in ids]
+        updates = [Update("contacts", record_id, {"status/phone": "valid"}) for record_id in ids]
         future = self._pool.submit(self._batcher.write, self.crm, updates, keep)  # type: ignore[arg-type]
         future.add_done_callback(lambda _done: self._end())
         return future
@@ -80,7 +80,7 @@ class Pages:
 
 
 def ids(page: int, count: int) -> list[str]:
-    return [f"{page}-{one}" for one in range(count)]
+    return [f"{page}-{number}" for number in range(count)]
 
 
 @given(st.lists(st.integers(0, 25), min_size=1, max_size=12), st.integers(1, 5))
@@ -97,7 +97,7 @@ def test_each_change_is_written_once_and_only_the_last_batches_are_not_full(
         assert set(written.outcomes) == set(ids(page, sizes[page]))
         assert all(outcome.ok for outcome in written.outcomes.values())
         assert written.at == (NOW if sizes[page] else None)
-    sent = [one for batch in crm.batches for one in batch]
+    sent = [update for batch in crm.batches for update in batch]
     assert len(sent) == len(set(sent)) == sum(sizes)
     assert all(len(batch) <= crm.write_size for batch in crm.batches)
 
@@ -144,8 +144,8 @@ def test_a_crm_that_is_away_is_told_to_each_page() -> None:
 
 
 def test_what_breaks_on_a_change_of_one_page_does_not_fail_another() -> None:
-    def poisoned(some: Sequence[Update]) -> None:
-        if any(update.id == "1-0" for update in some):
+    def poisoned(updates: Sequence[Update]) -> None:
+        if any(update.id == "1-0" for update in updates):
             raise RuntimeError("a fault of ours")
 
     pages = Pages(Crm(poisoned))
@@ -171,7 +171,7 @@ def test_of_a_page_that_lost_its_lease_nothing_is_sent() -> None:
     assert ours.result(20).outcomes.keys() == {*ids(2, 8)}
     with pytest.raises(AmbiguousResultError):
         theirs.result(20)
-    assert not [one for batch in crm.batches for one in batch if one in ids(1, 3)]
+    assert not [update for batch in crm.batches for update in batch if update in ids(1, 3)]
 
 
 def test_a_crm_that_takes_many_at_once_gets_each_page_by_itself() -> None:

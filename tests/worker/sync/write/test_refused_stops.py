@@ -30,10 +30,10 @@ def ctx(make_context: Callable[..., Context]) -> Context:
 
 @pytest.fixture
 def target(crm: Crm) -> str:
-    found = crm.ids()[3]
+    record_id = crm.ids()[3]
     country = "MailingCountry" if crm.name == "salesforce" else "country"
-    crm.act(found, {"set": {crm.field(f"phone/{crm.phone}"): TYPED, country: "United States"}})
-    return found
+    crm.act(record_id, {"set": {crm.field(f"phone/{crm.phone}"): TYPED, country: "United States"}})
+    return record_id
 
 
 def refuse(crm: Crm, record_id: str, *canonical: str) -> None:
@@ -48,8 +48,8 @@ def refuse(crm: Crm, record_id: str, *canonical: str) -> None:
 
 
 def allow(crm: Crm) -> None:
-    held = crm.service.org.automation if crm.name == "salesforce" else crm.service.portal
-    held.rules.clear()
+    configured = crm.service.org.automation if crm.name == "salesforce" else crm.service.portal
+    configured.rules.clear()
 
 
 def say_stop(ctx: Context, kind: str = "opt_out") -> None:
@@ -63,7 +63,7 @@ def say_stop(ctx: Context, kind: str = "opt_out") -> None:
 
 
 def alerts(ctx: Context) -> list[str]:
-    return [one.text for one in rules.current(ctx) if one.kind == "suppression_refused"]
+    return [alert.text for alert in rules.current(ctx) if alert.kind == "suppression_refused"]
 
 
 class TestARewriteThatIsRefused:

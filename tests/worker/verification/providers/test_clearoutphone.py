@@ -24,19 +24,19 @@ from worker.verification.models import Question
 
 @pytest.fixture
 def clearout(sandbox: Sandbox, tmp_path: Path) -> Any:
-    made = connect_provider(sandbox, "clearoutphone", tmp_path)
-    yield made
-    made.close()
+    provider = connect_provider(sandbox, "clearoutphone", tmp_path)
+    yield provider
+    provider.close()
 
 
 def fetched(clearout: Any, job: str, questions: list[Question]) -> Any:
     import time
 
     end = time.monotonic() + 5
-    while (found := clearout.collect(job, questions, "line_type")) is None:
+    while (answers := clearout.collect(job, questions, "line_type")) is None:
         assert time.monotonic() < end
         time.sleep(0.02)
-    return {answer.number: answer for answer in found}
+    return {answer.number: answer for answer in answers}
 
 
 QUESTIONS = [Question(NUMBER), Question(NEW_YORK), Question(IMPOSSIBLE)]
@@ -56,8 +56,12 @@ class TestOneNumber:
         self, sandbox: Sandbox, clearout: Any, truth: str, kind: LineType
     ) -> None:
         sandbox.network.set(NUMBER, kind=truth, carrier="Cobalt Telecom")
-        (said,) = clearout.ask([Question(NUMBER)], "line_type")
-        assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Cobalt Telecom")
+        (answer,) = clearout.ask([Question(NUMBER)], "line_type")
+        assert (answer.verdict, answer.line_type, answer.carrier) == (
+            "valid",
+            kind,
+            "Cobalt Telecom",
+        )
 
     @pytest.mark.parametrize(
         ("line", "verdict"),
@@ -68,8 +72,8 @@ class TestOneNumber:
     ) -> None:
         sandbox.network.set(NUMBER, **line)
         before = sandbox.clearoutphone.credits
-        (said,) = clearout.ask([Question(NUMBER)], "line_type")
-        assert (said.verdict, said.charged) == (verdict, 1)
+        (answer,) = clearout.ask([Question(NUMBER)], "line_type")
+        assert (answer.verdict, answer.charged) == (verdict, 1)
         assert sandbox.clearoutphone.credits == before - 1
 
     def test_an_error_in_words_is_passed_on(self, sandbox: Sandbox, clearout: Any) -> None:
@@ -172,5 +176,5 @@ class TestAFile:
             "Name,Phone Number,ClearoutPhone Validation Status,ClearoutPhone Line Type\r\n"
             f"x,{NUMBER[1:]},Valid,Mobile\r\n"
         )
-        (said,) = _read(b"\xef\xbb\xbf" + text.encode(), QUESTIONS)
-        assert (said.number, said.verdict, said.line_type) == (NUMBER, "valid", "mobile")
+        (answer,) = _read(b"\xef\xbb\xbf" + text.encode(), QUESTIONS)
+        assert (answer.number, answer.verdict, answer.line_type) == (NUMBER, "valid", "mobile")

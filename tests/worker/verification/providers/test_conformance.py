@@ -47,30 +47,30 @@ def sandbox(running: Sandbox) -> Iterator[Sandbox]:
 def any_provider(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[ProviderCase]:
-    made = provider_case(sandbox, request.param, tmp_path)
-    yield made
-    made.provider.close()
+    case = provider_case(sandbox, request.param, tmp_path)
+    yield case
+    case.provider.close()
 
 
 @pytest.fixture(params=PAID)
 def paid(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[ProviderCase]:
-    made = provider_case(sandbox, request.param, tmp_path)
-    yield made
-    made.provider.close()
+    case = provider_case(sandbox, request.param, tmp_path)
+    yield case
+    case.provider.close()
 
 
 class TestAnswers:
     def test_come_in_the_one_vocabulary(self, any_provider: ProviderCase) -> None:
         answers = any_provider.ask(NUMBER, NEW_YORK)
         assert set(answers) == {NUMBER, NEW_YORK}
-        for said in answers.values():
-            assert said.verdict in get_args(Verdict)
-            assert said.line_type in get_args(LineType)
-            assert said.live in get_args(Live)
-            assert said.raw_answer, "the provider's own words are kept"
-            assert NUMBER[1:] not in said.raw_answer, "but not the number once more"
+        for answer in answers.values():
+            assert answer.verdict in get_args(Verdict)
+            assert answer.line_type in get_args(LineType)
+            assert answer.live in get_args(Live)
+            assert answer.raw_answer, "the provider's own words are kept"
+            assert NUMBER[1:] not in answer.raw_answer, "but not the number once more"
 
     def test_are_to_what_was_asked_only(self, any_provider: ProviderCase) -> None:
         assert set(any_provider.ask(NUMBER)) == {NUMBER}
@@ -91,7 +91,7 @@ class TestAnswers:
         american = (NUMBER, NEW_YORK)
         asked = american if any_provider.check_level == "reassigned" else (*american, BRITISH)
         answers = any_provider.ask(*asked)
-        assert sum(said.charged for said in answers.values()) == any_provider.charges
+        assert sum(answer.charged for answer in answers.values()) == any_provider.charges
 
     def test_are_offered_for_a_check_level_at_a_price(self, any_provider: ProviderCase) -> None:
         provider = any_provider.provider

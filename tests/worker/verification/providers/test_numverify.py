@@ -25,11 +25,11 @@ from worker.verification.providers.numverify import base_url
 @pytest.fixture(params=["", "/numverify", "/number_verification"])
 def numverify(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
     path = request.param
-    made = connect_provider(
+    provider = connect_provider(
         sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path
     )
-    yield made
-    made.close()
+    yield provider
+    provider.close()
 
 
 def ask(numverify: Any) -> Any:
@@ -46,15 +46,15 @@ def ask(numverify: Any) -> Any:
 )  # fmt: skip
 def test_kinds_of_line(sandbox: Sandbox, numverify: Any, truth: str, kind: LineType) -> None:
     sandbox.network.set(NUMBER, kind=truth, carrier="Harbor Wireless")
-    said = ask(numverify)
-    assert (said.verdict, said.line_type, said.carrier) == ("valid", kind, "Harbor Wireless")
-    assert said.country == "US"
+    answer = ask(numverify)
+    assert (answer.verdict, answer.line_type, answer.carrier) == ("valid", kind, "Harbor Wireless")
+    assert answer.country == "US"
 
 
 def test_a_number_that_nobody_has_is_invalid_and_charged(sandbox: Sandbox, numverify: Any) -> None:
     sandbox.network.set(NUMBER, assigned=False)
-    said = ask(numverify)
-    assert (said.verdict, said.line_type, said.charged) == ("invalid", "unknown", 1)
+    answer = ask(numverify)
+    assert (answer.verdict, answer.line_type, answer.charged) == ("invalid", "unknown", 1)
 
 
 @pytest.mark.parametrize(
@@ -81,10 +81,10 @@ def test_a_plan_without_https_is_said_with_what_to_do(
     sandbox: Sandbox, tmp_path: Path, path: str
 ) -> None:
     sandbox.numverify.has_https = False
-    made = connect_provider(
+    provider = connect_provider(
         sandbox, "numverify", tmp_path, NUMVERIFY_URL=sandbox.url("numverify") + path
     )
-    for call in (lambda: ask(made), made.check):
+    for call in (lambda: ask(provider), provider.check):
         with pytest.raises(
             CredentialsRejectedError, match=r"your plan has no https \(105\).*NUMVERIFY_URL"
         ):

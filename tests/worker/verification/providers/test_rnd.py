@@ -22,9 +22,9 @@ GONE = date(2023, 6, 15)
 def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
     sandbox.network.set(NUMBER, disconnected_on=GONE)
     sandbox.network.set(NEW_YORK, disconnected_on=None)
-    made = connect_provider(sandbox, "rnd", tmp_path)
-    yield made
-    made.close()
+    provider = connect_provider(sandbox, "rnd", tmp_path)
+    yield provider
+    provider.close()
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def rnd(sandbox: Sandbox, tmp_path: Path) -> Any:
     ],
 )  # fmt: skip
 def test_yes_no_and_no_data(rnd: Any, since: date, reassigned: bool | None) -> None:
-    (said,) = rnd.ask([Question(NUMBER, since)], "reassigned")
-    assert (said.reassigned, said.since, said.verdict) == (reassigned, since, "unknown")
+    (answer,) = rnd.ask([Question(NUMBER, since)], "reassigned")
+    assert (answer.reassigned, answer.since, answer.verdict) == (reassigned, since, "unknown")
 
 
 def test_one_number_may_be_asked_about_with_two_dates(rnd: Any, sandbox: Sandbox) -> None:
@@ -47,7 +47,7 @@ def test_one_number_may_be_asked_about_with_two_dates(rnd: Any, sandbox: Sandbox
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    ("days", "verdicts"),
     [
         ((GONE,), (True,)),
         ((date(2024, 1, 1),), (False,)),
@@ -56,13 +56,13 @@ def test_one_number_may_be_asked_about_with_two_dates(rnd: Any, sandbox: Sandbox
     ],
 )
 def test_an_answer_without_its_date_is_kept(
-    rnd: Any, sandbox: Sandbox, days: tuple[date, ...], said: tuple[bool | None, ...]
+    rnd: Any, sandbox: Sandbox, days: tuple[date, ...], verdicts: tuple[bool | None, ...]
 ) -> None:
     """It was paid for, and the number tells what it is about."""
     sandbox.rnd.tells_dates = False
     questions = [Question(NUMBER, day) for day in days] + [Question(NEW_YORK, GONE)]
     answers = {(a.number, a.since): a.reassigned for a in rnd.ask(questions, "reassigned")}
-    wanted = {(NUMBER, day): one for day, one in zip(days, said, strict=True)}
+    wanted = {(NUMBER, day): answer for day, answer in zip(days, verdicts, strict=True)}
     assert answers == {**wanted, (NEW_YORK, GONE): False}
     assert sandbox.rnd.charges == len(questions)
 
@@ -82,8 +82,8 @@ def test_number_and_date_are_known_in_any_spelling(
 ) -> None:
     body = {"replies": [{"disconnected": "yes", **reply}]}
     sandbox.rnd.faults.append(Fault("/api/tn", "status", status=200, body=body))
-    (said,) = rnd.ask([Question(NUMBER, GONE)], "reassigned")
-    assert (said.number, said.since, said.reassigned) == (NUMBER, GONE, True)
+    (answer,) = rnd.ask([Question(NUMBER, GONE)], "reassigned")
+    assert (answer.number, answer.since, answer.reassigned) == (NUMBER, GONE, True)
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,11 @@ UKRAINIAN = "+380501234567"
 
 @pytest.fixture(params=[1, 20], ids=["singly", "batch"])
 def twilio(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) -> Any:
-    made = connect_provider(
+    provider = connect_provider(
         sandbox, "twilio", tmp_path, tuned("twilio", f"batch = {request.param}")
     )
-    yield made
-    made.close()
+    yield provider
+    provider.close()
 
 
 def ask(twilio: Any, number: str, check_level: CheckLevel, since: date | None = None) -> Any:
@@ -48,8 +48,8 @@ def ask(twilio: Any, number: str, check_level: CheckLevel, since: date | None = 
     questions = [Question(number, since), Question(NEW_YORK, since)]
     if twilio.batch == 1:
         questions = questions[:1]
-    found = {answer.number: answer for answer in twilio.ask(questions, check_level)}
-    return found.get(number)
+    answers = {answer.number: answer for answer in twilio.ask(questions, check_level)}
+    return answers.get(number)
 
 
 class TestKindsOfLine:
@@ -66,10 +66,10 @@ class TestKindsOfLine:
         self, sandbox: Sandbox, twilio: TwilioProvider, truth: str, kind: LineType
     ) -> None:
         sandbox.network.set(NUMBER, kind=truth, carrier="Bluebird Mobile")
-        said = ask(twilio, NUMBER, "line_type")
-        assert (said.verdict, said.line_type, said.country) == ("valid", kind, "US")
+        answer = ask(twilio, NUMBER, "line_type")
+        assert (answer.verdict, answer.line_type, answer.country) == ("valid", kind, "US")
         with_carrier = truth in ("mobile", "landline", "voip", "fixed_voip")
-        assert said.carrier == ("Bluebird Mobile" if with_carrier else "")
+        assert answer.carrier == ("Bluebird Mobile" if with_carrier else "")
 
 
 class TestNumbersThatAreNotValid:
@@ -85,9 +85,9 @@ class TestNumbersThatAreNotValid:
         self, sandbox: Sandbox, twilio: TwilioProvider, problem: str, phrase: str
     ) -> None:
         sandbox.network.set(NUMBER, in_plan=False, problem=problem)
-        said = ask(twilio, NUMBER, "line_type")
-        assert (said.verdict, said.charged) == ("invalid", 0)
-        assert phrase in said.detail
+        answer = ask(twilio, NUMBER, "line_type")
+        assert (answer.verdict, answer.charged) == ("invalid", 0)
+        assert phrase in answer.detail
         assert (NUMBER, "line_type_intelligence") not in sandbox.twilio.charged
 
 
@@ -105,16 +105,16 @@ class TestWhetherTheLineIsInService:
         """A handset that is switched off just now is a good number; a line without a subscriber
         cannot be reached."""
         sandbox.network.set(NUMBER, kind="mobile", live=live)
-        said = ask(twilio, NUMBER, "live")
-        assert said.verdict == verdict
-        assert said.live == ("" if live == "unknown" else live)
-        assert said.detail == ("is not in service" if live == "inactive" else "")
+        answer = ask(twilio, NUMBER, "live")
+        assert answer.verdict == verdict
+        assert answer.live == ("" if live == "unknown" else live)
+        assert answer.detail == ("is not in service" if live == "inactive" else "")
 
     def test_of_a_landline_nobody_knows(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
         sandbox.network.set(NUMBER, kind="landline")
-        said = ask(twilio, NUMBER, "live")
-        assert (said.verdict, said.charged) == ("unknown", 0)
-        assert "not a mobile" in said.detail
+        answer = ask(twilio, NUMBER, "live")
+        assert (answer.verdict, answer.charged) == ("unknown", 0)
+        assert "not a mobile" in answer.detail
 
 
 class TestReassignedNumbers:
@@ -128,8 +128,8 @@ class TestReassignedNumbers:
         self, sandbox: Sandbox, twilio: TwilioProvider, since: date, reassigned: bool | None
     ) -> None:
         sandbox.network.set(NUMBER, disconnected_on=self.GONE)
-        said = ask(twilio, NUMBER, "reassigned", since)
-        assert (said.reassigned, said.since) == (reassigned, since)
+        answer = ask(twilio, NUMBER, "reassigned", since)
+        assert (answer.reassigned, answer.since) == (reassigned, since)
 
     def test_only_us_numbers_with_a_date_are_asked_about(self, twilio: TwilioProvider) -> None:
         assert twilio.supports(Question(NUMBER, date(2024, 1, 1)), "reassigned")
@@ -140,8 +140,8 @@ class TestReassignedNumbers:
 class TestPackagesThatGiveNoAnswer:
     def test_outside_of_the_coverage(self, sandbox: Sandbox, twilio: TwilioProvider) -> None:
         sandbox.network.set(NUMBER, covered=False)
-        said = ask(twilio, NUMBER, "line_type")
-        assert (said.verdict, said.charged, said.line_type) == ("unknown", 0, "unknown")
+        answer = ask(twilio, NUMBER, "line_type")
+        assert (answer.verdict, answer.charged, answer.line_type) == ("unknown", 0, "unknown")
 
     def test_canadian_carriers_want_an_approval(
         self, sandbox: Sandbox, twilio: TwilioProvider
@@ -169,10 +169,10 @@ class TestPackagesThatGiveNoAnswer:
         self, sandbox: Sandbox, twilio: TwilioProvider, code: int, words: str
     ) -> None:
         sandbox.twilio.failing = {NUMBER: code}
-        said = ask(twilio, NUMBER, "line_type")
-        assert (said.verdict, said.charged) == ("unknown", 0)
-        assert re.search(words, said.detail)
-        assert str(code) in said.detail
+        answer = ask(twilio, NUMBER, "line_type")
+        assert (answer.verdict, answer.charged) == ("unknown", 0)
+        assert re.search(words, answer.detail)
+        assert str(code) in answer.detail
         assert ask(twilio, NEW_YORK, "line_type").verdict == "valid"
 
     @pytest.mark.parametrize("code", [60608, 60613])
@@ -210,9 +210,9 @@ class TestPackagesThatGiveNoAnswer:
         body = {"code": code, "message": "no", "status": status}
         fault = Fault("GET /v2/PhoneNumbers", "status", status=status, body=body)
         sandbox.twilio.faults.append(fault)
-        (said,) = twilio.ask([Question(NUMBER)], "line_type")
-        assert (said.verdict, said.charged) == ("unknown", 0)
-        assert str(code) in said.detail
+        (answer,) = twilio.ask([Question(NUMBER)], "line_type")
+        assert (answer.verdict, answer.charged) == ("unknown", 0)
+        assert str(code) in answer.detail
 
     def test_a_code_of_the_batch_query_itself_says_the_same(
         self, sandbox: Sandbox, tmp_path: Path
@@ -224,9 +224,9 @@ class TestPackagesThatGiveNoAnswer:
         ]
         body = {"phone_numbers": entries}
         sandbox.twilio.faults.append(Fault("batch", "status", status=200, body=body))
-        (said,) = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
-        assert (said.number, said.verdict) == (NUMBER, "unknown")
-        assert "60610" in said.detail
+        (answer,) = twilio.ask([Question(NUMBER), Question(NEW_YORK)], "line_type")
+        assert (answer.number, answer.verdict) == (NUMBER, "unknown")
+        assert "60610" in answer.detail
 
     def test_another_region_keeps_nobody_from_being_asked_here(
         self, sandbox: Sandbox, twilio: TwilioProvider
@@ -254,8 +254,8 @@ class TestContradictions:
     def test_two_lines_of_a_file_that_disagree_say_nothing(self) -> None:
         head = "Phone,ClearoutPhone Validation Status\r\n"
         body = f"{head}{NUMBER},valid\r\n{NUMBER},invalid\r\n{NEW_YORK},valid\r\n".encode()
-        found = clearoutphone._read(body, [Question(NUMBER), Question(NEW_YORK)])
-        assert [(one.number, one.verdict) for one in found] == [(NEW_YORK, "valid")]
+        answers = clearoutphone._read(body, [Question(NUMBER), Question(NEW_YORK)])
+        assert [(answer.number, answer.verdict) for answer in answers] == [(NEW_YORK, "valid")]
 
 
 class TestTheBatchQuery:
@@ -464,15 +464,15 @@ class TestTheOpenApiDocument:
         }  # fmt: skip
         for name, (check_level, verdict) in levels.items():
             example = examples[name]["value"]
-            said = _answer(
+            answer = _answer(
                 example, Question(example["phone_number"], date(2020, 1, 1)), check_level
             )
-            assert said is not None, name
-            assert said.verdict == verdict, name
+            assert answer is not None, name
+            assert answer.verdict == verdict, name
         voip = examples["fetchLineTypeIntelligence"]["value"]
-        said = _answer(voip, Question(voip["phone_number"]), "line_type")
-        assert said is not None
-        assert (said.line_type, said.carrier) == ("voip", "Twilio - SMS/MMS-SVR")
+        answer = _answer(voip, Question(voip["phone_number"]), "line_type")
+        assert answer is not None
+        assert (answer.line_type, answer.carrier) == ("voip", "Twilio - SMS/MMS-SVR")
 
 
 def _validate(document: dict[str, Any], schema: dict[str, Any], value: Any) -> None:

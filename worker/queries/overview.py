@@ -86,9 +86,9 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
     for name in ctx.settings.active_connectors:
         last = run_store.recent(ctx, 1, name)
         position, counted = positions.get(name), latest.get(name)
-        every = ctx.settings.sync.every
-        # A watermark lies the overlap before the last read, and a run takes its time.
-        late = position is not None and now - position > 3 * every + ctx.settings.sync.overlap
+        # A watermark lies behind the last read by what is read again, and a run takes its time.
+        behind = 3 * ctx.settings.sync.every + ctx.settings.read_again(name)
+        late = position is not None and now - position > behind
         failed = any(summary["outcome"] in _FAILING for summary in report.summaries(ctx, last))
         entries.append(
             {

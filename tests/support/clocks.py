@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,11 @@ def advance_clock(ctx: Context, **span: Any) -> None:
     """Move our clock forward (`hours=1`). The CRM's clock stays where it is."""
     now, step = ctx.now, timedelta(**span)
     ctx.now = lambda: now() + step  # type: ignore[method-assign]
+
+
+def a_later_second(crm: Crm) -> None:
+    """Let the CRM's clock move on. Salesforce keeps the second of an edit alone."""
+    time.sleep(1.1 if crm.name == "salesforce" else 0.01)
 
 
 class SharedClock:

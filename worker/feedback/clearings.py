@@ -25,6 +25,7 @@ from worker.feedback.consent_state import (
     ACTION_KEY_PREFIX,
     LIFT_KEY_PREFIX,
     LIFTED_BY,
+    REVIEW_KEY_PREFIX,
     Rules,
     apply_lifts,
 )
@@ -48,11 +49,14 @@ _BY_ADMINS = (ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, PAGE_KEY_PREFIX)
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """A report that may not have been visible when a flag was cleared. `shown_at`: when the CRM had
-    it."""
+    """A report that may not have been visible when a flag was cleared.
+
+    `known_at`: when we had it, None for not yet; `confirmed_at`: when the CRM had it.
+    """
 
     report: Feedback
     number: str
+    known_at: datetime | None
     confirmed_at: datetime | None
 
 
@@ -85,9 +89,9 @@ def _backdate(clearing: Feedback, recorded_at: datetime | None, stops: Sequence[
         stop.report.at
         for stop in stops
         if clearing.kind in LIFTED_BY[stop.report.kind]
-        and _is_about_the_same(clearing, stop)
+        and _is_about_the_same(clearing, stop.report, stop.number)
         and stop.report.at <= clearing.at
-        and (stop.report.received_at or stop.report.at) > recorded_at
+        and (stop.known_at is None or stop.known_at > recorded_at)
         and (stop.confirmed_at is None or stop.confirmed_at > clearing.at)
     ]
     return replace(clearing, at=min(unseen) - _JUST_BEFORE) if unseen else clearing
@@ -120,7 +124,7 @@ def _postdate(stop: Feedback, lifts: Sequence[Feedback], rules: Rules) -> Feedba
         for lift in lifts
         if lift.kind in LIFTED_BY[stop.kind]
         and lift.at >= stop.at
-        and _is_about_the_same(lift, _Stop(stop, stop.number, None))
+        and _is_about_the_same(lift, stop, stop.number)
     ]
     unaware = [lift.at for lift in about if _is_by_a_user(lift)]
     if not unaware:
@@ -160,13 +164,14 @@ def _lifts_since(connection: Connection, stops: Sequence[Feedback], keys: Keys) 
     ]
 
 
-def _is_about_the_same(clearing: Feedback, stop: _Stop) -> bool:
-    if stop.report.key.startswith(f"crm:{clearing.contact}:"):
+def _is_about_the_same(clearing: Feedback, stop: Feedback, number: str) -> bool:
+    """`number`: of the stop, as it is called today."""
+    if stop.key.startswith(f"crm:{clearing.contact}:"):
         return False  # flags of one record were ticked and cleared in the order that we read them
     return (
-        (bool(clearing.number) and clearing.number == stop.number)
-        or clearing.contact == stop.report.contact
-        or (bool(clearing.person) and clearing.person == stop.report.person)
+        (bool(clearing.number) and clearing.number == number)
+        or clearing.contact == stop.contact
+        or (bool(clearing.person) and clearing.person == stop.person)
     )
 
 
@@ -198,7 +203,10 @@ def _last_recorded(connection: Connection, names: Collection[str]) -> dict[str, 
 def _possibly_unseen_stops(
     connection: Connection, clearings: Sequence[Feedback], since: datetime | None, keys: Keys
 ) -> list[_Stop]:
-    """Return stops that reached us since then and may concern what was cleared."""
+    """Return stops that we have known since then and that may concern what was cleared.
+
+    A reply reached us when it came, but what it means was known only when its decision was applied.
+    """
     if since is None:
         return []
     f = feedback.c
@@ -210,15 +218,17 @@ def _possibly_unseen_stops(
         any_of(f.contact, sorted({report.contact for report in clearings})),
         any_of(f.person, people),
     )
-    query = sa.select(feedback).where(
-        about, f.kind.in_(sorted(LIFTED_BY)), sa.func.coalesce(f.received_at, f.at) > since
+    is_decided = f.key.startswith(REVIEW_KEY_PREFIX, autoescape=True)
+    known_at = sa.case((is_decided, f.applied_at), else_=sa.func.coalesce(f.received_at, f.at))
+    query = sa.select(feedback, known_at.label("known_at")).where(
+        about, f.kind.in_(sorted(LIFTED_BY)), sa.or_(known_at.is_(None), known_at > since)
     )
     rows = connection.execute(query).all()
     shown = _confirmed_at(
         connection, clearings[0].contact.partition("/")[0], [row.id for row in rows]
     )
     return [
-        _Stop(report_log.report_from_row(row), number, shown.get(row.id))
+        _Stop(report_log.report_from_row(row), number, row.known_at, shown.get(row.id))
         for row in rows
         for number in names.get(row.number, (row.number,))
     ]

@@ -30,6 +30,7 @@ MERGED_KEY_PREFIX = (
 READING_KEY_PREFIX = (
     "reading:"  # begins the key of what was said of a number that a field was read as before
 )
+REVIEW_KEY_PREFIX = "review:"  # begins the key of what a person read in a reply
 HOLD_KEY_PREFIX = "review-hold:"  # begins the key of a hold (`review_holds`), which is no report
 _CARRIED_KEY_PREFIXES = (MERGED_KEY_PREFIX, READING_KEY_PREFIX)
 _STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE)

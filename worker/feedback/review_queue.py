@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.feedback import clearings, reply_model, report_log, review_holds
-from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.store.array_param import any_of
@@ -221,23 +221,25 @@ def _report(
     connection: Connection, row: Any, decision: ReviewDecision, by: str, now: datetime, keys: Keys
 ) -> Feedback:
     """The report of a decision. It is dated to the reply; where the reply was decided before, to
-    now, so that an opt-in that was taken back can be decided again. It reached us with the
-    decision: nobody who has cleared a flag since the reply came can have known of it (`clearings`).
+    now, so that an opt-in that was taken back can be decided again. It reached us with the reply,
+    from when on it must be honoured. Who has cleared a flag since then cannot have known of it
+    (`clearings`).
     """
-    key = f"review:{row.key}"
+    key = f"{REVIEW_KEY_PREFIX}{row.key}"
     names = (key[:255], *keys.erased_keys(key[:255]))
     before = connection.scalar(
         sa.select(sa.func.count()).where(
             sa.or_(feedback.c.key.in_(names), feedback.c.key.startswith(f"{key}:", autoescape=True))
         )
     )
+    at = now if before else row.at
     return Feedback(
         key=f"{key}:{before}" if before else key,
         kind=FeedbackKind(decision),
         number=row.number,
         source=row.source,
-        at=now if before else row.at,
+        at=at,
         channels="text" if decision in _OF_TEXTS else "",
         evidence=f"a reply, read by {by}",
-        received_at=now,
+        received_at=at,
     )

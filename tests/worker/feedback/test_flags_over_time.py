@@ -6,13 +6,13 @@ Flags in the order all, call, text (*do not contact*, *do not call*, *do not tex
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import a_later_second
 from constants import NUMBER, OTHER, STOP_FLAGS
 from crms import Crm
 from fixture_types import Sync
@@ -78,11 +78,6 @@ def said_by_users(ctx: Context) -> list[str]:
         return [
             text for text in connection.scalars(sa.select(feedback.c.evidence)) if " in " in text
         ]
-
-
-def a_later_second(crm: Crm) -> None:
-    """Salesforce keeps the second of an edit alone."""
-    time.sleep(1.1 if crm.name == "salesforce" else 0.01)
 
 
 class TestAFlagThatIsHidden:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from clocks import advance_clock
-from constants import NUMBER
+from clocks import a_later_second, advance_clock
+from constants import NUMBER, STOP_FLAGS
 from crms import Crm
 from fixture_types import Sync
 from merging import set_only_number
@@ -254,6 +255,44 @@ class TestAnOptOutThatIsDecidedLate:
         sync(ctx, crm.name)
         decide(ctx, review, ReviewDecision.OPT_OUT)
         assert crm.get(record_id, "do_not_text")
+
+    def test_stands_though_the_clearing_is_read_after_the_decision(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        record_id = contact(ctx, crm, sync)
+        store_report(ctx, "opt_out", channels="text", at=ctx.now() - timedelta(hours=1))
+        deliver_reports(ctx)
+        review = reply(ctx)
+        crm.edit(record_id, {f"phone/{crm.phone}": "+1 (415) 555-2671"})
+        sync(ctx, crm.name)  # the record is known anew, the reply is not decided
+        a_later_second(crm)
+        crm.edit(record_id, {"do_not_text": False})
+        a_later_second(crm)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        sync(ctx, crm.name)
+        deliver_reports(ctx)
+        assert crm.get(record_id, "do_not_text")
+
+    def test_can_be_cleared_once_the_crm_had_it(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        record_id = contact(ctx, crm, sync)
+        decide(ctx, reply(ctx), ReviewDecision.OPT_OUT)
+        assert crm.get(record_id, "do_not_text")
+        sync(ctx, crm.name, "everything")
+        a_later_second(crm)
+        crm.edit(record_id, dict.fromkeys(STOP_FLAGS, False))
+        a_later_second(crm)
+        sync(ctx, crm.name, "everything")
+        deliver_reports(ctx)
+        assert not crm.get(record_id, "do_not_text")
+
+    def test_must_be_honoured_from_the_reply_on(self, ctx: Context, crm: Crm, sync: Sync) -> None:
+        contact(ctx, crm, sync)
+        came = ctx.now()
+        review = reply(ctx)
+        advance_clock(ctx, days=9)
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        (report,) = number_evidence(ctx, NUMBER)["reports"]
+        assert datetime.fromisoformat(report["received_at"]) - came < timedelta(minutes=5)
 
     def test_stands_though_the_hold_itself_was_cleared(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync

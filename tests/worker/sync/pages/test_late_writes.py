@@ -3,11 +3,9 @@ record: what it brings is not taken for that person's word, and nobody becomes c
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import sqlalchemy as sa
-from clocks import advance_clock
+from clocks import a_later_second, advance_clock
 from constants import NUMBER
 from crms import Crm
 from reports import deliver_reports
@@ -55,11 +53,6 @@ def resume(ctx: Context, run_id: str) -> None:
 def sources(ctx: Context, kind: str) -> set[str]:
     with ctx.store.read() as connection:
         return {*connection.scalars(sa.select(feedback.c.source).where(feedback.c.kind == kind))}
-
-
-def a_later_second(crm: Crm) -> None:
-    """Salesforce keeps the second of an edit alone."""
-    time.sleep(1.1 if crm.name == "salesforce" else 0.01)
 
 
 def edit(crm: Crm, record_id: str, flag: str, value: bool) -> None:

@@ -124,7 +124,7 @@ def fill(url: str, contacts: int, years: float) -> None:
     now, soon = ago("0"), ago("-129600")
     key = "connector object record_id"
     drawn = [_of_thousand(salt) for salt in range(5)]
-    statuses = _case(drawn[0], [(orjson.dumps(one).decode(), n) for one, n in _STATUSES])
+    statuses = _case(drawn[0], [(orjson.dumps(by_field).decode(), n) for by_field, n in _STATUSES])
     flags = _case(drawn[0], [
         ('{"wrong_number":false,"do_not_contact":false}', 968),
         ('{"wrong_number":false,"do_not_contact":true}', 20),
@@ -277,9 +277,9 @@ def _fill_days(store: Store, contacts: int, days: int) -> None:
 def is_filled(url: str) -> bool:
     store = open_store(url)
     with store.read() as connection:
-        found = connection.scalar(sa.select(sa.literal(1)).select_from(t.contacts).limit(1))
+        any_contact = connection.scalar(sa.select(sa.literal(1)).select_from(t.contacts).limit(1))
     store.close()
-    return found is not None
+    return any_contact is not None
 
 
 def settle(url: str) -> None:

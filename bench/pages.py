@@ -60,11 +60,11 @@ def _contacts(name: str, path: str = "/contacts", **asked: str) -> Page:
 def contact_lists(ctx: Context, run_id: str) -> list[Page]:
     """The list of contacts by each filter, common and rare, each sort, and some of both."""
     first = FIRST_RUN.format(half=0)
-    found = [_contacts("all")]
-    found += [_contacts(f"all, sorted by {by}", sort=by) for by in ("status", "source")]
+    lists = [_contacts("all")]
+    lists += [_contacts(f"all, sorted by {by}", sort=by) for by in ("status", "source")]
     for status in ("bad", *STATUSES):
-        found.append(_contacts(status, status=status))
-        found += [
+        lists.append(_contacts(status, status=status))
+        lists += [
             _contacts(f"{status}, sorted by {by}", status=status, sort=by)
             for by in ("status", "source")
         ]
@@ -73,12 +73,12 @@ def contact_lists(ctx: Context, run_id: str) -> list[Page]:
         ("campaign", ("Campaign 0", "Campaign 599", "")), ("country", ("US", "NL")),
         ("month", ("2016-01",)), ("list", (LIST,)),
     ):  # fmt: skip
-        found += [
+        lists += [
             _contacts(f"{by} {value or '(none)'}", by=by, value=value, sort=sort)
             for value in values
             for sort in ("checked", "status")
         ]
-    found += [
+    lists += [
         _contacts("one CRM", connector="salesforce"),
         _contacts("an object without contacts", object="Lead"),
         _contacts("bad of Purchased List", status="bad", by="source", value="Purchased List"),
@@ -105,12 +105,12 @@ def contact_lists(ctx: Context, run_id: str) -> list[Page]:
         _contacts("export: valid", "/contacts/export", status="valid"),
         _contacts("export: first run", "/contacts/export", run=first),
     ]  # fmt: skip
-    return found
+    return lists
 
 
 def pages(ctx: Context, run_id: str) -> list[Page]:
     """All pages but the lists of contacts."""
-    one, first = record(100), FIRST_RUN.format(half=0)
+    contact, first = record(100), FIRST_RUN.format(half=0)
     old = urlencode({"before": (NOW - timedelta(days=300)).isoformat()})
     source = urlencode({"connector": "hubspot", "by": "source", "value": "Source 0"})
     with ctx.store.read() as connection:
@@ -126,7 +126,7 @@ def pages(ctx: Context, run_id: str) -> list[Page]:
         "later writes": f"/runs/{first}/writes?after=1000",
         "search form": "/numbers", "number": f"/numbers/{encrypt_number(ctx.keys, number(100))}",
         "evidence": f"/numbers/{encrypt_number(ctx.keys, number(100))}/evidence",
-        "contact": f"/contacts/hubspot/contacts/{one['record_id']}",
+        "contact": f"/contacts/hubspot/contacts/{contact['record_id']}",
         "segments": "/segments", "campaigns": "/segments?by=campaign",
         "countries": "/segments?by=country", "lists": "/segments?by=list",
         "months": "/segments?by=month", "segment": f"/segments/of?{source}",
@@ -239,8 +239,8 @@ def measure(url: str, home: str, rounds: int, only: str) -> list[str]:
 
 def _next_page(path: str, html: str) -> str:
     """Return the address of the second page of a list of contacts; "" where there is none."""
-    found = re.search(r'href="(/contacts\?[^"]*after=[^"]*)"', html)
-    return unescape(found.group(1)) if found and "after=" not in path else ""
+    match = re.search(r'href="(/contacts\?[^"]*after=[^"]*)"', html)
+    return unescape(match.group(1)) if match and "after=" not in path else ""
 
 
 def main() -> None:
@@ -252,8 +252,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="pages whose path or name this pattern is in")
     parser.add_argument("--fill-only", action="store_true")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, database(home) as made:
-        url = args.database or made
+    with tempfile.TemporaryDirectory() as home, database(home) as temporary_url:
+        url = args.database or temporary_url
         started = time.monotonic()
         upgrade(url)
         upgraded = time.monotonic() - started

@@ -185,7 +185,7 @@ def find(client: Client, name: str) -> dict[str, Any] | None:
 
 
 def includes(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether everybody who passes `wanted` is on the list `held`: somebody may have added more."""
+    """Whether everybody who passes `wanted` is on a list: somebody may have added more."""
     branch = existing.get("filterBranch")
     if existing.get("processingType") != "DYNAMIC" or not isinstance(branch, dict):
         return False

@@ -214,7 +214,7 @@ def _download(call: Call, job: str, query: str, files: ExitStack) -> _Part:
 
 
 def _check_count(part: _Part, header: str | None, job: str) -> None:
-    """Compare a part with the number of records that its answer names. `told`: the header
+    """Compare a part with the number of records that its answer names. `header`: its
     `Sforce-NumberOfRecords`, "the number of records in this set" by the guide; None where a proxy
     took it off: then the job's own count must do. Raises `ContradictionError`."""
     if header is None:

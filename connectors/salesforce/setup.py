@@ -171,8 +171,8 @@ def _stranger(
 ) -> SetupResult | None:
     """What is to be said of a field of our name that is not ours; None where it is.
 
-    `made`: as we would make it. `used`: it was given to us, or is to be. Ours has our help text, or
-    none and our label, as where somebody made it by hand from our documents.
+    `definition`: as we would make it. `used`: it was given to us, or is to be. Ours has our help
+    text, or none and our label, as where somebody made it by hand from our documents.
     """
     kind = entry.get("type", "")
     if kind not in TYPES[spec.kind]:

@@ -176,7 +176,7 @@ def _note_unknown_segment(ctx: Context, connector: str, scope: Scope) -> None:
     if forecast.upper_bound(ctx, connector, scope, False)["records"] != 0:
         return  # some are known, or only the CRM knows
     counters.count_if_needed(ctx)
-    near = [one.value for one in near_segments(ctx, scope.values[0], connector, scope.key)]
+    near = [segment.value for segment in near_segments(ctx, scope.values[0], connector, scope.key)]
     meant = f" Did you mean {', '.join(near)}?" if near else ""
     console.info(f"no contact that we know has {scope.key} {scope.values[0]}.{meant}")
 

@@ -92,7 +92,7 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...], refuses_s
     if kept and same and contact.current_reason:
         return _Said(contact.current_reason, contact.current_why)
     person = contact.suppressed_reason if contact.suppressed else ""
-    why = reason_of(decided, person, advise=not refuses_some, held=contact.held)
+    why = reason_of(decided, person, advise=not refuses_some, hold_reason=contact.held)
     if why is None:
         return _Said(None, None)
     text, current = render(why, contact.language), contact.current_reason
@@ -133,10 +133,10 @@ def _decide_in_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecisio
 
 def _with_hold(decided: FieldDecision, facts: FieldFacts) -> FieldDecision:
     """Say of a field that it is not texted for now, where nobody refused all contact there."""
-    held = next((known.held for known in facts.numbers if known.held), "")
-    if not held or decided.status == "do_not_contact":
+    hold_reason = next((known.held for known in facts.numbers if known.held), "")
+    if not hold_reason or decided.status == "do_not_contact":
         return decided
-    return structs.replace(decided, held=held)
+    return structs.replace(decided, held=hold_reason)
 
 
 def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:

@@ -35,7 +35,7 @@ def is_left_untouched(
 ) -> bool:
     """Whether a record of the first sync's stock is left alone.
 
-    `held`: what the CRM holds of our fields. `more`: canonical keys that are to be written beside
-    what the decision says (a corrected number, that its source is isolated).
+    `current`: what the CRM holds of our fields. `extra`: canonical keys that are to be written
+    beside what the decision says (a corrected number, that its source is isolated).
     """
     return is_clean(decision) and not any(current.values()) and {*extra} <= _NEUTRAL_KEYS

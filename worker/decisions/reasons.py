@@ -32,17 +32,17 @@ def label(field: str) -> str:
 
 
 def reason_of(
-    fields: Iterable[FieldDecision], person: str = "", advise: bool = True, held: str = ""
+    fields: Iterable[FieldDecision], person: str = "", advise: bool = True, hold_reason: str = ""
 ) -> Reason | None:
     """Return what is wrong, field by field, and which are not texted for now; where all is well,
     the remarks, or that they are valid.
 
     `person`: what is said of the person, for a contact without any number. `advise`: nobody has
-    said no to any channel. `held`: why the person is not texted for now, whatever number it is.
-    None: nothing is there.
+    said no to any channel. `hold_reason`: why the person is not texted for now, whatever number it
+    is. None: nothing is there.
     """
     present = [field for field in fields if field.status is not None]
-    on_hold = [Part("", "valid", parse(held), advise)] if held else []
+    on_hold = [Part("", "valid", parse(hold_reason), advise)] if hold_reason else []
     on_hold += [
         Part(field.name, "valid", parse(field.held), advise) for field in present if field.held
     ]
@@ -53,7 +53,7 @@ def reason_of(
         chosen = present
     if not chosen and not on_hold:
         return (Part("", "do_not_contact", parse(person)),) if person else None
-    said = [
+    parts = [
         Part(
             field.name,
             field.status or "valid",
@@ -62,7 +62,7 @@ def reason_of(
         )
         for field in chosen
     ]
-    return (*said, *on_hold)
+    return (*parts, *on_hold)
 
 
 def tells_hold(part: Part) -> bool:

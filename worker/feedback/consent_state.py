@@ -281,7 +281,7 @@ class _Weighing:
         """Return the state. A number that takes no texts, or is held, must not be texted, even if
         nobody opted out."""
         suppressed, reason = self.closed - self.cleared, self.stop_reason
-        held = "" if "text" in suppressed or "any" in suppressed else self.held
+        hold_reason = "" if "text" in suppressed or "any" in suppressed else self.held
         if (no_text := self.no_text or self.held) and "text" not in suppressed:
             suppressed.add("text")
             reason = reason if len(suppressed) > 1 else no_text
@@ -292,7 +292,7 @@ class _Weighing:
             wrong=self.wrong,
             suppressed=frozenset(suppressed),
             suppressed_reason=reason if suppressed else "",
-            held=held,
+            held=hold_reason,
             confirmed=self.confirmed_at is not None,
             confirmed_at=self.confirmed_at,
             unreachable=f"cannot be reached ({describe(unreachable)})" if unreachable else "",

@@ -60,11 +60,11 @@ _DEPENDS_ON_HOLDERS = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED, Feedba
 class ReportSet:
     """All that was reported about some numbers.
 
-    `ids`: of the rows that it was made from, to tell later whether there are more. `on_contacts`:
-    contact -> numbers about which somebody said, on that very contact or on another record of the
-    same person, that they must not be contacted, or may be again. That includes numbers that it no
-    longer holds ("" = it had none). `with_holds`: open reviews are among the reports
-    (`review_holds`).
+    `row_ids`: of the rows that it was made from, to tell later whether there are more.
+    `numbers_by_contact`: contact -> numbers about which somebody said, on that very contact or on
+    another record of the same person, that they must not be contacted, or may be again. That
+    includes numbers that it no longer holds ("" = it had none). `with_holds`: open reviews are
+    among the reports (`review_holds`).
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
@@ -343,7 +343,7 @@ def _on_contacts(connection: Connection, people: Sequence[ContactIdentity]) -> I
 def find_unseen(
     connection: Connection, numbers: Sequence[str], keys: Keys, known: ReportSet
 ) -> list[str]:
-    """Return those of these numbers about which more is known than `told`."""
+    """Return those of these numbers about which more is known than in `known`."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     news: set[str] = set()
     reported = sa.select(feedback.c.id, feedback.c.number).where(any_of(feedback.c.number, names))
@@ -364,12 +364,12 @@ def _numbers_of_changed_holds(
         for number in names[hold.number]:
             if all(hold.key != report.key for report in known.about(number)):
                 yield number
-    held = {
+    hold_keys = {
         number: {report.key for report in reports if report.key.startswith(HOLD_KEY_PREFIX)}
         for number, reports in known.reports.items()
     }
-    now_open = review_holds.still_open(connection, set().union(*held.values()))
-    for number, keys in held.items():
+    now_open = review_holds.still_open(connection, set().union(*hold_keys.values()))
+    for number, keys in hold_keys.items():
         if keys - now_open:
             yield number
 

@@ -60,11 +60,11 @@ def load(
     for row in connection.execute(_open_reviews().where(any_of(reviews.c.number, wanted))):
         yield row.id, _hold(row, row.number)
     known = set(wanted)
-    found: dict[tuple[int, str], Feedback] = {}
-    for one, row in _on_former_numbers(connection, changed):
-        for number in known.intersection(one.numbers).difference(equal_forms(row.number)):
-            found.setdefault((row.id, number), _carried(row, one, number))
-    for (review, _), hold in found.items():
+    holds: dict[tuple[int, str], Feedback] = {}
+    for field, row in _on_former_numbers(connection, changed):
+        for number in known.intersection(field.numbers).difference(equal_forms(row.number)):
+            holds.setdefault((row.id, number), _carried(row, field, number))
+    for (review, _), hold in holds.items():
         yield review, hold
 
 
@@ -76,10 +76,10 @@ def load_about_contacts(
     """Yield the holds on these contacts as a whole: on what a field was read as before in which
     nothing is read any more. Its text still stands in the CRM, and somebody may text it."""
     keys = {who.key for who in people}
-    for one, row in _on_former_numbers(connection, changed):
-        if not one.numbers and one.who.key in keys:
-            hold = _carried(row, one, row.number)
-            key, person = one.who.key, one.who.person
+    for field, row in _on_former_numbers(connection, changed):
+        if not field.numbers and field.who.key in keys:
+            hold = _carried(row, field, row.number)
+            key, person = field.who.key, field.who.person
             yield row.id, replace(hold, contact=key, person=person, scope="person")
 
 
@@ -87,9 +87,9 @@ def of_number(ctx: Context, connection: Connection, number: str) -> list[Hold]:
     """Return why a number is not texted for now; nothing where holds are off."""
     if not ctx.settings.feedback.hold_open_reviews:
         return []
-    found = dict(load(connection, equal_forms(number)))
-    query = sa.select(reviews.c.id, reviews.c.number).where(reviews.c.id.in_(list(found)))
-    from_numbers = {row.id: row.number for row in connection.execute(query)} if found else {}
+    holds = dict(load(connection, equal_forms(number)))
+    query = sa.select(reviews.c.id, reviews.c.number).where(reviews.c.id.in_(list(holds)))
+    from_numbers = {row.id: row.number for row in connection.execute(query)} if holds else {}
     return [
         {
             "review": review,
@@ -98,7 +98,7 @@ def of_number(ctx: Context, connection: Connection, number: str) -> list[Hold]:
             "channels": hold.channels.split(),
             "since": hold.at.isoformat(),
         }
-        for review, hold in sorted(found.items())
+        for review, hold in sorted(holds.items())
         if review in from_numbers
     ]
 
@@ -108,8 +108,8 @@ def still_open(connection: Connection, keys: Collection[str]) -> set[str]:
     if not keys:
         return set()
     ids = [int(key.removeprefix(HOLD_KEY_PREFIX)) for key in keys]
-    found = connection.execute(_open_reviews().where(reviews.c.id.in_(ids)))
-    return {f"{HOLD_KEY_PREFIX}{row.id}" for row in found}
+    rows = connection.execute(_open_reviews().where(reviews.c.id.in_(ids)))
+    return {f"{HOLD_KEY_PREFIX}{row.id}" for row in rows}
 
 
 def deliver(ctx: Context, connection: Connection, rows: Iterable[Any], now: datetime) -> int:
@@ -129,7 +129,9 @@ def deliver(ctx: Context, connection: Connection, rows: Iterable[Any], now: date
         items.append(outbox.OutboxItem(cause, row.number, crms, now))
         read_before = former_fields.read_before_as(connection, forms)
         fields += read_before
-        for number in {number for one in read_before for number in one.numbers}.difference(forms):
+        for number in {number for field in read_before for number in field.numbers}.difference(
+            forms
+        ):
             items.append(outbox.OutboxItem(f"{cause}:{number}", number, crms, now))
     invalidate(connection, {item.number for item in items})
     outbox.enqueue(connection, items, now)
@@ -155,10 +157,10 @@ def _on_former_numbers(
             of_form.setdefault(form, []).append(row)
     if not of_form:
         return
-    for one in (*former_fields.read_before_as(connection, of_form), *changed):
-        for number in one.former:
+    for field in (*former_fields.read_before_as(connection, of_form), *changed):
+        for number in field.former:
             for row in of_form.get(number, ()):
-                yield one, row
+                yield field, row
 
 
 def _hold(row: Any, number: str) -> Feedback:
@@ -176,6 +178,8 @@ def _hold(row: Any, number: str) -> Feedback:
 def _carried(row: Any, field: ChangedField, number: str) -> Feedback:
     """A hold on another number than the reply came from. It counts from when we learned that the
     field is read differently: an opt-in before that was about this number alone."""
-    said = f"said of {row.number}, which {field.field} was read as until {field.until:%d %b %Y}"
+    explanation = (
+        f"said of {row.number}, which {field.field} was read as until {field.until:%d %b %Y}"
+    )
     at = max(row.at, field.until)
-    return replace(_hold(row, number), at=at, evidence=f"{_EVIDENCE} ({said})")
+    return replace(_hold(row, number), at=at, evidence=f"{_EVIDENCE} ({explanation})")

@@ -265,8 +265,8 @@ def region_and_type(code: int, national: str) -> tuple[str, int]:
         region, plan = plans[0]
         return region, plan.kind(national)
     pattern, owners = _leading_digits(code)
-    found = pattern.match(national)
-    owner = owners[found.lastindex - 1] if found is not None and found.lastindex else ""
+    match = pattern.match(national)
+    owner = owners[match.lastindex - 1] if match is not None and match.lastindex else ""
     for region, plan in _plans_beside(code, owner):
         kind = plan.kind(national)
         if region == owner or kind != PhoneNumberType.UNKNOWN:

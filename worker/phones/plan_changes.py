@@ -60,7 +60,7 @@ class PlanChange:
 
     def forward(self) -> _Form:
         """Return the pattern of an old national number, and the template of its new one."""
-        return self.old, re.sub(r"\\([1-9])", lambda found: _field(int(found[1])), self.new)
+        return self.old, re.sub(r"\\([1-9])", lambda match: _field(int(match[1])), self.new)
 
     def backward(self) -> _Form:
         """Return the pattern of a new national number, and the template of its old one."""

@@ -53,25 +53,25 @@ class Pick:
 
 def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
     """Return what the filter asks of other tables. `objects`: those that contacts are of."""
-    found: list[Pick] = []
+    table_picks: list[Pick] = []
     if wanted.run:
         w = writes.c
         conditions = [w.run_id == wanted.run, w.state.in_(RUN_PARTS[wanted.part or "changed"])]
         if wanted.failure:
             conditions.append(w.state == WriteState.FAILED)
             conditions += [w.kind == wanted.failure] if wanted.failure != "any" else []
-        found.append(_rows_of(writes, conditions, known=False))
+        table_picks.append(_rows_of(writes, conditions, known=False))
     elif wanted.failure:
         kind = [failures.c.kind == wanted.failure] if wanted.failure != "any" else []
-        found.append(_rows_of(failures, kind, known=False))
+        table_picks.append(_rows_of(failures, kind, known=False))
     if wanted.number:
         forms = sorted(equal_forms(wanted.number))
-        found.append(_rows_of(contact_numbers, [contact_numbers.c.number.in_(forms)]))
+        table_picks.append(_rows_of(contact_numbers, [contact_numbers.c.number.in_(forms)]))
     if wanted.by == "list":
-        found.append(_rows_of(list_members, [list_members.c.list == wanted.value[:80]]))
+        table_picks.append(_rows_of(list_members, [list_members.c.list == wanted.value[:80]]))
     if wanted.report:
-        found.append(_reported(wanted.report, objects))
-    return found
+        table_picks.append(_reported(wanted.report, objects))
+    return table_picks
 
 
 def _rows_of(table: sa.Table, conditions: Sequence[Condition], known: bool = True) -> Pick:
@@ -93,10 +93,12 @@ def _rows_of(table: sa.Table, conditions: Sequence[Condition], known: bool = Tru
 
 def _reported(kind: str, objects: Sequence[Object]) -> Pick:
     def keys(connector: str) -> sa.Select[Any]:
-        some = [one for one in objects if connector in ("", one[0])]
-        found = reported_contacts([kind], some).subquery()
-        query = sa.select(found.c.connector, found.c.object, found.c.record_id)
-        return query.where(found.c.connector == connector) if connector else query
+        connector_objects = [
+            contact_object for contact_object in objects if connector in ("", contact_object[0])
+        ]
+        reported = reported_contacts([kind], connector_objects).subquery()
+        query = sa.select(reported.c.connector, reported.c.object, reported.c.record_id)
+        return query.where(reported.c.connector == connector) if connector else query
 
     return Pick(keys, lambda key: is_reported(kind, key), True)
 
@@ -117,21 +119,21 @@ def own_conditions(
     """Return the conditions on the columns of `contacts`, but for the connector's. `key`: the
     columns that name a contact where others than its own do."""
     c = contacts.c
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     if wanted.object:
-        found.append((c if key is None else key).object == wanted.object)
+        conditions.append((c if key is None else key).object == wanted.object)
     if wanted.status:
-        found.append(has_status(wanted.status, by_index))
+        conditions.append(has_status(wanted.status, by_index))
     if wanted.by and wanted.by != "list":
-        found.append(_SEGMENT_COLUMNS[wanted.by] == wanted.value)
+        conditions.append(_SEGMENT_COLUMNS[wanted.by] == wanted.value)
     if wanted.flag:
         if by_index:
-            found.append(has_indexed_mark(c.last_seen_flags, SET_FLAG))
-        found.append(has_mark(c.last_seen_flags, flag_mark(wanted.flag)))
+            conditions.append(has_indexed_mark(c.last_seen_flags, SET_FLAG))
+        conditions.append(has_mark(c.last_seen_flags, flag_mark(wanted.flag)))
     if wanted.waiting:
         # As its index spells it: of a column SQLAlchemy writes `= 1` on SQLite.
-        found.append(sa.literal_column("contacts.waiting") if by_index else c.waiting)
-    return found
+        conditions.append(sa.literal_column("contacts.waiting") if by_index else c.waiting)
+    return conditions
 
 
 def has_index_in_order(wanted: ContactFilter) -> bool:
@@ -143,7 +145,7 @@ def has_index_in_order(wanted: ContactFilter) -> bool:
 
 def has_status(status: str, by_index: bool = False) -> Condition:
     """Return the condition that a phone field has a status."""
-    marks = [status_mark(one) for one in statuses_meant(status)]
+    marks = [status_mark(member_status) for member_status in statuses_meant(status)]
     if _indexed(status, by_index):
         return has_indexed_mark(contacts.c.statuses, *marks)  # type: ignore[no-any-return]
     return sa.or_(*(has_mark(contacts.c.statuses, mark) for mark in marks))
@@ -166,31 +168,35 @@ def hidden(conditions: Sequence[Condition]) -> list[Condition]:
 
 def worst_first() -> sa.ColumnElement[int]:
     """Return the rank of a contact's worst status, from 0; of one without a status the last."""
-    ranks = [(has_status(one), place) for place, one in enumerate(STATUSES)]
+    ranks = [(has_status(status), place) for place, status in enumerate(STATUSES)]
     return sa.case(*ranks, else_=len(STATUSES))
 
 
 def with_rank(rank: int) -> list[Condition]:
     """Return the conditions that a contact has a rank (`worst_first`), by its index."""
-    found = hidden([~has_status(one) for one in STATUSES[:rank]])
-    return [has_status(STATUSES[rank], True), *found] if rank < len(STATUSES) else found
+    no_worse_status = hidden([~has_status(status) for status in STATUSES[:rank]])
+    return (
+        [has_status(STATUSES[rank], True), *no_worse_status]
+        if rank < len(STATUSES)
+        else no_worse_status
+    )
 
 
 def fields_with(status: str) -> sa.ColumnElement[int]:
     """Return how many phone fields of a contact have a status."""
     text = sa.cast(contacts.c.statuses, sa.Text)
-    found: Any = sa.literal(0)
-    for one in statuses_meant(status):
-        mark = status_mark(one)
+    field_count: Any = sa.literal(0)
+    for member_status in statuses_meant(status):
+        mark = status_mark(member_status)
         rest = sa.func.length(sa.func.replace(text, mark, ""))
-        found = found + (sa.func.length(text) - rest) // len(mark)
-    return found  # type: ignore[no-any-return]
+        field_count = field_count + (sa.func.length(text) - rest) // len(mark)
+    return field_count  # type: ignore[no-any-return]
 
 
-def same(one: Any, other: Any) -> Condition:
+def same(key: Any, other: Any) -> Condition:
     return sa.and_(
-        one.connector == other.connector, one.object == other.object,
-        one.record_id == other.record_id,
+        key.connector == other.connector, key.object == other.object,
+        key.record_id == other.record_id,
     )  # fmt: skip
 
 
@@ -205,7 +211,7 @@ def connectors_of(connection: Connection, wanted: ContactFilter) -> list[str]:
         query = sa.select(runs.c.connector).where(runs.c.id == wanted.run)
         if of_run := connection.scalar(query):
             return [of_run]
-    found: set[str] = set()
+    connectors: set[str] = set()
     for table in (contacts, failures, runs):
-        found |= set(distinct_values(connection, table.c.connector))
-    return sorted(found)
+        connectors |= set(distinct_values(connection, table.c.connector))
+    return sorted(connectors)

@@ -61,7 +61,7 @@ class ContactFilter:
     def active(self) -> tuple[str, ...]:
         """Return the names of the conditions that are set. A segment is one (`by`), and a run with
         its part (`run`)."""
-        names = (one.name for one in fields(self) if one.name not in ("value", "part"))
+        names = (field.name for field in fields(self) if field.name not in ("value", "part"))
         return tuple(name for name in names if getattr(self, name))
 
     def without(self, name: str) -> ContactFilter:

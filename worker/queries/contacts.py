@@ -150,11 +150,11 @@ def _look(connection: Connection, wanted: ContactFilter, limit: int) -> Found:
         (_number_of(connection, pick.keys(wanted.connector), _FEW_ROWS), place, pick)
         for place, pick in enumerate(picks(wanted, objects))
     ]
-    sized.sort(key=lambda one: one[:2])
+    sized.sort(key=lambda sized_pick: sized_pick[:2])
     named = tuple(pick for _, _, pick in sized)
     if named and sized[0][0] <= _FEW_ROWS:
-        found = _count(connection, wanted, connectors, named, named[0], limit)
-        return Found(wanted, found, named, named[0])
+        by_pick = _count(connection, wanted, connectors, named, named[0], limit)
+        return Found(wanted, by_pick, named, named[0])
     if named and not needs_index(wanted):
         return Found(wanted, _count_some(connection, wanted, named, limit), named, None)
     by_segment = _is_small_segment(connection, wanted)
@@ -180,8 +180,8 @@ def _is_small_segment(connection: Connection, wanted: ContactFilter) -> bool:
 
 
 def _number_of(connection: Connection, query: sa.Select[Any], limit: int) -> int:
-    some = query.limit(limit + 1).subquery()
-    return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    first_rows = query.limit(limit + 1).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(first_rows)) or 0
 
 
 def _count(
@@ -192,11 +192,11 @@ def _count(
     with_status = fields_with(wanted.status) if wanted.status else sa.literal(0)
     number = of_fields = 0
     for connector in connectors:
-        found = _gathered(wanted, connector, named, start, by_segment)
-        inner = found.some(limit + 1 - number, with_status.label("found"))
+        gathered = _gathered(wanted, connector, named, start, by_segment)
+        inner = gathered.some(limit + 1 - number, with_status.label("found"))
         query = sa.select(sa.func.count(), sa.func.sum(inner.c.found)).select_from(inner)
-        some, fields = connection.execute(query).one()
-        number, of_fields = number + some, of_fields + int(fields or 0)
+        contact_count, fields = connection.execute(query).one()
+        number, of_fields = number + contact_count, of_fields + int(fields or 0)
         if number > limit:
             return Count(limit, True)
     return Count(number, False, of_fields if wanted.status else None)
@@ -208,33 +208,33 @@ def _count_some(
     """Count among the first rows of a table that names many: at least so many match."""
     first, *others = named
     base = first.keys(wanted.connector).limit(_FEW_ROWS).subquery()
-    found = _Rows(base.c, base.outerjoin(contacts, same(contacts.c, base.c)), (
+    rows = _Rows(base.c, base.outerjoin(contacts, same(contacts.c, base.c)), (
         *own_conditions(wanted, key=base.c), *(pick.named(base.c) for pick in others),
         *((contacts.c.connector.is_not(None),) if first.known else ()),
     ))  # fmt: skip
-    keys = found.query(*found.key_columns).distinct().subquery()
+    keys = rows.query(*rows.key_columns).distinct().subquery()
     number = connection.scalar(sa.select(sa.func.count()).select_from(keys)) or 0
     return Count(min(number, limit), True)
 
 
-def count_by_object(ctx: Context, found: Found) -> tuple[dict[tuple[str, str], int], bool]:
+def count_by_object(ctx: Context, plan: Found) -> tuple[dict[tuple[str, str], int], bool]:
     """Count the contacts that match by connector and object, up to `EXPORT_LIMIT`; return whether
     there are more, too."""
     counts: dict[tuple[str, str], int] = {}
-    left = EXPORT_LIMIT + 1
+    remaining = EXPORT_LIMIT + 1
     with ctx.store.read() as connection:
-        for connector in connectors_of(connection, found.wanted):
-            rows = _unsorted(found, connector)
-            inner = rows.query(*rows.key_columns).limit(left).distinct().subquery()
-            if found.by_key:
-                inner = _keys_in_order(found, connector, None).limit(left).subquery()
+        for connector in connectors_of(connection, plan.wanted):
+            rows = _unsorted(plan, connector)
+            inner = rows.query(*rows.key_columns).limit(remaining).distinct().subquery()
+            if plan.by_key:
+                inner = _keys_in_order(plan, connector, None).limit(remaining).subquery()
             query = sa.select(inner.c.object, sa.func.count()).group_by(inner.c.object)
             for object_name, number in connection.execute(query.order_by(inner.c.object)):
                 counts[connector, object_name] = number
-                left -= number
-            if left <= 0:
+                remaining -= number
+            if remaining <= 0:
                 break
-    return counts, left <= 0
+    return counts, remaining <= 0
 
 
 def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]]:
@@ -253,63 +253,63 @@ def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]
 
 def list_contacts(
     ctx: Context, wanted: ContactFilter, sort: Sort = "checked", after: str = "", size: int = PAGE,
-    found: Found | None = None,
+    plan: Found | None = None,
 ) -> ContactPage:  # fmt: skip
     """Return a page of the contacts that match.
 
     checked: the latest first. status: the worst first. source: by connector, then by the name of
-    the source. `after`: of the page before; raises `FilterError` for any other text. `found`: what
+    the source. `after`: of the page before; raises `FilterError` for any other text. `plan`: what
     `look` has said of the filter just now.
     """
     cursor = _decode(after, sort) if after else None
     with ctx.store.read() as connection:
-        candidates = found or _look(connection, wanted, COUNT_LIMIT)
+        plan = plan or _look(connection, wanted, COUNT_LIMIT)
         connectors = connectors_of(connection, wanted)
-        if candidates.by_key:
-            rows = _by_key(connection, candidates, connectors, sort, cursor, size + 1)
-        elif candidates.few:
-            rows = _sorted_few(connection, candidates, connectors, sort, cursor, size + 1)
+        if plan.by_key:
+            rows = _by_key(connection, plan, connectors, sort, cursor, size + 1)
+        elif plan.few:
+            rows = _sorted_few(connection, plan, connectors, sort, cursor, size + 1)
         elif sort == "status":
-            rows = _walk_ranks(connection, candidates, connectors, cursor, size + 1)
+            rows = _walk_ranks(connection, plan, connectors, cursor, size + 1)
         else:
-            rows = _walk(connection, candidates, connectors, sort, cursor, size + 1)
+            rows = _walk(connection, plan, connectors, sort, cursor, size + 1)
         page = _load(connection, [row[1:] for row in rows[:size]])
     last = _encode(rows[size - 1]) if len(rows) > size else None
-    return ContactPage(page, last, candidates.by_key)
+    return ContactPage(page, last, plan.by_key)
 
 
 _Row = tuple[Any, str, str, str]  # (value of the sort, connector, object, id)
 
 
 def _sorted_few(
-    connection: Connection, found: Found, connectors: Sequence[str], sort: Sort,
+    connection: Connection, plan: Found, connectors: Sequence[str], sort: Sort,
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Gather all that match, and sort them."""
     rows: list[_Row] = []
     for connector in connectors:
-        gathered = _gathered(found.wanted, connector, found.picks, found.start, found.by_segment)
+        gathered = _gathered(plan.wanted, connector, plan.picks, plan.start, plan.by_segment)
         value: Any = _sort_key(sort, gathered.joined)
         # The limit keeps it from being worked out together with the order: it is not reached.
-        some = gathered.some(COUNT_LIMIT + 1, value.label("at"), *gathered.key_columns)
-        columns: list[Any] = [some.c[name] for name in ("at", "connector", "object", "record_id")]
+        inner = gathered.some(COUNT_LIMIT + 1, value.label("at"), *gathered.key_columns)
+        columns: list[Any] = [inner.c[name] for name in ("at", "connector", "object", "record_id")]
         query: sa.Select[Any] = sa.select(*columns)
-        query = _behind(query, some.c.at, some.c, connector, sort, cursor)
+        query = _behind(query, inner.c.at, inner.c, connector, sort, cursor)
         rows += _rows(connection, query.limit(limit))
     if sort != "source":  # which goes connector by connector
-        rows.sort(key=lambda one: one[0], reverse=sort == "checked")
+        rows.sort(key=lambda row: row[0], reverse=sort == "checked")
     return rows[:limit]
 
 
 def _walk(
-    connection: Connection, found: Found, connectors: Sequence[str], sort: Sort,
+    connection: Connection, plan: Found, connectors: Sequence[str], sort: Sort,
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Read contacts in the order of an index, and keep those that match."""
     rows: list[_Row] = []
     c = contacts.c
     for connector in connectors:
-        walked = _walked(found, connector)
+        walked = _walked(plan, connector)
         value = _sort_key(sort, False)
         query = walked.query(value.label("at"), *walked.key_columns)
         rows += _rows(
@@ -318,12 +318,12 @@ def _walk(
         if sort == "source" and len(rows) >= limit:  # which goes connector by connector
             break
     if sort == "checked":
-        rows.sort(key=lambda one: one[0], reverse=True)
+        rows.sort(key=lambda row: row[0], reverse=True)
     return rows[:limit]
 
 
 def _walk_ranks(
-    connection: Connection, found: Found, connectors: Sequence[str], cursor: _Row | None, limit: int
+    connection: Connection, plan: Found, connectors: Sequence[str], cursor: _Row | None, limit: int
 ) -> list[_Row]:
     """Read contacts by their worst status, each by its index, and keep those that match."""
     rows: list[_Row] = []
@@ -333,7 +333,7 @@ def _walk_ranks(
         for connector in connectors:
             if cursor and rank == first and connector < cursor[1]:
                 continue
-            walked = _walked(found, connector, with_rank(rank))
+            walked = _walked(plan, connector, with_rank(rank))
             at: Any = sa.literal(rank)
             query = walked.query(at, *walked.key_columns)
             if cursor and (rank, connector) == cursor[:2]:
@@ -346,7 +346,7 @@ def _walk_ranks(
 
 
 def _by_key(
-    connection: Connection, found: Found, connectors: Sequence[str], sort: Sort,
+    connection: Connection, plan: Found, connectors: Sequence[str], sort: Sort,
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Return records in the order of their keys, as a run or failures name them."""
@@ -355,7 +355,7 @@ def _by_key(
         if cursor and connector < cursor[1]:
             continue
         after = cursor[2:] if cursor and connector == cursor[1] else None
-        keys = _keys_in_order(found, connector, after).limit(limit - len(rows))
+        keys = _keys_in_order(plan, connector, after).limit(limit - len(rows))
         rows += [(_NO_VALUE[sort], row[0], row[1], row[2]) for row in connection.execute(keys)]
         if len(rows) >= limit:
             break
@@ -363,18 +363,18 @@ def _by_key(
 
 
 def _keys_in_order(
-    found: Found, connector: str, after: tuple[str, str] | None
+    plan: Found, connector: str, after: tuple[str, str] | None
 ) -> sa.Select[Any]:  # fmt: skip
     """Query the keys that match in one connector, in their order, each once, behind one of them."""
-    if found.by_key:
-        first, *others = found.picks
+    if plan.by_key:
+        first, *others = plan.picks
         query = first.keys(connector).distinct()
-        one, two, three = query.selected_columns
-        key = _Columns(one, two, three)
-        query = query.where(*own_conditions(found.wanted, key=key))
+        connector_column, object_column, id_column = query.selected_columns
+        key = _Columns(connector_column, object_column, id_column)
+        query = query.where(*own_conditions(plan.wanted, key=key))
         query = query.where(*(pick.named(key) for pick in others))
     else:
-        rows = _unsorted(found, connector)
+        rows = _unsorted(plan, connector)
         key, query = rows.key, rows.query(*rows.key_columns)
     if after is not None:
         query = query.where(sa.tuple_(key.object, key.record_id) > sa.tuple_(*after))
@@ -387,12 +387,12 @@ def every_contact(
     """Yield all contacts that match, in batches of one connector and object, in the order of their
     ids. Each batch is a query of its own, so that a slow reader holds no transaction open."""
     with ctx.store.read() as connection:
-        found = _look(connection, wanted, COUNT_LIMIT)
+        plan = _look(connection, wanted, COUNT_LIMIT)
         connectors = connectors_of(connection, wanted)
     for connector in connectors:
         after: tuple[str, str] | None = None
         while True:
-            query = _keys_in_order(found, connector, after).limit(at_once)
+            query = _keys_in_order(plan, connector, after).limit(at_once)
             with ctx.store.read() as connection:
                 batch = _load(connection, [tuple(row) for row in connection.execute(query)])
             for object_name in dict.fromkeys(contact.object for contact in batch):
@@ -459,17 +459,17 @@ def _gathered(
     return _Rows(base.c, tables, conditions, joined=not start.known)
 
 
-def _walked(found: Found, connector: str, by_index: Sequence[Condition] = ()) -> _Rows:
+def _walked(plan: Found, connector: str, by_index: Sequence[Condition] = ()) -> _Rows:
     """Return all contacts, each of which is checked. `by_index`: what leads through an index."""
     c = contacts.c
-    checked = [*own_conditions(found.wanted), *(pick.named(c) for pick in found.picks)]
+    checked = [*own_conditions(plan.wanted), *(pick.named(c) for pick in plan.picks)]
     return _Rows(c, contacts, (c.connector == connector, *by_index, *hidden(checked)))
 
 
-def _unsorted(found: Found, connector: str) -> _Rows:
-    if found.few:
-        return _gathered(found.wanted, connector, found.picks, found.start, found.by_segment)
-    return _walked(found, connector)
+def _unsorted(plan: Found, connector: str) -> _Rows:
+    if plan.few:
+        return _gathered(plan.wanted, connector, plan.picks, plan.start, plan.by_segment)
+    return _walked(plan, connector)
 
 
 def _sort_key(sort: Sort, joined: bool) -> Any:
@@ -523,8 +523,8 @@ def _load(connection: Connection, keys: Sequence[tuple[Any, ...]]) -> list[Liste
             c.record_id, c.statuses, c.last_seen_flags, c.reason, c.source, c.campaign, c.country,
             c.month, c.checked_at,
         ).where(c.connector == connector, c.object == object_name)  # fmt: skip
-        for some in chunks(ids):
-            for row in connection.execute(query.where(any_of(c.record_id, some))):
+        for chunk in chunks(ids):
+            for row in connection.execute(query.where(any_of(c.record_id, chunk))):
                 rows[connector, object_name, row.record_id] = row
     listed = [_listed(key, rows.get(key)) for key in map(_key, keys)]
     return _with_failures(connection, listed)
@@ -540,8 +540,8 @@ def _listed(key: tuple[str, str, str], row: Any) -> ListedContact:
     flags = row.last_seen_flags or {}
     return ListedContact(
         *key, True, row.statuses or {}, row.reason or "", row.source or "", row.campaign or "",
-        row.country or "", row.month or "", tuple(one for one in FLAGS if flags.get(one) is True),
-        row.checked_at,
+        row.country or "", row.month or "",
+        tuple(flag for flag in FLAGS if flags.get(flag) is True), row.checked_at,
     )  # fmt: skip
 
 

@@ -151,16 +151,16 @@ def _load(ctx: Context) -> _Facts:
 
 
 def _checks(connection: Connection, prefix: str) -> dict[str, CheckResult]:
-    found = {}
+    results = {}
     for row in connection.execute(
         sa.select(app_state).where(app_state.c.name.startswith(prefix, autoescape=True))
     ):
-        held = json.loads(row.value)
-        found[row.name.removeprefix(prefix)] = CheckResult(
-            datetime.fromisoformat(held["at"]), held["error"], tuple(held["problems"]),
-            held["blocks"],
+        stored = json.loads(row.value)
+        results[row.name.removeprefix(prefix)] = CheckResult(
+            datetime.fromisoformat(stored["at"]), stored["error"], tuple(stored["problems"]),
+            stored["blocks"],
         )  # fmt: skip
-    return found
+    return results
 
 
 def _is_sync() -> sa.ColumnElement[bool]:

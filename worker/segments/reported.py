@@ -108,9 +108,9 @@ def contact_objects(connection: Connection, connectors: Sequence[str]) -> list[O
     """Return the objects that the contacts of connectors are of."""
     c = contacts.c
     return [
-        (name, one)
+        (name, object_name)
         for name in connectors
-        for one in distinct_values(connection, c.object, c.connector == name)
+        for object_name in distinct_values(connection, c.object, c.connector == name)
     ]
 
 
@@ -120,9 +120,9 @@ def distinct_values(
     """Return the distinct values of a column, from one to the next by the index, not through all
     rows."""
     query = sa.select(sa.func.min(column)).where(*conditions)
-    found: list[str] = []
+    values: list[str] = []
     last: str | None = connection.scalar(query)
     while last is not None:
-        found.append(last)
+        values.append(last)
         last = connection.scalar(query.where(column > last))
-    return found
+    return values

@@ -36,8 +36,8 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """Something about a number that every CRM in `connectors` has to know. `cause`: what it came
-    from, as the key of `suppressions`."""
+    """Something about a number that every CRM in `connectors` has to know. `source_key`: what it
+    came from, as the key of `suppressions`."""
 
     source_key: str
     number: str

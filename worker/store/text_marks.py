@@ -48,28 +48,28 @@ class _Indexed(FunctionElement[Any]):
 
 @compiles(_Position)
 def _instr(element: _Position, compiler: SQLCompiler, **kw: Any) -> str:
-    column, mark = (compiler.process(one, **kw) for one in element.clauses)
+    column, mark = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"instr({column}, {mark})"
 
 
 @compiles(_Position, "postgresql")
 def _strpos(element: _Position, compiler: SQLCompiler, **kw: Any) -> str:
-    column, mark = (compiler.process(one, **kw) for one in element.clauses)
+    column, mark = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"strpos({column}::text, {mark})"
 
 
 @compiles(_Indexed)
 def _by_instr(element: _Indexed, compiler: SQLCompiler, **kw: Any) -> str:
-    column, *marks = (compiler.process(one, **kw) for one in element.clauses)
+    column, *marks = (compiler.process(clause, **kw) for clause in element.clauses)
     return _one_stands(column, marks)
 
 
 @compiles(_Indexed, "postgresql")
 def _by_like(element: _Indexed, compiler: SQLCompiler, **kw: Any) -> str:
-    column, *marks = (compiler.process(one, **kw) for one in element.clauses)
+    column, *marks = (compiler.process(clause, **kw) for clause in element.clauses)
     quoted = [_quoted_pattern(mark.strip("'")) for mark in marks]
-    patterns: list[Any] = [sa.literal_column(one) for one in quoted]
-    return f"({_one_fits(column, [compiler.process(one) for one in patterns])})"
+    patterns: list[Any] = [sa.literal_column(pattern) for pattern in quoted]
+    return f"({_one_fits(column, [compiler.process(pattern) for pattern in patterns])})"
 
 
 def _one_stands(column: str, quoted_marks: Sequence[str]) -> str:
@@ -104,5 +104,5 @@ def index_condition(column: str, *marks: str) -> dict[str, Any]:
     escaped = [mark.replace(":", "\\:") for mark in marks]  # else `:true` is a parameter
     return {
         "sqlite_where": sa.text(_one_stands(column, [f"'{mark}'" for mark in escaped])),
-        "postgresql_where": sa.text(_one_fits(column, [_quoted_pattern(one) for one in escaped])),
+        "postgresql_where": sa.text(_one_fits(column, [_quoted_pattern(mark) for mark in escaped])),
     }

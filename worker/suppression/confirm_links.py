@@ -25,7 +25,7 @@ class BadLinkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`number_print`: hash of the number that the link is about."""
+    """`number_hash`: hash of the number that the link is about."""
 
     connector: str
     object: str

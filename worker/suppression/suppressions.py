@@ -130,13 +130,15 @@ def add(
     return _suppression_from_row(row)
 
 
-def _without_actions(ctx: Context, found: list[Suppression]) -> list[Suppression]:
+def _without_actions(ctx: Context, candidates: list[Suppression]) -> list[Suppression]:
     """Leave out what an action on many contacts said: it may be undone, and must not take the word
     of who says the same by hand with it."""
-    if not found:
-        return found
+    if not candidates:
+        return candidates
     f, s = feedback.c, suppressions.c
-    keys = sa.select(s.id, s.key).where(any_of(s.id, [one.id for one in found]))
+    keys = sa.select(s.id, s.key).where(
+        any_of(s.id, [suppression.id for suppression in candidates])
+    )
     with ctx.store.read() as connection:
         reports = {
             int(row.key.removeprefix("feedback:")): row.id
@@ -147,7 +149,7 @@ def _without_actions(ctx: Context, found: list[Suppression]) -> list[Suppression
             any_of(f.id, list(reports)), f.key.startswith(ACTION_KEY_PREFIX)
         )
         of_actions = {reports[report_id] for report_id in connection.scalars(query)}
-    return [one for one in found if one.id not in of_actions]
+    return [suppression for suppression in candidates if suppression.id not in of_actions]
 
 
 def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:

@@ -112,16 +112,16 @@ def undo(ctx: Context, mark: str, by: str, why: str) -> UndoneAction:
     for report in reports:
         of_contacts.setdefault((report.contact, report.person), []).append(report)
     lifted = kept = 0
-    for some in chunks([*of_contacts.values()], _AT_ONCE):
+    for batch in chunks([*of_contacts.values()], _AT_ONCE):
         with ctx.store.write() as connection:
             lifts: list[Feedback] = []
-            for added in some:
+            for added in batch:
                 mine = [_lift(report, ctx.now(), by, why) for report in added]
                 safe, free = _weigh(connection, action, added, mine, rules, keys)
                 lifts += mine if safe else []
                 lifted, kept = lifted + free, kept + (not free)
             report_log.store(connection, lifts, ctx.now(), keys)
-            stored = [report for added in some for report in added]
+            stored = [report for added in batch for report in added]
             from_reports.recompute(connection, [*stored, *lifts], rules, keys)
     with ctx.store.write() as connection:
         connection.execute(sa.delete(app_state).where(app_state.c.name == _NAME + mark))
@@ -170,11 +170,13 @@ def _weigh(
         everything = {**loaded.reports, "": whole}
         others = _state(loaded, _without(everything, action), who, numbers, rules)
         with_lifts = {
-            number: [*said, *(one for one in lifts if number in ("", one.number))]
-            for number, said in everything.items()
+            number: [*number_reports, *(lift for lift in lifts if number in ("", lift.number))]
+            for number, number_reports in everything.items()
         }
         after = _state(loaded, with_lifts, who, numbers, rules)
-        safe = safe and all(other <= left for other, left in zip(others, after, strict=True))
+        safe = safe and all(
+            other <= closed_after for other, closed_after in zip(others, after, strict=True)
+        )
         free = free and not any(after)
     return safe, safe and free
 
@@ -183,8 +185,8 @@ def _without(
     reports: Mapping[str, Sequence[Feedback]], action: Action
 ) -> dict[str, list[Feedback]]:
     return {
-        number: [one for one in said if not one.key.startswith(action.prefix)]
-        for number, said in reports.items()
+        number: [report for report in number_reports if not report.key.startswith(action.prefix)]
+        for number, number_reports in reports.items()
     }
 
 
@@ -201,15 +203,15 @@ def _state(
 def _records_of(connection: Connection, report: Feedback) -> list[ContactIdentity]:
     """Return the contact of a report, and the other records of the same person."""
     c = contacts.c
-    found = {report.contact: ContactIdentity(report.contact, report.person)}
+    records = {report.contact: ContactIdentity(report.contact, report.person)}
     if report.person:
         query = sa.select(c.connector, c.object, c.record_id).where(
             c.person == report.person, c.person != sa.literal_column("''")
         )
         for row in connection.execute(query):
             name = contact_key(row.connector, row.object, row.record_id)
-            found[name] = ContactIdentity(name, report.person)
-    return list(found.values())
+            records[name] = ContactIdentity(name, report.person)
+    return list(records.values())
 
 
 def _lift(report: Feedback, now: datetime, by: str, why: str) -> Feedback:

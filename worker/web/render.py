@@ -202,11 +202,11 @@ def telling_flags(flags: Iterable[str], statuses: Mapping[str, str]) -> list[str
     >>> telling_flags(["do_not_contact", "do_not_call", "wrong_number"], {"Phone": "wrong_number"})
     ['do_not_contact']
     """
-    told = {*statuses.values()}
-    every = {*flags} | told
+    implied = {*statuses.values()}
+    every = {*flags} | implied
     if "do_not_contact" in every:
-        told |= {"do_not_call", "do_not_text"}
-    return [flag for flag in flags if flag not in told]
+        implied |= {"do_not_call", "do_not_text"}
+    return [flag for flag in flags if flag not in implied]
 
 
 def percent(value: float) -> str:

@@ -61,7 +61,7 @@ class TestAHold:
         assert render(reason, "en") == says
 
     def test_of_a_contact_in_which_nothing_can_be_read_is_said_of_the_person(self) -> None:
-        reason = reason_of([FieldDecision("Phone", "invalid")], advise=False, held=HELD)
+        reason = reason_of([FieldDecision("Phone", "invalid")], advise=False, hold_reason=HELD)
         assert reason is not None
         assert render(reason, "en") == f"Phone: not a valid number; this person: {ON_HOLD}."
 
@@ -91,14 +91,18 @@ class TestAHold:
         assert decision.reason not in (None, valid)
 
 
-def _not_rechecked(held: str, current: str) -> Decision:
+def _not_rechecked(hold_reason: str, current: str) -> Decision:
     """A contact whose one provider does not answer today."""
-    stopped = frozenset({"text"} if held else ())
-    known = NumberKnowledge(NUMBER, (), "the budget is used up", "", stopped, held, held=held)
+    stopped = frozenset({"text"} if hold_reason else ())
+    known = NumberKnowledge(
+        NUMBER, (), "the budget is used up", "", stopped, hold_reason, held=hold_reason
+    )
     parsed = ParsedField("number", (NUMBER,))
     field = FieldFacts("Phone", parsed, (known,), "valid", NUMBER.e164, "mobile")
-    said = reason_of([FieldDecision("Phone", "valid", held="" if held else HELD)], advise=False)
-    return decide(ContactFacts((field,), current, said))
+    current_why = reason_of(
+        [FieldDecision("Phone", "valid", held="" if hold_reason else HELD)], advise=False
+    )
+    return decide(ContactFacts((field,), current, current_why))
 
 
 class TestWhatIsSaid:
@@ -185,11 +189,11 @@ class TestAStoredReason:
 
 
 def decided(
-    held: str | None, language: Language = "en", why: Reason | None = None, stop: str = STOP
+    current: str | None, language: Language = "en", why: Reason | None = None, stop: str = STOP
 ) -> Decision:
     known = NumberKnowledge(NUMBER, suppressed=frozenset({"any"}), suppressed_reason=stop)
     field = FieldFacts("Phone", ParsedField("number", (NUMBER,)), (known,))
-    return decide(ContactFacts((field,), held, why, language))
+    return decide(ContactFacts((field,), current, why, language))
 
 
 class TestAReasonThatTheCrmHoldsInOtherWords:

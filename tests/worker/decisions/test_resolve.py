@@ -30,12 +30,12 @@ DEAD = replace(LIVE, verdict="unreachable", detail="is not in service")
 
 
 def decided(
-    *answers: ProviderAnswer, missing: str = "", held: str | None = None, e164: str | None = None,
-    line_type: str | None = None, reason: str | None = None,
+    *answers: ProviderAnswer, missing: str = "", current: str | None = None,
+    e164: str | None = None, line_type: str | None = None, reason: str | None = None,
 ):  # fmt: skip
     known = NumberKnowledge(NUMBER, answers, missing)
     reading = ParsedField("number", (NUMBER,))
-    field = FieldFacts("Phone", reading, (known,), held, e164, line_type)
+    field = FieldFacts("Phone", reading, (known,), current, e164, line_type)
     return decide(ContactFacts((field,), reason))
 
 
@@ -103,7 +103,7 @@ class TestAStepThatGaveNoAnswer:
         decision = decided(
             PLAN,
             missing=self.WHY,
-            held="valid",
+            current="valid",
             e164=NUMBER.e164,
             line_type="mobile",
             reason=sentence,
@@ -116,7 +116,7 @@ class TestAStepThatGaveNoAnswer:
         assert decided(outside, missing=self.WHY).fields[0].status == "invalid"
 
     def test_of_another_number_says_nothing(self) -> None:
-        decision = decided(PLAN, missing=self.WHY, held="invalid", e164=NEW_YORK)
+        decision = decided(PLAN, missing=self.WHY, current="invalid", e164=NEW_YORK)
         assert decision.fields[0].status == "unverified"
 
 

@@ -129,9 +129,15 @@ class TestTheWork:
             for language in LANGUAGES
             for kind in kinds
         ]
-        patterns += [(code, kind, one) for (code, kind), some in PHRASES.items() for one in some]
+        patterns += [
+            (code, kind, pattern)
+            for (code, kind), phrases in PHRASES.items()
+            for pattern in phrases
+        ]
         offending = [
-            (*where, match.group()) for *where, one in patterns for match in endless.finditer(one)
+            (*where, match.group())
+            for *where, pattern in patterns
+            for match in endless.finditer(pattern)
         ]
         assert offending == []
 
@@ -153,24 +159,26 @@ def labelled(language: str) -> list[str]:
 class TestThePhrases:
     """They are looked up by their beginnings, and only what may begin at a word is tried."""
 
-    @pytest.mark.parametrize("language", [one.code for one in LANGUAGES])
+    @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
     def test_are_those_that_a_search_for_all_of_them_finds(self, language: str) -> None:
         index = Phrases(PHRASES)
         all_kinds = index.mask(PHRASES)
         searches = {
-            key: re.compile(rf"\b(?:{'|'.join(some)})\b") for key, some in PHRASES.items() if some
+            key: re.compile(rf"\b(?:{'|'.join(phrases)})\b")
+            for key, phrases in PHRASES.items()
+            if phrases
         }
         count = 0
         for text in [*labelled(language), ", ".join(labelled(language))[:MAX_READ]]:
             meant = normalize(text)
-            found = index.search(meant, all_kinds)
+            matches = index.search(meant, all_kinds)
             for key, pattern in searches.items():
-                expected, match = pattern.search(meant), found.get(key)
+                expected, match = pattern.search(meant), matches.get(key)
                 assert _shown(match) == _shown(expected), (key, meant)
                 count += expected is not None
         assert count > 50
 
-    @pytest.mark.parametrize("language", [one.code for one in LANGUAGES])
+    @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
     def test_are_hardly_tried_in_prose(self, language: str, tried: Callable[[str], int]) -> None:
         words = " ".join(labelled(language)).split()
         for sep in (" ", ", ", ". ", "\n"):

@@ -202,45 +202,47 @@ class TestAList:
            st.sampled_from(listing.SORTS), st.integers(1, 5), st.integers(0, 3),
            st.integers(0, 3))  # fmt: skip
     def test_is_the_same_where_many_match(
-        self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]],
+        self, ctx: Context, world: dict[Any, Row], picks: list[tuple[str, int, int]],
         asked: list[Row], sort: listing.Sort, size: int, limit: int, few: int,
     ) -> None:  # fmt: skip
         """Beyond the limits contacts are looked for in other ways (see the module)."""
-        rows, told = self.build(ctx, world, more)
+        rows, related = self.build(ctx, world, picks)
         with pytest.MonkeyPatch.context() as patch:
             lower_limits(patch, counted_contacts=limit, export_count=limit, few_rows=few)
-            for one in asked:
-                wanted = _filter_of(one)
-                expected = {tuple(key_of(row).values()) for row in rows if _matches(row, one, told)}
+            for condition in asked:
+                wanted = _filter_of(condition)
+                expected = {
+                    tuple(key_of(row).values()) for row in rows if _matches(row, condition, related)
+                }
                 looked = listing.look(ctx, wanted, limit)
                 assert looked.count.contacts <= min(len(expected), limit)
                 if not looked.count.more:
                     assert looked.count.contacts == len(expected)
-                found = paged(ctx, wanted, sort, size)
-                assert sorted(keys(found)) == sorted(expected), wanted
+                listed = paged(ctx, wanted, sort, size)
+                assert sorted(keys(listed)) == sorted(expected), wanted
                 if looked.by_key:
-                    assert keys(found) == sorted(expected)
+                    assert keys(listed) == sorted(expected)
                 else:
-                    assert [_rank(row, sort) for row in found] == sorted(
-                        (_rank(row, sort) for row in found), reverse=sort == "checked"
+                    assert [_rank(row, sort) for row in listed] == sorted(
+                        (_rank(row, sort) for row in listed), reverse=sort == "checked"
                     )
                 by_object, beyond = listing.count_by_object(ctx, looked)
                 assert sum(by_object.values()) <= len(expected)
                 assert beyond or sum(by_object.values()) == len(expected)
-                streamed = [one for batch in listing.every_contact(ctx, wanted, 2) for one in batch]
+                streamed = [row for batch in listing.every_contact(ctx, wanted, 2) for row in batch]
                 assert keys(streamed) == sorted(expected)
 
     def build(
-        self, ctx: Context, world: dict[Any, Row], more: list[tuple[str, int, int]]
+        self, ctx: Context, world: dict[Any, Row], picks: list[tuple[str, int, int]]
     ) -> tuple[list[Row], dict[str, list[Row]]]:
         """Store the rows; return them, and those of other tables."""
         rows = [contact(*place, f"{n:03}", **body) for (place, n), body in world.items()]
-        told = _extras(rows, more)
+        related = _extras(rows, picks)
         with ctx.store.write() as connection:
             for table in (contacts, contact_numbers, list_members, writes, failures, feedback):
                 connection.execute(sa.delete(table))
-        store(ctx, *rows, **told, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
-        return rows, told
+        store(ctx, *rows, **related, feedback=[report_row(ctx, NUMBERS[0], "opt_out")])
+        return rows, related
 
 
 def _extras(rows: list[Row], picks: list[tuple[str, int, int]]) -> dict[str, list[Row]]:
@@ -395,7 +397,7 @@ class TestAReportOfARecordWithoutANumber:
         known = {**report_row(ctx, "", "opt_out"), "key": "k2", "person": "kim"}
         store(ctx, there, elsewhere, other, feedback=[named, known])
         wanted = ContactFilter(report="opt_out")
-        both = [tuple(key_of(one).values()) for one in (there, elsewhere)]
+        both = [tuple(key_of(row).values()) for row in (there, elsewhere)]
         assert keys(listing.list_contacts(ctx, wanted, "source").contacts) == both
         with pytest.MonkeyPatch.context() as patch:
             lower_limits(patch, counted_contacts=1, few_rows=0)

@@ -15,7 +15,10 @@ STATUSES = ("do_not_contact", "wrong_number", "invalid", "unreachable", "unverif
 BAD = ("invalid", "wrong_number", "unreachable")
 c = contacts.c
 INDEXED = {
-    **{f"ix_contacts_{one}": has_indexed_mark(c.statuses, status_mark(one)) for one in STATUSES},
+    **{
+        f"ix_contacts_{status}": has_indexed_mark(c.statuses, status_mark(status))
+        for status in STATUSES
+    },
     "ix_contacts_bad": has_indexed_mark(c.statuses, *map(status_mark, BAD)),
     "ix_contacts_flagged": has_indexed_mark(c.last_seen_flags, SET_FLAG),
 }

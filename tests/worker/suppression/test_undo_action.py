@@ -28,12 +28,12 @@ LEE = ContactIdentity("hubspot/contacts/2", "lee")
 @pytest.fixture(autouse=True)
 def people(ctx: Context) -> None:
     rows = []
-    for one in (KIM, KIM_ELSEWHERE, LEE):
-        connector, object_name, record_id = one.key.split("/")
+    for who in (KIM, KIM_ELSEWHERE, LEE):
+        connector, object_name, record_id = who.key.split("/")
         rows.append(
             {"connector": connector, "object": object_name, "record_id": record_id,
              "fingerprint": "", "statuses": {}, "last_seen_flags": {}, "reason": None,
-             "source": "", "campaign": "", "country": "", "month": "", "person": one.person,
+             "source": "", "campaign": "", "country": "", "month": "", "person": who.person,
              "value": None, "content_hash": "", "fresh_until": None, "answers": None,
              "waiting": False, "readings": "", "checked_at": ctx.now()}
         )  # fmt: skip
@@ -53,14 +53,14 @@ def passes(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], N
     return wait
 
 
-def suppress(ctx: Context, *held: tuple[ContactIdentity, str]) -> str:
+def suppress(ctx: Context, *selection: tuple[ContactIdentity, str]) -> str:
     """What the page does for a selection; returns the mark of the action."""
     mark = undo_action.new_mark()
     undo_action.begin(ctx, mark)
     now = ctx.now()
     reports = [report_of_page(now, "ann", "opt_out", number, who, "a mistake")
-               for who, number in held]  # fmt: skip
-    intake.store_reports(ctx, [undo_action.key(mark, one) for one in reports])
+               for who, number in selection]  # fmt: skip
+    intake.store_reports(ctx, [undo_action.key(mark, report) for report in reports])
     apply_pending(ctx)
     return mark
 
@@ -224,10 +224,10 @@ def test_a_no_that_arrives_after_the_undo_stands_whenever_it_was_said(
     passes(1)
     mark = suppress(ctx, (KIM, NUMBER))
     passes(1)
-    said = before if said_first else ctx.now()
+    said_at = before if said_first else ctx.now()
     passes(1)
     undo(ctx, mark)
     assert may_contact(ctx, KIM)
-    say_no(ctx, said)
+    say_no(ctx, said_at)
     apply_pending(ctx)
     assert not all(may_contact(ctx, who) for who in (KIM, KIM_ELSEWHERE))

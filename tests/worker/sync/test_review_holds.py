@@ -351,15 +351,15 @@ class TestWhatIsSaidOfIt:
         ctx = make_context(HOLD)
         contact(ctx, crm, sync)
         review = reply(ctx)
-        told = number_timeline(ctx, NUMBER)
-        assert told["head"]["channels"] == ["text"]
-        assert REASON in told["head"]["reason"]
-        assert [one["review"] for one in told["holds"]] == [review]
+        timeline = number_timeline(ctx, NUMBER)
+        assert timeline["head"]["channels"] == ["text"]
+        assert REASON in timeline["head"]["reason"]
+        assert [hold["review"] for hold in timeline["holds"]] == [review]
         [hold] = number_evidence(ctx, NUMBER)["holds"]
         assert hold["reason"] == "a reply that may be an opt-out waits for review"
-        assert [one["state"] for one in hold["delivered"] if one["connector"] == crm.name] == [
-            "done"
-        ]
+        assert [
+            delivery["state"] for delivery in hold["delivered"] if delivery["connector"] == crm.name
+        ] == ["done"]
         decide(ctx, review, ReviewDecision.NOTHING)
         assert number_timeline(ctx, NUMBER)["head"]["channels"] == []
         assert number_evidence(ctx, NUMBER)["holds"] == []

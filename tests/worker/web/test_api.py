@@ -288,11 +288,11 @@ class TestRuns:
                   body={"status": "error", "category": "VALIDATION_ERROR", "message": "no"})
         )  # fmt: skip
         bad = sync(ctx, "hubspot")["run"]
-        assert [one.id for one in lifecycle.recent(ctx, state=lifecycle.FAILING)] == [bad]
-        found = api.call("GET", "/runs?state=all_failed").json()["runs"]
-        assert [(one["run"], one["outcome"]) for one in found] == [(bad, "all_failed")]
+        assert [run.id for run in lifecycle.recent(ctx, state=lifecycle.FAILING)] == [bad]
+        listed = api.call("GET", "/runs?state=all_failed").json()["runs"]
+        assert [(run["run"], run["outcome"]) for run in listed] == [(bad, "all_failed")]
         assert not api.call("GET", "/runs?state=failed").json()["runs"]
-        done = [one["run"] for one in api.call("GET", "/runs?state=done").json()["runs"]]
+        done = [run["run"] for run in api.call("GET", "/runs?state=done").json()["runs"]]
         assert good in done
 
     def test_a_scope_that_cannot_be_meant_is_refused(self, api: Api) -> None:

@@ -278,9 +278,9 @@ class TestASelection:
         panel.get_by_label("Why").fill("I took the wrong rows")
         assert_well_made(page, "contacts-undo")
         panel.get_by_role("button", name="Undo", exact=True).click()
-        told = text_of(page)
-        assert "1 contact is no longer suppressed" in told
-        assert "1 stays suppressed, because somebody else had said so as well" in told
+        text = text_of(page)
+        assert "1 contact is no longer suppressed" in text
+        assert "1 stays suppressed, because somebody else had said so as well" in text
         assert_well_made(page, "contacts-undone")
         wait_for(lambda: not crm.get(mistaken, "do_not_contact"))
         assert crm.get(said_no, "do_not_contact")

@@ -37,13 +37,13 @@ def test_says_that_a_number_is_not_texted_while_a_reply_waits(serve: Serve, ctx:
     form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": "how do I unsubscribe?"}
     intake.receive_twilio_sms(ctx, form)
     path = f"/numbers/{encrypt_number(ctx.keys, NUMBER)}"
-    said = "No texts for now: a reply that may be an opt-out waits for review"
+    notice = "No texts for now: a reply that may be an opt-out waits for review"
     session = by_link(ctx)
-    held = serve("[feedback]\nhold_open_reviews = true")
-    page = session.get(f"{held}{path}").text
-    assert said in page
+    url = serve("[feedback]\nhold_open_reviews = true")
+    page = session.get(f"{url}{path}").text
+    assert notice in page
     assert "Closed: text" in page
-    assert said not in session.get(f"{serve()}{path}").text
+    assert notice not in session.get(f"{serve()}{path}").text
 
 
 @pytest.mark.usefixtures("suppressed_number")

@@ -79,17 +79,17 @@ class Front:
 
 @contextmanager
 def opened() -> Iterator[Front]:
-    made = Front()
+    front = Front()
     try:
-        yield made
+        yield front
     finally:
-        made.close()
+        front.close()
 
 
 @pytest.fixture
 def front() -> Iterator[Front]:
-    with opened() as made:
-        yield made
+    with opened() as front:
+        yield front
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def configured(make_context: Callable[..., Context], front: Front) -> Context:
 
 
 def step(ctx: Context) -> first_steps.Step:
-    return next(one for one in first_steps.steps(ctx) if one.name == "webhooks")
+    return next(step for step in first_steps.steps(ctx) if step.name == "webhooks")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -110,9 +110,9 @@ class TestATest:
         assert step(configured).webhooks == SERVICES
         assert check_webhooks(configured, service).error == ""
         assert len(front.paths) == 2  # one with a wrong signature, which was refused
-        found = step(configured)
-        assert found.state == "done"
-        assert "came through" in found.text
+        webhooks_step = step(configured)
+        assert webhooks_step.state == "done"
+        assert "came through" in webhooks_step.text
         with configured.store.read() as connection:
             for table in (feedback, reviews, last_delivered, changed_records):
                 assert not connection.execute(sa.select(table)).all()
@@ -123,9 +123,9 @@ class TestATest:
         other = dict.fromkeys(("TWILIO_AUTH_TOKEN", "HUBSPOT_CLIENT_SECRET"), "an old one")
         front.target = serve(PUBLIC_URL=front.url, **{**SECRETS, **other})
         assert "signature was refused" in check_webhooks(configured, service).error
-        found = step(configured)
-        assert found.state == "failed"
-        assert "signature was refused" in found.problems[0]
+        webhooks_step = step(configured)
+        assert webhooks_step.state == "failed"
+        assert "signature was refused" in webhooks_step.problems[0]
 
     def test_of_another_address_than_the_web_process_has_says_so(
         self, serve: Serve, configured: Context, front: Front, service: str
@@ -134,15 +134,15 @@ class TestATest:
         assert "exactly the address" in check_webhooks(configured, service).error
 
     @pytest.mark.parametrize(
-        ("status", "told"),
+        ("status", "expected"),
         [(200, "Something else answers"), (404, "/webhooks/"), (500, "status 500"),
          (503, "no secret")],
     )  # fmt: skip
     def test_that_is_answered_by_something_else_says_what_to_do(
-        self, configured: Context, front: Front, service: str, status: int, told: str
+        self, configured: Context, front: Front, service: str, status: int, expected: str
     ) -> None:
         front.status = status
-        assert told in check_webhooks(configured, service).error
+        assert expected in check_webhooks(configured, service).error
 
     def test_follows_no_redirect(self, configured: Context, front: Front, service: str) -> None:
         with opened() as elsewhere:
@@ -180,8 +180,8 @@ class TestATest:
 
 @pytest.fixture(params=SIZES, ids=NAMES)
 def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Iterator[Page]:
-    with admin_page(chromium, ctx, *request.param) as made:
-        yield made
+    with admin_page(chromium, ctx, *request.param) as opened_page:
+        yield opened_page
 
 
 def test_the_checklist_tests_webhooks_in_place(

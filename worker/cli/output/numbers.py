@@ -34,8 +34,8 @@ def show_number(details: Mapping[str, Any]) -> None:
             for f in details["feedback"]
         ],
     )
-    for one in details["holds"]:
-        _show_hold(one)
+    for hold in details["holds"]:
+        _show_hold(hold)
     _section(
         "held by",
         ("contact", "field", "status", "~reason"),
@@ -131,9 +131,9 @@ def show_evidence(details: Mapping[str, Any]) -> None:
         named = Text(f" {entry['source']}, {local_minute(entry['since'])}")
         out.print(Text("\non an imported list", style="bold") + named)
         _show_deliveries(entry["delivered"])
-    for one in details["holds"]:
-        _show_hold(one)
-        _show_deliveries(one["delivered"])
+    for hold in details["holds"]:
+        _show_hold(hold)
+        _show_deliveries(hold["delivered"])
     if not details["reports"] and not details["lists"]:
         info("no reports about this number")
     standing = [
@@ -148,8 +148,8 @@ def show_evidence(details: Mapping[str, Any]) -> None:
 
 def _show_hold(hold: Mapping[str, Any]) -> None:
     """Say that a number is not texted until a person has decided a reply."""
-    said = f": {hold['reason']}, since {local_minute(hold['since'])}"
-    out.print(Text("\nno texts for now", style="bold") + Text(said))
+    reason = f": {hold['reason']}, since {local_minute(hold['since'])}"
+    out.print(Text("\nno texts for now", style="bold") + Text(reason))
     where = f"  until reply {hold['review']} is decided: hygiene feedback reviews"
     out.print(Text(where, style="dim"))
 

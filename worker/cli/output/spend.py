@@ -15,19 +15,19 @@ def show_spend(report: Mapping[str, Any]) -> None:
     """Show money and lookups by day and provider, the caps, and the state of the providers."""
     currency, total = report["currency"], report["total"]
     if report["days"]:
-        made = table("day", "provider", ">lookups", ">lost", f">cost, {currency}",
-                     f">reserved, {currency}")  # fmt: skip
+        spend_table = table("day", "provider", ">lookups", ">lost", f">cost, {currency}",
+                            f">reserved, {currency}")  # fmt: skip
         rows(
-            made,
+            spend_table,
             [
                 (row["day"], row["provider"], f"{row['lookups']:,}", f"{row['lost']:,}",
                  f"{row['cost']:,.2f}", f"{row['reserved']:,.2f}" if row["reserved"] else "")
                 for row in report["days"]
             ],
         )  # fmt: skip
-        made.add_row("total", "", f"{total['lookups']:,}", f"{total['lost']:,}",
-                     f"{total['cost']:,.2f}", "", style="bold")  # fmt: skip
-        show_table(made)
+        spend_table.add_row("total", "", f"{total['lookups']:,}", f"{total['lost']:,}",
+                            f"{total['cost']:,.2f}", "", style="bold")  # fmt: skip
+        show_table(spend_table)
     else:
         out.print("no lookups so far")
     if report["caps"]:

@@ -69,7 +69,9 @@ class Language:
         """The phrases of a kind, each as a pattern of its own, in their order."""
         patterns: tuple[str, ...] = getattr(self, kind)
         return [
-            one for pattern in patterns for one in alternatives(bounded(normalize_pattern(pattern)))
+            phrase
+            for pattern in patterns
+            for phrase in alternatives(bounded(normalize_pattern(pattern)))
         ]
 
     @cached_property

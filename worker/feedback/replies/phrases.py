@@ -67,14 +67,14 @@ class Phrases(Generic[Key]):
                 for beginning in sorted(beginnings(pattern)):
                     begun, second = _looked_up(beginning.removeprefix(" "))
                     size = next(size for size in _LENGTHS if size <= len(begun))
-                    found = (seconds if second else firsts).setdefault(begun[:size], [])
-                    found.append(phrase.led() if beginning.startswith(" ") else phrase)
+                    phrases = (seconds if second else firsts).setdefault(begun[:size], [])
+                    phrases.append(phrase.led() if beginning.startswith(" ") else phrase)
         # Where letters are found, the fewer letters before them are found as well.
-        starts = {one[:size] for one in firsts.keys() | seconds.keys() for size in _LENGTHS}
+        starts = {letters[:size] for letters in firsts.keys() | seconds.keys() for size in _LENGTHS}
         self._index = {
-            one: (_with_shorter(one, firsts), _with_shorter(one, seconds))
-            for one in starts
-            if len(one) in _LENGTHS
+            start: (_with_shorter(start, firsts), _with_shorter(start, seconds))
+            for start in starts
+            if len(start) in _LENGTHS
         }
 
     def mask(self, kinds: Iterable[Key]) -> int:
@@ -83,14 +83,14 @@ class Phrases(Generic[Key]):
 
     def search(self, text: str, mask: int) -> dict[Key, re.Match[str]]:
         """The first match of each kind of a mask in a normalized text, where there is one."""
-        found: dict[Key, re.Match[str]] = {}
-        left = mask
+        matches: dict[Key, re.Match[str]] = {}
+        remaining = mask
         for start, phrases in self._candidates(text):
             for phrase in phrases:
-                if phrase.bit & left and (match := phrase.match(text, start)) is not None:
-                    found[self._kinds[phrase.bit]] = match
-                    left ^= phrase.bit
-        return found
+                if phrase.bit & remaining and (match := phrase.match(text, start)) is not None:
+                    matches[self._kinds[phrase.bit]] = match
+                    remaining ^= phrase.bit
+        return matches
 
     def _candidates(self, text: str) -> Iterator[tuple[int, tuple[_Phrase, ...]]]:
         """Yield where words start that a phrase may begin with, and these phrases: by the letters
@@ -168,10 +168,10 @@ def _looked_up(beginning: str) -> tuple[str, bool]:
     return (second, True) if second else (first, False)
 
 
-def _with_shorter(beginning: str, found: Mapping[str, Iterable[_Phrase]]) -> tuple[_Phrase, ...]:
+def _with_shorter(beginning: str, index: Mapping[str, Iterable[_Phrase]]) -> tuple[_Phrase, ...]:
     """The phrases of a beginning, and those of the shorter ones that it begins with."""
     sizes = {size for size in _LENGTHS if size <= len(beginning)}
-    phrases = {phrase for size in sizes for phrase in found.get(beginning[:size], ())}
+    phrases = {phrase for size in sizes for phrase in index.get(beginning[:size], ())}
     return tuple(sorted(phrases, key=_rank))
 
 
@@ -182,7 +182,9 @@ def beginnings(pattern: str) -> frozenset[str]:
     >>> sorted(beginnings(r"(?:please )?stop(?! it)|\\w+ has moved"))
     ['\\x01 has mo', 'please ', 'stop']
     """
-    return frozenset(one.removesuffix(_ANY) for one in _read_pattern(pattern, _OF_PHRASES))
+    return frozenset(
+        beginning.removesuffix(_ANY) for beginning in _read_pattern(pattern, _OF_PHRASES)
+    )
 
 
 def spellings(pattern: str) -> frozenset[str]:
@@ -191,10 +193,10 @@ def spellings(pattern: str) -> frozenset[str]:
     >>> sorted(spellings("opt ?out|stop texts?"))
     ['opt out', 'optout', 'stop text', 'stop texts']
     """
-    found = _read_pattern(pattern, _OF_KEYWORDS)
-    if any(_ANY in one or _WORD in one or len(one) >= _OF_KEYWORDS.size for one in found):
+    texts = _read_pattern(pattern, _OF_KEYWORDS)
+    if any(_ANY in text or _WORD in text or len(text) >= _OF_KEYWORDS.size for text in texts):
         raise ValueError(f"endless texts fit {pattern!r}")
-    return frozenset(found)
+    return frozenset(texts)
 
 
 def alternatives(pattern: str) -> list[str]:
@@ -203,12 +205,12 @@ def alternatives(pattern: str) -> list[str]:
     >>> alternatives("opt (?:out|off)|stop")
     ['opt (?:out|off)', 'stop']
     """
-    found, place = [], 0
+    choices, place = [], 0
     while place <= len(pattern):
         end = _end_of_branch(pattern, place)
-        found.append(pattern[place:end])
+        choices.append(pattern[place:end])
         place = end + 1
-    return found
+    return choices
 
 
 def _end_of_branch(pattern: str, place: int) -> int:
@@ -224,46 +226,46 @@ def _end_of_branch(pattern: str, place: int) -> int:
 
 
 def _read_pattern(pattern: str, limits: _Limits) -> set[str]:
-    found, end = _read_choices(pattern, 0, limits)
+    texts, end = _read_choices(pattern, 0, limits)
     if end != len(pattern):
         raise ValueError(f"cannot read {pattern!r} from character {end} on")
-    return found
+    return texts
 
 
 def _read_choices(pattern: str, place: int, limits: _Limits) -> tuple[set[str], int]:
     """The beginnings of choices, up to the end of their group, and where that is."""
-    found, place = _read_branch(pattern, place, limits)
+    texts, place = _read_branch(pattern, place, limits)
     while pattern[place : place + 1] == "|":
         branch, place = _read_branch(pattern, place + 1, limits)
-        found |= branch
-    return found, place
+        texts |= branch
+    return texts, place
 
 
 def _read_branch(pattern: str, place: int, limits: _Limits) -> tuple[set[str], int]:
-    found = {""}
+    texts = {""}
     while place < len(pattern) and pattern[place] not in "|)":
         parts, place = _read_item(pattern, place, limits)
-        found = _joined(found, parts, limits)
-        if all(_is_read(one, limits) for one in found):
-            return found, _end_of_branch(pattern, place)
-    return found, place
+        texts = _joined(texts, parts, limits)
+        if all(_is_read(text, limits) for text in texts):
+            return texts, _end_of_branch(pattern, place)
+    return texts, place
 
 
 def _read_item(pattern: str, place: int, limits: _Limits) -> tuple[set[str], int]:
     """The beginnings of a letter, a set or a group, however often it is repeated."""
     if group := _GROUP.match(pattern, place):
-        found, end = _read_choices(pattern, group.end(), limits)
+        texts, end = _read_choices(pattern, group.end(), limits)
         place = end + 1
         if group.group(1) not in (None, "?:"):
-            found = {""}  # what it asserts is no part of the text
+            texts = {""}  # what it asserts is no part of the text
     elif atom := _ATOM.match(pattern, place):
         text = atom.group()
-        found, place = ({text} if atom["letters"] else _texts_of(text)), atom.end()
+        texts, place = ({text} if atom["letters"] else _texts_of(text)), atom.end()
     else:
         raise ValueError(f"cannot read {pattern!r} from character {place} on")
     if times := _TIMES.match(pattern, place):
-        found, place = _repeated(found, times, limits), times.end()
-    return found, place
+        texts, place = _repeated(texts, times, limits), times.end()
+    return texts, place
 
 
 def _texts_of(atom: str) -> set[str]:
@@ -288,13 +290,13 @@ def _repeated(once: set[str], times: re.Match[str], limits: _Limits) -> set[str]
     fewest = {"?": 0, "*": 0, "+": 1}[sign] if sign else int(least)
     endless = sign in ("*", "+") or bool(comma and not most)
     highest = 1 if sign == "?" else int(most or least or 0)
-    found = set() if fewest else {""}
+    texts = set() if fewest else {""}
     row = {""}
     for number in range(1, limits.size + 1 if endless else highest + 1):
         row = _joined(row, once, limits)
         if number >= fewest:
-            found |= row
-    return found
+            texts |= row
+    return texts
 
 
 def _is_read(beginning: str, limits: _Limits) -> bool:
@@ -319,15 +321,15 @@ def _cut(beginning: str, limits: _Limits) -> str:
     return f"{first}{word}{same}{blank}{second[:_SECOND]}"
 
 
-def _joined(found: set[str], parts: set[str], limits: _Limits) -> set[str]:
+def _joined(texts: set[str], parts: set[str], limits: _Limits) -> set[str]:
     """Beginnings with what follows them, as far as it counts."""
     longer = {
-        one if _is_read(one, limits) else _cut(one + part, limits)
-        for one in found
+        text if _is_read(text, limits) else _cut(text + part, limits)
+        for text in texts
         for part in parts
     }
     size = limits.size
     while len(longer) > limits.most:
         size -= 1
-        longer = {one if len(one) <= size else one[:size] + _ANY for one in longer}
+        longer = {text if len(text) <= size else text[:size] + _ANY for text in longer}
     return longer

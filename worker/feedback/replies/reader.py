@@ -291,9 +291,9 @@ def _keyword(folded: str) -> Intent | None:
     """What a text means that is a keyword, or one among polite words, in any language."""
     if len(folded) > _MAX_KEYWORD:
         return None
-    said = folded.split()
+    text_words = folded.split()
     marked = "#" in folded  # which stands beside words without a blank
-    if not marked and _keyword_starts().isdisjoint(said):
+    if not marked and _keyword_starts().isdisjoint(text_words):
         return None
     stops = LANGUAGES[0].opt_out_keywords
     asked_of: dict[str, str] = {}
@@ -356,13 +356,15 @@ def _read_sentence(
         matches.append(_Match(keyword, sure))
     read = _readings(folded, readers)
     # Neighbours share words: what is unclear in one language is not taken for clear in another.
-    said = _search_all(read)
-    unclear = any("uncertain" in phrases for phrases in said.values())
+    phrases_by_reading = _search_all(read)
+    unclear = any("uncertain" in phrases for phrases in phrases_by_reading.values())
     small = folded_case(sentence)
-    asked = {one.code: one for one, _ in read}
-    names = {code: _names_another_person(sentence, small, one) for code, one in asked.items()}
+    asked = {language.code: language for language, _ in read}
+    names = {
+        code: _names_another_person(sentence, small, language) for code, language in asked.items()
+    }
     for language, meant in read:
-        phrases = said.get((language.code, meant))
+        phrases = phrases_by_reading.get((language.code, meant))
         if phrases and phrases.keys() != {"weak"}:
             matches += _phrases(meant, language, phrases, is_question, unclear, rest)
         if named := names[language.code]:
@@ -371,13 +373,15 @@ def _read_sentence(
             )
     if not is_question and not unclear:
         matches += _clauses(sentence, matches, rest, readers)
-    return matches or _weak_matches(read, said)
+    return matches or _weak_matches(read, phrases_by_reading)
 
 
 @cache
 def _all_phrases() -> Phrases[tuple[str, PhraseKind]]:
     kinds = (*_CLEAR, *_WEAK)
-    return Phrases({(one.code, kind): one.phrases(kind) for one in LANGUAGES for kind in kinds})
+    return Phrases(
+        {(language.code, kind): language.phrases(kind) for language in LANGUAGES for kind in kinds}
+    )
 
 
 @cache
@@ -390,16 +394,16 @@ def _search_all(read: list[tuple[Language, str]]) -> dict[tuple[str, str], _Foun
     masks: dict[str, int] = {}
     for language, meant in read:
         masks[meant] = masks.get(meant, 0) | _mask(language.code, (*_CLEAR, *_WEAK))
-    found: dict[tuple[str, str], _Found] = {}
+    phrases_by_reading: dict[tuple[str, str], _Found] = {}
     for meant, mask in masks.items():
         for (code, kind), match in _all_phrases().search(meant, mask).items():
-            found.setdefault((code, meant), {})[kind] = match
-    return found
+            phrases_by_reading.setdefault((code, meant), {})[kind] = match
+    return phrases_by_reading
 
 
 def _weak_words(meant: str, language: Language) -> re.Match[str] | None:
-    found = _all_phrases().search(meant, _mask(language.code, _WEAK))
-    return found.get((language.code, "weak"))
+    matches = _all_phrases().search(meant, _mask(language.code, _WEAK))
+    return matches.get((language.code, "weak"))
 
 
 @cache
@@ -415,8 +419,8 @@ def _readings(folded: str, readers: tuple[Language, ...]) -> list[tuple[Language
         words: not _abbreviations().isdisjoint(words.split()) for words in (folded, corrected)
     }
     for language in readers:
-        for words, some in abbreviated.items():
-            meant = language.expand(words) if some else words
+        for words, is_abbreviated in abbreviated.items():
+            meant = language.expand(words) if is_abbreviated else words
             read.setdefault((language.code, meant), (language, meant))
     if cyrillic := to_cyrillic(folded):
         for language in _CYRILLIC_LANGUAGES:
@@ -447,7 +451,7 @@ def _phrases(
             break  # "opt me back in" holds words of an opt-out
     matches += _statements(meant, language, phrases, asked, matches)
     circumstance = phrases.get("weak_wrong_number")
-    if circumstance is not None and all(one.intent.kind != "wrong_number" for one in matches):
+    if circumstance is not None and all(match.intent.kind != "wrong_number" for match in matches):
         intent = _intent("wrong_number", circumstance.group(), language)
         matches.append(_Match(intent, False, apart=True))
     return matches
@@ -456,7 +460,7 @@ def _phrases(
 def _statements(
     meant: str, language: Language, phrases: _Found, asked: bool, matches: list[_Match]
 ) -> Iterator[_Match]:
-    """What a sentence says beside the requests in it, which are `found`.
+    """What a sentence says beside the requests in it, which are `matches`.
 
     A complaint is clear, whatever it depends on ("if this goes on"), and asks to be left alone.
     Another number is only proposed: a person looks at it, also beside a clear request. So is a
@@ -528,10 +532,10 @@ def _clauses(
 
 
 def _weak_matches(
-    read: list[tuple[Language, str]], said: dict[tuple[str, str], _Found]
+    read: list[tuple[Language, str]], phrases_by_reading: dict[tuple[str, str], _Found]
 ) -> list[_Match]:
     for language, meant in read:
-        if match := said.get((language.code, meant), _NO_PHRASES).get("weak"):
+        if match := phrases_by_reading.get((language.code, meant), _NO_PHRASES).get("weak"):
             intent = _intent(_weak_kind(match.group()), match.group(), language)
             return [_Match(intent, False, weak=True)]
     return []

@@ -95,7 +95,7 @@ def without_signature(text: str) -> str:
 
 
 def normalize_pattern(pattern: str) -> str:
-    """A pattern in the form in which `fold` leaves text."""
+    """A pattern in the form in which `normalize` leaves text."""
     return _strip_accents(_APOSTROPHES.sub("", pattern))
 
 

@@ -159,7 +159,7 @@ _CODE = re.compile(r"(?<!\d)\d{5}(?!\d)")
 class DeliveryFailure:
     """What an error code means.
 
-    `code`: "" if there was none. `words`: continues "message failed: ", or for an opt-out a
+    `code`: "" if there was none. `description`: continues "message failed: ", or for an opt-out a
     sentence about the recipient.
     """
 

@@ -39,7 +39,7 @@ class NotAPhoneNumberError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """What an SMS from a number comes to: reports, and (`doubtful`) a question for a person."""
+    """What an SMS from a number comes to: reports, and (`needs_review`) a question for a person."""
 
     number: str
     key: str
@@ -49,7 +49,7 @@ class ParsedReply:
 
 @dataclass(frozen=True, slots=True)
 class MessageStatus:
-    """What became of a message: it arrived (`reached`), or a report that it did not."""
+    """What became of a message: it arrived (`delivered`), or a report that it did not."""
 
     number: str
     report: Feedback | None = None

@@ -27,8 +27,8 @@ def load_reports(
 ) -> ReportSet:
     """Load all that was reported about the page's numbers.
 
-    `said`: on the contacts themselves, by their keys. `fresh`: what this page found, which is not
-    stored in a dry run. `changed`: fields that this page reads as other numbers than before.
+    `by_contact`: on the contacts themselves, by their keys. `fresh`: what this page found, which is
+    not stored in a dry run. `changed`: fields that this page reads as other numbers than before.
     """
     numbers = dict.fromkeys(
         number for prepared_contact in prepared for number in prepared_contact.numbers

@@ -287,8 +287,8 @@ def _answers_by_provider(answers: Sequence[Verification]) -> dict[str, int]:
     """Count a contact's answers. A `Counter` takes six times as long to make, and this is done for
     each contact."""
     counts: dict[str, int] = {}
-    for said in answers:
-        counts[said.provider] = counts.get(said.provider, 0) + 1
+    for answer in answers:
+        counts[answer.provider] = counts.get(answer.provider, 0) + 1
     return counts
 
 

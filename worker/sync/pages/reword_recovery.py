@@ -45,15 +45,15 @@ def recover(ctx: Context, connector_name: str = "", recent: bool = False) -> Non
             lifecycle.fail(
                 ctx, run_id, f"its process died; to continue: hygiene crm reasons {name}"
             )
-    left = (
+    pending = (
         sa.select(w.run_id, w.connector, w.object)
         .join_from(runs, writes, w.run_id == r.id)
         .where(*mine, r.state != RunState.RUNNING, w.state == WriteState.PENDING)
         .distinct()
     )
     with ctx.store.read() as connection:
-        found = connection.execute(left).all()
-    for run_id, name, object_name in found:
+        pending_objects = connection.execute(pending).all()
+    for run_id, name, object_name in pending_objects:
         if name not in ctx.settings.active_connectors:
             continue
         try:
@@ -70,9 +70,9 @@ def _settle(ctx: Context, run_id: str, name: str, object_name: str) -> None:
     with ctx.store.read() as connection:
         rows = connection.execute(pending.order_by(w.id)).all()
     connector = ctx.connector(name)
-    for some in chunks(rows, _AT_ONCE):
-        ids = list(dict.fromkeys(row.record_id for row in some))
-        current = {one.id: one.values() for one in connector.fetch(object_name, ids)}
+    for chunk in chunks(rows, _AT_ONCE):
+        ids = list(dict.fromkeys(row.record_id for row in chunk))
+        current = {contact.id: contact.values() for contact in connector.fetch(object_name, ids)}
         with ctx.store.write() as connection:
-            not_applied = pending_writes.resolve(connection, name, object_name, some, current)
+            not_applied = pending_writes.resolve(connection, name, object_name, chunk, current)
             pending_writes.mark_failed(connection, not_applied)

@@ -74,7 +74,7 @@ class _LostReaderLease(Exception):
 
 
 def _update_run(connection: Connection, ctx: Context, run: Run, **values: Any) -> None:
-    """Keep something of the run as its reader; `ctx`: the reader's. Raises `_LostPlaceError`."""
+    """Keep something of the run as its reader; `ctx`: the reader's. Raises `_LostReaderLease`."""
     mine = sa.and_(runs.c.id == run.id, runs.c.reader_owner == ctx.owner)
     if connection.execute(sa.update(runs).where(mine).values(**values)).rowcount != 1:
         raise _LostReaderLease

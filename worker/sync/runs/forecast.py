@@ -54,8 +54,8 @@ def matches(ctx: Context, connector: str, scope: Scope) -> bool | None:
     if queries is None:
         return None
     with ctx.store.read() as connection:
-        found = any(connection.execute(query.limit(1)).first() for query in queries)
-    return found or (None if scope.key == "list" else False)
+        has_record = any(connection.execute(query.limit(1)).first() for query in queries)
+    return has_record or (None if scope.key == "list" else False)
 
 
 def _records(ctx: Context, connector: str, scope: Scope) -> list[Any] | None:

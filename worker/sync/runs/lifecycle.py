@@ -90,11 +90,11 @@ def _all_failed() -> sa.ColumnElement[bool]:
     """As `report.outcome` has it; only runs with a failure are added up."""
     c = pages.c
     any_failed = sa.select(sa.literal(1)).where(c.run_id == runs.c.id, c.failed > 0).limit(1)
-    left = sa.select(sa.func.sum(c.changed - c.failed)).where(c.run_id == runs.c.id)
+    applied = sa.select(sa.func.sum(c.changed - c.failed)).where(c.run_id == runs.c.id)
     return sa.and_(
         runs.c.state == RunState.DONE,
         any_failed.scalar_subquery().is_not(None),
-        sa.case((any_failed.scalar_subquery().is_not(None), left.scalar_subquery() <= 0)),
+        sa.case((any_failed.scalar_subquery().is_not(None), applied.scalar_subquery() <= 0)),
     )
 
 

@@ -252,8 +252,8 @@ def _opened(ctx: Context, run_id: str, connector: str, scope: Scope) -> RunOpene
         return RunOpened(run=run_id, matches=matches)
     near = []
     if scope.kind == "segment":
-        found = near_segments(ctx, scope.values[0], connector, scope.key)
-        near = [f"{one.by}={one.value}" for one in found]
+        segments = near_segments(ctx, scope.values[0], connector, scope.key)
+        near = [f"{segment.by}={segment.value}" for segment in segments]
     message = f"No contact of {connector} that we know is in the scope: {scope}."
     if near:
         message += f" Did you mean {' or '.join(near)}?"

@@ -126,8 +126,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         target = f"{undone.lifted} contacts lifted, {undone.kept} kept"
         audit.note(ctx.store, ctx.now(), me.name, "contacts.undo", target, why)
         background.add_task(queue.reports)
-        said = {"did": "undo", "on": str(undone.lifted), "kept": str(undone.kept)}
-        return RedirectResponse(shown.address(**said), 303)
+        parameters = {"did": "undo", "on": str(undone.lifted), "kept": str(undone.kept)}
+        return RedirectResponse(shown.address(**parameters), 303)
 
     return routes
 
@@ -217,7 +217,7 @@ def _report(ctx: Context, by: str, what: str, keys: Sequence[Key], why: str, mar
             reports += [
                 report_of_page(now, by, ACTIONS[what], number, who, why) for number in numbers
             ]
-        marked = [undo_action.key(mark, one) for one in reports] if mark else reports
+        marked = [undo_action.key(mark, report) for report in reports] if mark else reports
         intake.store_reports(ctx, marked)
     return unnumbered
 

@@ -43,8 +43,8 @@ def router(ctx: Context) -> APIRouter:
         if not me.may_act:
             raise HTTPException(403, "Only admins can export contacts.")
         shown = shown_filter(ctx, dict(request.query_params))
-        counts, more = listing.count_by_object(ctx, listing.look(ctx, shown.wanted))
-        number = listing.Count(min(sum(counts.values()), listing.EXPORT_LIMIT), more)
+        counts, has_more = listing.count_by_object(ctx, listing.look(ctx, shown.wanted))
+        number = listing.Count(min(sum(counts.values()), listing.EXPORT_LIMIT), has_more)
         calls = names.calls_needed(ctx, counts)
         quotas = {name: crm_quota.last_reported(ctx, name) for name in calls}
         return page(

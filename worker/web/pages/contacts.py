@@ -34,15 +34,15 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def listed(request: Request, me: Viewer, sort: Sort = "checked", after: str = "") -> Response:
         shown = shown_filter(ctx, dict(request.query_params))
         try:
-            matching = listing.look(ctx, shown.wanted)
-            chunk = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], found=matching)
+            plan = listing.look(ctx, shown.wanted)
+            chunk = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], plan=plan)
         except FilterError as error:
             raise HTTPException(422, str(error)) from None
         empty = not chunk.contacts and not after
         ordered = "" if sort == "checked" else sort
         return page(
             request, "contacts.html", me, here="contacts", shown=shown, sort=sort, sorts=_SORTED_BY,
-            contacts=chunk.contacts, count=matching.count, by_key=chunk.by_key, first=not after,
+            contacts=chunk.contacts, count=plan.count, by_key=chunk.by_key, first=not after,
             more=chunk.after and shown.address(sort=ordered, after=chunk.after),
             start=shown.address(sort=ordered), links=_links(ctx, chunk.contacts),
             ordered={name: shown.address(sort=name) for name in SORTS},

@@ -369,7 +369,9 @@ class TestTheCommand:
         assert start("worker", "crm", "reasons", crm.name, **spanish).wait(60) == 0
         assert "pending" not in states_of_writes(ctx)
         after = reasons_in(crm)
-        assert all(after[one] != before[one] for one in before if before[one])
+        assert all(
+            after[record_id] != before[record_id] for record_id in before if before[record_id]
+        )
 
     def test_waits_for_another_run_to_end(self, ctx: Context, crm: Crm, sync: Sync) -> None:
         sync(ctx, crm.name)

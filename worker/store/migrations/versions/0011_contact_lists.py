@@ -24,10 +24,10 @@ def where(column: str, *marks: str) -> dict[str, Any]:
     escaped = [mark.replace('_', '\\_') for mark in marks]
     return {
         'sqlite_where': sa.text(
-            f"({' + '.join(_position(column, one) for one in marks)} > 0)"
+            f"({' + '.join(_position(column, mark) for mark in marks)} > 0)"
         ),
         'postgresql_where': sa.text(
-            ' OR '.join(f"({column}::text LIKE '%{one}%')" for one in escaped)
+            ' OR '.join(f"({column}::text LIKE '%{mark}%')" for mark in escaped)
         ),
     }
 
@@ -50,9 +50,9 @@ def upgrade() -> None:
     for column in ('campaign', 'country', 'month'):
         op.create_index(f'ix_contacts_{column}', 'contacts', ['connector', column])
     op.create_index('ix_feedback_kind', 'feedback', ['kind', 'number'])
-    some = sa.text('failed > 0')
+    condition = sa.text('failed > 0')
     op.create_index(
-        'ix_pages_failed', 'pages', ['run_id'], sqlite_where=some, postgresql_where=some
+        'ix_pages_failed', 'pages', ['run_id'], sqlite_where=condition, postgresql_where=condition
     )
 
 

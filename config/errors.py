@@ -18,6 +18,7 @@
     ├── ExportError                              2             worker.ops.export
     ├── RunActiveError                                    409  worker.sync.runs.lifecycle
     ├── NoSuchRunError                           2        404  worker.sync.runs.lifecycle
+    ├── NothingToUndoError                                409  worker.suppression.undo_action
     ├── NoSuchSuppressionError                   2        404  worker.suppression.suppressions
     ├── NoSuchSegmentError                       2        404  worker.segments.isolation
     ├── NoSuchRecordError                        2        404  worker.queries.timeline

@@ -288,7 +288,7 @@ def sync() -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
-    path = shutil.which("chromium")
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None:
         skip_without("Chromium", "apt-get install chromium")
     from playwright.sync_api import sync_playwright

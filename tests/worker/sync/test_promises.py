@@ -285,7 +285,7 @@ class TestUndo:
         assert not crm.get(target, "wrong_number")
         sync(ctx, crm.name, scope=Scope("ids", (target,)))
         with ctx.store.read() as connection:
-            kinds = connection.scalars(sa.select(feedback.c.kind)).all()
+            kinds = connection.scalars(sa.select(feedback.c.kind).order_by(feedback.c.id)).all()
         assert kinds == ["wrong_number", "confirmed"]
 
 

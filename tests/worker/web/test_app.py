@@ -101,7 +101,7 @@ class TestSpend:
         url = serve(**keys)
         session = by_link(ctx)
         page = session.get(f"{url}/spend").text
-        for words in ("today&#39;s budget", "50.00 USD", "twilio", "paused", "NumVerify does"):
+        for words in ("Today", "50.00 USD", "Twilio", "paused", "NumVerify does"):
             assert words in page
         detail = session.get(f"{url}/runs/{run}").text
         assert "Lookups" in detail

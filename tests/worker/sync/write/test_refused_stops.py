@@ -12,6 +12,7 @@ from constants import STOP_FLAGS
 from crms import Crm
 from fixture_types import Sync
 
+from connectors.labels import crm_name
 from sandbox.hubspot.portal import Rule as HubSpotRule
 from sandbox.salesforce.automation import Rule as SalesforceRule
 from worker.alerts import rules
@@ -87,7 +88,7 @@ class TestFlagsThatAreRefused:
         assert result["failures_by_kind"] == {"suppression_refused": 1}
         assert "do_not_contact" in result["failures"][0]["message"]
         (text,) = alerts(ctx)
-        assert crm.name in text
+        assert crm_name(crm.name) in text
         with ctx.store.write() as connection:  # others are left to a person after so many runs
             connection.execute(sa.update(failures).values(attempts=MAX_RETRIES + 5))
         allow(crm)

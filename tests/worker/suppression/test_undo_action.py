@@ -231,3 +231,69 @@ def test_a_no_that_arrives_after_the_undo_stands_whenever_it_was_said(
     say_no(ctx, said_at)
     apply_pending(ctx)
     assert not all(may_contact(ctx, who) for who in (KIM, KIM_ELSEWHERE))
+
+
+class TestWhatOthersSaidBeforeSeveralActions:
+    """A later stop hides for a while what an undo would open under it."""
+
+    def test_stands_when_both_actions_are_undone(
+        self, ctx: Context, passes: Callable[[float], None]
+    ) -> None:
+        own_stop(ctx, ctx.now())
+        passes(1)
+        first = suppress(ctx, (KIM, NUMBER))
+        passes(1)
+        second = suppress(ctx, (KIM, NUMBER))
+        passes(1)
+        undo(ctx, first)
+        undo(ctx, second)
+        assert not may_contact(ctx, KIM)
+        assert not may_contact(ctx, KIM_ELSEWHERE)
+
+    def test_stands_when_the_actions_were_on_two_records_of_the_person(
+        self, ctx: Context, passes: Callable[[float], None]
+    ) -> None:
+        own_stop(ctx, ctx.now())
+        passes(1)
+        first = suppress(ctx, (KIM, NUMBER))
+        passes(1)
+        second = suppress(ctx, (KIM_ELSEWHERE, NUMBER))
+        passes(1)
+        undo(ctx, first)
+        undo(ctx, second)
+        assert not may_contact(ctx, KIM)
+        assert not may_contact(ctx, KIM_ELSEWHERE)
+
+    def test_stands_when_two_records_of_one_person_are_undone_one_after_the_other(
+        self, ctx: Context, passes: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As those of a large action are, which takes several transactions."""
+        monkeypatch.setattr(undo_action, "_AT_ONCE", 1)
+        own_stop(ctx, ctx.now())
+        passes(1)
+        mark = undo_action.new_mark()
+        undo_action.begin(ctx, mark)
+        for who in (KIM, KIM_ELSEWHERE):
+            one = report_of_page(ctx.now(), "ann", "opt_out", NUMBER, who, "a mistake")
+            intake.store_reports(ctx, [undo_action.key(mark, one)])
+        passes(1)
+        undo(ctx, mark)
+        assert not may_contact(ctx, KIM)
+        assert not may_contact(ctx, KIM_ELSEWHERE)
+
+    def test_of_calls_stands_over_a_start_by_text(
+        self, ctx: Context, passes: Callable[[float], None]
+    ) -> None:
+        calls_alone(ctx, ctx.now())
+        passes(1)
+        mark = suppress(ctx, (KIM, NUMBER))
+        passes(1)
+        own_stop(ctx, ctx.now())
+        passes(1)
+        undo(ctx, mark)
+        store_report(ctx, "opt_in", source="twilio_sms", channels="text", at=ctx.now())
+        apply_pending(ctx)
+        rules = rules_from_settings(ctx.settings)
+        with ctx.store.read() as connection:
+            reports = report_log.load(connection, [NUMBER], ctx.keys)
+        assert "call" in reports.evaluate(NUMBER, KIM, rules).suppressed

@@ -8,6 +8,7 @@ said so: where that would take away somebody else's word, nothing is lifted.
 
 from __future__ import annotations
 
+import operator
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from worker.feedback.consent_state import (
     UNDO_MARK,
     Rules,
     rules_from_settings,
+    sort_key,
 )
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key
 from worker.feedback.report_log import ReportSet
@@ -159,7 +161,11 @@ def _weigh(
     rules: Rules, keys: Keys,
 ) -> tuple[bool, bool]:  # fmt: skip
     """Return whether lifts take nothing away that somebody else has said, and whether nothing
-    stands then any more. `added`: what the action said of one contact."""
+    stands then any more. `added`: what the action said of one contact.
+
+    What was said after the lifts may hide what they open, until it is lifted itself. So nothing may
+    be opened by the state at their time either.
+    """
     numbers = [report.number for report in added if report.number]
     loaded = report_log.load(connection, numbers, keys, with_holds=True)
     people = _records_of(connection, added[0])
@@ -168,17 +174,30 @@ def _weigh(
     for who in people:  # a lift holds for each record of the person
         whole = about.get(who.key, [])
         everything = {**loaded.reports, "": whole}
-        others = _state(loaded, _without(everything, action), who, numbers, rules)
+        others = _without(everything, action)
         with_lifts = {
             number: [*number_reports, *(lift for lift in lifts if number in ("", lift.number))]
             for number, number_reports in everything.items()
         }
         after = _state(loaded, with_lifts, who, numbers, rules)
-        safe = safe and all(
-            other <= closed_after for other, closed_after in zip(others, after, strict=True)
-        )
+        then = max(lift.at for lift in lifts)
+        for before, closed_after in (
+            (_state(loaded, others, who, numbers, rules), after),
+            (
+                _state(loaded, _until(then, others), who, numbers, rules),
+                _state(loaded, _until(then, with_lifts), who, numbers, rules),
+            ),
+        ):
+            safe = safe and all(map(operator.le, before, closed_after))
         free = free and not any(after)
     return safe, safe and free
+
+
+def _until(then: datetime, reports: Mapping[str, Sequence[Feedback]]) -> dict[str, list[Feedback]]:
+    return {
+        number: [one for one in said if sort_key(one)[0] <= then]
+        for number, said in reports.items()
+    }
 
 
 def _without(

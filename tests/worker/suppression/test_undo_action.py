@@ -11,11 +11,11 @@ from constants import NUMBER, OTHER
 from reports import store_report
 
 from worker.context import Context
-from worker.feedback import intake, report_log
+from worker.feedback import intake, report_log, review_holds
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import ContactIdentity, SuppressionReason
 from worker.store.bulk import insert
-from worker.store.tables import contacts, reviews
+from worker.store.tables import contacts, former_readings, reviews
 from worker.suppression import imported_lists, suppressions, undo_action
 from worker.suppression.apply_reports import apply_pending
 from worker.web.pages.page_reports import report_of_page
@@ -297,3 +297,33 @@ class TestWhatOthersSaidBeforeSeveralActions:
         with ctx.store.read() as connection:
             reports = report_log.load(connection, [NUMBER], ctx.keys)
         assert "call" in reports.evaluate(NUMBER, KIM, rules).suppressed
+
+
+class TestAHoldOnWhatAFieldWasReadAsBefore:
+    """Nothing is read in the field any more; a reply from its former number waits for review."""
+
+    def may_text(self, ctx: Context) -> bool:
+        rules = rules_from_settings(ctx.settings)
+        with ctx.store.read() as connection:
+            holds = [hold for _, hold in review_holds.load_about_contacts(connection, [KIM])]
+            said = report_log.load_about_contacts(connection, [KIM]).get(KIM.key, [])
+            reports = report_log.load(connection, [NUMBER], ctx.keys, with_holds=True).reports
+        reports[NUMBER] = [*reports.get(NUMBER, ()), *holds]
+        state = report_log.ReportSet(
+            {**reports, "": said}, numbers_by_contact={KIM.key: ["", NUMBER]}
+        ).evaluate_contact(KIM, rules)
+        return "text" not in state.suppressed
+
+    def test_stands_over_an_undo(self, ctx: Context, passes: Callable[[float], None]) -> None:
+        connector, object_name, record_id = KIM.key.split("/")
+        with ctx.store.write() as connection:
+            insert(connection, former_readings, [
+                {"connector": connector, "object": object_name, "record_id": record_id,
+                 "field": "phone", "number": NUMBER, "until": ctx.now()}])  # fmt: skip
+        a_reply_in_review(ctx, ctx.now())
+        assert not self.may_text(ctx)
+        passes(1)
+        mark = suppress(ctx, (KIM, ""))
+        passes(1)
+        undo(ctx, mark)
+        assert not self.may_text(ctx)

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from config.errors import HygieneError
 from worker.context import Context
 from worker.decisions.model import Channel
-from worker.feedback import report_log
+from worker.feedback import report_log, review_holds
 from worker.feedback.consent_state import (
     ACTION_KEY_PREFIX,
     LIFT_KEY_PREFIX,
@@ -170,6 +170,8 @@ def _weigh(
     loaded = report_log.load(connection, numbers, keys, with_holds=True)
     people = _records_of(connection, added[0])
     about = report_log.load_about_contacts(connection, people)
+    for _, hold in review_holds.load_about_contacts(connection, people):
+        about.setdefault(hold.contact, []).append(hold)
     safe = free = True
     for who in people:  # a lift holds for each record of the person
         whole = about.get(who.key, [])

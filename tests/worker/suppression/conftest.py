@@ -6,4 +6,5 @@ Read in this order:
     test_retries.py  what a sender repeats counts once
     test_erasure.py  what an erasure deletes, and what it keeps
     test_undo_action.py  an undo of a suppression by selection, and what others said
+    test_late_stops.py  a stop that reaches us late, and what was cleared before
 """

@@ -20,14 +20,18 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.feedback import crm_flags, report_log
+from worker.feedback import crm_flags, merged_records, report_log
 from worker.feedback.consent_state import (
     ACTION_KEY_PREFIX,
     LIFT_KEY_PREFIX,
     LIFTED_BY,
+    MERGED_KEY_PREFIX,
+    READING_KEY_PREFIX,
     REVIEW_KEY_PREFIX,
     Rules,
     apply_lifts,
+    is_by_text,
+    sort_key,
 )
 from worker.feedback.models import (
     PAGE_KEY_PREFIX,
@@ -37,7 +41,7 @@ from worker.feedback.models import (
     contact_key,
 )
 from worker.store.array_param import any_of
-from worker.store.pseudonyms import Keys, number_aliases
+from worker.store.pseudonyms import ERASED_KEY_PREFIX, Keys, number_aliases
 from worker.store.states import WriteState
 from worker.store.tables import contacts, deliveries, feedback, writes
 
@@ -45,6 +49,8 @@ _JUST_BEFORE = timedelta(microseconds=1)
 _CLEARED = (FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)
 # Begin the keys of what an admin decided on the evidence of that day.
 _BY_ADMINS = (ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, PAGE_KEY_PREFIX)
+# Begin the keys of what was erased or carried over: they tell no more who said it.
+_OF_UNKNOWN_ORIGIN = (ERASED_KEY_PREFIX, MERGED_KEY_PREFIX, READING_KEY_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,43 +115,71 @@ def date_late_stops(
     `reports`: before they are stored.
     """
     stops = [report for report in reports if report.kind in LIFTED_BY]
-    lifts = _lifts_since(connection, stops, keys) if stops else []
+    if not stops:
+        return list(reports)
+    whole = {stop.contact for stop in stops if stop.contact and not stop.number}
+    on_contacts = merged_records.reported_numbers(connection, whole) if whole else {}
+    lifts = _lifts_since(connection, stops, reports, on_contacts, keys)
     if not lifts:
         return list(reports)
     return [
-        _postdate(report, lifts, rules) if report.kind in LIFTED_BY else report
+        _postdate(report, lifts, on_contacts.get(report.contact, ()), rules)
+        if report.kind in LIFTED_BY
+        else report
         for report in reports
     ]
 
 
-def _postdate(stop: Feedback, lifts: Sequence[Feedback], rules: Rules) -> Feedback:
+def _postdate(
+    stop: Feedback, lifts: Sequence[Feedback], on_contact: Collection[str], rules: Rules
+) -> Feedback:
+    """Date a stop to the last lift by somebody who did not know of it. `on_contact`: numbers with
+    which the stop's contact was reported: a lift of one of them may open the contact as a whole."""
     about = [
         lift
         for lift in lifts
         if lift.kind in LIFTED_BY[stop.kind]
-        and lift.at >= stop.at
-        and _is_about_the_same(lift, stop, stop.number)
+        and sort_key(lift)[0] >= stop.at
+        and (
+            _is_about_the_same(lift, stop, stop.number)
+            or (not stop.number and lift.scope == "number" and lift.number in on_contact)
+        )
     ]
-    unaware = [lift.at for lift in about if _is_by_a_user(lift)]
+    unaware = [sort_key(lift)[0] for lift in about if _is_by_a_user(lift)]
     if not unaware:
         return stop
-    own_words = [lift for lift in about if not _is_by_a_user(lift)]
+    own_words = [
+        lift
+        for lift in about
+        if not _is_by_a_user(lift) and (not stop.number or lift.number == stop.number)
+    ]
     still_closed, _ = apply_lifts(stop, own_words, rules)
-    # Of two reports at the same moment, the one that stops contact counts.
-    return replace(stop, at=max(unaware)) if still_closed else stop
+    # Of two reports at the same moment, the one that stops contact counts; of a wrong number and a
+    # confirmation, the one that was stored later.
+    moment = timedelta(0) if stop.kind in merged_records.STOPS else _JUST_BEFORE
+    return replace(stop, at=max(unaware) + moment) if still_closed else stop
 
 
 def _is_by_a_user(lift: Feedback) -> bool:
-    """Whether a CRM user or an admin said it, and not the person."""
-    by_admin = lift.key.startswith(_BY_ADMINS) and lift.source != RECIPIENT_PAGE
-    return by_admin or crm_flags.is_by_user(lift)
+    """Whether a CRM user or an admin said it, and not the person; or nobody can tell."""
+    if lift.source == RECIPIENT_PAGE:
+        return False
+    hidden = lift.key.startswith(_OF_UNKNOWN_ORIGIN) and not is_by_text(lift)
+    return hidden or lift.key.startswith(_BY_ADMINS) or crm_flags.is_by_user(lift)
 
 
-def _lifts_since(connection: Connection, stops: Sequence[Feedback], keys: Keys) -> list[Feedback]:
-    """Return what may lift these stops, said since the first of them; each with the number that the
-    stops call it by."""
+def _lifts_since(
+    connection: Connection,
+    stops: Sequence[Feedback],
+    reports: Sequence[Feedback],
+    on_contacts: Mapping[str, Collection[str]],
+    keys: Keys,
+) -> list[Feedback]:
+    """Return what may lift these stops, said since the first of them, stored or among `reports`;
+    each with the number that the stops call it by."""
     f = feedback.c
     numbers = {stop.number for stop in stops if stop.number}
+    numbers |= {number for of in on_contacts.values() for number in of if number}
     names = number_aliases(keys, sorted(numbers), report_log.has_erasures(connection))
     about = [any_of(f.number, sorted(names))]
     for column, values in (
@@ -154,23 +188,31 @@ def _lifts_since(connection: Connection, stops: Sequence[Feedback], keys: Keys) 
     ):
         if values:  # by the index of those that are not empty
             about.append(any_of(column, sorted(values)) & (column != sa.literal_column("''")))
+    since = min(stop.at for stop in stops)
     query = sa.select(feedback).where(
-        sa.or_(*about), f.kind.in_(_CLEARED), f.at >= min(stop.at for stop in stops)
+        sa.or_(*about), f.kind.in_(_CLEARED), sa.func.coalesce(f.received_at, f.at) >= since
     )
+    lifts = [report_log.report_from_row(row) for row in connection.execute(query)]
+    if among := [report for report in reports if report.kind in _CLEARED]:
+        known = report_log.find_known_keys(connection, [report.key for report in among], keys)
+        lifts += [report for report in among if report.key not in known]
     return [
-        replace(report_log.report_from_row(row), number=number)
-        for row in connection.execute(query)
-        for number in names.get(row.number, (row.number,))
+        replace(lift, number=number)
+        for lift in lifts
+        for number in names.get(lift.number, (lift.number,))
     ]
 
 
 def _is_about_the_same(clearing: Feedback, stop: Feedback, number: str) -> bool:
     """`number`: of the stop, as it is called today."""
-    if stop.key.startswith(f"crm:{clearing.contact}:"):
+    flags = f"crm:{clearing.contact}:"
+    if stop.key.startswith(flags) and (
+        clearing.key.startswith(flags) or not crm_flags.is_by_user(stop)
+    ):
         return False  # flags of one record were ticked and cleared in the order that we read them
     return (
         (bool(clearing.number) and clearing.number == number)
-        or clearing.contact == stop.contact
+        or (bool(clearing.contact) and clearing.contact == stop.contact)
         or (bool(clearing.person) and clearing.person == stop.person)
     )
 

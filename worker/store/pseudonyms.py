@@ -27,7 +27,7 @@ from worker.store.bulk import upsert
 from worker.store.errors import StoreError
 from worker.store.tables import app_state
 
-_ERASED_KEY = "erased:"
+ERASED_KEY_PREFIX = "erased:"  # begins the key of an erased report
 _ERASED_CONTACT = "erased contact:"
 _FINGERPRINT = "secret-key-print:"
 _ERASED_UNDER = "erased under it"  # value of a print
@@ -69,13 +69,13 @@ class Keys:
     def erased_key(self, key: str) -> str:
         """Return what is kept of the idempotency key of an erased report, which may name a number,
         or be the sender's own words. A repetition is still recognised by it."""
-        if key.startswith(_ERASED_KEY):
+        if key.startswith(ERASED_KEY_PREFIX):
             return key
-        return _ERASED_KEY + self._hash(self.secrets[0], "key", key)
+        return ERASED_KEY_PREFIX + self._hash(self.secrets[0], "key", key)
 
     def erased_keys(self, key: str) -> tuple[str, ...]:
         """Return all that may stand for an idempotency key whose report was erased."""
-        return tuple(_ERASED_KEY + self._hash(secret, "key", key) for secret in self.secrets)
+        return tuple(ERASED_KEY_PREFIX + self._hash(secret, "key", key) for secret in self.secrets)
 
     def erased_contact(self, key: str) -> str:
         """Return what is kept of the key of an erased contact."""

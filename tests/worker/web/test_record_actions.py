@@ -65,13 +65,15 @@ class TestARecordWithoutANumber:
         sync(ctx, crm.name)
         assert crm.get(record_id, "do_not_contact")
 
-    @pytest.mark.parametrize("kind", ["opt_out", "complaint"])
+    @pytest.mark.parametrize(
+        ("kind", "code"), [("opt_out", ""), ("complaint", ""), ("undeliverable", "21610")]
+    )
     def test_that_another_system_reports_is_flagged_as_well(
-        self, ctx: Context, crm: Crm, sync: Sync, kind: str
+        self, ctx: Context, crm: Crm, sync: Sync, kind: str, code: str
     ) -> None:
         record_id = without_phones(crm, ctx, sync)
         ref = ContactRef(connector=crm.name, object=crm.object, id=record_id)
-        reports = to_feedback(ctx, Report(kind=kind, contact=ref))  # type: ignore[arg-type]
+        reports = to_feedback(ctx, Report(kind=kind, contact=ref, code=code))  # type: ignore[arg-type]
         assert intake.store_reports(ctx, reports) == 1
         deliver_reports(ctx)
         phone = f"phone/{PHONES[crm.name][0]}"

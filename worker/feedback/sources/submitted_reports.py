@@ -119,7 +119,7 @@ class Report(BaseModel):
 def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
     """Return the reports that one submitted report makes, one for each number that it is about.
     Raises `InvalidReportError`."""
-    now = ctx.now()
+    now, code = ctx.now(), _read_code(report)
     who = None
     if report.contact is not None:
         name, record_id = report.contact.connector, report.contact.id
@@ -134,7 +134,7 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
         numbers = [_number(report.number, "number", region)]
     elif who is None:
         raise InvalidReportError("number: missing; give it, or contact")
-    elif not numbers and report.kind in STOPS:
+    elif not numbers and code.kind in STOPS:
         numbers = [""]  # it holds for the contact and the person, whatever number they get
     elif not numbers:
         raise InvalidReportError("contact: we know no number of it")
@@ -145,10 +145,10 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
         raise InvalidReportError("contact: missing; a correction is about one person's number")
     at = min(report.at.astimezone(UTC), now) if report.at else now
     key = report.key or _content_hash(report, now)
-    code = _read_code(report)
     # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
     # contact with several numbers is named, nobody knows which of them it came from.
-    about_number = who is None or (code.by_text and (bool(report.number) or len(numbers) == 1))
+    one_number = bool(report.number) or (len(numbers) == 1 and numbers != [""])
+    about_number = who is None or (code.by_text and one_number)
     reports = [
         Feedback(
             key=f"api:{key}:{number}{code.key_suffix}"[:255],

@@ -101,7 +101,14 @@ class TestSpend:
         url = serve(**keys)
         session = by_link(ctx)
         page = session.get(f"{url}/spend").text
-        for words in ("Today", "50.00 USD", "Twilio", "paused", "NumVerify does"):
+        for words in (
+            "Today",
+            "50.00 USD",
+            "Twilio",
+            "paused",
+            "NumVerify",
+            "Does not accept our key",
+        ):
             assert words in page
         detail = session.get(f"{url}/runs/{run}").text
         assert "Lookups" in detail

@@ -85,7 +85,7 @@ def _hubspot_card(record: Record) -> Card:
 
 
 def add(app: web.Application, service: Service) -> None:
-    """Give a stand-in its contact pages under /ui."""
+    """Give a stand-in its contact pages under /ui. Long: each route is a function inside."""
     look = {"crm": "HubSpot", "brand": "#c4421a"}
     if isinstance(service, SalesforceService):
         look = {"crm": "Salesforce", "brand": "#0b5cab"}

@@ -164,7 +164,8 @@ class Client:
 
         `bucket`: of calls with a limit of their own, its name and the seconds between two.
         `check`: raises `ContradictionError` for an answer that is not to be believed.
-        `keep_reserve`: see `connectors.http.client.Calls.execute`.
+        `keep_reserve`: see `connectors.http.client.Calls.execute`. Many parameters, since this is
+        the one place through which all kinds of calls go.
         """
 
         def once() -> Any:

@@ -82,7 +82,7 @@ DISPOSITIONS = {
 }
 
 
-def prop(
+def prop(  # a parameter for each attribute of a property
     name: str,
     label: str,
     kind: str = "string",

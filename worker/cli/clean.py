@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--no-header", is_flag=True, help="The first row is a contact, not column names.")
 @layout_options
 @json_option
-def clean(
+def clean(  # a parameter for each of its options
     source: Path, target: Path, force: bool, country: str, phones: tuple[str, ...],
     country_column: str, no_header: bool, layout: Layout, as_json: bool,
 ) -> None:  # fmt: skip

@@ -45,7 +45,7 @@ def feedback() -> None:
 @layout_options
 @later_option
 @json_option
-def feedback_import(
+def feedback_import(  # a parameter for each of its options
     file: Path, columns: tuple[str, ...], kind: str, source: str, country: str,
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip

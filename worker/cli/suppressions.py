@@ -145,7 +145,7 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
 @layout_options
 @later_option
 @json_option
-def suppressions_import(
+def suppressions_import(  # a parameter for each of its options
     file: Path, name: str, column: str, country: str, channels: tuple[str, ...],
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip

@@ -141,7 +141,7 @@ def _open_accepting(ctx: Context, name: str, dry_run: bool) -> str:
 @click.option("--dry-run", is_flag=True, help="Write and pay nothing; say what would change.")
 @click.option("--queue", is_flag=True, help="Let the workers do it, and follow their progress.")
 @json_option
-def rescan(
+def rescan(  # a parameter for each of its options
     connector: str, ids: tuple[str, ...], numbers: tuple[str, ...], segment: str | None,
     older_than: str | None, force: bool, dry_run: bool, queue: bool, as_json: bool,
 ) -> None:  # fmt: skip

@@ -35,7 +35,8 @@ def deadline(received: datetime) -> datetime:
 def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
     """Return reports, suppressions and deliveries of a number, in order; also of an erased one.
 
-    `holds`: replies that wait for review, because of which the number is not texted for now.
+    `holds`: replies that wait for review, because of which the number is not texted for now. Long,
+    because it lays out one document.
     """
     now = ctx.now()
     with ctx.store.read() as connection:

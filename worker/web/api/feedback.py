@@ -47,7 +47,10 @@ class Undo(StrictBody):
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
-    """Return the routes of reports of feedback."""
+    """Return the routes of reports of feedback.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter()
     notify = queue.reports
     note = AuditNote(ctx)

@@ -69,7 +69,10 @@ def keys_in(pairs: Sequence[tuple[str, str]]) -> list[Key]:
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
-    """Return the routes that show what an action would do, and that do it."""
+    """Return the routes that show what an action would do, and that do it.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter()
 
     @routes.post("/confirm")

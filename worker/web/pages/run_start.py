@@ -22,7 +22,10 @@ from worker.web.scopes import ScopeError, scope_of
 
 
 def router(ctx: Context, queue: Queue) -> APIRouter:
-    """Return the routes that start a run. /runs/new comes before /runs/{run_id}."""
+    """Return the routes that start a run. /runs/new comes before /runs/{run_id}.
+
+    Long, because each route is a function inside that shares the context; none of them is.
+    """
     routes = APIRouter(prefix="/runs", include_in_schema=False)
 
     @routes.get("/new")

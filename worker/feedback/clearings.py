@@ -40,7 +40,9 @@ from worker.feedback.models import (
     FeedbackKind,
     contact_key,
 )
+from worker.store import locks
 from worker.store.array_param import any_of
+from worker.store.locks import Lock
 from worker.store.pseudonyms import ERASED_KEY_PREFIX, Keys, number_aliases
 from worker.store.states import WriteState
 from worker.store.tables import contacts, deliveries, feedback, writes
@@ -76,6 +78,7 @@ def backdate_clearings(
     clearings = [report for report in reports if report.kind in _CLEARED]
     if not clearings:
         return list(reports)
+    locks.acquire(connection, Lock.DATING_REPORTS)
     recorded_at = _last_recorded(connection, {report.contact for report in clearings})
     stops = _possibly_unseen_stops(
         connection, clearings, min(recorded_at.values(), default=None), keys
@@ -115,6 +118,8 @@ def date_late_stops(
     `reports`: before they are stored.
     """
     stops = [report for report in reports if report.kind in LIFTED_BY]
+    if stops or any(report.kind in _CLEARED for report in reports):
+        locks.acquire(connection, Lock.DATING_REPORTS)
     if not stops:
         return list(reports)
     whole = {stop.contact for stop in stops if stop.contact and not stop.number}

@@ -7,12 +7,13 @@
 | `APPLYING_REPORTS` | weighing the reports about a number, from a second worker that sees half |
 | `COUNTING_SEGMENTS` | replacing the counts of segments |
 | `PLANNING_REWRITES` | giving contacts whose reading has changed their days |
+| `DATING_REPORTS` | dating a stop or what lifts it, from another that it does not see (promise 7) |
 
-Before these names, one number, 7226454, protected the last three. During a rolling deployment an
-old worker that takes it exclusively runs beside new ones, and each of the three must still exclude
-it: two workers that book at the same time could spend a cap twice; two that apply reports could
-each see half of them, and the later one could lift a suppression that is in force; two that count
-would insert the same rows.
+Before these names, one number, 7226454, protected booking, applying and counting. During a rolling
+deployment an old worker that takes it exclusively runs beside new ones, and each of the three must
+still exclude it: two workers that book at the same time could spend a cap twice; two that apply
+reports could each see half of them, and the later one could lift a suppression that is in force;
+two that count would insert the same rows.
 
 So each of the three takes two locks in one statement: 7226454 *shared*, then its own number. New
 workers share 7226454, so booking, applying and counting don't wait for each other. An old worker
@@ -39,6 +40,7 @@ class Lock(IntEnum):
     APPLYING_REPORTS = 7226456
     COUNTING_SEGMENTS = 7226457
     PLANNING_REWRITES = 7226458
+    DATING_REPORTS = 7226459
 
 
 def acquire(connection: Connection, lock: Lock) -> None:
@@ -46,7 +48,7 @@ def acquire(connection: Connection, lock: Lock) -> None:
     if connection.dialect.name != "postgresql":
         return
     own = sa.func.pg_advisory_xact_lock(int(lock))
-    if lock in (Lock.MIGRATING, Lock.PLANNING_REWRITES):
+    if lock in (Lock.MIGRATING, Lock.PLANNING_REWRITES, Lock.DATING_REPORTS):
         connection.execute(sa.select(own))
         return
     shared = sa.func.pg_advisory_xact_lock_shared(_BEFORE_NAMED_LOCKS)

@@ -20,9 +20,10 @@ from worker.feedback import report_log
 from worker.feedback.consent_state import ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
 from worker.feedback.receivers import crms_to_notify
-from worker.store import outbox
+from worker.store import locks, outbox
 from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
+from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
 from worker.store.pseudonyms import ERASED_PREFIX, Keys, number_aliases
 from worker.store.tables import contact_numbers, feedback, suppressions
@@ -185,6 +186,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
                 evidence=why,
                 received_at=now,
             )
+            locks.acquire(connection, Lock.DATING_REPORTS)
             report_log.store(connection, [report], now, keys)
             from_reports.recompute(connection, [report], rules_from_settings(ctx.settings), keys)
         row = connection.execute(query).one()

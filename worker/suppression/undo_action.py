@@ -32,7 +32,9 @@ from worker.feedback.consent_state import (
 )
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key
 from worker.feedback.report_log import ReportSet
+from worker.store import locks
 from worker.store.bulk import chunks, upsert
+from worker.store.locks import Lock
 from worker.store.pseudonyms import Keys
 from worker.store.tables import app_state, contacts, feedback
 from worker.suppression import from_reports
@@ -116,6 +118,7 @@ def undo(ctx: Context, mark: str, by: str, why: str) -> UndoneAction:
     lifted = kept = 0
     for batch in chunks([*of_contacts.values()], _AT_ONCE):
         with ctx.store.write() as connection:
+            locks.acquire(connection, Lock.DATING_REPORTS)
             lifts: list[Feedback] = []
             for added in batch:
                 mine = [_lift(report, ctx.now(), by, why) for report in added]
@@ -197,8 +200,8 @@ def _weigh(
 
 def _until(then: datetime, reports: Mapping[str, Sequence[Feedback]]) -> dict[str, list[Feedback]]:
     return {
-        number: [one for one in said if sort_key(one)[0] <= then]
-        for number, said in reports.items()
+        number: [report for report in number_reports if sort_key(report)[0] <= then]
+        for number, number_reports in reports.items()
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from worker.context import Context
 from worker.feedback import clearings, intake, report_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
-from worker.suppression import erasure, suppressions
+from worker.suppression import erasure, from_reports, suppressions
 from worker.suppression.apply_reports import apply_pending
 
 KIM = ContactIdentity("hubspot/contacts/1", "kim")
@@ -143,3 +145,36 @@ def test_of_a_contact_as_a_whole_stands_over_a_lift_for_the_number(
         numbers_by_contact={KIM.key: [one.number for one in whole]},
     )
     assert reports.evaluate_contact(KIM, rules).suppressed
+
+
+def test_one_that_comes_while_an_admin_lifts_another_waits_and_stands(
+    make_context: Callable[..., Context],
+    postgres_database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each would be dated without a look at the other, which is not committed yet."""
+    ctx = make_context("", DATABASE_URL=postgres_database_url)
+    before = ctx.now() - hours(1)
+    store_report(ctx, "opt_out", key="first", at=before)
+    apply_pending(ctx)
+    (listed,) = suppressions.list_suppressions(ctx, NUMBER)
+    recompute, is_lifting, may_end = from_reports.recompute, Event(), Event()
+
+    def recompute_slowly(*arguments: Any) -> None:
+        is_lifting.set()
+        assert may_end.wait(30)
+        recompute(*arguments)
+
+    monkeypatch.setattr(from_reports, "recompute", recompute_slowly)
+    lift = Thread(target=suppressions.lift, args=(ctx, listed.id, "Kim", "asked us to"))
+    lift.start()
+    assert is_lifting.wait(30)
+    late = Thread(target=intake.store_reports, args=(ctx, [said("opt_out", before + hours(0.5))]))
+    late.start()
+    late.join(0.5)
+    may_end.set()
+    lift.join()
+    late.join()
+    monkeypatch.undo()
+    apply_pending(ctx)
+    assert not may_contact(ctx)

@@ -107,7 +107,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class QueryPlan:
     """How many contacts match a filter, and how to come to them. `picks`: what other tables name,
     the one with the fewest rows first; `start`: the one that few contacts are gathered from.
     `by_segment`: they are gathered through the index of a segment, not of a status."""
@@ -132,7 +132,7 @@ class Found:
 # -- counting -------------------------------------------------------------------------------------
 
 
-def look(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> Found:
+def look(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> QueryPlan:
     """Look how many contacts match a filter, up to a limit."""
     with ctx.store.read() as connection:
         return _look(connection, wanted, limit)
@@ -143,7 +143,7 @@ def count(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> Coun
     return look(ctx, wanted, limit).count
 
 
-def _look(connection: Connection, wanted: ContactFilter, limit: int) -> Found:
+def _look(connection: Connection, wanted: ContactFilter, limit: int) -> QueryPlan:
     connectors = connectors_of(connection, wanted)
     objects = contact_objects(connection, connectors) if wanted.report else []
     sized = [
@@ -154,16 +154,16 @@ def _look(connection: Connection, wanted: ContactFilter, limit: int) -> Found:
     named = tuple(pick for _, _, pick in sized)
     if named and sized[0][0] <= _FEW_ROWS:
         by_pick = _count(connection, wanted, connectors, named, named[0], limit)
-        return Found(wanted, by_pick, named, named[0])
+        return QueryPlan(wanted, by_pick, named, named[0])
     if named and not needs_index(wanted):
-        return Found(wanted, _count_some(connection, wanted, named, limit), named, None)
+        return QueryPlan(wanted, _count_some(connection, wanted, named, limit), named, None)
     by_segment = _is_small_segment(connection, wanted)
     by_own = _count(connection, wanted, connectors, (), None, limit, by_segment)
     if named and by_own.more:
-        return Found(wanted, _count_some(connection, wanted, named, limit), named, None)
+        return QueryPlan(wanted, _count_some(connection, wanted, named, limit), named, None)
     if named:
         by_own = _count(connection, wanted, connectors, named, None, limit, by_segment)
-    return Found(wanted, by_own, named, None, by_segment)
+    return QueryPlan(wanted, by_own, named, None, by_segment)
 
 
 def _is_small_segment(connection: Connection, wanted: ContactFilter) -> bool:
@@ -217,7 +217,7 @@ def _count_some(
     return Count(min(number, limit), True)
 
 
-def count_by_object(ctx: Context, plan: Found) -> tuple[dict[tuple[str, str], int], bool]:
+def count_by_object(ctx: Context, plan: QueryPlan) -> tuple[dict[tuple[str, str], int], bool]:
     """Count the contacts that match by connector and object, up to `EXPORT_LIMIT`; return whether
     there are more, too."""
     counts: dict[tuple[str, str], int] = {}
@@ -253,7 +253,7 @@ def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]
 
 def list_contacts(
     ctx: Context, wanted: ContactFilter, sort: Sort = "checked", after: str = "", size: int = PAGE,
-    plan: Found | None = None,
+    plan: QueryPlan | None = None,
 ) -> ContactPage:  # fmt: skip
     """Return a page of the contacts that match.
 
@@ -282,7 +282,7 @@ _Row = tuple[Any, str, str, str]  # (value of the sort, connector, object, id)
 
 
 def _sorted_few(
-    connection: Connection, plan: Found, connectors: Sequence[str], sort: Sort,
+    connection: Connection, plan: QueryPlan, connectors: Sequence[str], sort: Sort,
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Gather all that match, and sort them."""
@@ -302,7 +302,7 @@ def _sorted_few(
 
 
 def _walk(
-    connection: Connection, plan: Found, connectors: Sequence[str], sort: Sort,
+    connection: Connection, plan: QueryPlan, connectors: Sequence[str], sort: Sort,
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Read contacts in the order of an index, and keep those that match."""
@@ -323,7 +323,11 @@ def _walk(
 
 
 def _walk_ranks(
-    connection: Connection, plan: Found, connectors: Sequence[str], cursor: _Row | None, limit: int
+    connection: Connection,
+    plan: QueryPlan,
+    connectors: Sequence[str],
+    cursor: _Row | None,
+    limit: int,
 ) -> list[_Row]:
     """Read contacts by their worst status, each by its index, and keep those that match."""
     rows: list[_Row] = []
@@ -346,7 +350,7 @@ def _walk_ranks(
 
 
 def _by_key(
-    connection: Connection, plan: Found, connectors: Sequence[str], sort: Sort,
+    connection: Connection, plan: QueryPlan, connectors: Sequence[str], sort: Sort,
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Return records in the order of their keys, as a run or failures name them."""
@@ -363,7 +367,7 @@ def _by_key(
 
 
 def _keys_in_order(
-    plan: Found, connector: str, after: tuple[str, str] | None
+    plan: QueryPlan, connector: str, after: tuple[str, str] | None
 ) -> sa.Select[Any]:  # fmt: skip
     """Query the keys that match in one connector, in their order, each once, behind one of them."""
     if plan.by_key:
@@ -459,14 +463,14 @@ def _gathered(
     return _Rows(base.c, tables, conditions, joined=not start.known)
 
 
-def _walked(plan: Found, connector: str, by_index: Sequence[Condition] = ()) -> _Rows:
+def _walked(plan: QueryPlan, connector: str, by_index: Sequence[Condition] = ()) -> _Rows:
     """Return all contacts, each of which is checked. `by_index`: what leads through an index."""
     c = contacts.c
     checked = [*own_conditions(plan.wanted), *(pick.named(c) for pick in plan.picks)]
     return _Rows(c, contacts, (c.connector == connector, *by_index, *hidden(checked)))
 
 
-def _unsorted(plan: Found, connector: str) -> _Rows:
+def _unsorted(plan: QueryPlan, connector: str) -> _Rows:
     if plan.few:
         return _gathered(plan.wanted, connector, plan.picks, plan.start, plan.by_segment)
     return _walked(plan, connector)

@@ -42,11 +42,14 @@ class Pick:
     """Contacts that another table names.
 
     keys: a query of connector, object and record_id, for a connector ("": all), in which a contact
-    may come more than once. named: the condition that a contact with these columns is among them.
-    known: whether all of them are in the index; a record that failed need not be.
+    may come more than once, through the index of what is asked. in_order: the same rows through an
+    index in the order of the keys, where there is one. named: the condition that a contact with
+    these columns is among them. known: whether all of them are in the index; a record that failed
+    need not be.
     """
 
     keys: Callable[[str], sa.Select[Any]]
+    in_order: Callable[[str], sa.Select[Any]]
     named: Callable[[Any], Condition]
     known: bool
 
@@ -60,13 +63,14 @@ def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
         if wanted.failure:
             conditions.append(w.state == WriteState.FAILED)
             conditions += [w.kind == wanted.failure] if wanted.failure != "any" else []
-        table_picks.append(_rows_of(writes, conditions, known=False))
+        table_picks.append(_rows_of(writes, conditions, known=False, indexed=True))
     elif wanted.failure:
         kind = [failures.c.kind == wanted.failure] if wanted.failure != "any" else []
         table_picks.append(_rows_of(failures, kind, known=False))
     if wanted.number:
         forms = sorted(equal_forms(wanted.number))
-        table_picks.append(_rows_of(contact_numbers, [contact_numbers.c.number.in_(forms)]))
+        number = [contact_numbers.c.number.in_(forms)]
+        table_picks.append(_rows_of(contact_numbers, number, indexed=True))
     if wanted.by == "list":
         table_picks.append(_rows_of(list_members, [list_members.c.list == wanted.value[:80]]))
     if wanted.report:
@@ -74,12 +78,20 @@ def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
     return table_picks
 
 
-def _rows_of(table: sa.Table, conditions: Sequence[Condition], known: bool = True) -> Pick:
+def _rows_of(
+    table: sa.Table, conditions: Sequence[Condition], known: bool = True, indexed: bool = False
+) -> Pick:
+    """`indexed`: the conditions have an index of their own. Then the connector's is hidden: SQLite
+    takes it for as rare as any, and would read half of the table."""
     c = table.c
 
-    def keys(connector: str) -> sa.Select[Any]:
+    def in_order(connector: str) -> sa.Select[Any]:
         query = sa.select(c.connector, c.object, c.record_id).where(*conditions)
         return query.where(c.connector == connector) if connector else query
+
+    def by_index(connector: str) -> sa.Select[Any]:
+        query = sa.select(c.connector, c.object, c.record_id).where(*conditions)
+        return query.where(*hidden([c.connector == connector])) if connector else query
 
     def named(key: Any) -> Condition:
         same_record = (
@@ -88,7 +100,7 @@ def _rows_of(table: sa.Table, conditions: Sequence[Condition], known: bool = Tru
         )  # fmt: skip
         return any_row(sa.select(sa.literal(1)).where(*same_record, *conditions))
 
-    return Pick(keys, named, known)
+    return Pick(by_index if indexed else in_order, in_order, named, known)
 
 
 def _reported(kind: str, objects: Sequence[Object]) -> Pick:
@@ -100,7 +112,7 @@ def _reported(kind: str, objects: Sequence[Object]) -> Pick:
         query = sa.select(reported.c.connector, reported.c.object, reported.c.record_id)
         return query.where(reported.c.connector == connector) if connector else query
 
-    return Pick(keys, lambda key: is_reported(kind, key), True)
+    return Pick(keys, keys, lambda key: is_reported(kind, key), True)
 
 
 def in_segment(wanted: ContactFilter) -> bool:
@@ -124,8 +136,10 @@ def own_conditions(
         conditions.append((c if key is None else key).object == wanted.object)
     if wanted.status:
         conditions.append(has_status(wanted.status, by_index))
-    if wanted.by and wanted.by != "list":
-        conditions.append(_SEGMENT_COLUMNS[wanted.by] == wanted.value)
+    if in_segment(wanted):
+        segment = _SEGMENT_COLUMNS[wanted.by] == wanted.value
+        # SQLite takes any segment for rarer than a status, and would read a large one through.
+        conditions += hidden([segment]) if by_index and has_own_index(wanted) else [segment]
     if wanted.flag:
         if by_index:
             conditions.append(has_indexed_mark(c.last_seen_flags, SET_FLAG))
@@ -136,11 +150,11 @@ def own_conditions(
     return conditions
 
 
-def has_index_in_order(wanted: ContactFilter) -> bool:
-    """Return whether an index in the order of the keys leads to the contacts of a filter: that of a
-    status or of the flags, where none of a segment does."""
+def has_own_index(wanted: ContactFilter) -> bool:
+    """Return whether a condition has an index of just the contacts that meet it, in the order of
+    their keys: a status, the flags, and those who wait."""
     of_status = bool(wanted.status) and _indexed(wanted.status, True)
-    return not in_segment(wanted) and (of_status or bool(wanted.flag))
+    return of_status or bool(wanted.flag) or wanted.waiting
 
 
 def has_status(status: str, by_index: bool = False) -> Condition:
@@ -204,13 +218,14 @@ def same(key: Any, other: Any) -> Condition:
 
 
 def connectors_of(connection: Connection, wanted: ContactFilter) -> list[str]:
-    """Return the connectors that may have matching contacts, in order."""
-    if wanted.connector:
-        return [wanted.connector]
+    """Return the connectors that may have matching contacts, in order. A run has one: the contacts
+    that it changed are of no other."""
     if wanted.run:
         query = sa.select(runs.c.connector).where(runs.c.id == wanted.run)
         if of_run := connection.scalar(query):
-            return [of_run]
+            return [of_run] if wanted.connector in ("", of_run) else []
+    if wanted.connector:
+        return [wanted.connector]
     connectors: set[str] = set()
     for table in (contacts, failures, runs):
         connectors |= set(distinct_values(connection, table.c.connector))

@@ -31,7 +31,7 @@ from worker.queries.contact_conditions import (
     Pick,
     connectors_of,
     fields_with,
-    has_index_in_order,
+    has_own_index,
     hidden,
     in_segment,
     needs_index,
@@ -145,6 +145,8 @@ def count(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> Coun
 
 def _look(connection: Connection, wanted: ContactFilter, limit: int) -> QueryPlan:
     connectors = connectors_of(connection, wanted)
+    if not connectors:
+        return QueryPlan(wanted, Count(0, False, 0 if wanted.status else None), (), None)
     objects = contact_objects(connection, connectors) if wanted.report else []
     sized = [
         (_number_of(connection, pick.keys(wanted.connector), _FEW_ROWS), place, pick)
@@ -169,7 +171,7 @@ def _look(connection: Connection, wanted: ContactFilter, limit: int) -> QueryPla
 def _is_small_segment(connection: Connection, wanted: ContactFilter) -> bool:
     """Return whether a filter names a segment so small that its index is the way to what matches,
     whatever else is asked. The database cannot tell: it does not know how rare a status is."""
-    if not (in_segment(wanted) and (wanted.status or wanted.flag)):
+    if not (in_segment(wanted) and (wanted.status or wanted.flag or wanted.waiting)):
         return False
     segment = ContactFilter(connector=wanted.connector, by=wanted.by, value=wanted.value)
     number = 0
@@ -264,6 +266,8 @@ def list_contacts(
     cursor = _decode(after, sort) if after else None
     with ctx.store.read() as connection:
         plan = plan or _look(connection, wanted, COUNT_LIMIT)
+        if plan.few and not plan.count.contacts:
+            return ContactPage([], None)
         connectors = connectors_of(connection, wanted)
         if plan.by_key:
             rows = _by_key(connection, plan, connectors, sort, cursor, size + 1)
@@ -372,7 +376,7 @@ def _keys_in_order(
     """Query the keys that match in one connector, in their order, each once, behind one of them."""
     if plan.by_key:
         first, *others = plan.picks
-        query = first.keys(connector).distinct()
+        query = first.in_order(connector).distinct()
         connector_column, object_column, id_column = query.selected_columns
         key = _Columns(connector_column, object_column, id_column)
         query = query.where(*own_conditions(plan.wanted, key=key))
@@ -455,7 +459,8 @@ def _gathered(
             contacts.c.connector == connector, *own_conditions(wanted, by_index=not by_segment),
             *hidden([pick.named(contacts.c) for pick in named]),
         )  # fmt: skip
-        return _Rows(contacts.c, contacts, conditions, in_order=has_index_in_order(wanted))
+        in_order = has_own_index(wanted) and not by_segment
+        return _Rows(contacts.c, contacts, conditions, in_order=in_order)
     base = start.keys(connector).distinct().subquery()
     others = (pick.named(base.c) for pick in named if pick is not start)
     tables = base.join(contacts, same(contacts.c, base.c), isouter=not start.known)

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.labels import crm_name
 from worker.context import Context
+from worker.segments.reported import distinct_values
 from worker.store.bulk import upsert
 from worker.store.states import RunState
 from worker.store.tables import app_state, runs, users
@@ -91,9 +92,13 @@ def are_done(listed: Sequence[Step]) -> bool:
 
 def has_synced(ctx: Context) -> bool:
     """Return whether any sync has been finished."""
-    query = sa.select(runs.c.id).where(_is_sync(), runs.c.state == RunState.DONE).limit(1)
     with ctx.store.read() as connection:
-        return connection.scalar(query) is not None
+        return _has_synced(connection)
+
+
+def _has_synced(connection: Connection, *conditions: sa.ColumnElement[bool]) -> bool:
+    query = sa.select(runs.c.id).where(_is_sync(), runs.c.state == RunState.DONE, *conditions)
+    return connection.scalar(query.order_by(runs.c.opened_at.desc()).limit(1)) is not None
 
 
 def is_dismissed(ctx: Context) -> bool:
@@ -139,10 +144,12 @@ def _load(ctx: Context) -> _Facts:
     with ctx.store.read() as connection:
         checks = _checks(connection, _CHECKED)
         webhooks = _checks(connection, _WEBHOOKS_CHECKED)
-        ended = sa.select(c.connector).where(_is_sync(), c.state == RunState.DONE).distinct()
         dry_run = connection.execute(columns.where(c.dry_run)).one_or_none()
         sync = connection.execute(columns.where(_is_sync())).one_or_none()
-        synced = frozenset(connection.scalars(ended))
+        synced = frozenset(
+            name for name in distinct_values(connection, c.connector)
+            if _has_synced(connection, c.connector == name)
+        )  # fmt: skip
         has_users = connection.scalar(sa.select(users.c.name).limit(1)) is not None
     outcome = ""
     if sync is not None:

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from worker.alerts import notifier
 from worker.context import Context
+from worker.queries import waiting
 from worker.queries.failure_help import REMEDIES
 from worker.segments import isolation, queries
-from worker.store.outbox import DeliveryState
-from worker.store.tables import daily_counts, deliveries, failures, reviews, runs, watermarks
+from worker.store.tables import daily_counts, reviews, runs, watermarks
 from worker.sync.runs import crm_quota, removal_holds, report
 from worker.sync.runs import lifecycle as run_store
 from worker.verification import spend_report
@@ -27,19 +27,11 @@ def overview(ctx: Context) -> dict[str, Any]:
     with ctx.store.read() as connection:
         settings = ctx.settings.verification
         spend = spend_report.report(connection, ctx.providers, settings, now, 2)
-        waiting = connection.scalar(
+        reviews_open = connection.scalar(
             sa.select(sa.func.count()).select_from(reviews).where(reviews.c.decision == "")
         )
-        failed = connection.execute(
-            sa.select(failures.c.connector, failures.c.kind, sa.func.count())
-            .group_by(failures.c.connector, failures.c.kind)
-            .order_by(sa.func.count().desc())
-        ).all()
-        untold = connection.execute(
-            sa.select(deliveries.c.connector, sa.func.count(), sa.func.min(deliveries.c.since))
-            .where(deliveries.c.state == DeliveryState.PENDING)
-            .group_by(deliveries.c.connector)
-        ).all()
+        failed = waiting.failures_by_kind(connection)
+        untold = waiting.reports_by_connector(connection)
         holds = removal_holds.load(connection)
     return {
         "connectors": _connectors(ctx),
@@ -47,11 +39,11 @@ def overview(ctx: Context) -> dict[str, Any]:
         "today": _today(trend),
         "spend": spend,
         "needs": {
-            "reviews": waiting or 0,
+            "reviews": reviews_open or 0,
             "failures": [
                 {"connector": name, "kind": kind, "records": count,
                  "remedy": REMEDIES.get(kind, REMEDIES["other"])}
-                for name, kind, count in failed
+                for name, kind, count in sorted(failed, key=lambda row: -row[2])
             ],
             "untold": [
                 {"connector": name, "reports": count, "since": since.isoformat()}

@@ -61,6 +61,8 @@ def _as_text(value: datetime | None) -> str | None:
 RecordId = sa.String(80).with_variant(sa.String(80, collation="C"), "postgresql")
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+_UNDER_WAY = "state IN ('running', 'paused')"
+
 runs = sa.Table(
     "runs",
     metadata,
@@ -93,7 +95,19 @@ runs = sa.Table(
     sa.Column("purpose", sa.String(255), nullable=False, server_default=""),
     sa.Index("ix_runs_connector_opened_at", "connector", "opened_at"),
     sa.Index("ix_runs_opened_at", "opened_at"),
-)
+    sa.Index(
+        "ix_runs_under_way", "connector", "opened_at",
+        sqlite_where=sa.text(_UNDER_WAY), postgresql_where=sa.text(_UNDER_WAY),
+    ),
+    sa.Index(
+        "ix_runs_dry_run", "opened_at",
+        sqlite_where=sa.text("dry_run = 1"), postgresql_where=sa.text("dry_run"),
+    ),
+)  # fmt: skip
+# That a run is under way, as its index spells it: a query with parameters would not find that.
+RUNS_UNDER_WAY = sa.text(f"runs.{_UNDER_WAY}")
+
+_PARKED = "state = 'parked'"
 
 pages = sa.Table(
     "pages",
@@ -128,7 +142,14 @@ pages = sa.Table(
         sqlite_where=sa.text("failed > 0"),
         postgresql_where=sa.text("failed > 0"),
     ),
+    sa.Index(
+        "ix_pages_parked",
+        "stored_at",
+        sqlite_where=sa.text(_PARKED),
+        postgresql_where=sa.text(_PARKED),
+    ),
 )
+PAGES_PARKED = sa.text(f"pages.{_PARKED}")  # as their index spells it
 
 # Records of the index that a full read did not bring, until its run has decided about them
 # (worker.sync.read.removals).
@@ -242,6 +263,8 @@ contacts = sa.Table(
     sa.Index(
         "ix_contacts_waiting",
         "connector",
+        "object",
+        "record_id",
         sqlite_where=sa.text("waiting"),
         postgresql_where=sa.text("waiting"),
     ),

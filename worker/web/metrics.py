@@ -15,15 +15,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from worker.context import Context
+from worker.queries import waiting as waiting_work
 from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis, heartbeat, set_aside
-from worker.store.outbox import DeliveryState
 from worker.store.states import PageState, RunState
 from worker.store.tables import (
+    PAGES_PARKED,
+    RUNS_UNDER_WAY,
     alerts,
     daily_counts,
-    deliveries,
-    failures,
     isolations,
     pages,
     provider_states,
@@ -59,7 +59,7 @@ class _Tables(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield all gauges. Long, because it is a list: a query and its gauge each."""
         ctx, now = self._ctx, self._ctx.now()
-        c, w, d = runs.c, watermarks.c, deliveries.c
+        c, w = runs.c, watermarks.c
         with ctx.store.read() as connection:
             age = _gauge("watermark_age_seconds", "Since when changes were read last", "connector")
             for name, at in connection.execute(
@@ -70,7 +70,7 @@ class _Tables(Collector):
             active = _gauge("runs_active", "Runs under way or paused", "connector", "state")
             for name, state, count in connection.execute(
                 sa.select(c.connector, c.state, sa.func.count())
-                .where(c.state.in_((RunState.RUNNING, RunState.PAUSED)))
+                .where(RUNS_UNDER_WAY)
                 .group_by(c.connector, c.state)
             ):
                 active.add_metric([name, state], count)
@@ -85,11 +85,7 @@ class _Tables(Collector):
             yield fields
             waiting = _gauge("reports_pending", "Reports that a CRM has not confirmed", "connector")
             oldest = _gauge("reports_oldest_seconds", "Age of the oldest of them", "connector")
-            for name, count, since in connection.execute(
-                sa.select(d.connector, sa.func.count(), sa.func.min(d.since))
-                .where(d.state == DeliveryState.PENDING)
-                .group_by(d.connector)
-            ):
+            for name, count, since in waiting_work.reports_by_connector(connection):
                 waiting.add_metric([name], count)
                 oldest.add_metric([name], (now - since).total_seconds())
             yield waiting
@@ -97,10 +93,7 @@ class _Tables(Collector):
             failed = _gauge(
                 "records_failing", "Records that cannot be written", "connector", "kind"
             )
-            f = failures.c
-            for name, kind, count in connection.execute(
-                sa.select(f.connector, f.kind, sa.func.count()).group_by(f.connector, f.kind)
-            ):
+            for name, kind, count in waiting_work.failures_by_kind(connection):
                 failed.add_metric([name, kind], count)
             yield failed
             gauge = _gauge(
@@ -125,11 +118,13 @@ class _Tables(Collector):
                     spent.add_metric([cap["name"]], cap["used"] / cap["cap"])
             yield spent
             parked = sa.select(sa.func.count()).where(
-                pages.c.state == PageState.PARKED, pages.c.stored_at > now - timedelta(days=1)
+                PAGES_PARKED, pages.c.stored_at > now - timedelta(days=1)
             )
             waiting_pages = sa.select(sa.func.count()).where(
                 pages.c.state == PageState.STORED,
-                pages.c.run_id.in_(sa.select(runs.c.id).where(runs.c.state == RunState.RUNNING)),
+                pages.c.run_id.in_(
+                    sa.select(c.id).where(RUNS_UNDER_WAY, c.state == RunState.RUNNING)
+                ),
             )
             for name, text, query in (
                 ("pages_waiting", "Pages of contacts that were read and are not done",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +38,16 @@ NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)  # a Thursday
 @pytest.fixture
 def now(ctx: Context) -> None:
     ctx.now = lambda: NOW
+
+
+@pytest.fixture
+def both(make_context: Callable[..., Context], either_database_url: str) -> Context:
+    return make_context(DATABASE_URL=either_database_url)
+
+
+@pytest.fixture
+def clock_of_both(both: Context) -> None:
+    both.now = lambda: NOW
 
 
 def day(back: int) -> str:
@@ -120,6 +132,36 @@ class TestReports:
             "hubspot, median": (3,), "hubspot, slowest": (3,),
             "salesforce, median": (2,), "salesforce, slowest": (60,),
         }  # fmt: skip
+
+    @pytest.mark.usefixtures("clock_of_both")
+    def test_count_to_the_week_in_which_the_crm_confirmed(self, both: Context) -> None:
+        """Each delay and week as Python works them out, in both databases, to the microsecond."""
+        monday = datetime(2026, 11, 23, tzinfo=UTC)
+        tick = timedelta(microseconds=1)
+        moments = [
+            (monday - timedelta(days=40, seconds=7.25), monday - tick),  # Sunday, just before
+            (monday - timedelta(hours=1, microseconds=123_456), monday),
+            (monday + timedelta(hours=9), monday + timedelta(hours=9, microseconds=949_999)),
+            (monday + timedelta(hours=9), monday + timedelta(hours=9, microseconds=950_001)),
+            (monday + timedelta(hours=2), monday + timedelta(hours=1)),  # clocks that disagree
+        ]
+        expected: dict[str, list[float]] = {}
+        for since, confirmed_at in moments:
+            week = confirmed_at.date() - timedelta(days=confirmed_at.weekday())
+            delay = max(0.0, (confirmed_at - since).total_seconds())
+            expected.setdefault(week.isoformat(), []).append(delay)
+        with both.store.write() as connection:
+            insert(connection, deliveries, [
+                {"cause": str(place), "connector": "hubspot", "number": NUMBER, "since": since,
+                 "state": DeliveryState.DONE, "retry_at": since, "confirmed_at": confirmed_at}
+                for place, (since, confirmed_at) in enumerate(moments)
+            ])  # fmt: skip
+        chart = charts.delays_by_week(both)
+        assert chart.x == tuple(sorted(expected)) == ("2026-11-16", "2026-11-23")
+        assert lines(chart) == {
+            "hubspot, median": tuple(round(median(expected[week]), 1) for week in chart.x),
+            "hubspot, slowest": tuple(round(max(expected[week]), 1) for week in chart.x),
+        }
 
 
 def test_numbers_are_counted_by_country_and_line_type(ctx: Context, sync: Sync) -> None:

@@ -18,7 +18,7 @@ from worker.context import Context
 from worker.store import lost_fields
 from worker.store.bulk import upsert
 from worker.store.states import PageState, RunState
-from worker.store.tables import UtcDateTime, failures, pages, runs, watermarks
+from worker.store.tables import RUNS_UNDER_WAY, UtcDateTime, failures, pages, runs, watermarks
 from worker.sync.runs import crm_quota, own_writes, removal_holds, select, stored_pages
 from worker.sync.runs.model import (
     RESUMABLE,
@@ -101,13 +101,15 @@ def _all_failed() -> sa.ColumnElement[bool]:
 def active(ctx: Context, active_key: str | None = None) -> list[Run]:
     """List the runs under way. With `active_key` (a connector's name): the run that excludes
     others, which may be paused."""
-    query = sa.select(runs).order_by(runs.c.opened_at)
+    query = sa.select(runs)
     if active_key:
         query = query.where(runs.c.active_key == active_key)
     else:
-        query = query.where(runs.c.state == RunState.RUNNING)
+        query = query.where(RUNS_UNDER_WAY, runs.c.state == RunState.RUNNING)
     with ctx.store.read() as connection:
-        return [Run.from_row(row) for row in connection.execute(query)]
+        rows = connection.execute(query).all()
+    # Sorted here: SQLite would walk all runs by the index of that order.
+    return [Run.from_row(row) for row in sorted(rows, key=lambda row: row.opened_at)]
 
 
 def last_full(ctx: Context, connector: str) -> datetime | None:

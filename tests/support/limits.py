@@ -29,6 +29,7 @@ _LIMITS = {
     "counted_contacts": "worker.queries.contacts.COUNT_LIMIT",
     "export_count": "worker.queries.contacts.EXPORT_LIMIT",
     "few_rows": "worker.queries.contacts._FEW_ROWS",
+    "segment_rows": "worker.queries.contacts._SEGMENT_ROWS",
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",
     # Seconds, or spans of time.

@@ -51,6 +51,7 @@ PAGE = 50  # contacts of a page
 COUNT_LIMIT = 10_000  # contacts that are counted for a page; of more it says "10,000+"
 EXPORT_LIMIT = 100_000  # contacts that are counted for an export
 _FEW_ROWS = 10_000  # of another table: as many as a page can gather and sort
+_SEGMENT_ROWS = 50_000  # of a segment: as many as a page can check for something rare
 
 Sort = Literal["checked", "status", "source"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -169,16 +170,27 @@ def _look(connection: Connection, wanted: ContactFilter, limit: int) -> QueryPla
 
 
 def _is_small_segment(connection: Connection, wanted: ContactFilter) -> bool:
-    """Return whether a filter names a segment so small that its index is the way to what matches,
-    whatever else is asked. The database cannot tell: it does not know how rare a status is."""
+    """Return whether a filter names a segment so small that its index is the way to what matches:
+    it has few contacts, or no more than meet the status or flag that is asked for besides. The
+    database cannot tell: it does not know how rare a status is."""
     if not (in_segment(wanted) and (wanted.status or wanted.flag or wanted.waiting)):
         return False
     segment = ContactFilter(connector=wanted.connector, by=wanted.by, value=wanted.value)
-    number = 0
-    for connector in connectors_of(connection, wanted):
-        rows = _gathered(segment, connector, (), None)
-        number += _number_of(connection, rows.query(sa.literal(1)), _FEW_ROWS)
-    return number <= _FEW_ROWS
+    connectors = connectors_of(connection, wanted)
+
+    def number_of(part: ContactFilter, limit: int) -> int:
+        number = 0
+        for connector in connectors:
+            rows = _gathered(part, connector, (), None).some(limit + 1 - number, sa.literal(1))
+            number += connection.scalar(sa.select(sa.func.count()).select_from(rows)) or 0
+        return number
+
+    in_it = number_of(segment, _SEGMENT_ROWS)
+    if in_it <= _FEW_ROWS or in_it > _SEGMENT_ROWS:
+        return in_it <= _FEW_ROWS
+    own = replace(segment, by="", value="", status=wanted.status, flag=wanted.flag,
+                  waiting=wanted.waiting)  # fmt: skip
+    return number_of(own, in_it) >= in_it
 
 
 def _number_of(connection: Connection, query: sa.Select[Any], limit: int) -> int:

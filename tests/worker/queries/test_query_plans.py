@@ -120,11 +120,30 @@ OWN = (
 def test_a_list_by_a_rare_property_begins_with_it_and_not_with_a_large_segment(
     filled: Context, wanted: ContactFilter, index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lower_limits(monkeypatch, few_rows=-1)  # each segment is a large one
+    lower_limits(monkeypatch, few_rows=-1, segment_rows=-1)  # each segment is a large one
     with plans(filled) as steps:
         assert listing.look(filled, wanted).count.contacts == 0
     reads = {way for way in read_of(steps, "contacts") if "COVERING" not in way}
     assert reads == {f"SEARCH contacts USING INDEX {index} (connector=?)"}
+
+
+def test_a_list_begins_with_a_segment_that_is_smaller_than_its_status(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither has few contacts: that which has fewer is read."""
+    change = sa.update(contacts).values(statuses={"p": "invalid"})
+    with filled.store.write() as connection:
+        connection.execute(change)  # two are invalid, and one of them is of a campaign
+        connection.execute(change.where(contacts.c.connector == "hubspot").values(campaign="Fair"))
+    lower_limits(monkeypatch, few_rows=0)
+    plan = listing.look(filled, ContactFilter(status="invalid", by="campaign", value="Fair"))
+    assert (plan.count.contacts, plan.by_segment) == (1, True)
+    with filled.store.write() as connection:
+        connection.execute(change.where(contacts.c.connector == "hubspot").values(
+            statuses={"p": "valid"}))  # fmt: skip
+        connection.execute(sa.update(contacts).values(campaign="Fair"))
+    plan = listing.look(filled, ContactFilter(status="invalid", by="campaign", value="Fair"))
+    assert (plan.count.contacts, plan.by_segment) == (1, False)
 
 
 def test_a_list_of_nothing_is_not_looked_for_twice(filled: Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 from collections.abc import Callable
@@ -293,3 +294,15 @@ class TestInChromium:
         if shots:
             page.screenshot(path=f"{shots}/confirm-bad-{size['width']}-{scheme}.png")
         page.close()
+
+
+def test_a_dead_link_says_what_to_do_next(serve: Serve) -> None:
+    """Why, and then what: two sentences in each language, and the page shows both."""
+    address = f"{serve()}/confirm/x"
+    for language, words in TRANSLATIONS.items():
+        why, _, what = words.gone_why.partition(". ")
+        assert why, language
+        assert what.endswith("."), language
+        shown = requests.get(address, params={"lang": language})
+        assert shown.status_code == 404
+        assert what in html.unescape(shown.text)

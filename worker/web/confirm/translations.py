@@ -47,7 +47,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "We are sorry.",
         "We have noted that you do not want to be contacted at this number.",
         "We have noted your number. We will check it before we use it.", "Change my answer",
-        "This link is no longer valid", "It has expired, or our records have changed.",
+        "This link is no longer valid", "It has expired, or our records have changed. "
+        "Please ask the sender for a new link, or reply to their message.",
         "This link has been answered too many times today. Please come back tomorrow.",
         "Please choose an answer", "Language",
         "We use your answer only for this number. This page sets no cookies and does not track "
@@ -63,7 +64,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Hemos anotado que este número no es de la persona que buscábamos. Disculpe la molestia.",
         "Hemos anotado que no desea que le contactemos en este número.",
         "Hemos anotado su número. Se comprueba antes de usarlo.", "Cambiar mi respuesta",
-        "Este enlace ya no es válido", "Ha caducado, o los datos han cambiado.",
+        "Este enlace ya no es válido", "Ha caducado, o los datos han cambiado. "
+        "Pida un enlace nuevo a quien se lo envió o responda a su mensaje.",
         "Este enlace se ha respondido demasiadas veces hoy. Vuelva mañana, por favor.",
         "Elija una respuesta", "Idioma",
         "Su respuesta se usa solo para este número. Esta página no usa cookies ni rastrea a nadie.",
@@ -81,7 +83,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "excuser.", "Nous avons noté que vous ne souhaitez plus être contacté à ce numéro.",
         "Nous avons noté votre numéro. Il est vérifié avant d'être utilisé.",
         "Changer ma réponse", "Ce lien n'est plus valable",
-        "Il a expiré, ou les données ont changé.",
+        "Il a expiré, ou les données ont changé. "
+        "Demandez un nouveau lien à l'expéditeur ou répondez à son message.",
         "Ce lien a reçu trop de réponses aujourd'hui. Revenez demain, s'il vous plaît.",
         "Choisissez une réponse", "Langue",
         "Votre réponse ne sert qu'à ce numéro. Cette page n'utilise pas de cookies et ne suit "
@@ -99,7 +102,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Wir haben notiert, dass Sie unter dieser Nummer nicht kontaktiert werden möchten.",
         "Wir haben Ihre Nummer notiert. Sie wird geprüft, bevor sie verwendet wird.",
         "Antwort ändern", "Dieser Link gilt nicht mehr",
-        "Er ist abgelaufen, oder die Angaben haben sich geändert.",
+        "Er ist abgelaufen, oder die Angaben haben sich geändert. "
+        "Bitten Sie den Absender um einen neuen, oder antworten Sie auf seine Nachricht.",
         "Dieser Link wurde heute zu oft beantwortet. Bitte kommen Sie morgen wieder.",
         "Bitte wählen Sie eine Antwort", "Sprache",
         "Ihre Antwort wird nur für diese Nummer verwendet. Diese Seite setzt keine Cookies und "
@@ -115,7 +119,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Registámos que este número não é da pessoa que procurávamos. Pedimos desculpa.",
         "Registámos que não quer ser contactado neste número.",
         "Registámos o seu número. É verificado antes de ser usado.", "Mudar a minha resposta",
-        "Esta ligação já não é válida", "Expirou, ou os dados mudaram.",
+        "Esta ligação já não é válida", "Expirou, ou os dados mudaram. "
+        "Peça uma nova ao remetente ou responda à mensagem dele.",
         "Esta ligação foi respondida vezes demais hoje. Volte amanhã, por favor.",
         "Escolha uma resposta", "Idioma",
         "A sua resposta serve apenas para este número. Esta página não usa cookies nem segue "
@@ -132,7 +137,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Abbiamo annotato che non desidera essere contattato a questo numero.",
         "Abbiamo annotato il suo numero. Viene verificato prima di essere usato.",
         "Cambia la mia risposta", "Questo link non è più valido",
-        "È scaduto, oppure i dati sono cambiati.",
+        "È scaduto, oppure i dati sono cambiati. "
+        "Chieda un nuovo link al mittente o risponda al suo messaggio.",
         "Questo link ha ricevuto troppe risposte oggi. Torni domani, per favore.",
         "Scelga una risposta", "Lingua",
         "La sua risposta vale solo per questo numero. Questa pagina non usa cookie e non traccia "
@@ -148,7 +154,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Zapisaliśmy, że ten numer nie należy do osoby, której szukaliśmy. Przepraszamy.",
         "Zapisaliśmy, że nie chcesz kontaktu pod tym numerem.",
         "Zapisaliśmy Twój numer. Zostanie sprawdzony, zanim go użyjemy.", "Zmień odpowiedź",
-        "Ten link jest już nieważny", "Wygasł albo dane się zmieniły.",
+        "Ten link jest już nieważny", "Wygasł albo dane się zmieniły. "
+        "Prosimy poprosić nadawcę o nowy link albo odpowiedzieć na jego wiadomość.",
         "Na ten link odpowiedziano dziś zbyt wiele razy. Prosimy wrócić jutro.",
         "Wybierz odpowiedź", "Język",
         "Odpowiedź dotyczy tylko tego numeru. Ta strona nie używa ciasteczek i nikogo nie śledzi.",
@@ -164,7 +171,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Мы записали, что вы не хотите, чтобы с вами связывались по этому номеру.",
         "Мы записали ваш номер. Он будет проверен, прежде чем им воспользуются.",
         "Изменить ответ", "Эта ссылка больше не действует",
-        "Срок её действия истёк, или данные изменились.",
+        "Срок её действия истёк, или данные изменились. "
+        "Попросите у отправителя новую ссылку или ответьте на его сообщение.",
         "На эту ссылку сегодня отвечали слишком часто. Пожалуйста, вернитесь завтра.",
         "Выберите ответ", "Язык",
         "Ответ касается только этого номера. Эта страница не использует cookie и никого не "
@@ -181,7 +189,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "Ми записали, що ви не хочете, щоб з вами зв'язувалися за цим номером.",
         "Ми записали ваш номер. Його буде перевірено, перш ніж ним скористаються.",
         "Змінити відповідь", "Це посилання більше не діє",
-        "Термін його дії минув, або дані змінилися.",
+        "Термін його дії минув, або дані змінилися. "
+        "Попросіть у відправника нове посилання або дайте відповідь на його повідомлення.",
         "На це посилання сьогодні відповідали надто часто. Будь ласка, поверніться завтра.",
         "Оберіть відповідь", "Мова",
         "Відповідь стосується лише цього номера. Ця сторінка не використовує cookie і нікого не "

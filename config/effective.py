@@ -51,7 +51,7 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
     for name in _SECRETS:
         if getattr(settings, name):
             yield EffectiveSetting(name.upper(), _SECRET, "environment")
-    for variable in settings.alert_channel_urls:
+    for variable in (*settings.alert_channel_urls, *settings.event_endpoint_secrets):
         yield EffectiveSetting(variable, _SECRET, "environment")
     for group in _GROUPS:
         credentials = getattr(settings, group)

@@ -6,6 +6,7 @@ an operator learns all of it at once.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ from config.redaction import register_secrets
 from config.redis_url import RedisUrlError, explicit
 
 _DATED = re.compile(r"20\d\d-(?:03|09)(?:-beta)?")
+_ENDPOINT_SECRET = re.compile(r"(EVENT_ENDPOINT_[A-Z0-9_]+_SECRET)(?:_FILE)?")
 _CHANNEL_URL = re.compile(r"(ALERT_CHANNEL_[A-Z0-9_]+_URL)(?:_FILE)?")
 
 
@@ -123,6 +125,7 @@ def read(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
         "smtp_url": _smtp(env, problems),
         "alert_webhook_url": _webhook(env, problems, "ALERT_WEBHOOK_URL"),
         "alert_channel_urls": _channel_urls(env, problems),
+        "event_endpoint_secrets": _endpoint_secrets(env, problems),
     }
     _check_database(database_url, problems)
     return values
@@ -384,6 +387,27 @@ def _webhook(env: Mapping[str, str], problems: list[str], name: str) -> str:
     _scheme, _mark, rest = text.partition("://")
     register_secrets([rest.partition("/")[2]])
     return text
+
+
+def _endpoint_secrets(env: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Return the signing secrets of endpoints (`config.events`), by variable."""
+    variables = {match[1] for name in env if (match := _ENDPOINT_SECRET.fullmatch(name))}
+    secrets = {name: text for name in sorted(variables) if (text := secret(env, name, problems))}
+    for name, text in secrets.items():
+        if problem := _secret_problem(text):
+            problems.append(f"{name}: {problem}")
+    return secrets
+
+
+def _secret_problem(text: str) -> str:
+    """The Standard Webhooks specification asks for 24 to 64 random bytes, in base64 after
+    `whsec_`."""
+    how = "write whsec_ and 24 to 64 random bytes in base64"
+    try:
+        raw = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return how
+    return "" if text.startswith("whsec_") and 24 <= len(raw) <= 64 else how
 
 
 def _channel_urls(env: Mapping[str, str], problems: list[str]) -> dict[str, str]:

@@ -20,6 +20,11 @@
     ├── NoSuchRunError                           2        404  worker.sync.runs.lifecycle
     ├── NothingToUndoError                                409  worker.suppression.undo_action
     ├── NoSuchSuppressionError                   2        404  worker.suppression.suppressions
+    ├── EndpointError                            2        422  worker.events.endpoints
+    ├── NoSuchEndpointError                      2        404  worker.events.endpoints
+    │   └── NoSuchDeliveryError                                worker.events.delivery_log
+    ├── CursorError                              2        422  worker.events.feed
+    ├── ExpiredCursorError                       2        410  worker.events.feed
     ├── NoSuchSegmentError                       2        404  worker.segments.isolation
     ├── NoSuchRecordError                        2        404  worker.queries.timeline
     ├── OutcomeError                             2        422  worker.segments.campaign_outcomes

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from config import alerts as alert_settings
 from config import environment
+from config import events as event_settings
 from config.access import AccessSettings
 from config.alerts import AlertSettings
 from config.connectors import Connectors, ConnectorSettings, CsvSettings
@@ -28,6 +29,7 @@ from config.credentials import (
     SalesforceCredentials,
     TwilioCredentials,
 )
+from config.events import EventSettings
 from config.feedback import FeedbackSettings
 from config.retention import Retention
 from config.section import Duration, Section, SettingsError, parse_duration
@@ -97,6 +99,7 @@ class FileSettings(Section):
     retention: Retention = Retention()
     segments: SegmentSettings = SegmentSettings()
     alerts: AlertSettings = AlertSettings()
+    events: EventSettings = EventSettings()
     access: AccessSettings = AccessSettings()
     log: Log = Log()
 
@@ -123,6 +126,7 @@ class Settings(FileSettings):
     smtp_url: str = Field("", repr=False)
     alert_webhook_url: str = Field("", repr=False)
     alert_channel_urls: dict[str, str] = Field({}, repr=False)  # by variable
+    event_endpoint_secrets: dict[str, str] = Field({}, repr=False)  # by variable
     toml_path: Path | None = None
 
     def read_again(self, connector: str) -> timedelta:
@@ -159,16 +163,22 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     file = FileSettings() if path is None else read_file(FileSettings, path, env, problems)
     values = environment.read(env, problems)
     if file is not None:
-        problems += _check_alerts(file, values, path)
+        problems += _check_both(file, values, path)
     if problems or file is None:
         raise SettingsError(*problems)
     sections = {name: getattr(file, name) for name in FileSettings.model_fields}
     return Settings(**sections, **values, toml_path=path)
 
 
-def _check_alerts(file: FileSettings, values: Mapping[str, Any], path: Path | None) -> list[str]:
-    """Return what is wrong with channels and routes, which need both file and environment."""
-    lines = alert_settings.check(
-        file.alerts, values["alert_channel_urls"], values["smtp_url"], values["alert_webhook_url"]
-    )
-    return [f"{path}: {line}" if path and line.startswith("alerts.") else line for line in lines]
+def _check_both(file: FileSettings, values: Mapping[str, Any], path: Path | None) -> list[str]:
+    """Return what is wrong with channels, routes and endpoints, which need both file and
+    environment."""
+    lines = [
+        *alert_settings.check(
+            file.alerts, values["alert_channel_urls"], values["smtp_url"],
+            values["alert_webhook_url"],
+        ),
+        *event_settings.check(file.events, values["event_endpoint_secrets"]),
+    ]  # fmt: skip
+    in_file = ("alerts.", "events.")
+    return [f"{path}: {line}" if path and line.startswith(in_file) else line for line in lines]

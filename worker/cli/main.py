@@ -32,6 +32,7 @@ COMMANDS = {
     "number": ("numbers", "number"),
     "contact": ("numbers", "contact"),
     "suppressions": ("suppressions", "suppressions"),
+    "endpoints": ("endpoints", "endpoints"),
     "feedback": ("feedback", "feedback"),
     "replies": ("replies", "replies"),
     "explain": ("explain", "explain"),

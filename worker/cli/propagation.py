@@ -1,4 +1,4 @@
-"""Carry reports that a command stored to the CRMs."""
+"""Carry reports that a command stored to the CRMs, and events to their endpoints."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ later_option = click.option(
 )
 
 
+_SECONDS_FOR_EVENTS = 5.0
+
+
 def propagate_now(ctx: Context) -> dict[str, Any]:
-    """Apply what waits, and tell the CRMs now; what cannot be told now is for the workers."""
+    """Apply what waits, and tell the CRMs and the endpoints of events now. What cannot be told now
+    is for the workers."""
+    from worker.events import delivery, endpoints
     from worker.suppression.apply_reports import apply_pending
     from worker.sync.propagate import pending_connectors, propagate
 
     apply_pending(ctx)
     confirmed = {name: propagate(ctx, name) for name in pending_connectors(ctx)}
-    return {"confirmed": confirmed}
+    endpoints.apply_settings(ctx)
+    return {"confirmed": confirmed, "events": delivery.deliver(ctx, _SECONDS_FOR_EVENTS)}

@@ -13,7 +13,7 @@ from worker.cli.choices import Choice
 from worker.cli.common import contact_argument, number_argument, open_context
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
-from worker.cli.output.times import local_day
+from worker.cli.output.times import local_day, local_minute
 from worker.cli.propagation import later_option, propagate_now
 from worker.feedback.models import SuppressionReason
 
@@ -203,6 +203,42 @@ def suppressions_export(target: Path | None, channel: str | None) -> None:
         finally:
             part.unlink(missing_ok=True)
     console.info(f"written to {target}")
+
+
+@suppressions.command("changes", examples=["hygiene suppressions changes --since 4711 --json"])
+@click.option("--since", "cursor", default="", metavar="CURSOR",
+              help="Only changes after this one; by default from the oldest kept.")  # fmt: skip
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000),
+              help="How many changes to list.")  # fmt: skip
+@json_option
+def suppressions_changes(cursor: str, limit: int, as_json: bool) -> None:
+    """List what was suppressed, changed and lifted, in the order in which it happened.
+
+    The cursor at the end goes on from there, for a year at least.
+    """
+    from worker.events import feed
+
+    with open_context(read_only=True) as ctx:
+        try:
+            changes, last = feed.read_some(ctx, cursor, limit)
+        except (feed.CursorError, feed.ExpiredCursorError) as error:
+            raise click.UsageError(f"--since: {error}") from None
+    listed = [feed.change_as_json(stored) for stored in changes]
+    if as_json:
+        console.print_json({"changes": listed, "next": last})
+        return
+    if not listed:
+        console.info("nothing has changed since")
+    else:
+        table = console.table(">cursor", "at", "what", "number", "channels", "why")
+        console.rows(table, [
+            (change["cursor"], local_minute(stored.at), change["type"],
+             change["number"] or change["contact"] or "(erased)", " ".join(change["channels"]),
+             change["reason"])
+            for stored, change in zip(changes, listed, strict=True)
+        ])  # fmt: skip
+        console.show_table(table)
+    console.info(f"go on with: hygiene suppressions changes --since {last}")
 
 
 def _show_change(

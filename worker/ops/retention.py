@@ -7,6 +7,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.events import feed as event_feed
 from worker.feedback import reply_model
 from worker.store.states import RunState
 from worker.store.tables import (
@@ -34,9 +35,25 @@ def purge_expired(ctx: Context) -> dict[str, int]:
         "replies": _redact_replies(ctx, keep.replies),
         "rechecks": _rechecks(ctx, keep.runs),
     }
+    done["events"] = _events(ctx)
     done["runs"] = _runs(ctx, keep.runs)
     done["access"] = _expired_access_rows(ctx)
     return done
+
+
+def _events(ctx: Context) -> int:
+    """Delete old events, with their deliveries. Where the feed begins since then is kept: an older
+    cursor would miss something, and is told so."""
+    age = ctx.settings.events.keep
+    if not age:
+        return 0
+    total = 0
+    while True:
+        with ctx.store.write() as connection:
+            count = event_feed.purge(connection, ctx.now() - age, _AT_ONCE)
+        total += count
+        if count < _AT_ONCE:
+            return total
 
 
 def _expired_access_rows(ctx: Context) -> int:

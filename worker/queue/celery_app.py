@@ -51,6 +51,7 @@ def make_app(settings: Settings) -> Celery:
         task_routes={
             "hygiene.page": {"queue": "pages"},
             "hygiene.apply": {"queue": "reports"},
+            "hygiene.deliver": {"queue": "reports"},
             "hygiene.spread": {"queue": "reports"},
         },
         broker_connection_retry_on_startup=True,

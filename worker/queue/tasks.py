@@ -20,6 +20,7 @@ from connectors.errors import ConnectorError
 from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
 from worker.context import Context
+from worker.events import delivery, endpoints
 from worker.feedback.sources.dispositions import poll_all
 from worker.ops import retention
 from worker.queries import digest_message
@@ -214,6 +215,17 @@ def apply() -> None:
     apply_pending(ctx)
     for connector in propagation.pending_connectors(ctx):
         dedupe.enqueue_once(spread, connector)
+    if delivery.has_due(ctx):
+        dedupe.enqueue_once(deliver)
+
+
+@app.task(name="hygiene.deliver", queued_once=True)
+def deliver() -> None:
+    """Send events to the endpoints that subscribe to them."""
+    ctx = context()
+    delivery.deliver(ctx)
+    if delivery.has_due(ctx):
+        dedupe.enqueue_once(deliver)
 
 
 @app.task(name="hygiene.calls")
@@ -298,7 +310,8 @@ def revive() -> None:
     reword_recovery.recover(ctx, recent=True)
     for connector in deferred_runs.pending_connectors(ctx.store):
         dedupe.enqueue_once(reverify, connector)
-    if requeue_missed(ctx):
+    endpoints.apply_settings(ctx)
+    if requeue_missed(ctx) or delivery.announce(ctx):
         dedupe.enqueue_once(apply)
 
 

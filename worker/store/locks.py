@@ -8,6 +8,7 @@
 | `COUNTING_SEGMENTS` | replacing the counts of segments |
 | `PLANNING_REWRITES` | giving contacts whose reading has changed their days |
 | `DATING_REPORTS` | dating a stop or what lifts it, from another that it does not see (promise 7) |
+| `APPENDING_EVENTS` | the order of events: ids are committed in the order that they are given |
 
 Before these names, one number, 7226454, protected booking, applying and counting. During a rolling
 deployment an old worker that takes it exclusively runs beside new ones, and each of the three must
@@ -41,6 +42,12 @@ class Lock(IntEnum):
     COUNTING_SEGMENTS = 7226457
     PLANNING_REWRITES = 7226458
     DATING_REPORTS = 7226459
+    APPENDING_EVENTS = 7226460
+
+
+_SHARED_WITH_THE_VERSIONS_BEFORE = (
+    Lock.BOOKING_LOOKUPS, Lock.APPLYING_REPORTS, Lock.COUNTING_SEGMENTS,
+)  # fmt: skip
 
 
 def acquire(connection: Connection, lock: Lock) -> None:
@@ -48,7 +55,7 @@ def acquire(connection: Connection, lock: Lock) -> None:
     if connection.dialect.name != "postgresql":
         return
     own = sa.func.pg_advisory_xact_lock(int(lock))
-    if lock in (Lock.MIGRATING, Lock.PLANNING_REWRITES, Lock.DATING_REPORTS):
+    if lock not in _SHARED_WITH_THE_VERSIONS_BEFORE:
         connection.execute(sa.select(own))
         return
     shared = sa.func.pg_advisory_xact_lock_shared(_BEFORE_NAMED_LOCKS)

@@ -14,6 +14,9 @@ The way of a report, step by step. Each step is committed before the next one be
 6. Confirm: `worker.store.outbox.complete` when the run is done; `worker.suppression.evidence` shows
    when each CRM confirmed.
 
+Step 3 also appends what it changed to the log of events (`worker.events`), in its transaction;
+`worker.events.delivery` sends that to the endpoints.
+
 A report may come twice, late or out of order, and a worker may die at any time: everything is
 recomputed from the whole log of a number, and a report that is not marked as applied is applied
 again.
@@ -29,6 +32,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
+from worker.events import log, suppression_changes
+from worker.events.model import Event, EventType
 from worker.feedback import former_numbers, report_log
 from worker.feedback.consent_state import Rules, rules_from_settings
 from worker.feedback.merged_records import STOPS
@@ -63,6 +68,20 @@ def apply_pending(ctx: Context) -> None:
             _requeue_contacts(connection, reports, now)
             outbox.enqueue(connection, _outbox_items(ctx, reports), now)
             _mark_applied(connection, reports, ctx.now())
+            log.append(connection, _confirmations(reports), ctx.keys, now)
+            suppression_changes.announce(connection, ctx.keys, now)
+
+
+def _confirmations(reports: Sequence[Feedback]) -> list[Event]:
+    """Return an event for each report that the number is the person's."""
+    return [
+        Event(
+            EventType.CONFIRMED, report.number, report.contact,
+            evidence=f"feedback:{report.id}", detail={"source": report.source},
+        )
+        for report in reports
+        if report.kind == FeedbackKind.CONFIRMED and (report.number or report.contact)
+    ]  # fmt: skip
 
 
 def _follow_to_present_numbers(

@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
+from worker.events import erased as erased_events
+from worker.events import suppression_changes
 from worker.feedback import crm_flags, reply_model, report_log
 from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
@@ -163,6 +165,7 @@ def _erase_contact(
     connection.execute(sa.delete(merged_records).where(m.key.in_(names)))
     report_log.record_erasure(connection, keys)
     _requeue_record(ctx, connection, holder)
+    erased_events.erase_contacts(connection, names, _ERASED_CONTACT)
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
     of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))
     for row in connection.execute(of_contact).all():
@@ -254,6 +257,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
     from_reports.recompute_numbers(
         connection, [number], rules_from_settings(ctx.settings), ctx.keys
     )
+    suppression_changes.announce(connection, ctx.keys, ctx.now())
     for table, name in ((verifications, "verifications"), (lookups, "lookups")):
         if table is lookups:  # what was spent stays known
             changed = connection.execute(
@@ -303,6 +307,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         sa.update(feedback).where(feedback.c.new_number == number).values(new_number="")
     )
     suppress.erase_number(connection, number, ctx.keys)
+    erased_events.erase_number(connection, ctx.keys, number)
     _erase_mentions(connection, number, done)
     done.numbers += 1
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.events import delivery_log
 from worker.feedback import report_log, review_holds
 from worker.store.pseudonyms import number_aliases
 from worker.store.tables import deliveries, feedback
@@ -35,8 +36,9 @@ def deadline(received: datetime) -> datetime:
 def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
     """Return reports, suppressions and deliveries of a number, in order; also of an erased one.
 
-    `holds`: replies that wait for review, because of which the number is not texted for now. Long,
-    because it lays out one document.
+    `holds`: replies that wait for review, because of which the number is not texted for now.
+    `events`: what endpoints were sent of the number, newest first. Long, because it lays out one
+    document.
     """
     now = ctx.now()
     with ctx.store.read() as connection:
@@ -49,6 +51,7 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
             sa.select(deliveries).where(deliveries.c.number.in_(names)).order_by(deliveries.c.id)
         ).all()
         holds = review_holds.of_number(ctx, connection, number)
+        sent = delivery_log.of_number(connection, names)
     by_cause: dict[str, list[Any]] = {}
     for row in delivery_rows:
         by_cause.setdefault(row.cause, []).append(row)
@@ -99,6 +102,7 @@ def number_evidence(ctx: Context, number: str) -> dict[str, Any]:
             }
             for hold in holds
         ],
+        "events": [entry.as_json() for entry in sent],
     }
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
 
 from worker.context import Context
+from worker.events import suppression_changes
 from worker.feedback import former_numbers, report_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import SuppressionReason
@@ -87,6 +88,7 @@ def import_list(
             crms = crms_to_notify(ctx)
             items = [OutboxItem(list_key(name, number), number, crms, now) for number in in_index]
             outbox.enqueue(connection, items, now)
+            suppression_changes.announce(connection, keys, now)
         result.added += len(new)
         result.known += len(batch) - len(new)
         result.held += len(in_index)

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from config.errors import HygieneError
 from connectors.csv_list.formula_guard import csv_line
 from worker.context import Context
+from worker.events import suppression_changes
 from worker.feedback import report_log
 from worker.feedback.consent_state import ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
@@ -124,6 +125,7 @@ def add(
     with ctx.store.write() as connection:
         report_log.store(connection, [report], now, keys)
         from_reports.recompute(connection, [report], rules_from_settings(ctx.settings), keys)
+        suppression_changes.announce(connection, keys, now)
         place = connection.scalar(sa.select(feedback.c.id).where(feedback.c.key == report.key))
         row = connection.execute(
             sa.select(suppressions).where(suppressions.c.key == f"feedback:{place}")
@@ -189,6 +191,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
             locks.acquire(connection, Lock.DATING_REPORTS)
             report_log.store(connection, [report], now, keys)
             from_reports.recompute(connection, [report], rules_from_settings(ctx.settings), keys)
+        suppression_changes.announce(connection, keys, now)
         row = connection.execute(query).one()
     return _suppression_from_row(row)
 

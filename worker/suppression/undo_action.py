@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from config.errors import HygieneError
 from worker.context import Context
 from worker.decisions.model import Channel
+from worker.events import suppression_changes
 from worker.feedback import report_log, review_holds
 from worker.feedback.consent_state import (
     ACTION_KEY_PREFIX,
@@ -128,6 +129,7 @@ def undo(ctx: Context, mark: str, by: str, why: str) -> UndoneAction:
             report_log.store(connection, lifts, ctx.now(), keys)
             stored = [report for added in batch for report in added]
             from_reports.recompute(connection, [*stored, *lifts], rules, keys)
+            suppression_changes.announce(connection, keys, ctx.now())
     with ctx.store.write() as connection:
         connection.execute(sa.delete(app_state).where(app_state.c.name == _NAME + mark))
     return UndoneAction(lifted, kept)

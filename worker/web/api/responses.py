@@ -11,6 +11,7 @@ _ERRORS = {
     403: "The token lacks the scope, or the API is closed.",
     404: "There is no such thing.",
     409: "The state of things does not allow it now.",
+    410: "The cursor is older than what is kept.",
     413: "The request is too large.",
     422: "The request is not valid; the text names what is wrong.",
     502: "The CRM did not answer, or refused the request.",

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from worker.access import audit
 from worker.context import Context
+from worker.events import feed as event_feed
 from worker.feedback.models import SuppressionReason
 from worker.feedback.sources import submitted_reports
 from worker.feedback.sources.submitted_reports import Short
@@ -23,6 +24,7 @@ from worker.web.api.dependencies import (
     parse_number,
 )
 from worker.web.api.responses import answers, errors
+from worker.web.api.schemas import events as event_schemas
 from worker.web.api.schemas import suppressions as suppression_schemas
 from worker.web.queue import Queue
 
@@ -71,6 +73,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         active: bool = True,
         reason: SuppressionReason | None = None,
     ) -> dict[str, Any]:
+        # Read before the list: what changes meanwhile is in both, and nothing is missed.
+        cursor = event_feed.current_cursor(ctx)
         listed = suppress.list_suppressions(
             ctx, active=active or None, reason=reason, after=after, limit=limit
         )
@@ -78,7 +82,22 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return {
             "suppressions": [suppression.as_json() for suppression in listed],
             "after": next_after,
+            "cursor": cursor,
         }
+
+    @routes.get(
+        "/suppressions/changes",
+        summary="What was suppressed, changed and lifted, in the order in which it happened",
+        **answers(event_schemas.Changes, 410),
+    )
+    def changes(
+        _who: ReadToken,
+        since: Annotated[
+            str, Query(max_length=40, description="`next` or `cursor` of an earlier answer")
+        ] = "",
+        limit: Annotated[int, Query(ge=1, le=event_feed.MAX_CHANGES)] = 100,
+    ) -> dict[str, Any]:
+        return event_feed.read(ctx, since, limit).as_json()
 
     @routes.get("/suppressions/export", summary="Active suppressions as CSV", responses=errors())
     def export(

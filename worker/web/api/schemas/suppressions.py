@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from worker.web.api.schemas.events import EndpointDelivery
+
 
 class Suppression(TypedDict):
     """An entry of the list. `number` and `contact` are null for everybody, or once erased."""
@@ -74,20 +76,23 @@ class HoldEvidence(Hold):
 
 class Evidence(TypedDict):
     """What was reported of a number, which lists hold it, and what stands against it. `holds`:
-    because of what it is not texted for now."""
+    because of what it is not texted for now. `events`: what endpoints were sent of it."""
 
     number: str
     reports: list[ReportEvidence]
     lists: list[ListEntry]
     suppressions: list[Suppression]
     holds: list[HoldEvidence]
+    events: list[EndpointDelivery]
 
 
 class Suppressions(TypedDict):
-    """`after`: give it as `after` to read on; null at the end."""
+    """`after`: give it as `after` to read on; null at the end. `cursor`: the place in the feed of
+    changes to go on from after the first page."""
 
     suppressions: list[Suppression]
     after: int | None
+    cursor: str
 
 
 class Review(TypedDict):

@@ -1,0 +1,104 @@
+"""Settings of `[events]`: endpoints that events are sent to, and how."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated, Final, Literal, get_args
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from config.section import Duration, Section
+
+EventName = Literal[
+    "number.suppressed", "number.wrong", "number.lifted", "number.confirmed",
+    "number.status_changed", "contact.flagged",
+]  # fmt: skip
+EVENT_NAMES: Final[tuple[str, ...]] = get_args(EventName)
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+KEPT_FOR_AT_LEAST: Final = timedelta(days=366)  # a cursor of the feed lasts for a year
+
+
+def _as_network(value: object) -> object:
+    """Take 127.0.0.1:8080 and localhost for what people mean by them."""
+    return "127.0.0.0/8" if value == "localhost" else value
+
+
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_as_network)]
+
+
+class EndpointSettings(Section):
+    """An endpoint, `[events.endpoints.NAME]`. Its secret comes from the environment:
+    `secret_variable(NAME)`."""
+
+    url: str
+    events: tuple[EventName, ...] = ()  # (): all
+    hash_numbers: bool = False  # send a keyed hash instead of the number
+
+
+class EventSettings(Section):
+    """How events leave for other systems."""
+
+    # Networks inside which endpoints may be: by default none that is not on the public internet.
+    allow_addresses: tuple[Network, ...] = ()
+    timeout: Duration = timedelta(seconds=15)
+    connections: int = Field(4, ge=1, le=32)  # to one endpoint at the same time
+    keep: Duration = timedelta(days=400)  # how long the log is kept
+    endpoints: dict[str, EndpointSettings] = Field({})  # by name
+
+
+def secret_variable(endpoint: str) -> str:
+    """Return the environment variable of an endpoint's secret.
+
+    >>> secret_variable("dialer-eu")
+    'EVENT_ENDPOINT_DIALER_EU_SECRET'
+    """
+    return f"EVENT_ENDPOINT_{endpoint.upper().replace('-', '_')}_SECRET"
+
+
+def name_problem(name: str) -> str:
+    """Return what is wrong with the name of an endpoint; "" if it is good."""
+    if _NAME.fullmatch(name):
+        return ""
+    return "use a-z, 0-9 and -, at most 32 of them, a letter first"
+
+
+def url_problem(url: str) -> str:
+    """Return what is wrong with the address of an endpoint; "" if it is good as far as anybody can
+    see without asking for it."""
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "not an address; write one like https://dialer.example.com/hooks/hygiene"
+    if parts.scheme not in ("http", "https") or not host:
+        return "not an address; write one like https://dialer.example.com/hooks/hygiene"
+    if parts.username or parts.password:
+        return "it holds a password; the signature tells the endpoint who calls"
+    if len(url) > 500:
+        return "longer than 500 characters"
+    return ""
+
+
+def check(settings: EventSettings, secrets: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each mistake. `secrets`: those in the environment, by variable."""
+    if timedelta(0) < settings.keep < KEPT_FOR_AT_LEAST:
+        yield "events.keep: a cursor of the feed lasts for a year; write at least 366d, or 0d"
+    for name, endpoint in settings.endpoints.items():
+        where = f"events.endpoints.{name}"
+        if problem := name_problem(name):
+            yield f"{where}: {problem}"
+            continue
+        if problem := url_problem(endpoint.url):
+            yield f"{where}.url: {problem}"
+        if not secrets.get(secret_variable(name)):
+            form = "whsec_ and 24 to 64 random bytes in base64"
+            yield f"{secret_variable(name)}: missing; {where} needs it ({form})"
+    known = {secret_variable(name): name for name in settings.endpoints}
+    for variable in secrets:
+        if variable not in known:
+            names = ", ".join(known) or "none"
+            yield f"{variable}: [events.endpoints] has no endpoint of this name (known: {names})"

@@ -1,0 +1,101 @@
+"""No way into inside networks: the resolved address is checked, and called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_network
+
+import pytest
+from event_receivers import Receiver
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.worker.events.conftest import subscribe
+from worker.context import Context
+from worker.events import delivery, delivery_log, egress
+from worker.events.egress import EgressRefusedError
+from worker.feedback.models import SuppressionReason
+from worker.suppression import suppressions
+
+PUBLIC, INSIDE = "93.184.215.14", "10.1.2.3"
+
+INSIDE_ADDRESSES = [
+    "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
+    "100.64.0.1", "192.0.2.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1",
+    "fd00:ec2::254", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::", "::127.0.0.1",
+]  # fmt: skip
+
+
+def lookup(*addresses: str) -> Callable[[str, int], list[str]]:
+    return lambda _host, _port: list(addresses)
+
+
+@pytest.mark.parametrize("address", INSIDE_ADDRESSES)
+def test_an_address_that_is_not_public_is_refused(address: str) -> None:
+    with pytest.raises(EgressRefusedError, match="not on the public internet"):
+        egress.check("https://dialer.example/hooks", (), lookup(address))
+
+
+def test_one_bad_address_among_good_ones_is_enough() -> None:
+    with pytest.raises(EgressRefusedError):
+        egress.check("https://dialer.example/", (), lookup(PUBLIC, INSIDE))
+
+
+def test_an_allowed_network_is_called() -> None:
+    target = egress.check("http://dialer/x?y=1", [ip_network("10.0.0.0/8")], lookup(INSIDE))
+    assert (target.url, target.host_header) == (f"http://{INSIDE}:80/x?y=1", "dialer")
+
+
+def test_another_inside_network_is_not() -> None:
+    with pytest.raises(EgressRefusedError):
+        egress.check("http://dialer/", [ip_network("10.0.0.0/8")], lookup("192.168.0.1"))
+
+
+def test_plain_http_to_the_public_internet_is_refused() -> None:
+    with pytest.raises(EgressRefusedError, match="use https"):
+        egress.check("http://dialer.example/", (), lookup(PUBLIC))
+
+
+def test_the_connection_goes_to_the_checked_address_under_the_name() -> None:
+    target = egress.check("https://dialer.example:8443/a", (), lookup(PUBLIC))
+    assert target.url == f"https://{PUBLIC}:8443/a"
+    assert target.host == "dialer.example"
+    assert target.host_header == "dialer.example:8443"
+
+
+@given(st.ip_addresses())
+def test_no_address_outside_the_public_internet_passes(address: object) -> None:
+    from ipaddress import ip_address
+
+    plain = ip_address(str(address))
+    if plain.is_private or plain.is_loopback or plain.is_link_local or plain.is_multicast:
+        with pytest.raises(EgressRefusedError):
+            egress.check("https://dialer.example/", (), lookup(str(address)))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001", "2130706433", "[::1]"])
+def test_spellings_of_this_machine_lead_nowhere(
+    make_context: Callable[..., Context], receiver: Receiver, host: str
+) -> None:
+    ctx = make_context()  # nothing is allowed
+    from worker.events import endpoints as directory
+
+    url = f"http://{host}:{receiver.server.server_port}/"
+    directory.add(ctx, "sly", url, (), False, "test")
+    suppressions.add(ctx, "+14155552671", SuppressionReason.OPT_OUT, "", "by letter", "kim")
+    delivery.deliver(ctx, seconds=5)
+    assert receiver.attempts == []
+    [waiting] = delivery_log.list_deliveries(ctx, "sly")
+    assert waiting.error
+
+
+def test_the_error_says_how_to_allow_it(
+    make_context: Callable[..., Context], receiver: Receiver
+) -> None:
+    ctx = make_context()
+    subscribe(ctx, receiver)
+    suppressions.add(ctx, "+14155552671", SuppressionReason.OPT_OUT, "", "by letter", "kim")
+    delivery.deliver(ctx, seconds=5)
+    [waiting] = delivery_log.list_deliveries(ctx, "dialer")
+    assert "events.allow_addresses" in waiting.error

@@ -1,0 +1,1 @@
+"""What happened to numbers: the log of events, the feed of it, and its delivery to endpoints."""

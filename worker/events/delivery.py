@@ -1,0 +1,227 @@
+"""Deliver what is due to all endpoints, each in a thread of its own.
+
+A slow or dead endpoint holds up nobody else: an endpoint has one worker at a time, by a lease, and
+one that fails is tried with a single event, at growing intervals, until it answers.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from config import stopping
+from worker.context import Context
+from worker.events import endpoints as directory
+from worker.events import erased, log, outgoing, payload, suppression_changes
+from worker.events.endpoints import Signing
+from worker.events.model import DeliveryState, EndpointState
+from worker.events.outgoing import Attempt, DueDelivery
+from worker.events.sending import GONE, Sender
+from worker.leases import is_alive
+from worker.store.tables import endpoints, event_deliveries
+
+logger = logging.getLogger(__name__)
+
+_SLICE = 20.0  # seconds for which one task goes on delivering
+_POLL = 0.05  # seconds until it looks again for endpoints with something due
+_BATCH = 64  # events of one endpoint that are loaded at once
+_MAX_ENDPOINTS = 32  # served at the same time by one task
+_LEASE = timedelta(seconds=120)
+_LONGEST_BATCH = 30.0  # seconds; with the last answers far less than a lease
+_BACKOFF_INITIAL, _BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=15)
+_UNREADABLE = (
+    "its secret cannot be decrypted: set the former SECRET_KEY as SECRET_KEY_PREVIOUS, or give it "
+    "a new secret (hygiene endpoints rotate)"
+)
+
+
+def has_due(ctx: Context) -> bool:
+    """Tell whether any endpoint has something to be sent now."""
+    with ctx.store.read() as connection:
+        return bool(_waiting(connection, ctx.now()))
+
+
+def announce(ctx: Context) -> int:
+    """Append what has changed and nobody announced: by a worker of an earlier version, say."""
+    keys = ctx.keys
+    with ctx.store.write() as connection:
+        return suppression_changes.announce(connection, keys, ctx.now())
+
+
+def deliver(ctx: Context, seconds: float = _SLICE) -> int:
+    """Send what is due, for so long; return how many events were confirmed."""
+    end = time.monotonic() + seconds
+    confirmed = 0
+    serving: dict[int, Future[int]] = {}
+    with ThreadPoolExecutor(_MAX_ENDPOINTS, thread_name_prefix="endpoint") as pool:
+        while True:
+            stopping.check()
+            for endpoint_id in [key for key, future in serving.items() if future.done()]:
+                confirmed += serving.pop(endpoint_id).result()
+            if time.monotonic() < end:
+                with ctx.store.read() as connection:
+                    waiting = _waiting(connection, ctx.now())
+                for endpoint_id in waiting:
+                    if endpoint_id not in serving and _lease(ctx, endpoint_id):
+                        serving[endpoint_id] = pool.submit(_serve, ctx, endpoint_id, end)
+            if not serving:
+                return confirmed
+            wait(serving.values(), timeout=_POLL, return_when=FIRST_COMPLETED)
+
+
+def _waiting(connection: Connection, now: datetime) -> list[int]:
+    """Return endpoints with something due, that may be tried now."""
+    e, d = endpoints.c, event_deliveries.c
+    is_due = sa.exists().where(
+        d.endpoint_id == e.id, sa.text("event_deliveries.state <> 'delivered'"),
+        d.state == DeliveryState.PENDING, d.retry_at <= now,
+    )  # fmt: skip
+    query = sa.select(e.id).where(
+        e.state == EndpointState.ACTIVE, sa.or_(e.retry_at.is_(None), e.retry_at <= now), is_due
+    )
+    return list(connection.scalars(query.order_by(e.id)))
+
+
+def _lease(ctx: Context, endpoint_id: int) -> bool:
+    """Take an endpoint, unless somebody is at work on it."""
+    e, now = endpoints.c, ctx.now()
+    with ctx.store.read() as connection:
+        row = connection.execute(
+            sa.select(e.owner, e.lease_expires_at).where(e.id == endpoint_id)
+        ).one_or_none()
+    if row is None:
+        return False
+    if row.owner and is_alive(row.owner) and row.lease_expires_at > now:
+        return False
+    mine = sa.update(endpoints).where(
+        e.id == endpoint_id, e.owner.is_(None) if row.owner is None else e.owner == row.owner
+    )
+    with ctx.store.write() as connection:
+        taken = connection.execute(mine.values(owner=ctx.owner, lease_expires_at=now + _LEASE))
+        return bool(taken.rowcount)
+
+
+def _release(ctx: Context, endpoint_id: int) -> None:
+    e = endpoints.c
+    mine = sa.and_(e.id == endpoint_id, e.owner == ctx.owner)
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(endpoints).where(mine).values(owner=None, lease_expires_at=None)
+        )
+
+
+def _serve(ctx: Context, endpoint_id: int, end: float) -> int:
+    """Send to one endpoint until nothing is due, or it fails; return how many were confirmed."""
+    confirmed = 0
+    sender = Sender(ctx.settings.events, ctx.now)
+    try:
+        with ThreadPoolExecutor(ctx.settings.events.connections) as pool:
+            while True:
+                sent = _send_batch(ctx, endpoint_id, sender, pool)
+                confirmed += sum(attempt.delivered for _delivery, attempt in sent)
+                if not sent or time.monotonic() >= end:
+                    return confirmed
+                if not any(attempt.delivered for _delivery, attempt in sent):
+                    return confirmed
+    finally:
+        sender.close()
+        _release(ctx, endpoint_id)
+
+
+def _send_batch(
+    ctx: Context, endpoint_id: int, sender: Sender, pool: ThreadPoolExecutor
+) -> list[tuple[DueDelivery, Attempt]]:
+    """Send what is due next: load, send, record. Returns what came of each."""
+    now, keys = ctx.now(), ctx.keys
+    with ctx.store.write() as connection:
+        e = endpoints.c
+        row = connection.execute(
+            sa.select(endpoints).where(
+                e.id == endpoint_id, e.state == EndpointState.ACTIVE, e.owner == ctx.owner
+            )
+        ).one_or_none()
+        if row is None:
+            return []  # paused or removed meanwhile, or another worker has it
+        connection.execute(
+            sa.update(endpoints).where(e.id == endpoint_id)
+            .values(lease_expires_at=now + _LEASE)
+        )  # fmt: skip
+        outgoing.park_old(connection, endpoint_id, now)
+        batch = outgoing.due(connection, endpoint_id, now, 1 if row.failures else _BATCH)
+        stored = log.load(connection, [delivery.event_id for delivery in batch])
+        states = payload.load_states(connection, keys, list(stored.values()))
+        signs = directory.signing(connection, keys, endpoint_id, now)
+    if not batch:
+        return []
+    outcomes: list[tuple[DueDelivery, Attempt]] = []
+    if signs is None:
+        outcomes = [(delivery, Attempt(None, _UNREADABLE)) for delivery in batch]
+    else:
+        width = ctx.settings.events.connections
+        begun = time.monotonic()
+        for start in range(0, len(batch), width):
+            group = batch[start : start + width]
+            futures = [
+                pool.submit(_send, sender, row.url, stored.get(delivery.event_id), states, signs)
+                for delivery in group
+            ]
+            outcomes += [
+                (delivery, future.result()) for delivery, future in zip(group, futures, strict=True)
+            ]
+            if not any(attempt.delivered for _delivery, attempt in outcomes[-len(group) :]):
+                break  # it is away: what is left of the batch waits with it
+            if time.monotonic() - begun > _LONGEST_BATCH:
+                break  # it is slow: what is left is loaded anew, under a fresh lease
+    _record(ctx, endpoint_id, row, outcomes)
+    return outcomes
+
+
+def _send(
+    sender: Sender, url: str, stored: Any, states: dict[str, dict[str, Any]], signs: Signing
+) -> Attempt:
+    if stored is None:
+        return Attempt(None)  # deleted by its age just now, with what it said
+    state = states[stored.subject]
+    return sender.send(
+        url, stored.uid, payload.body(stored, state, signs.number_key), signs.secrets
+    )
+
+
+def _record(
+    ctx: Context, endpoint_id: int, row: Any, outcomes: Sequence[tuple[DueDelivery, Attempt]]
+) -> None:
+    """Record what came of the attempts, and how the endpoint is doing."""
+    now, keys = ctx.now(), ctx.keys
+    failed = [attempt for _delivery, attempt in outcomes if not attempt.delivered]
+    away = len(failed) == len(outcomes)
+    values: dict[str, Any] = {"error": failed[-1].error[:255] if failed else ""}
+    if any(attempt.status == GONE for attempt in failed):
+        values |= {"state": EndpointState.OFF, "failing_since": row.failing_since or now}
+        logger.warning("endpoint %s: it answered 410 and is off", row.name)
+    elif away:
+        wait_for = min(_BACKOFF_INITIAL * 2 ** min(row.failures, 12), _BACKOFF_MAX)
+        asked = max(attempt.retry_after or timedelta(0) for attempt in failed)
+        jitter = random.uniform(0.8, 1.2)
+        values |= {
+            "failures": row.failures + 1, "failing_since": row.failing_since or now,
+            "retry_at": now + max(wait_for * jitter, asked),
+        }  # fmt: skip
+    else:
+        values |= {"failures": 0, "failing_since": None, "retry_at": None, "delivered_at": now}
+    with ctx.store.write() as connection:
+        outgoing.record(connection, outcomes, now)
+        connection.execute(
+            sa.update(endpoints).where(endpoints.c.id == endpoint_id).values(**values)
+        )
+        if row.failures and not away:
+            outgoing.wake(connection, endpoint_id, now)
+        delivered = [delivery.event_id for delivery, attempt in outcomes if attempt.delivered]
+        erased.erase_delivered(connection, keys, delivered)

@@ -1,0 +1,100 @@
+"""Connect to endpoints on the public internet only, but for networks that the operator allows.
+
+An address that people enter could lead to a database or a cloud's metadata service inside our own
+network. So the name is resolved here, each address is checked, and the connection goes to the
+checked address: a name that resolves differently a moment later leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import urlsplit
+
+Address = IPv4Address | IPv6Address
+Networks = Sequence[IPv4Network | IPv6Network]
+Resolve = Callable[[str, int], Sequence[str]]
+
+# Addresses of IPv6 in which one of IPv4 is reached: RFC 6052, NAT64.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class EgressRefusedError(Exception):
+    """The address must not be called; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to connect to. `host`: as in the address, for the Host header and the certificate."""
+
+    scheme: str
+    host: str
+    port: int
+    address: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        literal = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.scheme}://{literal}:{self.port}{self.path}"
+
+    @property
+    def host_header(self) -> str:
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        usual = {"http": 80, "https": 443}[self.scheme]
+        return name if self.port == usual else f"{name}:{self.port}"
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host, as the machine's resolver gives them. Raises `OSError`."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def check(url: str, allowed: Networks, lookup: Resolve = resolve) -> Target:
+    """Return where to connect to. Raises `EgressRefusedError`, or `OSError` if the name has no
+    address.
+
+    All addresses of the name must be good, so that nobody hides a bad one among others.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    addresses = [ipaddress.ip_address(text.partition("%")[0]) for text in lookup(host, port)]
+    if not addresses:
+        raise EgressRefusedError(f"{host} has no address")
+    inside = [address for address in addresses if is_inside(address)]
+    for address in inside:
+        if not _is_allowed(address, allowed):
+            raise EgressRefusedError(
+                f"{host} is {address}, which is not on the public internet; if that is meant, "
+                f'add it to events.allow_addresses ("{address}")'
+            )
+    if parts.scheme == "http" and not all(_is_allowed(address, allowed) for address in addresses):
+        raise EgressRefusedError(
+            "plain http would show numbers to the network: use https, or add the address to "
+            "events.allow_addresses"
+        )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, host, port, str(addresses[0]), path)
+
+
+def is_inside(address: Address) -> bool:
+    """Return whether an address is anything but a public one, also one inside another."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is None and address.teredo is not None:
+            inner = address.teredo[1]
+        if inner is not None:
+            return is_inside(inner)
+    return not address.is_global or address.is_multicast or address.is_reserved
+
+
+def _is_allowed(address: Address, allowed: Networks) -> bool:
+    plain = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((plain or address) in network for network in allowed)

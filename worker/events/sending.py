@@ -1,0 +1,129 @@
+"""Send one event to an endpoint, signed by the Standard Webhooks specification.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+from standardwebhooks import Webhook
+
+from config.events import EventSettings
+from config.version import product_version
+from worker.events import egress
+from worker.events.egress import EgressRefusedError, Resolve
+from worker.events.outgoing import Attempt
+
+log = logging.getLogger(__name__)
+
+GONE = 410  # the specification: the endpoint wants nothing more
+_ASKED_TO_WAIT = (429, 502, 503, 504)
+_LONGEST_ASKED = timedelta(hours=1)
+_CONNECT_SECONDS = 5.0
+
+
+class Sender:
+    """The connection to one endpoint, kept open between its events. Close it when done.
+
+    One for each endpoint: its connections go to a checked address, and are kept by address, so
+    two hosts behind one address must not share them.
+    """
+
+    def __init__(
+        self,
+        settings: EventSettings,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        resolve: Resolve = egress.resolve,
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._resolve = resolve
+        seconds = settings.timeout.total_seconds()
+        self._client = httpx2.Client(
+            timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+            follow_redirects=False,
+            trust_env=False,  # no proxy and no password of this machine is meant for them
+            limits=httpx2.Limits(
+                max_connections=settings.connections, max_keepalive_connections=settings.connections
+            ),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def send(self, url: str, uid: str, body: bytes, secrets: Sequence[str]) -> Attempt:
+        """Send a message once; whatever happens is told, nothing is raised.
+
+        `secrets`: each signs; the endpoint accepts one that it knows.
+        """
+        try:
+            target = egress.check(url, self._settings.allow_addresses, self._resolve)
+            headers = {
+                "Host": target.host_header,
+                "Content-Type": "application/json",
+                "User-Agent": f"phone-hygiene/{product_version()}",
+                **sign(uid, body, secrets, self._now()),
+            }
+            request = self._client.build_request(
+                "POST", target.url, headers=headers, content=body,
+                extensions={"sni_hostname": target.host},
+            )  # fmt: skip
+            # The answer's text is not read: it may be long, and nobody needs it.
+            answer = self._client.send(request, stream=True)
+            answer.close()
+        except EgressRefusedError as error:
+            return Attempt(None, str(error))
+        except OSError as error:
+            return Attempt(None, f"its name has no address ({error.strerror or 'lookup failed'})")
+        except httpx2.TimeoutException:
+            seconds = self._settings.timeout.total_seconds()
+            return Attempt(None, f"no answer within {seconds:g} seconds")
+        except httpx2.HTTPError as error:
+            return Attempt(None, f"no connection ({type(error).__name__})")
+        except ValueError:
+            return Attempt(None, "not an address")
+        return _outcome(answer, self._now())
+
+
+def sign(uid: str, body: bytes, secrets: Sequence[str], at: datetime) -> dict[str, str]:
+    """Return the three headers of a signed message."""
+    signatures = [Webhook(secret).sign(uid, at, body.decode()) for secret in secrets]
+    return {
+        "webhook-id": uid,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
+
+
+def _outcome(answer: httpx2.Response, now: datetime) -> Attempt:
+    status = answer.status_code
+    if 200 <= status < 300:
+        return Attempt(status)
+    if 300 <= status < 400:
+        return Attempt(status, f"it redirects (status {status}), which is not followed")
+    if status == GONE:
+        return Attempt(status, "it wants nothing more (status 410)")
+    wait = _asked_wait(answer.headers.get("retry-after", ""), now)
+    return Attempt(
+        status, f"it answered with status {status}", wait if status in _ASKED_TO_WAIT else None
+    )
+
+
+def _asked_wait(text: str, now: datetime) -> timedelta | None:
+    """Read a Retry-After, in seconds or as a date (RFC 9110, 10.2.3); at most an hour counts."""
+    if text.isascii() and text.isdigit() and len(text) < 9:
+        wait = timedelta(seconds=int(text))
+    else:
+        try:
+            at = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        if at.tzinfo is None:
+            return None
+        wait = at - now
+    return min(max(wait, timedelta(seconds=1)), _LONGEST_ASKED)

@@ -1,0 +1,117 @@
+"""the log of events, the endpoints that they are sent to, and their deliveries
+
+The version before goes on beside it: what it suppresses or lifts is found by
+`ix_suppressions_unannounced`, and appended to the log by the next task of this version.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = '0012'
+down_revision = '0011'
+branch_labels = None
+depends_on = None
+
+BigId = sa.BigInteger().with_variant(sa.Integer, 'sqlite')
+Time = sa.DateTime(timezone=True)
+UNANNOUNCED = "announced <> (CASE WHEN lifted_at IS NULL THEN channels ELSE '' END)"
+IN_FEED = "type IN ('number.suppressed', 'number.wrong', 'number.lifted')"
+
+
+def where(condition: str) -> dict[str, Any]:
+    return {'sqlite_where': sa.text(condition), 'postgresql_where': sa.text(condition)}
+
+
+def upgrade() -> None:
+    op.add_column(
+        'suppressions', sa.Column('announced', sa.String(20), nullable=False, server_default='')
+    )
+    # What stands already is in the exported list, with which a reader of the feed begins.
+    op.execute('UPDATE suppressions SET announced = channels WHERE lifted_at IS NULL')
+    op.create_index('ix_suppressions_unannounced', 'suppressions', ['id'], **where(UNANNOUNCED))
+    op.create_table(
+        'events',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('uid', sa.String(40), nullable=False),
+        sa.Column('type', sa.String(30), nullable=False),
+        sa.Column('number', sa.String(40), nullable=False),
+        sa.Column('contact', sa.String(200), nullable=False),
+        sa.Column('sequence', sa.Integer, nullable=False),
+        sa.Column('channels', sa.String(20), nullable=False),
+        sa.Column('reason', sa.String(40), nullable=False),
+        sa.Column('evidence', sa.String(120), nullable=False),
+        sa.Column('detail', sa.JSON, nullable=False),
+        sa.Column('at', Time, nullable=False),
+        sa.Column('erase', sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_events')),
+        sqlite_autoincrement=True,
+    )
+    op.create_index('ix_events_number', 'events', ['number', 'id'])
+    op.create_index('ix_events_feed', 'events', ['id'], **where(IN_FEED))
+    op.create_table(
+        'number_sequences',
+        sa.Column('subject', sa.String(200), nullable=False),
+        sa.Column('sequence', sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint('subject', name=op.f('pk_number_sequences')),
+    )
+    op.create_table(
+        'endpoints',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('name', sa.String(40), nullable=False),
+        sa.Column('url', sa.String(500), nullable=False),
+        sa.Column('types', sa.JSON, nullable=False),
+        sa.Column('state', sa.String(10), nullable=False),
+        sa.Column('managed_by', sa.String(10), nullable=False),
+        sa.Column('secret', sa.Text, nullable=False),
+        sa.Column('former_secret', sa.Text, nullable=False),
+        sa.Column('former_until', Time),
+        sa.Column('number_key', sa.Text, nullable=False),
+        sa.Column('created_at', Time, nullable=False),
+        sa.Column('created_by', sa.String(120), nullable=False),
+        sa.Column('failures', sa.Integer, nullable=False),
+        sa.Column('failing_since', Time),
+        sa.Column('retry_at', Time),
+        sa.Column('error', sa.String(255), nullable=False),
+        sa.Column('delivered_at', Time),
+        sa.Column('owner', sa.String(120)),
+        sa.Column('lease_expires_at', Time),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_endpoints')),
+        sa.UniqueConstraint('name', name=op.f('uq_endpoints_name')),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        'event_deliveries',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('endpoint_id', BigId, nullable=False),
+        sa.Column('event_id', BigId, nullable=False),
+        sa.Column('subject', sa.String(200), nullable=False),
+        sa.Column('state', sa.String(10), nullable=False),
+        sa.Column('since', Time, nullable=False),
+        sa.Column('attempts', sa.Integer, nullable=False),
+        sa.Column('retry_at', Time, nullable=False),
+        sa.Column('status', sa.Integer),
+        sa.Column('error', sa.String(255), nullable=False),
+        sa.Column('at', Time),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_event_deliveries')),
+        sa.UniqueConstraint(
+            'endpoint_id', 'event_id', name=op.f('uq_event_deliveries_endpoint_id_event_id')
+        ),
+    )
+    op.create_index('ix_event_deliveries_event', 'event_deliveries', ['event_id'])
+    is_open = where("state <> 'delivered'")
+    op.create_index(
+        'ix_event_deliveries_open', 'event_deliveries', ['endpoint_id', 'event_id'], **is_open
+    )
+    op.create_index(
+        'ix_event_deliveries_subject', 'event_deliveries', ['endpoint_id', 'subject', 'event_id'],
+        **is_open,
+    )
+
+
+def downgrade() -> None:
+    for table in ('event_deliveries', 'endpoints', 'number_sequences', 'events'):
+        op.drop_table(table)
+    op.drop_index('ix_suppressions_unannounced', 'suppressions')
+    op.drop_column('suppressions', 'announced')

@@ -1,0 +1,112 @@
+"""Answers of the API about changes of suppressions, and about the endpoints of events."""
+
+from __future__ import annotations
+
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+
+
+class Change(TypedDict):
+    """A change of a suppression. `type`: number.suppressed, number.wrong or number.lifted.
+
+    `number`: null once erased, or where a contact alone is known. `channels`: those that this
+    change closed or opened. `sequence`: counts the events of a number. `suppression`: its id.
+    """
+
+    cursor: str
+    at: str
+    type: str
+    number: str | None
+    contact: str | None
+    channels: list[str]
+    reason: str
+    sequence: int
+    evidence: str
+    suppression: int | None
+    since: str | None
+
+
+class Changes(TypedDict):
+    """`next`: give it as `since` to read on; an answer without changes gives the same one."""
+
+    changes: list[Change]
+    next: str
+
+
+class Endpoint(TypedDict):
+    """A system that events are sent to. `state`: active, paused, or off after it answered 410.
+
+    `failures`: attempts that failed in a row, since `failing_since`; `retry_at`: the next one.
+    """
+
+    id: int
+    name: str
+    url: str
+    events: list[str]
+    state: str
+    from_settings: bool
+    hash_numbers: bool
+    created_at: str
+    created_by: str
+    failures: int
+    failing_since: str | None
+    retry_at: str | None
+    error: str | None
+    delivered_at: str | None
+    former_secret_until: str | None
+
+
+class EndpointWithCounts(Endpoint):
+    """`pending`: events that wait; `parked`: those that were given up after three days."""
+
+    pending: int
+    parked: int
+
+
+class NewEndpoint(Endpoint):
+    """`secret` and `number_key` are shown this once. `number_key`: with which numbers are hashed;
+    null: they are not."""
+
+    secret: str
+    number_key: str | None
+
+
+class Endpoints(TypedDict):
+    endpoints: list[EndpointWithCounts]
+
+
+class NewSecret(TypedDict):
+    """`former_secret_until`: until when events are signed with the former one as well."""
+
+    secret: str
+    former_secret_until: str
+
+
+class EndpointDelivery(TypedDict):
+    """An event that was sent to an endpoint, or waits. `status`: of the last answer."""
+
+    id: int
+    endpoint: str
+    event: str
+    type: str
+    number: str | None
+    sequence: int
+    happened_at: str
+    state: str
+    failed_attempts: int
+    at: str | None
+    retry_at: str | None
+    status: int | None
+    error: str | None
+
+
+class EndpointDeliveries(TypedDict):
+    """`before`: give it as `before` to read on; null at the end."""
+
+    deliveries: list[EndpointDelivery]
+    before: int | None
+
+
+class Replayed(TypedDict):
+    """How many events are sent again."""
+
+    events: int

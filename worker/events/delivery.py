@@ -11,22 +11,21 @@ import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from config import stopping
 from worker.context import Context
 from worker.events import endpoints as directory
 from worker.events import erased, log, outgoing, payload, suppression_changes
 from worker.events.endpoints import Signing
-from worker.events.model import DeliveryState, EndpointState
+from worker.events.model import EndpointState
 from worker.events.outgoing import Attempt, DueDelivery
 from worker.events.sending import GONE, Sender
 from worker.leases import is_alive
-from worker.store.tables import endpoints, event_deliveries
+from worker.store.tables import endpoints
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ _UNREADABLE = (
 def has_due(ctx: Context) -> bool:
     """Tell whether any endpoint has something to be sent now."""
     with ctx.store.read() as connection:
-        return bool(_waiting(connection, ctx.now()))
+        return bool(outgoing.endpoints_with_due(connection, ctx.now()))
 
 
 def announce(ctx: Context) -> int:
@@ -68,26 +67,13 @@ def deliver(ctx: Context, seconds: float = _SLICE) -> int:
                 confirmed += serving.pop(endpoint_id).result()
             if time.monotonic() < end:
                 with ctx.store.read() as connection:
-                    waiting = _waiting(connection, ctx.now())
+                    waiting = outgoing.endpoints_with_due(connection, ctx.now())
                 for endpoint_id in waiting:
                     if endpoint_id not in serving and _lease(ctx, endpoint_id):
                         serving[endpoint_id] = pool.submit(_serve, ctx, endpoint_id, end)
             if not serving:
                 return confirmed
             wait(serving.values(), timeout=_POLL, return_when=FIRST_COMPLETED)
-
-
-def _waiting(connection: Connection, now: datetime) -> list[int]:
-    """Return endpoints with something due, that may be tried now."""
-    e, d = endpoints.c, event_deliveries.c
-    is_due = sa.exists().where(
-        d.endpoint_id == e.id, sa.text("event_deliveries.state <> 'delivered'"),
-        d.state == DeliveryState.PENDING, d.retry_at <= now,
-    )  # fmt: skip
-    query = sa.select(e.id).where(
-        e.state == EndpointState.ACTIVE, sa.or_(e.retry_at.is_(None), e.retry_at <= now), is_due
-    )
-    return list(connection.scalars(query.order_by(e.id)))
 
 
 def _lease(ctx: Context, endpoint_id: int) -> bool:

@@ -141,9 +141,7 @@ def enqueue_test(ctx: Context, name: str) -> int:
     keys = ctx.keys
     note = {"note": "A test: nothing has happened, and nothing needs to be done."}
     with ctx.store.write() as connection:
-        log.append(
-            connection, [Event(EventType.TEST, _TEST_NUMBER, detail=note)], keys, ctx.now()
-        )
+        log.append(connection, [Event(EventType.TEST, _TEST_NUMBER, detail=note)], keys, ctx.now())
         event_id = log.last_id(connection)
         outgoing.enqueue_one(connection, endpoint.id, event_id, ctx.now())
         connection.execute(

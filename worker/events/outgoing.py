@@ -145,23 +145,37 @@ def _afresh(now: datetime) -> dict[str, Any]:
     return {"state": DeliveryState.PENDING, "since": now, "retry_at": now, "attempts": 0}
 
 
-def due(connection: Connection, endpoint_id: int, now: datetime, limit: int) -> list[DueDelivery]:
-    """Return what may be attempted now, at most one event of a subject, in the order of events."""
+def is_due(endpoint_id: Any, now: datetime) -> sa.ColumnElement[bool]:
+    """The condition that a row of `event_deliveries` may be attempted now: its time has come, and
+    all earlier events of its subject are delivered. `endpoint_id`: a value, or a column."""
     d, earlier = event_deliveries.c, event_deliveries.alias("earlier")
+    # As texts where partial indexes have them: else a database may not see that they serve.
     blocked = sa.exists().where(
-        earlier.c.endpoint_id == endpoint_id, earlier.c.subject == d.subject,
+        earlier.c.endpoint_id == d.endpoint_id, earlier.c.subject == d.subject,
         earlier.c.event_id < d.event_id, sa.text("earlier.state <> 'delivered'"),
     )  # fmt: skip
-    query = (
-        sa.select(d.id, d.event_id, d.attempts)
-        .where(
-            d.endpoint_id == endpoint_id, sa.text("event_deliveries.state <> 'delivered'"),
-            d.state == DeliveryState.PENDING, d.retry_at <= now, ~blocked,
-        )
-        .order_by(d.event_id)
-        .limit(limit)
+    return sa.and_(
+        d.endpoint_id == endpoint_id, sa.text("event_deliveries.state <> 'delivered'"),
+        d.state == DeliveryState.PENDING, d.retry_at <= now, ~blocked,
     )  # fmt: skip
-    return [DueDelivery(*row) for row in connection.execute(query)]
+
+
+def due(connection: Connection, endpoint_id: int, now: datetime, limit: int) -> list[DueDelivery]:
+    """Return what may be attempted now, at most one event of a subject, in the order of events."""
+    d = event_deliveries.c
+    query = sa.select(d.id, d.event_id, d.attempts).where(is_due(endpoint_id, now))
+    rows = connection.execute(query.order_by(d.event_id).limit(limit))
+    return [DueDelivery(*row) for row in rows]
+
+
+def endpoints_with_due(connection: Connection, now: datetime) -> list[int]:
+    """Return the endpoints with something to attempt that may be tried now."""
+    e = endpoints.c
+    something = sa.exists().where(is_due(e.id, now)).correlate(endpoints)
+    query = sa.select(e.id).where(
+        e.state == EndpointState.ACTIVE, sa.or_(e.retry_at.is_(None), e.retry_at <= now), something
+    )
+    return list(connection.scalars(query.order_by(e.id)))
 
 
 def record(

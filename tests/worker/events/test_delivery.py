@@ -101,6 +101,22 @@ def test_a_lift_never_overtakes_a_suppression_that_failed(ctx: Context, receiver
     assert receiver.types == ["number.suppressed", "number.lifted"]
 
 
+def test_what_waits_for_an_earlier_event_is_not_due(ctx: Context, receiver: Receiver) -> None:
+    """Else the workers would look for it without end."""
+    with receiving() as other:
+        subscribe(ctx, receiver)
+        subscribe(ctx, other, name="other")
+        receiver.status = 500
+        added = suppress(ctx)
+        deliver(ctx)
+        lift(ctx, added)
+        advance_clock(ctx, minutes=1)
+        deliver(ctx)  # the suppression fails again, and is due in five minutes
+        advance_clock(ctx, minutes=1)
+        assert not delivery.has_due(ctx)
+        assert other.types == ["number.suppressed", "number.lifted"]
+
+
 def test_nor_one_that_was_parked(ctx: Context, receiver: Receiver) -> None:
     subscribe(ctx, receiver)
     receiver.status = 500

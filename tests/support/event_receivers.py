@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +30,8 @@ class _Clock(datetime):
 
 class Receiver:
     """`messages`: those that were accepted, in order. `status`: what it answers to good ones;
-    `seconds`: how long it takes. `attempts`: times (monotonic) of all requests."""
+    `seconds`: how long it takes; `refuses`: messages that it fails on. `attempts` and `times`:
+    when requests came and when they were accepted, by the monotonic clock."""
 
     def __init__(self) -> None:
         self.secrets: list[str] = []
@@ -41,6 +42,7 @@ class Receiver:
         self.refused: list[str] = []
         self.status = 204
         self.seconds = 0.0
+        self.refuses: Callable[[dict[str, Any]], bool] = lambda _message: False
         self.headers: dict[str, str] = {}
         self.now = lambda: datetime.now(UTC)
         self.lock = threading.Lock()
@@ -88,6 +90,8 @@ class Receiver:
                 message = Webhook(secret).verify(body, headers)
             except WebhookVerificationError:
                 continue
+            if self.refuses(message):
+                return 500
             with self.lock:
                 self.messages.append(message)
                 self.ids.append(headers["webhook-id"])

@@ -133,23 +133,20 @@ def test_nor_one_that_was_parked(ctx: Context, receiver: Receiver) -> None:
     assert delivery_log.load_delivery(ctx, parked.id).state == "delivered"
 
 
-def test_one_number_that_is_refused_holds_up_no_other(
-    ctx: Context, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+def test_one_event_that_is_refused_holds_up_its_own_number_alone(
+    ctx: Context, receiver: Receiver
 ) -> None:
     subscribe(ctx, receiver)
-    accept = receiver._receive
-
-    def refuse_one(headers: dict[str, str], body: bytes) -> int:
-        return 500 if NUMBER.encode() in body else accept(headers, body)
-
-    monkeypatch.setattr(receiver, "_receive", refuse_one)
+    receiver.refuses = lambda m: m["data"]["number"] == NUMBER and m["data"]["sequence"] == 1
     first = suppress(ctx)
-    suppress(ctx, OTHER)
     lift(ctx, first)
-    deliver(ctx)
+    suppress(ctx, OTHER)
+    for _ in range(3):
+        deliver(ctx)
+        advance_clock(ctx, hours=1)
     assert [message["data"]["number"] for message in receiver.messages] == [OTHER]
-    monkeypatch.setattr(receiver, "_receive", accept)
-    advance_clock(ctx, hours=1)
+    receiver.refuses = lambda _message: False
+    advance_clock(ctx, hours=10)
     deliver(ctx)
     assert [m["type"] for m in receiver.messages if m["data"]["number"] == NUMBER] == [
         "number.suppressed", "number.lifted",

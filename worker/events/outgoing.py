@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.events.model import DeliveryState, EndpointState, EventType
+from worker.events.model import SUBSCRIBABLE, DeliveryState, EndpointState, EventType
 from worker.store.array_param import any_of
 from worker.store.tables import endpoints, event_deliveries, events
 
@@ -71,6 +71,13 @@ def enqueue(connection: Connection, after: int, now: datetime) -> None:
             )
             .values(state=DeliveryState.PENDING, since=now, retry_at=now)
         )  # fmt: skip
+
+
+def subscribed_types(connection: Connection) -> set[str]:
+    """Return the types of events that some endpoint subscribes to."""
+    e = endpoints.c
+    query = sa.select(e.types).where(e.state != EndpointState.OFF)
+    return {kind for types in connection.scalars(query) for kind in types or SUBSCRIBABLE}
 
 
 def _subject() -> sa.ColumnElement[str]:

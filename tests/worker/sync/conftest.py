@@ -9,6 +9,7 @@ Read in this order:
     write/                    writing to a CRM
     undo/                     undoing a run
     test_propagate.py         a report reaches every record with its number
+    test_page_events.py       what a sync tells endpoints
     test_review_holds.py      no texts while a reply waits for review
     test_paid.py              paid verification from end to end
     test_country_code.py      HubSpot's two country properties

@@ -21,7 +21,7 @@ from worker.store.tables import pages, writes
 from worker.suppression import confirm_links
 from worker.sync import contact_index, merge_log
 from worker.sync.contact_index import IndexEntry
-from worker.sync.pages import changed_readings, failures, late_writes, merges
+from worker.sync.pages import changed_readings, failures, late_writes, merges, page_events
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.missing import NOT_VISIBLE
@@ -90,6 +90,7 @@ def commit(written: WrittenPage) -> None:
             not_visible=len(missing.not_visible),
         )
         _mark_done(connection, written.evaluated, totals, written.written_at)
+        page_events.append(connection, work.ctx, connector, object_name, present)
 
 
 def commit_forecast(evaluated: EvaluatedPage) -> None:

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from config.alerts import AlertKind
 from connectors.labels import crm_name
 from worker.context import Context
+from worker.events import endpoints
+from worker.events.model import EndpointState
 from worker.feedback import review_queue
 from worker.feedback.sources import call_outcomes
 from worker.segments import isolation
@@ -56,6 +58,7 @@ def current(ctx: Context) -> list[Alert]:
     if wanted.setbacks:
         everything += _setbacks(ctx)
     everything += _waiting_reviews(ctx)
+    everything += _failing_endpoints(ctx)
     return everything
 
 
@@ -184,6 +187,35 @@ def _waiting_reviews(ctx: Context) -> Iterator[Alert]:
             f"honoured within {review_queue.HONOUR_WITHIN} business days."
         )
         yield Alert(f"review:{waiting.oldest_id}", "review_waiting", text, "/reviews")
+
+
+def _failing_endpoints(ctx: Context) -> Iterator[Alert]:
+    """Yield endpoints that take no events, that have given up, or that are off."""
+    longest = ctx.settings.alerts.endpoint_failing_for
+    if not longest:
+        return
+    for endpoint in endpoints.all_endpoints(ctx):
+        path, since = f"/endpoints/{endpoint.name}", endpoint.failing_since
+        counts = endpoints.counts(ctx, endpoint.id)
+        waiting = counts["pending"] + counts["parked"]
+        events = "1 event waits" if waiting == 1 else f"{waiting:,} events wait"
+        key = f"endpoint:{endpoint.name}:{since.isoformat() if since else ''}"
+        if endpoint.state == EndpointState.OFF:
+            text = (
+                f"Endpoint {endpoint.name} answered that it is gone, and is off; {events}. Remove "
+                "it, or mend and resume it"
+            )
+            yield Alert(f"{key}:off", "endpoint", text, path)
+        elif counts["parked"]:
+            text = (
+                f"Endpoint {endpoint.name} has not taken {counts['parked']:,} of its events for "
+                f"three days, and they are not tried any more: {endpoint.error or 'see its log'}. "
+                "Mend it, then resume it"
+            )
+            yield Alert(f"endpoint:{endpoint.name}:parked", "endpoint", text, path)
+        elif since is not None and ctx.now() - since > longest:
+            text = f"Endpoint {endpoint.name} takes no events: {endpoint.error}; {events}"
+            yield Alert(key, "endpoint", text, path)
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Alert]:

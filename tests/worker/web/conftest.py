@@ -12,6 +12,7 @@ Read in this order:
     test_api.py           the API
     test_reviews_api.py   replies that a person decides, by the API
     test_reviews_page.py  replies that a person decides, in Chromium
+    test_endpoints_api.py  endpoints of events and the feed of changes, by the API
     test_openapi.py       the document of the API, held against real answers
     test_docs_page.py     the API's reference as a page, in Chromium
     test_rechecks.py      the API for automations of a CRM

@@ -246,7 +246,7 @@ def signing(connection: Connection, keys: Keys, endpoint_id: int, now: datetime)
 
 def apply_settings(ctx: Context) -> None:
     """Bring the endpoints of `[events.endpoints]` in line with the settings; cheap to repeat."""
-    wanted = ctx.settings.events.endpoints
+    keys, wanted = ctx.keys, ctx.settings.events.endpoints
     given = {name: ctx.settings.event_endpoint_secrets[secret_variable(name)] for name in wanted}
     with ctx.store.read() as connection:
         rows = {row.name: row for row in connection.execute(sa.select(endpoints))}
@@ -258,7 +258,7 @@ def apply_settings(ctx: Context) -> None:
         or not row.managed_by
         or (row.url, tuple(row.types)) != (endpoint.url, endpoint.events)
         or bool(row.number_key) != endpoint.hash_numbers
-        or decrypt(ctx.keys, _PURPOSE, row.secret) != given[name]
+        or decrypt(keys, _PURPOSE, row.secret) != given[name]
     }
     if not gone and not changed:
         return
@@ -270,11 +270,11 @@ def apply_settings(ctx: Context) -> None:
             values: dict[str, Any] = {
                 "url": endpoint.url, "types": list(endpoint.events), "managed_by": _BY_SETTINGS,
             }  # fmt: skip
-            if row is None or decrypt(ctx.keys, _PURPOSE, row.secret) != given[name]:
-                values["secret"] = _sealed(ctx.keys, given[name])
+            if row is None or decrypt(keys, _PURPOSE, row.secret) != given[name]:
+                values["secret"] = _sealed(keys, given[name])
             if row is None or bool(row.number_key) != endpoint.hash_numbers:
                 key = _new_number_key() if endpoint.hash_numbers else ""
-                values["number_key"] = _sealed(ctx.keys, key)
+                values["number_key"] = _sealed(keys, key)
             if row is None:
                 new = _new_row(ctx, name, endpoint.url, endpoint.events, "settings") | values
                 connection.execute(sa.insert(endpoints).values(**new))

@@ -96,17 +96,23 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return endpoint.as_json()
 
     @routes.post(
-        "/{name}/{action}",
-        summary="Pause an endpoint, or resume it",
+        "/{name}/pause",
+        summary="Send nothing to an endpoint for now; its events are kept",
         **answers(event_schemas.EndpointWithCounts, 404),
     )
-    def switch(
-        who: AdminToken, name: str, action: Literal["pause", "resume"],
-        background: BackgroundTasks,
-    ) -> dict[str, Any]:  # fmt: skip
-        change_state = directory.pause if action == "pause" else directory.resume
-        endpoint = change_state(ctx, require_text(name))
-        note(who, f"endpoint.{action}", endpoint.name)
+    def pause(who: AdminToken, name: str) -> dict[str, Any]:
+        endpoint = directory.pause(ctx, require_text(name))
+        note(who, "endpoint.pause", endpoint.name)
+        return described(endpoint)
+
+    @routes.post(
+        "/{name}/resume",
+        summary="Send to an endpoint again, beginning with what it has not confirmed",
+        **answers(event_schemas.EndpointWithCounts, 404),
+    )
+    def resume(who: AdminToken, name: str, background: BackgroundTasks) -> dict[str, Any]:
+        endpoint = directory.resume(ctx, require_text(name))
+        note(who, "endpoint.resume", endpoint.name)
         background.add_task(queue.reports)
         return described(endpoint)
 

@@ -1,7 +1,8 @@
-"""the log of events, the endpoints that they are sent to, and their deliveries
+"""the log of events, the endpoints that they are sent to, and their deliveries; indexes of few rows
 
 The version before goes on beside it: what it suppresses or lifts is found by
-`ix_suppressions_unannounced`, and appended to the log by the next task of this version.
+`ix_suppressions_unannounced`, and appended to the log by the next task of this version. The indexes are of the few rows that pages look
+for among all runs, pages and contacts: a row costs something only while it is one of the few.
 """
 
 from typing import Any
@@ -24,7 +25,15 @@ def where(condition: str) -> dict[str, Any]:
     return {'sqlite_where': sa.text(condition), 'postgresql_where': sa.text(condition)}
 
 
+def create(name: str, table: str, columns: list[str], sqlite: str, postgresql: str = '') -> None:
+    op.create_index(
+        name, table, columns,
+        sqlite_where=sa.text(sqlite), postgresql_where=sa.text(postgresql or sqlite),
+    )
+
+
 def upgrade() -> None:
+    index_few_rows()
     op.add_column(
         'suppressions', sa.Column('announced', sa.String(20), nullable=False, server_default='')
     )
@@ -110,7 +119,20 @@ def upgrade() -> None:
     )
 
 
+def index_few_rows() -> None:
+    create('ix_runs_under_way', 'runs', ['connector', 'opened_at'], "state IN ('running', 'paused')")
+    create('ix_runs_dry_run', 'runs', ['opened_at'], 'dry_run = 1', 'dry_run')
+    create('ix_pages_parked', 'pages', ['stored_at'], "state = 'parked'")
+    op.drop_index('ix_contacts_waiting', 'contacts')
+    create('ix_contacts_waiting', 'contacts', ['connector', 'object', 'record_id'], 'waiting')
+
+
 def downgrade() -> None:
+    op.drop_index('ix_contacts_waiting', 'contacts')
+    create('ix_contacts_waiting', 'contacts', ['connector'], 'waiting')
+    op.drop_index('ix_pages_parked', 'pages')
+    op.drop_index('ix_runs_dry_run', 'runs')
+    op.drop_index('ix_runs_under_way', 'runs')
     for table in ('event_deliveries', 'endpoints', 'number_sequences', 'events'):
         op.drop_table(table)
     op.drop_index('ix_suppressions_unannounced', 'suppressions')

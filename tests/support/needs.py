@@ -98,13 +98,23 @@ def _reached(start: Any) -> frozenset[Any]:
     return frozenset(seen)
 
 
-def _needs_of_code(start: Any) -> set[str]:
+def _needs_of_code(start: Any) -> frozenset[str]:
     if not isinstance(start, FunctionType | type):
-        return set()
-    return {need for target in _reached(start) for need in _needs_by_name(target)}
+        return frozenset()
+    return _needs_of_reached(start)
 
 
-def _needs_by_name(target: Any) -> Iterator[str]:
+@cache  # thousands of tests share their fixtures
+def _needs_of_reached(start: Any) -> frozenset[str]:
+    return frozenset(need for target in _reached(start) for need in _needs_by_name(target))
+
+
+@cache
+def _needs_by_name(target: Any) -> tuple[str, ...]:
+    return tuple(_find_needs(target))
+
+
+def _find_needs(target: Any) -> Iterator[str]:
     if isinstance(target, str):
         module = target
     else:
@@ -122,6 +132,7 @@ def _needs_by_name(target: Any) -> Iterator[str]:
         yield _BY_FUNCTION[target.__name__]
 
 
+@cache
 def _is_ours(target: Any) -> bool:
     if isinstance(target, ModuleType | str):
         return False

@@ -30,7 +30,7 @@ def languages_of(folded: str) -> frozenset[str]:
         codes.update(_CYRILLIC_CODES)
     if _LATIN.search(folded):
         words = folded.split()
-        counts = {code: sum(w in _WORDS[code] for w in words) for code in _LATIN_CODES}
+        counts = _count(words)
         most = max(counts.values())
         needed = 1 if most <= 2 else most / 2
         if not codes and not most:
@@ -49,9 +49,14 @@ def likely_language(folded: str) -> str:
     if _CYRILLIC.search(folded):
         ukrainian = bool(re.search("[іїєґ]", folded)) or any(w in _ONLY_UKRAINIAN for w in words)
         return "uk" if ukrainian else "ru"
-    counts = {code: sum(w in _WORDS[code] for w in words) for code in _LATIN_CODES}
+    counts = _count(words)
     best = max(counts, key=lambda code: counts[code])
     return best if counts[best] else ""
+
+
+def _count(words: list[str]) -> dict[str, int]:
+    """How many of the words each language has that is written in Latin letters."""
+    return {code: sum(map(_WORDS[code].__contains__, words)) for code in _LATIN_CODES}
 
 
 _ONLY_UKRAINIAN = COMMON_WORDS["uk"] - COMMON_WORDS["ru"]

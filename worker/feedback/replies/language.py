@@ -63,7 +63,7 @@ class Language:
         words = folded.split()
         if self.abbreviations.keys().isdisjoint(words):
             return " ".join(words)
-        return " ".join([self.abbreviations.get(word, word) for word in words])
+        return " ".join(map(self.abbreviations.get, words, words))
 
     def phrases(self, kind: PhraseKind) -> list[str]:
         """The phrases of a kind, each as a pattern of its own, in their order."""

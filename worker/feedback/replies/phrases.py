@@ -9,7 +9,7 @@ place where one of them fits and, there, the first of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import count
 from typing import Generic, NamedTuple, TypeVar
 
@@ -18,9 +18,10 @@ Key = TypeVar("Key", bound=Hashable)
 _LENGTHS = (6, 3, 1, 0)  # of the beginnings that are looked up, the longest first
 _SECOND = 6  # letters of the second word and on that are looked up, where any word comes first
 _LEADING = 3  # letters of a first word that are enough to look it up
+_MAX_REMEMBERED = 4096  # beginnings of words, of an index
 _ANY = "\0"  # ends a beginning after which anything may follow
 _WORD = "\1"  # stands for letters of a word, in a beginning
-_WORD_START = re.compile(r"\b(?=\w)")
+_WORDS = re.compile(r"\w+")
 _TIMES = re.compile(r"(?:\{(\d+)(,?)(\d*)\}|([?*+]))[+?]?")
 _GROUP = re.compile(r"\((\?(?::|<?[=!]))?(?!\?)")
 _ATOM = re.compile(
@@ -76,43 +77,83 @@ class Phrases(Generic[Key]):
             for start in starts
             if len(start) in _LENGTHS
         }
+        self._begun = _Begun(self._index)
+        self._indexes: dict[int, _Begun] = {}
 
     def mask(self, kinds: Iterable[Key]) -> int:
         """What `search` is asked for; masks can be joined by `|`."""
-        return sum({self._bits[kind] for kind in kinds})
+        mask = sum({self._bits[kind] for kind in kinds})
+        if mask not in self._indexes:
+            self._indexes[mask] = _Begun(self._index_of(mask))
+        return mask
 
     def search(self, text: str, mask: int) -> dict[Key, re.Match[str]]:
         """The first match of each kind of a mask in a normalized text, where there is one."""
         matches: dict[Key, re.Match[str]] = {}
         remaining = mask
-        for start, phrases in self._candidates(text):
+        for start, phrases in self._candidates(text, mask):
             for phrase in phrases:
                 if phrase.bit & remaining and (match := phrase.match(text, start)) is not None:
                     matches[self._kinds[phrase.bit]] = match
                     remaining ^= phrase.bit
         return matches
 
-    def _candidates(self, text: str) -> Iterator[tuple[int, tuple[_Phrase, ...]]]:
-        """Yield where words start that a phrase may begin with, and these phrases: by the letters
-        there, and by those of the next word for what begins with any word."""
-        index, any_text = self._index, self._index.get("", _NOTHING)
-        long, short, least, _ = _LENGTHS
-        before, by_first = -1, _NONE
-        for place in _WORD_START.finditer(text):
-            start = place.start()
-            at = index.get(text[start : start + short])
-            if at is None:
-                at = index.get(text[start : start + least], any_text)
-            else:
-                at = index.get(text[start : start + long], at)
-            firsts, seconds = at
-            if seconds and before >= 0 and text[start - 1] == " ":
-                yield before, tuple(sorted({*by_first, *seconds}, key=_rank))
-            elif by_first:
-                yield before, by_first
-            before, by_first = start, firsts
-        if by_first:
-            yield before, by_first
+    def _index_of(self, mask: int) -> _Index:
+        """The index of a mask alone, in which few words lead to a phrase. What begins with more
+        letters has the phrases of what begins with fewer: without any, it can be left out."""
+        index: dict[str, _Found] = {}
+        longer: set[str] = set()  # the first letters of what is in the index
+        for start in sorted(self._index, key=len, reverse=True):
+            firsts, seconds = (
+                tuple(phrase for phrase in phrases if phrase.bit & mask)
+                for phrases in self._index[start]
+            )
+            if firsts or seconds or start in longer:
+                index[start] = firsts, seconds
+                longer.update(start[:size] for size in _LENGTHS)
+        return index
+
+    def _candidates(self, text: str, mask: int) -> list[tuple[int, tuple[_Phrase, ...]]]:
+        """Where words start that a phrase may begin with, and these phrases: by the letters there,
+        and by those of the next word for what begins with any word."""
+        begun = self._indexes.get(mask, self._begun)
+        size = _LENGTHS[0]
+        starts = [*map(re.Match.start, _WORDS.finditer(text))]
+        found = [*map(begun.__getitem__, [text[start : start + size] for start in starts])]
+        candidates: list[tuple[int, tuple[_Phrase, ...]]] = []
+        for place in [place for place, at in enumerate(found) if at is not _NOTHING]:
+            start, (firsts, seconds) = starts[place], found[place]
+            if seconds and place and text[start - 1] == " ":
+                before = starts[place - 1]
+                if candidates and candidates[-1][0] == before:
+                    seconds = tuple(sorted({*candidates.pop()[1], *seconds}, key=_rank))
+                candidates.append((before, seconds))
+            if firsts:
+                candidates.append((start, firsts))
+        return candidates
+
+
+class _Begun(dict[str, "_Found"]):
+    """What an index has for the first letters of a text. It remembers the last ones."""
+
+    def __init__(self, index: _Index) -> None:
+        self._index = index
+        self._any_text = index.get("", _NOTHING)
+
+    def __missing__(self, letters: str) -> _Found:
+        _long, short, least, _ = _LENGTHS
+        index = self._index
+        found = index.get(letters[:short])
+        if found is None:
+            found = index.get(letters[:least], self._any_text)
+        else:
+            found = index.get(letters, found)
+        if not any(found):
+            found = _NOTHING
+        if len(self) >= _MAX_REMEMBERED:
+            self.clear()
+        self[letters] = found
+        return found
 
 
 class _Phrase:
@@ -145,6 +186,8 @@ class _Phrase:
         return self._compiled.match(text, start + self.offset)
 
 
+_Found = tuple[tuple[_Phrase, ...], tuple[_Phrase, ...]]  # by a first word, and by a second one
+_Index = Mapping[str, _Found]
 _NONE: tuple[_Phrase, ...] = ()
 _NOTHING = (_NONE, _NONE)
 

@@ -208,7 +208,8 @@ def read_by_rules(text: str) -> tuple[Reply, Doubt]:
         if (sentence, is_question) in seen:
             continue
         seen.add((sentence, is_question))
-        matches += _read_sentence(sentence, is_question, folded, readers)
+        plain = folded if sentence == text else normalize(sentence)
+        matches += _read_sentence(sentence, plain, is_question, folded, readers)
     complete = all_of_it and parts <= MAX_PARTS
     doubt: Doubt = ""
     if complete and matches:
@@ -344,10 +345,10 @@ def _once(words: str) -> str:
 
 
 def _read_sentence(
-    sentence: str, is_question: bool, message: str, readers: tuple[Language, ...]
+    sentence: str, folded: str, is_question: bool, message: str, readers: tuple[Language, ...]
 ) -> list[_Match]:
-    """What a sentence may mean, and whether that is clear. `message`: all of it, normalized."""
-    folded = normalize(sentence)
+    """What a sentence may mean, and whether that is clear. `folded`: the sentence, normalized.
+    `message`: all of it, normalized."""
     matches: list[_Match] = []
     rest = message.replace(folded, " ", 1)[:_MAX_REST]
     keyword = _exact_match(folded)

@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from itertools import pairwise
 from math import exp, isqrt
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -30,6 +31,7 @@ WEIGHTS = "router.bin"
 SETTINGS = "router.json"
 _UNIT = 1000  # a score of one logit
 _MOST_WHOLE = 300  # characters of a message that is also scored as a whole
+_MAX_SLICES = 2048  # more than a message has characters that are read
 _SENTENCES = re.compile(r"[.!?;\n…]+")
 
 
@@ -85,8 +87,15 @@ def features(folded: str) -> set[int]:
     texts = {f"w{word}" for word in words}
     texts.update([f"b{first} {second}" for first, second in pairwise(words)])
     for size in (3, 4):
-        texts.update([text[place : place + size] for place in range(len(text) - size + 1)])
-    return {crc32(feature.encode()) % BUCKETS for feature in texts}
+        places = max(0, len(text) - size + 1)
+        texts.update(map(text.__getitem__, _slices(size, _MAX_SLICES)[:places]))
+        texts.update([text[place : place + size] for place in range(_MAX_SLICES, places)])
+    return {code % BUCKETS for code in map(crc32, map(str.encode, texts))}
+
+
+@cache
+def _slices(size: int, count: int) -> tuple[slice, ...]:
+    return tuple(slice(place, place + size) for place in range(count))
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -97,7 +106,7 @@ def pieces(text: str) -> Iterator[str]:
         seen.add(whole)
         yield whole
     for sentence in _SENTENCES.split(text):
-        folded = normalize(sentence)
+        folded = whole if sentence == text else normalize(sentence)
         if folded not in seen and " " in folded:
             seen.add(folded)
             yield folded
@@ -117,8 +126,10 @@ def score(text: str, model: Model | None = None) -> Score:
 def _values(folded: str, model: Model) -> tuple[int, ...]:
     buckets = features(folded)
     length = isqrt(len(buckets) << 16) or 1  # 256 times the square root
+    # What stands for no feature is taken along, since of one bucket alone it gives no tuple.
+    of_buckets = itemgetter(0, *buckets)
     return tuple(
-        model.bias[kind] + sum(map(weights.__getitem__, buckets)) * model.unit * 256 // length
+        model.bias[kind] + (sum(of_buckets(weights)) - weights[0]) * model.unit * 256 // length
         for kind, weights in enumerate(model.by_kind)
     )
 

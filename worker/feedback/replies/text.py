@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 MAX_READ = 1600  # characters of an SMS in parts
 MAX_SCANNED = 10 * MAX_READ  # characters that are looked at for what is worth reading
@@ -12,9 +13,10 @@ MAX_PARTS = 100  # sentences, and parts between commas, of a message
 _MAX_SIGNS = 40  # stop signs of a message that are read: each stands for a word
 _RUN = re.compile(r"(\W)\1{3,}")
 _HAS_CONTENT = re.compile(r"[\w🛑]")
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss"})
+_LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss"}
 _APOSTROPHES = re.compile("['’‘`´ʼ＇]")
-_MARKS = re.compile(r"[^\w#]+")
+_WORDS = re.compile(r"[\w#]+")
+_FEW = 30  # characters of a kind, up to which it is quicker to leave out one after the other
 _SENTENCE = re.compile(r"([^.!?;\n…]+)([.!?;\n…]*)")
 _TITLE = re.compile(r"\b(mrs?|ms|dr|sra?|sig|hr|fr|prof)\.(?=\s)", re.IGNORECASE)
 _SPELLED_OUT = re.compile(r"\b\w(?:[\s.\-_*]\w){3,}\b")  # s t o p
@@ -72,7 +74,7 @@ def normalize(text: str) -> str:
     shown = _without(text.replace("🛑", " stop "), _is_unseen)
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
     plain = _SPELLED_OUT.sub(lambda match: re.sub(r"\W", "", match.group()), plain)
-    return _ELONGATED.sub(r"\1", " ".join(_MARKS.sub(" ", plain).split()))
+    return _ELONGATED.sub(r"\1", " ".join(_WORDS.findall(plain)))
 
 
 def without_emoticons(text: str) -> str:
@@ -109,10 +111,12 @@ def sentences(text: str) -> Iterator[tuple[str, bool]]:
 def _strip_accents(text: str) -> str:
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFD", text.translate(_LETTERS))
-    return _without(decomposed, unicodedata.combining)
+    for letter, plain in _LETTERS.items():
+        text = text.replace(letter, plain)
+    return _without(unicodedata.normalize("NFD", text), unicodedata.combining)
 
 
+@lru_cache(maxsize=4096)
 def _is_unseen(character: str) -> bool:
     return unicodedata.category(character) == "Cf"
 
@@ -121,5 +125,9 @@ def _without(text: str, is_left_out: Callable[[str], object]) -> str:
     """Leave characters out; looks at each different one once."""
     if text.isascii():  # no marks
         return text
-    left_out = {ord(character): None for character in set(text) if is_left_out(character)}
-    return text.translate(left_out) if left_out else text
+    left_out = [character for character in set(text) if is_left_out(character)]
+    if len(left_out) > _FEW:
+        return text.translate(dict.fromkeys(map(ord, left_out)))
+    for character in left_out:
+        text = text.replace(character, "")
+    return text

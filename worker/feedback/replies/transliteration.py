@@ -59,8 +59,8 @@ def to_cyrillic(folded: str) -> str:
     'не пишите мне больше'
     """
     words = folded.split()
-    signs = sum(word in _SIGNS for word in words)
-    strong = sum(word in _STRONG for word in words)
+    signs = sum(map(_SIGNS.__contains__, words))
+    strong = sum(map(_STRONG.__contains__, words))
     if not (strong and 2 * signs >= len(words)) and not (
         signs >= 3 and 3 * signs >= 2 * len(words)
     ):

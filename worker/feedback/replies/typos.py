@@ -121,7 +121,8 @@ def _is_slip(word: str, key: str) -> bool:
         return sorted(word) == sorted(key) and word[0] == key[0] and distance(word, key) == 1
     if len(key) <= 6 and word[0] != key[0] and sorted(word) != sorted(key):
         return False
-    return distance(word, key) <= _reach(min(len(word), len(key)))
+    reach = _reach(min(len(word), len(key)))
+    return abs(len(word) - len(key)) <= reach and distance(word, key) <= reach
 
 
 def distance(word: str, other: str) -> int:

@@ -40,6 +40,7 @@ from worker.feedback.models import (
     FeedbackKind,
     contact_key,
 )
+from worker.feedback.report_rows import report_from_row
 from worker.store import locks
 from worker.store.array_param import any_of
 from worker.store.locks import Lock
@@ -197,7 +198,7 @@ def _lifts_since(
     query = sa.select(feedback).where(
         sa.or_(*about), f.kind.in_(_CLEARED), sa.func.coalesce(f.received_at, f.at) >= since
     )
-    lifts = [report_log.report_from_row(row) for row in connection.execute(query)]
+    lifts = [report_from_row(row) for row in connection.execute(query)]
     if among := [report for report in reports if report.kind in _CLEARED]:
         known = report_log.find_known_keys(connection, [report.key for report in among], keys)
         lifts += [report for report in among if report.key not in known]
@@ -275,7 +276,7 @@ def _possibly_unseen_stops(
         connection, clearings[0].contact.partition("/")[0], [row.id for row in rows]
     )
     return [
-        _Stop(report_log.report_from_row(row), number, row.known_at, shown.get(row.id))
+        _Stop(report_from_row(row), number, row.known_at, shown.get(row.id))
         for row in rows
         for number in names.get(row.number, (row.number,))
     ]

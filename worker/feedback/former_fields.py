@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -46,6 +47,33 @@ def read_before_as(connection: Connection, numbers: Collection[str]) -> list[Cha
         numbers_now = before if row.now is None else (*before, row.now)
         fields[key] = ChangedField(who, row.field, (row.number,), numbers_now, row.until)
     return [field for field in fields.values() if not set(field.former) & set(field.numbers)]
+
+
+def read_now_as(connection: Connection, numbers: Collection[str]) -> list[ChangedField]:
+    """Return fields that hold one of these numbers now and were read as another one before, each
+    with those of these numbers that it holds. One that is still read as the other, too, is left
+    out."""
+    n = contact_numbers.c
+    query = (
+        sa.select(former_readings.c.number)
+        .join(
+            contact_numbers,
+            sa.and_(
+                n.connector == former_readings.c.connector,
+                n.object == former_readings.c.object,
+                n.record_id == former_readings.c.record_id,
+                n.field == former_readings.c.field,
+            ),
+        )
+        .where(any_of(n.number, sorted(numbers)))
+    )
+    former = set(connection.scalars(query.distinct()))
+    wanted = set(numbers)
+    return [
+        replace(field, numbers=held)
+        for field in read_before_as(connection, former)
+        if (held := tuple(number for number in field.numbers if number in wanted))
+    ]
 
 
 def process_again(connection: Connection, fields: Collection[ChangedField], now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -28,11 +28,10 @@ from worker.feedback.models import (
     ContactIdentity,
     Feedback,
     FeedbackKind,
-    Scope,
-    Severity,
     SuppressionReason,
     contact_key,
 )
+from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
 from worker.store import outbox
 from worker.store.array_param import any_of
@@ -433,24 +432,4 @@ def _report_from_list_entry(row: Any) -> Feedback:
         row.since,
         row.channels,
         evidence=row.evidence,
-    )
-
-
-def report_from_row(row: Any) -> Feedback:
-    """Make a report of a row of the table."""
-    return Feedback(
-        key=row.key,
-        kind=FeedbackKind(row.kind),
-        number=row.number,
-        source=row.source,
-        at=row.at,
-        channels=row.channels,
-        contact=row.contact,
-        scope=cast(Scope, row.reach),
-        person=row.person,
-        evidence=row.evidence,
-        severity=cast(Severity, row.grade),
-        new_number=row.new_number,
-        received_at=row.received_at,
-        id=row.id,
     )

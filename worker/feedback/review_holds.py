@@ -7,7 +7,9 @@ it is delivered to the CRMs like a report.
 
 A phone field may be read as another number than before, though nobody has changed its text. A hold
 on the former number then holds for the present ones, and for the contact where nothing is read any
-more, as reports do (`changed_readings`). It is no copy: it ends with the review as well.
+more, as reports do (`changed_readings`). It is no copy: it ends with the review as well, and with
+the word of somebody who opted in after the reply, by the former number or on the contact: who
+cleared the flag of the hold is not overruled because a field is read anew.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ from sqlalchemy.engine import Connection
 from worker.context import Context
 from worker.feedback import former_fields
 from worker.feedback.changed_readings import ChangedField
-from worker.feedback.consent_state import HOLD_KEY_PREFIX
+from worker.feedback.consent_state import HOLD_KEY_PREFIX, channels_of, concerns
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.feedback.receivers import crms_to_notify
+from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
-from worker.store.tables import reviews
+from worker.store.tables import feedback, reviews
 
 # What a reply is taken for that is surely no opt-out, whatever else it is.
 _NO_OPT_OUT = "confirmed"
@@ -148,7 +151,8 @@ def _open_reviews() -> sa.Select[Any]:
 def _on_former_numbers(
     connection: Connection, changed: Sequence[ChangedField]
 ) -> Iterator[tuple[ChangedField, Any]]:
-    """Yield the open reviews of replies from numbers that fields were read as before."""
+    """Yield the open reviews of replies from numbers that fields were read as before, but for those
+    after which somebody opted in for the contact."""
     if not changed and not former_fields.are_any(connection):
         return
     of_form: dict[str, list[Any]] = {}
@@ -157,10 +161,45 @@ def _on_former_numbers(
             of_form.setdefault(form, []).append(row)
     if not of_form:
         return
-    for field in (*former_fields.read_before_as(connection, of_form), *changed):
-        for number in field.former:
-            for row in of_form.get(number, ()):
-                yield field, row
+    held = [
+        (field, row)
+        for field in (*former_fields.read_before_as(connection, of_form), *changed)
+        for number in field.former
+        for row in of_form.get(number, ())
+    ]
+    opt_ins = _text_opt_ins(connection, held)
+    for field, row in held:
+        if not any(_releases(opt_in, field, row) for opt_in in opt_ins):
+            yield field, row
+
+
+def _text_opt_ins(
+    connection: Connection, held: Sequence[tuple[ChangedField, Any]]
+) -> list[Feedback]:
+    """Load the opt-ins to texts that may have released one of these holds."""
+    if not held:
+        return []
+    f = feedback.c
+    forms = {form for _, row in held for form in equal_forms(row.number)}
+    query = sa.select(feedback).where(
+        sa.or_(
+            any_of(f.number, sorted(forms)),
+            any_of(f.contact, sorted({field.who.key for field, _ in held})),
+        ),
+        f.kind == FeedbackKind.OPT_IN,
+        f.at > min(row.at for _, row in held),
+    )
+    opt_ins = [report_from_row(row) for row in connection.execute(query)]
+    return [opt_in for opt_in in opt_ins if "text" in channels_of(opt_in)]
+
+
+def _releases(opt_in: Feedback, field: ChangedField, row: Any) -> bool:
+    """Whether an opt-in came after a reply, and is about its number and the contact, or about the
+    contact, by whichever number: its flags are one for all of them."""
+    if opt_in.at <= row.at:
+        return False
+    on_contact = opt_in.contact == field.who.key
+    return on_contact or (opt_in.number in equal_forms(row.number) and concerns(opt_in, field.who))
 
 
 def _hold(row: Any, number: str) -> Feedback:

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import clearings, reply_model, report_log, review_holds
+from worker.feedback import clearings, former_fields, reply_model, report_log, review_holds
 from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
+from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys
 from worker.store.tables import feedback, reviews
@@ -117,11 +118,26 @@ def oldest_waiting(connection: Connection) -> Waiting | None:
 def find_pending(connection: Connection, numbers: Collection[str]) -> set[str]:
     """Those of these numbers from which a reply waits that may be an opt-out: until a person has
     decided it, nobody should be contacted there. A reply that is taken for something else than an
-    opt-out counts, too, as long as nobody has read it."""
+    opt-out counts, too, as long as nobody has read it.
+
+    A reply is kept under the number that it came from. A number is found as well that this one has
+    become, by a change of the numbering plan, or because a field is read differently now.
+    """
+    asked: dict[str, set[str]] = {}  # what a reply may have come from -> which of these it is now
+    for number in numbers:
+        for form in equal_forms(number):
+            asked.setdefault(form, set()).add(number)
+    now_of = {form: set(names) for form, names in asked.items()}
+    if former_fields.are_any(connection):
+        for field in former_fields.read_now_as(connection, asked.keys()):
+            names = {name for number in field.numbers for name in asked[number]}
+            for former in field.former:
+                for form in equal_forms(former):
+                    now_of.setdefault(form, set()).update(names)
     query = sa.select(reviews.c.number).where(
-        any_of(reviews.c.number, list(numbers)), reviews.c.decision == ""
+        any_of(reviews.c.number, sorted(now_of)), reviews.c.decision == ""
     )
-    return set(connection.scalars(query.distinct()))
+    return {name for number in connection.scalars(query.distinct()) for name in now_of[number]}
 
 
 def resolve_review(ctx: Context, review_id: int, decision: ReviewDecision, by: str) -> bool:

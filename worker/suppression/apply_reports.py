@@ -39,7 +39,7 @@ from worker.feedback.consent_state import Rules, rules_from_settings
 from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback, FeedbackKind
 from worker.feedback.receivers import crms_to_notify
-from worker.feedback.report_log import report_from_row
+from worker.feedback.report_rows import report_from_row
 from worker.store import changed_records, locks, outbox
 from worker.store.bulk import chunks
 from worker.store.locks import Lock

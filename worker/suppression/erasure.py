@@ -22,6 +22,7 @@ from worker.events import suppression_changes
 from worker.feedback import crm_flags, reply_model, report_log
 from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
+from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -223,7 +224,7 @@ def load_stored_flags(
 def _anonymous_key(keys: Keys, row: Any) -> dict[str, Any]:
     """Return a key without personal data. What else it says (for a merge: since when the report
     counts) is kept elsewhere."""
-    return {"key": keys.erased_key(row.key), "at": sort_key(report_log.report_from_row(row))[0]}
+    return {"key": keys.erased_key(row.key), "at": sort_key(report_from_row(row))[0]}
 
 
 def _merged_into(connection: Connection, holder: Holder) -> Sequence[Any]:

@@ -22,6 +22,7 @@ from worker.feedback.consent_state import (
     sort_key,
 )
 from worker.feedback.models import Feedback, FeedbackKind, SuppressionReason
+from worker.feedback.report_rows import report_from_row
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks, upsert
 from worker.store.pseudonyms import Keys, number_aliases
@@ -60,7 +61,7 @@ def recompute_numbers(
         query = sa.select(feedback).where(feedback.c.number.in_(chunk))
         for row in connection.execute(query):
             for number in names[row.number]:
-                by_number.setdefault(number, []).append(report_log.report_from_row(row))
+                by_number.setdefault(number, []).append(report_from_row(row))
     for reports in by_number.values():
         _store_rows(connection, reports, rules)
     _apply_opt_ins_to_lists(connection, by_number, names, rules)
@@ -82,7 +83,7 @@ def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Fe
         query = sa.select(feedback).where(
             any_of(column, sorted(values)), column != sa.literal_column("''"), c.number == ""
         )
-        by_id |= {row.id: report_log.report_from_row(row) for row in connection.execute(query)}
+        by_id |= {row.id: report_from_row(row) for row in connection.execute(query)}
     return list(by_id.values())
 
 

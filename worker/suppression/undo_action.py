@@ -33,6 +33,7 @@ from worker.feedback.consent_state import (
 )
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key
 from worker.feedback.report_log import ReportSet
+from worker.feedback.report_rows import report_from_row
 from worker.store import locks
 from worker.store.bulk import chunks, upsert
 from worker.store.locks import Lock
@@ -158,7 +159,7 @@ def _reports(connection: Connection, action: Action) -> list[Feedback]:
         )
         .order_by(c.id)
     )  # fmt: skip
-    return [report_log.report_from_row(row) for row in connection.execute(query)]
+    return [report_from_row(row) for row in connection.execute(query)]
 
 
 def _weigh(

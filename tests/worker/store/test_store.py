@@ -64,7 +64,7 @@ class TestMigrations:
         from alembic import command
         from alembic.config import Config
 
-        from worker.feedback.report_log import report_from_row
+        from worker.feedback.report_rows import report_from_row
         from worker.store.tables import feedback
 
         store = engine.open_store(either_database_url)

@@ -432,6 +432,68 @@ class TestAFieldThatIsReadAnew:
         assert crm.get(record_id, "do_not_text")
         assert "read by ada" in crm.get(record_id, "reason")
 
+    @pytest.mark.parametrize("numbers", [NOW, ()], ids=["others", "nothing"])
+    def test_is_not_put_on_hold_again_for_whom_a_person_cleared_the_hold(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync, numbers: tuple[str, ...]
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = self._contact(ctx, crm, sync)
+        review = reply(ctx, number=self.THEN[1])
+        self._clear(ctx, crm, sync, record_id)
+        self._read_anew(ctx, crm, sync, numbers)
+        assert not crm.get(record_id, "do_not_text")
+        sync(ctx, crm.name, "everything")
+        assert not crm.get(record_id, "do_not_text")
+        decide(ctx, review, ReviewDecision.OPT_OUT)
+        sync(ctx, crm.name)
+        assert crm.get(record_id, "do_not_text")
+        assert "read by ada" in crm.get(record_id, "reason")
+
+    def test_is_not_put_on_hold_again_when_it_is_read_anew_once_more(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = self._contact(ctx, crm, sync)
+        reply(ctx, number=self.THEN[1])
+        self._read_anew(ctx, crm, sync, self.NOW[:1])
+        assert crm.get(record_id, "do_not_text")
+        self._clear(ctx, crm, sync, record_id)
+        self._read_anew(ctx, crm, sync, self.NOW[1:])
+        sync(ctx, crm.name, "everything")
+        assert not crm.get(record_id, "do_not_text")
+
+    def test_is_put_on_hold_by_a_reply_that_comes_after_the_clearing(
+        self, make_context: Callable[..., Context], crm: Crm, sync: Sync
+    ) -> None:
+        ctx = make_context(HOLD)
+        record_id = self._contact(ctx, crm, sync)
+        reply(ctx, number=self.THEN[1])
+        self._clear(ctx, crm, sync, record_id)
+        a_later_second(crm)
+        reply(ctx, message=2, number=self.THEN[1])
+        self._read_anew(ctx, crm, sync, self.NOW)
+        assert crm.get(record_id, "do_not_text")
+
+    def _clear(self, ctx: Context, crm: Crm, sync: Sync, record_id: str) -> None:
+        a_later_second(crm)
+        crm.edit(record_id, {"do_not_text": False})
+        sync(ctx, crm.name)
+        assert not crm.get(record_id, "do_not_text")
+
+    def test_is_found_waiting_under_the_numbers_that_are_read_now(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        self._contact(ctx, crm, sync)
+        review = reply(ctx, number=self.THEN[1])
+        self._read_anew(ctx, crm, sync, self.NOW)
+        asked = [*self.NOW, self.THEN[1], NUMBER]
+        with ctx.store.read() as connection:
+            assert review_queue.find_pending(connection, asked) == set(asked[:3])
+            assert review_queue.find_pending(connection, asked[:1]) == set(asked[:1])
+        decide(ctx, review, ReviewDecision.NOTHING)
+        with ctx.store.read() as connection:
+            assert review_queue.find_pending(connection, asked) == set()
+
     def test_whose_number_a_person_replaced_is_on_hold_no_more(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync
     ) -> None:

@@ -250,6 +250,11 @@ LANGUAGE = Language(
         r"schreib|meld|schick|send|kontakt)\w*",
         r"(?:er|sie|hund|kind\w*|regen) hort nicht auf",
     ),
+    asks_how=(
+        r"(?:wie|wo) (?:komm|verlass|kundig|stopp|blockier|entfern|losch|beend|stell|werd)\w*(?: (?:ich|man|wir|mich|da|hier|wieder|denn|bitte)){0,3}(?: (?:von|aus|vom|die|diese|dieser|diesem|der|dem|den|das|eure|eurer|ihre|ihrer|eurem|ihrem|meine|nummer)){0,3} (?:liste|listen|verteiler|nachrichten|sms|abo|werbung|newsletter|datenbank|spam)",
+        r"^(?:wie|wo) (?:kann|muss|konnte|soll) (?:ich|man) (?:das |das hier |dies |mich |euch |sie )?(?:kundigen|abstellen|abbestellen|abmelden|loschen|blockieren|stoppen|austragen|verlassen|beenden)$",
+        r"^wie (?:kundige|stoppe|beende|blockiere|verlasse|stelle|bestelle|melde|komme|werde) ich (?:\w+ ){0,3}(?:das|euch|sie|ab|raus|runter|los|weg)$",
+    ),
     weak=(
         r"stopp?\w*|abmeld\w+|abbestell\w*|falsche nummer|falsch verbunden|verwahlt|losch\w+|"
         r"kein interesse|belastig\w+|spam\w*|anwalt|anzeige|dsgvo|aufhor\w*|hor\w* auf|"

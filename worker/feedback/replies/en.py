@@ -411,6 +411,11 @@ LANGUAGE = Language(
         r"got to) stop (?!text"
         r"|call|contact|messag)",
     ),
+    asks_how=(
+        r"(?:how (?:do|can|could|should|would|does|to|2|might)|where (?:do|can|could|should)|what ?(?:is|s) the (?:way|process|procedure|method)|who (?:do|can|should|must) i (?:contact|call|text|ask|email|tell|talk to|write))(?: (?:i|we|you|u|one|someone|for|to|just|please|even)){0,3} (?:leave|leaving|exit|quit|escape|end|ending|get out of|get off|get rid of|be removed|be deleted|be taken off|get removed|get deleted|cancel|mute|block|disable|decline)(?: (?:this|that|the|your|ur|these|those|all|any|from|my|of|such|annoying|stupid|a|mailing|text|sms|message|marketing|messaging)){0,4} (?:lists?|subscriptions?|texts?|messages?|sms|mailings?|alerts?|notifications?|spam|campaign|database|program|promos?|promotions|ads)",
+        r"^(?:(?:hi|hello|hey|please|sorry|so|and|ok|well|then) ){0,2}how (?:do|can|could|should|would|does|to|2)(?: (?:i|we|one))? (?:leave|exit|cancel|opt out|unsubscribe|decline|block|mute|get out|get rid of|get off)(?: (?:this|these|those|that|it|you|u|yall|of|from|all|please|thanks|then|here)){0,3}$",
+        r"^who (?:do|can|should|must) i (?:contact|call|text|ask|email|tell|talk to|write)(?: to)? (?:to |about )?(?:be|get|being|getting) (?:removed|deleted|taken off|unsubscribed)|where ?(?:is|s) (?:the|your) (?:unsubscribe|opt out)",
+    ),
     weak=(
         r"off (?:this|your|the) list|stop\w*|unsubscri\w+|opt(?:ed|ing)? out|wrong (?:number|person)|remove me|remove my|"
         r"do not"

@@ -229,6 +229,11 @@ LANGUAGE = Language(
         r"mi nuevo numero|mi numero nuevo|cambie de numero",
         r"(?:el|la|ella|mi \w+|nino|perro) no (?:para|deja) de",
     ),
+    asks_how=(
+        r"como (?:me |le |hago (?:para |pa )|puedo |se |podria |debo |tengo que ){0,3}(?:borr|quit|elimin|desuscrib|desapunt|salg|sali[rd]|dej|cancel|anul|bloque|deten|par)\w*(?: (?:de|del|la|las|esta|este|estos|su|sus|el|los|recibir|mi|numero)){0,4} (?:lista|listas|mensajes?|sms|textos|suscripcion|publicidad|spam|base)",
+        r"^como (?:me |hago para |puedo |se )?(?:cancelo|cancelar|cancela|salgo|salir|salgo de (?:aqui|esto)|salirme|anulo|anular|me borro|borrarme|bloqueo|bloquear|bloquearlos|bloquearte)(?: (?:esto|esta|esos|de|aqui))*$",
+        r"(?:a quien|con quien|donde) (?:le )?(?:escribo|hablo|llamo|contacto|puedo) (?:\w+ ){0,2}(?:para|pa) (?:que )?(?:me )?(?:borr|quit|elimin|sac|sali)\w*",
+    ),
     weak=(
         r"equivocad\w|basta|darme de baja|de baja|no me (?:llam|escrib|envi|mand|molest|"
         r"interesa)\w*|desuscri\w+|spam|acoso|denunci\w+"

@@ -212,6 +212,11 @@ LANGUAGE = Language(
         r"tromp\w+|numero)|mon nouveau numero|nouveau numero cest|jai change de numero",
         r"(?:il|elle|enfants?|chien|pluie) (?:ne |n )?(?:arrete|sarrete|cesse|veut) (?:pas|plus)",
     ),
+    asks_how=(
+        r"comment (?:je |on |puis je |peut on |peux je |faire pour |fait on pour |dois je )?(?:me |se )?m?(?:quitt|sort|resili|annul|retir|enlev|bloqu|supprim|stopp)\w*(?: (?:de|du|d|la|cette|votre|vos|ces|cet|les|mon|numero|mes)){0,4} (?:liste|listes|messages?|sms|textos?|abonnement|pubs?|publicites?|spam)",
+        r"^comment (?:je |on |puis je |faire pour )?(?:me |se |m |vous )?(?:resili|annul|desabonn|desinscri|stopp|arret|bloqu)\w*(?: (?:ca|cela|tout|svp|ceci|vous))*$",
+        r"(?:a qui|ou) (?:dois je |puis je |faut il )?(?:m|me|s)? ?adress\w* pour (?:etre|que)",
+    ),
     weak=(
         r"arret\w*|darret\w*|erreur|desabonn\w+|desinscri\w+|mauvais numero|faux numero|"
         r"erreur de|tromp\w+|harcel\w+|spam\w*|pas interess\w+|signal\w+|plainte"

@@ -214,6 +214,10 @@ LANGUAGE = Language(
         r"errat\w)|(?:il )?mio nuovo numero|nuovo numero e|ho cambiato numero",
         r"(?:lui|lei|bambin\w|cane|pioggia) non (?:smette|la smette|si ferma)",
     ),
+    asks_how=(
+        r"come (?:posso |faccio (?:a |ad |per )|si fa (?:a |ad |per )|si |mi |devo (?:fare (?:per )?)?){0,2}(?:esc|usc|cancell|togli|lev|blocc|ferm|elimin|disdi|annull|disiscr)\w*(?: (?:da|dalla|dalle|la|le|questa|questo|questi|vostra|i|il|gli|mi|mio|numero|vostri)){0,4} (?:lista|liste|messagg\w+|sms|iscrizione|abbonamento|pubblicita|spam)",
+        r"^come (?:posso |faccio a |si fa a |si |mi )?(?:annull\w+|disdic\w+|disdire|disdett\w+|disiscriv\w+|cancell\w+|blocc\w+)(?: (?:questo|tutto|vi|questa))*$",
+    ),
     weak=(
         r"basta|smett\w+|cancell\w+|disiscri\w+|numero sbagliato|sbagliat\w|persona sbagliata|"
         r"non mi (?:chiam|scriv|contatt|disturb|interess)\w*|spam|denunci\w+|molest\w+|"

@@ -18,7 +18,7 @@ from worker.feedback.replies.text import normalize_pattern
 # What phrases are looked for; each is a field of `Language`.
 PhraseKind = Literal[
     "opt_in", "opt_out", "wrong_number", "complaint", "corrected", "confirmed",
-    "weak_wrong_number", "uncertain", "weak",
+    "weak_wrong_number", "asks_how", "uncertain", "weak",
 ]  # fmt: skip
 
 
@@ -29,6 +29,7 @@ class Language:
     wherever they stand. `uncertain`: phrases that make a sentence unclear. `weak`: words at which
     a person should look when nothing is clear; `weak_wrong_number`: the same, of circumstances
     (a death, a business, "who is this") that a person should know beside a clear request, too.
+    `asks_how`: questions how to leave a list or to stop messages, which a person should answer.
     `complaint`: phrases that threaten with an authority, a court or a lawyer, or name harassment.
     `corrected`: phrases that give another number instead; `confirmed`: that the number is right.
     `question_starts`: beginnings of a question; `request_starts`: of one that asks us to do it.
@@ -51,6 +52,7 @@ class Language:
     exact_opt_in: str = ""
     opt_in: tuple[str, ...] = ()
     weak_wrong_number: tuple[str, ...] = ()
+    asks_how: tuple[str, ...] = ()
     call_words: str = ""
     denials: tuple[str, ...] = ()
     no_such_person: tuple[str, ...] = ()  # before a given name that is surely one, "no ..."

@@ -218,6 +218,10 @@ LANGUAGE = Language(
         r"bledny)|moj nowy numer|nowy numer to|zmienilem numer|zmienilam numer",
         r"(?:on|ona|dziecko|pies|deszcz) nie (?:przestaje|przestal\w*)",
     ),
+    asks_how=(
+        r"jak (?:moge |mozna |mam |sie |to |mi ){0,3}(?:wyjsc|opuscic|zrezygnowac|usunac|wylaczyc|zablokowac|anulowac|zatrzymac|przestac|skasowac)(?: (?:sie|z|ze|te|tej|ta|tych|ten|waszej|swoj|moj|numer|dostawac|otrzymywac|subskrypcj\w)){0,4} (?:list\w*|wiadomosci|sms\w*|subskrypcj\w*|baz\w*|reklam\w*|spam\w*)",
+        r"^(?:jak|co (?:mam |musze |trzeba )?(?:wyslac|zrobic|napisac|odpisac)) (?:zeby |aby |by )?(?:(?:moge|mozna|to|was|sie|z tego|stad) ){0,2}(?:zatrzymac|wylaczyc|anulowac|zablokowac|zrezygnowac|przerwac|zakonczyc)(?: (?:to|was|sie))*$",
+    ),
     weak=(
         r"stop\w*|przesta\w+|koniec|wypis\w+|usun\w*|pomyl\w+|zly numer|nie (?:dzwon|pisz|"
         r"wysyl|kontakt)\w*|rezygn\w+|nie jestem zainteresowan\w|spam\w*|nek\w+|rodo|"

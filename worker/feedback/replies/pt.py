@@ -227,6 +227,11 @@ LANGUAGE = Language(
         r"meu novo numero|meu numero novo|mudei de numero|troquei de numero",
         r"(?:ele|ela|menino|cachorro|chuva|filh\w) nao para",
     ),
+    asks_how=(
+        r"como (?:eu |faco (?:para |pra )|posso |que |se |e que |me |faz (?:para |pra )){0,3}(?:sai|cancel|par[oa]|remov|tir|bloque|descadastr|desinscre|exclu|deix)\w*(?: (?:de|da|do|dessa|desta|dessas|dessa|a|as|os|essa|essas|esses|receber|meu|numero)){0,4} (?:lista|listas|mensage\w+|sms|textos|inscricao|cadastro|propaganda|spam)",
+        r"^como (?:eu |faco (?:para |pra )|posso |se )?(?:bloquei\w*|bloquear|cancel\w+|sair|saio|descadastr\w+)(?: (?:isso|isto|daqui|voces|voce|vcs|vc|disso|me))*$",
+        r"(?:com quem|para quem|pra quem) (?:eu )?(?:falo|ligo|escrevo|mando)(?: \w+){0,2} (?:para|pra) (?:sair|cancelar|me (?:tir|remov|exclu)\w+|ser (?:removid|excluid)\w)",
+    ),
     weak=(
         r"engano|numero errado|pessoa errada|parar|pare|parem|descadastr\w+|cancelar|"
         r"remov\w+|nao me (?:lig|mand|envi|incomod|chame)\w*|nao quero|spam|assedio|processar|"

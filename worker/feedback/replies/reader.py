@@ -37,7 +37,7 @@ _Found = dict[PhraseKind, re.Match[str]]  # the first phrase of each kind in a s
 _NO_PHRASES: _Found = {}
 _CLEAR: tuple[PhraseKind, ...] = (
     "opt_in", "opt_out", "wrong_number", "complaint", "corrected", "confirmed",
-    "weak_wrong_number", "uncertain",
+    "weak_wrong_number", "asks_how", "uncertain",
 )  # fmt: skip
 _WEAK: tuple[PhraseKind, ...] = ("weak",)
 _JOKES = re.compile(
@@ -130,12 +130,14 @@ class Reply:
 class _Match:
     """What a sentence may mean. `sure`: it is clear. `apart`: it is no wording of a request but a
     circumstance, such as a death, that a person should know beside what was asked. `weak`: single
-    words said so, or a phrase in a sentence that speaks of something else."""
+    words said so, or a phrase in a sentence that speaks of something else. `asks_how`: somebody
+    asks how to stop, which a person should answer, whatever the router says."""
 
     intent: Intent
     sure: bool
     apart: bool = False
     weak: bool = False
+    asks_how: bool = False
 
 
 NOTHING = Reply()
@@ -212,7 +214,7 @@ def read_by_rules(text: str) -> tuple[Reply, Doubt]:
         matches += _read_sentence(sentence, plain, is_question, folded, readers)
     complete = all_of_it and parts <= MAX_PARTS
     doubt: Doubt = ""
-    if complete and matches:
+    if complete and matches and not any(match.asks_how for match in matches):
         doubt = "weak" if all(match.weak for match in matches) else "unclear"
     return _weighed(matches, playful, complete), doubt
 
@@ -451,6 +453,9 @@ def _phrases(
                 matches[-1] = _Match(matches[-1].intent, False)
             break  # "opt me back in" holds words of an opt-out
     matches += _statements(meant, language, phrases, asked, matches)
+    if (question := phrases.get("asks_how")) is not None:
+        intent = _intent("opt_out", question.group(), language, meant)
+        matches.append(_Match(intent, False, asks_how=True))
     circumstance = phrases.get("weak_wrong_number")
     if circumstance is not None and all(match.intent.kind != "wrong_number" for match in matches):
         intent = _intent("wrong_number", circumstance.group(), language)

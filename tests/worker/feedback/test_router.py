@@ -51,7 +51,8 @@ class TestAReplyThatNoRuleKnows:
     def test_does_not_matter_to_what_a_rule_knows(self) -> None:
         sees_nothing = replace(self.MODEL, review=10**9, weak=10**9, harmless=10**9)
         assert [i.kind for i in read_reply("STOP", sees_nothing).intents] == ["opt_out"]
-        assert not read_reply("How do I unsubscribe?", sees_nothing).needs_review
+        assert not read_reply("not interested", sees_nothing).needs_review
+        assert read_reply("How do I unsubscribe?", sees_nothing).needs_review
 
     def test_goes_to_a_person_where_a_rule_doubts_unless_it_is_surely_harmless(self) -> None:
         """Each doubt of a rule has its own threshold."""

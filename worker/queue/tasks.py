@@ -213,10 +213,10 @@ def apply() -> None:
     """Apply stored reports and deliver them to the CRMs, those left from an outage too."""
     ctx = context()
     apply_pending(ctx)
+    if delivery.has_due(ctx):  # before the CRMs: a page of theirs takes much longer than an event
+        dedupe.enqueue_once(deliver)
     for connector in propagation.pending_connectors(ctx):
         dedupe.enqueue_once(spread, connector)
-    if delivery.has_due(ctx):
-        dedupe.enqueue_once(deliver)
 
 
 @app.task(name="hygiene.deliver", queued_once=True)

@@ -19,6 +19,7 @@ from chaos.environment import ROOT, Environment, until
 from chaos.faults import Faults
 from chaos.plan import ACTIVE, Schedule
 from chaos.postgres import free_port
+from chaos.subscriber import Subscriber
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
@@ -72,6 +73,7 @@ json_lines = {json}
 [connectors.hubspot]
 api_reserve = 0.2
 search_lag = "5s"
+{events}
 """
 
 
@@ -128,10 +130,13 @@ def _run(
     )  # fmt: skip
     _configure_stand_ins(sandbox, schedule)
     actors = Actors(sandbox, random.Random(schedule.seed), web)
-    checker = Checker(environment, actors, schedule, cap)
-    faults = Faults(environment, sandbox)
+    subscriber = None if schedule.flavour == "deploy" else Subscriber(web, ADMIN_TOKEN)
+    checker = Checker(environment, actors, schedule, cap, subscriber)
+    faults = Faults(environment, sandbox, subscriber)
     _start_processes(environment, schedule)
     until(lambda: _is_up(web), 30, "the web process")
+    if subscriber is not None:
+        subscriber.subscribe()
     sampler = _RedisSampler(environment)
 
     _play(schedule, actors, faults)
@@ -152,6 +157,8 @@ def _run(
         environment.postgres.dump(name, environment.logs / "database.sql")
         (environment.logs / "crms.txt").write_text("\n".join(map(str, actors.writes)))
     actors.stop()
+    if subscriber is not None:
+        subscriber.close()
     return Result(
         schedule.seed, schedule.flavour, faults.injected, broken,
         time.monotonic() - started, recovery_seconds,
@@ -170,6 +177,7 @@ def _write_settings(
             caps=f"day_lookups = {cap}" if cap else 'day = "none"\nmonth = "none"',
             json=str(bool(schedule.seed % 2)).lower(),
             new="" if has_previous else "page_contacts = 25",
+            events="" if has_previous else '[events]\nallow_addresses = ["127.0.0.1"]',
             deadline="" if has_previous else "call_timeout = 4.0",
         )
     )
@@ -195,6 +203,7 @@ def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) 
     breaches += checker.money()
     breaches += checker.messages()
     breaches += checker.user_statements()
+    breaches += checker.events()
     breaches += checker.limits()
     breaches += checker.typed_fields()
     breaches += checker.unchanged()

@@ -18,6 +18,7 @@ from chaos import model
 from chaos.actors import FIELDS, Actors, CrmWrite, Key, number_of
 from chaos.environment import Environment
 from chaos.plan import Schedule
+from chaos.subscriber import Subscriber
 
 # Calls made before HubSpot named its limit, or while Redis was cut off.
 TOLERATED_REFUSALS = 3
@@ -35,13 +36,15 @@ _RUN_FIELD = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
 
 class Checker:
     def __init__(
-        self, environment: Environment, actors: Actors, schedule: Schedule, cap: int | None
-    ) -> None:
+        self, environment: Environment, actors: Actors, schedule: Schedule, cap: int | None,
+        subscriber: Subscriber | None,
+    ) -> None:  # fmt: skip
         self.environment = environment
         self.actors = actors
         self.sandbox = actors.sandbox
         self.schedule = schedule
         self.cap = cap
+        self.subscriber = subscriber
 
     # -- what is there ---------------------------------------------------------------------
 
@@ -120,6 +123,10 @@ class Checker:
             "questions without an answer": "SELECT count(*) FROM unanswered "
             "WHERE number IN (SELECT number FROM contact_numbers)",
             "claims": "SELECT count(*) FROM claims",
+            "events not delivered": "SELECT count(*) FROM event_deliveries "
+            "WHERE state <> 'delivered'",
+            "changes not announced": "SELECT count(*) FROM suppressions WHERE announced <> "
+            "(CASE WHEN lifted_at IS NULL THEN channels ELSE '' END)",
         }
         if self.cap is not None:
             del counts["questions without an answer"]
@@ -219,6 +226,50 @@ class Checker:
         ):
             if (contact, kind) not in self.actors.flagged:
                 yield f"promise 10: {count} times {kind} on {contact}, which nobody said there"
+
+    def events(self) -> Iterator[str]:
+        """Promise 20: each change reaches the endpoint, in order for a number; the feed has no gap;
+        and in the end the endpoint knows of each number what the list says."""
+        if self.subscriber is None:
+            return
+        yield from self.subscriber.violations
+        heard = {uid for uid, _ in self.subscriber.heard}
+        order: dict[str, list[int]] = {}
+        state: dict[str, bool] = {}
+        for _, data in self.subscriber.heard:
+            subject = data["number"] or data["contact"]
+            if subject is None:
+                continue
+            known = order.setdefault(subject, [])
+            if data["sequence"] not in known:
+                if known and data["sequence"] < max(known):
+                    yield f"promise 20: event {data['sequence']} of {subject[-4:]} came too late"
+                known.append(data["sequence"])
+            state[subject] = data["state"]["suppressed"]
+        for uid, kind, number in self.rows("SELECT uid, type, number FROM events"):
+            if uid not in heard:
+                yield f"promise 20: the endpoint never heard of {kind} of {number[-4:]}"
+        standing = {
+            subject
+            for (subject,) in self.rows(
+                "SELECT CASE number WHEN '' THEN contact ELSE number END FROM suppressions "
+                "WHERE lifted_at IS NULL"
+            )
+        }
+        for subject in standing - state.keys():
+            if subject and not subject.startswith("#"):
+                yield f"promise 20: the endpoint never heard that {subject[-4:]} is suppressed"
+        for subject, suppressed in state.items():
+            if suppressed != (subject in standing):
+                yield f"promise 20: the endpoint takes {subject[-4:]} for suppressed={suppressed}"
+        self.subscriber.read_feed()
+        read = [int(change["cursor"]) for change in self.subscriber.feed]
+        kept = [place for (place,) in self.rows(
+            "SELECT id FROM events WHERE type IN "
+            "('number.suppressed', 'number.wrong', 'number.lifted') ORDER BY id"
+        )]  # fmt: skip
+        if read != kept[: len(read)]:
+            yield f"promise 20: the feed was read as {len(read)} changes, with a gap or twice"
 
     def workers(self) -> Iterator[str]:
         """Promise 10: no message ends a worker; and a full disk is a line, no traceback."""

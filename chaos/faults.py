@@ -18,6 +18,7 @@ import psycopg
 import redis
 
 from chaos.environment import Environment, Process, until
+from chaos.subscriber import Subscriber
 from sandbox.run import Sandbox
 from sandbox.service import Fault, Service
 
@@ -35,8 +36,11 @@ _TABLES = ("pages", "runs", "contacts", "feedback", "deliveries", "claims", "wri
 
 
 class Faults:
-    def __init__(self, environment: Environment, sandbox: Sandbox) -> None:
+    def __init__(
+        self, environment: Environment, sandbox: Sandbox, subscriber: Subscriber | None
+    ) -> None:
         self.environment = environment
+        self.subscriber = subscriber
         self.sandbox = sandbox
         self.ended = threading.Event()
         self.injected: list[str] = []
@@ -63,6 +67,8 @@ class Faults:
             thread.join(30)
         for service in (self.sandbox.salesforce, self.sandbox.hubspot, self.sandbox.twilio):
             service.faults.clear()
+        if self.subscriber is not None:
+            self.subscriber.away, self.subscriber.drops = 0.0, 0
         if not self.environment.postgres.is_up():
             self.environment.postgres.start()
         for process in list(self.environment.processes):
@@ -360,6 +366,17 @@ class Faults:
             self._wait(rng.uniform(0.5, 2.0))
         finally:
             self.sandbox.twilio.logins.update(saved)
+
+    # -- the endpoint of events ------------------------------------------------------------
+
+    def endpoint_away(self, rng: random.Random) -> None:
+        if self.subscriber is not None:
+            self.subscriber.away = time.monotonic() + rng.uniform(0.5, 3.0)
+
+    def endpoint_drop(self, rng: random.Random) -> None:
+        """It takes what it is sent, and its answer is lost."""
+        if self.subscriber is not None:
+            self.subscriber.drops = rng.randint(1, 6)
 
     # -- what an attack found --------------------------------------------------------------
 

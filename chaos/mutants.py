@@ -125,6 +125,29 @@ def _late_stops_are_old() -> None:
     clearings.date_late_stops = lambda _connection, reports, _rules, _keys: list(reports)
 
 
+def _changes_are_not_announced() -> None:
+    """What follows from reports is no event."""
+    from worker.events import suppression_changes
+
+    suppression_changes.announce = lambda _connection, _keys, _now: 0
+
+
+def _events_overtake() -> None:
+    """Events of a number do not wait for each other."""
+    import sqlalchemy as sa
+
+    from worker.events import outgoing
+    from worker.store.tables import event_deliveries
+
+    d = event_deliveries.c
+    outgoing.is_due = lambda endpoint_id, now: sa.and_(
+        d.endpoint_id == endpoint_id, d.state == "pending", d.retry_at <= now
+    )
+    # The newest first, as a queue without order may hand them out.
+    due = outgoing.due
+    outgoing.due = lambda *given: due(*given)[::-1]
+
+
 def _no_memory() -> None:
     """Answers are paid for and not kept."""
     from worker.verification import ledger
@@ -288,6 +311,12 @@ MUTANTS = {
     "one-flag-opens-all": Mutant(9, "one cleared flag opens all", _one_flag_opens_all),
     "late-stops-are-old": Mutant(
         7, "a cleared flag lifts stops that come later", _late_stops_are_old
+    ),
+    "changes-are-no-events": Mutant(
+        20, "changes of suppressions are not announced", _changes_are_not_announced
+    ),
+    "events-overtake": Mutant(
+        20, "events of a number overtake each other", _events_overtake, fault="endpoint_away"
     ),
     "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
     "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),

@@ -18,11 +18,17 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     numbers (E.164) than ours does. `mutant`: name of a broken build.
     """
     from worker import context
+    from worker.events import delivery, outgoing
     from worker.queue import schedule
     from worker.sync.pages import lease
     from worker.verification import circuit_breaker, ledger
 
     schedule.REVIVE_EVERY = 1.0
+    outgoing.RETRY_AFTER = (timedelta(seconds=1),)
+    delivery._BACKOFF_INITIAL = timedelta(seconds=0.3)
+    delivery._BACKOFF_MAX = timedelta(seconds=1)
+    delivery._LEASE = timedelta(seconds=6)
+    delivery._LONGEST_BATCH = 1.0
     ledger.LEASE = timedelta(seconds=6)
     circuit_breaker.REJECTED_COOLDOWN = timedelta(seconds=2)
     lease.RENEW_EVERY = 1.0

@@ -28,7 +28,7 @@ FAULTS: dict[str, int] = {
     "crm_page": 3, "crm_reorder": 3, "crm_repeat": 3, "crm_session": 3, "crm_away": 2,
     "lookup_status": 4, "lookup_drop_after": 3, "lookup_late": 3, "lookup_page": 3,
     "lookup_key": 2,
-    "crm_drips": 3,
+    "crm_drips": 3, "endpoint_away": 4, "endpoint_drop": 4,
 }  # fmt: skip
 
 ACTIONS: dict[str, int] = {
@@ -66,8 +66,9 @@ def make(seed: int, flavour: Flavour | None = None, fault: str = "") -> Schedule
     separate_hosts = chosen == "hosts"
     count = 10 if fault else rng.randint(3, 7)
     kinds = {fault: 1} if fault else FAULTS
-    if chosen == "deploy":  # the version before knows no deadline for a whole call
-        kinds = {kind: weight for kind, weight in kinds.items() if kind != "crm_drips"}
+    if chosen == "deploy":  # the version before knows no deadline for a whole call, and no events
+        unknown = ("crm_drips", "endpoint_away", "endpoint_drop")
+        kinds = {kind: weight for kind, weight in kinds.items() if kind not in unknown}
     return Schedule(
         seed=seed,
         flavour=chosen,

@@ -21,7 +21,7 @@ from worker.store.tables import endpoints, event_deliveries, events
 
 # The schedule that the Standard Webhooks specification recommends, about three days long:
 # https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-RETRY_AFTER = (
+RETRY_AFTER: tuple[timedelta, ...] = (
     timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2),
     timedelta(hours=5), timedelta(hours=10), timedelta(hours=14), timedelta(hours=20),
     timedelta(hours=24),

@@ -17,7 +17,7 @@ from config.section import Duration, Section
 AlertKind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
     "call_outcomes", "suppression_refused", "field_hidden", "setback",
-    "review_waiting", "endpoint",
+    "review_waiting", "endpoint", "registry_stale",
 ]  # fmt: skip
 KINDS: Final[tuple[str, ...]] = get_args(AlertKind)
 DEFAULT_ROUTE: Final = "default"  # of the kinds without a route of their own
@@ -74,6 +74,7 @@ class AlertSettings(Section):
     budget_at: float = Field(0.8, gt=0, le=1)  # share of a cap; 1 = only when it is used up
     review_older_than: Duration = timedelta(days=2)  # a reply that waits for a person; 0s = never
     endpoint_failing_for: Duration = timedelta(minutes=30)  # events do not arrive; 0s = never
+    registry_stale: bool = True  # a suppression list with an authority is too old
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never
     channels: dict[str, ChannelSettings] = Field({})  # by name
     # Kind of alert, or "default" -> names of channels.

@@ -25,6 +25,9 @@
     │   └── NoSuchDeliveryError                                worker.events.delivery_log
     ├── CursorError                              2        422  worker.events.feed
     ├── ExpiredCursorError                       2        410  worker.events.feed
+    ├── UnknownRegistryError                     2        404  worker.registries.model
+    ├── ImportRefusedError                       2        422  worker.registries.imports
+    ├── NoSuchCertificateError                   2        404  worker.scrub.certificates
     ├── NoSuchSegmentError                       2        404  worker.segments.isolation
     ├── NoSuchRecordError                        2        404  worker.queries.timeline
     ├── OutcomeError                             2        422  worker.segments.campaign_outcomes

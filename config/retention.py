@@ -13,4 +13,5 @@ class Retention(Section):
     writes: Duration = timedelta(days=730)  # before and after of each write, for undo and audit
     lookups: Duration = timedelta(days=730)
     runs: Duration = timedelta(days=730)
+    scrubs: Duration = timedelta(days=1826)  # certificates; US rules: 5 years (16 CFR 310.5)
     replies: Duration = timedelta(days=90)  # texts of replies in the review queue, once decided

@@ -31,6 +31,7 @@ from config.credentials import (
 )
 from config.events import EventSettings
 from config.feedback import FeedbackSettings
+from config.registries import RegistryName, RegistrySettings, ScrubSettings
 from config.retention import Retention
 from config.section import Duration, Section, SettingsError, parse_duration
 from config.segments import SegmentSettings
@@ -96,6 +97,8 @@ class FileSettings(Section):
     sync: Sync = Sync()
     http: Http = Http()
     feedback: FeedbackSettings = FeedbackSettings()
+    registries: dict[RegistryName, RegistrySettings] = Field({})
+    scrub: ScrubSettings = ScrubSettings()
     retention: Retention = Retention()
     segments: SegmentSettings = SegmentSettings()
     alerts: AlertSettings = AlertSettings()

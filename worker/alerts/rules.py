@@ -15,6 +15,7 @@ from worker.events import endpoints
 from worker.events.model import EndpointState
 from worker.feedback import review_queue
 from worker.feedback.sources import call_outcomes
+from worker.registries.model import load_all as load_registries
 from worker.segments import isolation
 from worker.store import lost_fields, setbacks
 from worker.store.states import RunState
@@ -59,6 +60,8 @@ def current(ctx: Context) -> list[Alert]:
         everything += _setbacks(ctx)
     everything += _waiting_reviews(ctx)
     everything += _failing_endpoints(ctx)
+    if wanted.registry_stale:
+        everything += _stale_registries(ctx)
     return everything
 
 
@@ -216,6 +219,28 @@ def _failing_endpoints(ctx: Context) -> Iterator[Alert]:
         elif since is not None and ctx.now() - since > longest:
             text = f"Endpoint {endpoint.name} takes no events: {endpoint.error}; {events}"
             yield Alert(key, "endpoint", text, path)
+
+
+def _stale_registries(ctx: Context) -> Iterator[Alert]:
+    """Yield registries that are too old, or have no file yet, until a newer one is imported."""
+    now = ctx.now()
+    with ctx.store.read() as connection:
+        found = load_registries(connection, ctx.settings)
+    for registry in found:
+        if not registry.is_stale(now):
+            continue
+        if registry.as_of is None:
+            text = f"registry {registry.name}: no file of it was imported yet"
+        else:
+            days = (now - registry.as_of).days
+            text = f"registry {registry.name} is stale: its file is {days} days old"
+        if registry.denies_when_stale:
+            text += "; scrubs deny every number that it is about"
+        text += f". Import a newer one: hygiene registries import {registry.name} FILE --replace"
+        since = registry.as_of.isoformat() if registry.as_of else "never"
+        yield Alert(
+            f"registry_stale:{registry.name}:{since}", "registry_stale", text, "/suppressions"
+        )
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Alert]:

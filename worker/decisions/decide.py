@@ -100,9 +100,10 @@ def _reason(contact: ContactFacts, decided: tuple[FieldDecision, ...], refuses_s
 
 
 def _is_about_hold(contact: ContactFacts, decided: tuple[FieldDecision, ...]) -> bool:
-    """Whether texts wait for the review of a reply, or the CRM's sentence says so still."""
+    """Whether texts wait for a review, or a registry closes a channel, or the CRM's sentence still
+    says so."""
     said_before = any(map(tells_hold, contact.current_why or ()))
-    return said_before or bool(contact.held) or any(field.held for field in decided)
+    return said_before or bool(contact.held) or any(field.held or field.listed for field in decided)
 
 
 def _says(contact: ContactFacts, why: Reason, decided: tuple[FieldDecision, ...]) -> bool:
@@ -132,11 +133,13 @@ def _decide_in_contact(contact: ContactFacts, facts: FieldFacts) -> FieldDecisio
 
 
 def _with_hold(decided: FieldDecision, facts: FieldFacts) -> FieldDecision:
-    """Say of a field that it is not texted for now, where nobody refused all contact there."""
-    hold_reason = next((known.held for known in facts.numbers if known.held), "")
-    if not hold_reason or decided.status == "do_not_contact":
+    """Say of a field that it is not texted for now, or that a registry closes a channel, where
+    nobody refused all contact there."""
+    held = next((known.held for known in facts.numbers if known.held), "")
+    listed = next((known.listed for known in facts.numbers if known.listed), "")
+    if not (held or listed) or decided.status == "do_not_contact":
         return decided
-    return structs.replace(decided, held=hold_reason)
+    return structs.replace(decided, held=held, listed=listed)
 
 
 def _decide_unread(facts: FieldFacts, contact: ContactFacts) -> FieldDecision:

@@ -56,6 +56,7 @@ class NumberKnowledge(Struct, frozen=True):
     `wrong`: evidence that it is wrong for this contact, "" when there is none.
     `suppressed`: channels that must not be used for it; `suppressed_reason`: by what.
     `held`: why it is not texted for now, though nobody has refused texts; "" when it is.
+    `listed`: that a registry closes one of the channels, which the person has not refused.
     `confirmed`: the person confirmed it.
     """
 
@@ -67,6 +68,7 @@ class NumberKnowledge(Struct, frozen=True):
     suppressed_reason: str = ""
     confirmed: bool = False
     held: str = ""
+    listed: str = ""
 
 
 class FieldFacts(Struct, frozen=True):
@@ -131,7 +133,7 @@ class FieldDecision(Struct, frozen=True):
     `reason`: an English phrase for programs, which goes on from "this field ..."; what a person
     reads in the CRM is made of it by `worker.decisions.reasons` and `worker.decisions.wording`.
     `unchanged`: it could not be checked again, and is what it was. `held`: a phrase as well, why
-    it is not texted for now.
+    it is not texted for now; `listed`: why it is not called, or not texted, by a registry.
     """
 
     name: str
@@ -141,6 +143,7 @@ class FieldDecision(Struct, frozen=True):
     reason: str = ""
     unchanged: bool = False
     held: str = ""
+    listed: str = ""
 
 
 class Decision(Struct, frozen=True):

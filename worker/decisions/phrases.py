@@ -251,6 +251,7 @@ _PLAIN: _Patterns = _compiled(
         "wrong_by": rf"reaches somebody else \((?P<source>.+), (?P<date>{_DATE})\)",
         "replaced_by": rf"was replaced by its owner \((?P<source>.+), (?P<date>{_DATE})\)",
         "held_by": rf"is not texted \((?P<source>.+), (?P<date>{_DATE})\)",
+        "not_called_by": rf"is not called \((?P<source>.+), (?P<date>{_DATE})\)",
         "no_texts_by": rf"takes no texts \((?P<source>.+), (?P<date>{_DATE})\)",
         "unreachable_by": rf"cannot be reached \((?P<source>.+), (?P<date>{_DATE})\)",
         "reassigned": rf"was given to somebody else after (?P<since>{_DATE}) "

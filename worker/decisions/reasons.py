@@ -34,8 +34,8 @@ def label(field: str) -> str:
 def reason_of(
     fields: Iterable[FieldDecision], person: str = "", advise: bool = True, hold_reason: str = ""
 ) -> Reason | None:
-    """Return what is wrong, field by field, and which are not texted for now; where all is well,
-    the remarks, or that they are valid.
+    """Return what is wrong, field by field, and which are not texted for now, or not called because
+    of a registry; where all is well, the remarks, or that they are valid.
 
     `person`: what is said of the person, for a contact without any number. `advise`: nobody has
     said no to any channel. `hold_reason`: why the person is not texted for now, whatever number it
@@ -44,7 +44,10 @@ def reason_of(
     present = [field for field in fields if field.status is not None]
     on_hold = [Part("", "valid", parse(hold_reason), advise)] if hold_reason else []
     on_hold += [
-        Part(field.name, "valid", parse(field.held), advise) for field in present if field.held
+        Part(field.name, "valid", parse(phrase), advise)
+        for field in present
+        for phrase in (field.held, field.listed)
+        if phrase
     ]
     chosen = [field for field in present if field.status != "valid"] or [
         field for field in present if field.reason
@@ -66,8 +69,8 @@ def reason_of(
 
 
 def tells_hold(part: Part) -> bool:
-    """Whether it is said that texts wait for the review of a reply."""
-    return part.phrase is not None and part.phrase.key == "held_by"
+    """Whether it is said that texts wait for a review, or that a registry closes a channel."""
+    return part.phrase is not None and part.phrase.key in ("held_by", "not_called_by")
 
 
 def of_field(reason: Reason | None, field: str, status: Status) -> Reason:

@@ -7,14 +7,15 @@ does not matter in which order, or how often, they reached us. `evaluate` holds 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
 from config.settings import Settings
-from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel
+from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel, blocked
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
+from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.store.pseudonyms import ERASED_PREFIX
 
 LIFT_KEY_PREFIX = (
@@ -65,6 +66,19 @@ class Rules:
     unreachable_after: int = 3  # messages that failed ...
     unreachable_over: timedelta = timedelta(days=3)  # ... from the first to the last of them
     shared_from: int = 3  # persons with one number in one CRM: a switchboard, a family
+    # By name; another list closes the channels that it had when it was imported.
+    registries: tuple[tuple[str, RegistryRule], ...] = ()
+
+    def registry(self, name: str) -> RegistryRule | None:
+        return next((rule for known, rule in self.registries if known == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryRule:
+    """What a registry closes. `consent_overrides`: not for whoever opted in to the channel."""
+
+    channels: frozenset[Channel]
+    consent_overrides: bool = False
 
 
 def rules_from_settings(settings: Settings) -> Rules:
@@ -74,7 +88,16 @@ def rules_from_settings(settings: Settings) -> Rules:
         settings.feedback.unreachable_after,
         settings.feedback.unreachable_over,
         settings.feedback.shared_from,
+        tuple(
+            (name, RegistryRule(_and_any(registry.channels), registry.consent_overrides))
+            for name, registry in sorted(settings.registries.items())
+        ),
     )
+
+
+def _and_any(words: Iterable[str]) -> frozenset[Channel]:
+    channels = cast(frozenset[Channel], frozenset(words))
+    return ALL_CHANNELS if channels >= CALL_AND_TEXT else channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +129,8 @@ NO_HOLDERS = Holders()
 class ConsentState:
     """What stands against (or for) contacting a number in one contact, in a decision's terms.
 
-    `held`: that texts wait for the review of a reply, where nobody refused them.
+    `held`: that texts wait for the review of a reply, where nobody refused them. `listed`: that a
+    registry closes a channel, where the person has not refused it.
     `unreachable`: evidence that messages do not arrive, last seen at `unreachable_at`.
     `corrected_to`: the number that the person gave instead of this one.
     """
@@ -115,6 +139,7 @@ class ConsentState:
     suppressed: frozenset[Channel] = frozenset()
     suppressed_reason: str = ""
     held: str = ""
+    listed: str = ""
     confirmed: bool = False
     confirmed_at: datetime | None = None
     unreachable: str = ""
@@ -141,6 +166,7 @@ def evaluate(
     - any other opt-in: `opt_in`
     - undelivered message: `failed_message`
     - a reply that waits for review, which is no report yet: `hold`
+    - a listing on a registry, which is none either: `listing`
 
     `last_delivered`: when a message last arrived.
     """
@@ -152,6 +178,9 @@ def evaluate(
             continue
         if report.key.startswith(HOLD_KEY_PREFIX):
             weighing.hold(report)
+            continue
+        if report.key.startswith(REGISTRY_KEY_PREFIX):
+            weighing.listing(report)
             continue
         match report.kind:
             case FeedbackKind.WRONG_NUMBER | FeedbackKind.CORRECTED:
@@ -194,6 +223,9 @@ class _Weighing:
     failures: list[Feedback] = field(default_factory=list)  # since the last confirmation
     no_text: str = ""
     held: str = ""
+    # Channels to which the person has said yes, and not no since.
+    consented: set[Channel] = field(default_factory=set)
+    listings: list[Feedback] = field(default_factory=list)
 
     def wrong_number(self, report: Feedback) -> None:
         """Apply a wrong-number report, which holds for every contact with that number.
@@ -225,6 +257,7 @@ class _Weighing:
         """
         channels = channels_of(report, self.rules)
         self.closed |= channels
+        self.consented -= channels
         self.cleared -= channels
         if not is_by_text(report):
             self.refused |= channels
@@ -250,6 +283,7 @@ class _Weighing:
         """
         channels = channels_of(report, self.rules)
         self.any_opened = self.any_opened or "any" in channels
+        self.consented |= _OPENS["text"] if is_by_text(report) else channels
         self._release(channels)
         if is_by_text(report):
             channels -= self.refused - _OPENS["text"]
@@ -262,6 +296,28 @@ class _Weighing:
         """Apply a reply that waits for review: no texts, until it is decided or somebody opts in
         later."""
         self.held = f"is not texted ({describe(report)})"
+
+    def listing(self, report: Feedback) -> None:
+        """Apply a listing on a registry. It is weighed last (`_by_registries`): it stands as long
+        as the list holds the number, whatever was said before or after it."""
+        self.listings.append(report)
+
+    def _by_registries(self) -> tuple[set[Channel], str]:
+        """Return the channels that registries close, and by which of them the first is closed.
+
+        An opt-in changes nothing about that, unless the operator's settings let it.
+        """
+        closed: set[Channel] = set()
+        first = ""
+        for report in self.listings:
+            rule = self.rules.registry(report.source)
+            channels = rule.channels if rule else channels_of(report, self.rules)
+            if rule and rule.consent_overrides:
+                channels -= self.consented
+            if blocked(channels):
+                closed |= channels
+                first = first or describe(report)
+        return closed, first
 
     def _release(self, channels: frozenset[Channel]) -> None:
         if "text" in channels:
@@ -285,6 +341,15 @@ class _Weighing:
         if (no_text := self.no_text or self.held) and "text" not in suppressed:
             suppressed.add("text")
             reason = reason if len(suppressed) > 1 else no_text
+        by_registries, source = self._by_registries()
+        listed = ""
+        if new := blocked(frozenset(by_registries)) - blocked(frozenset(suppressed)):
+            if new | blocked(frozenset(suppressed)) >= CALL_AND_TEXT:
+                reason = f"must not be contacted ({source})"
+            else:
+                listed = f"is not {'called' if 'call' in new else 'texted'} ({source})"
+                reason = reason or listed
+        suppressed |= by_registries
         if suppressed >= CALL_AND_TEXT and not self.any_opened:
             suppressed.add("any")
         unreachable = _proof_of_unreachable(self.failures, self.rules)
@@ -293,6 +358,7 @@ class _Weighing:
             suppressed=frozenset(suppressed),
             suppressed_reason=reason if suppressed else "",
             held=hold_reason,
+            listed=listed,
             confirmed=self.confirmed_at is not None,
             confirmed_at=self.confirmed_at,
             unreachable=f"cannot be reached ({describe(unreachable)})" if unreachable else "",
@@ -346,7 +412,7 @@ def _same_person(who: ContactIdentity, other: ContactIdentity) -> bool:
 
 def is_by_text(report: Feedback) -> bool:
     """Return whether somebody said it in a text, about texts: policy may apply it to calls too."""
-    listed = report.key.startswith("list:")  # whatever the list is called
+    listed = report.key.startswith(("list:", REGISTRY_KEY_PREFIX))  # whatever the list is called
     return report.source.endswith("sms") and "text" in report.channels.split() and not listed
 
 

@@ -33,6 +33,8 @@ from worker.feedback.models import (
 )
 from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
+from worker.registries import matching
+from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -63,7 +65,7 @@ class ReportSet:
     `numbers_by_contact`: contact -> numbers about which somebody said, on that very contact or on
     another record of the same person, that they must not be contacted, or may be again. That
     includes numbers that it no longer holds ("" = it had none). `with_holds`: open reviews are
-    among the reports (`review_holds`).
+    among the reports (`review_holds`). `with_registries`: so are listings on registries.
     """
 
     reports: dict[str, list[Feedback]] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class ReportSet:
     row_ids: frozenset[tuple[str, int]] = frozenset()
     numbers_by_contact: Mapping[str, Sequence[str]] = field(default_factory=dict)
     with_holds: bool = False
+    with_registries: bool = False
 
     def about(self, number: str) -> Sequence[Feedback]:
         return self.reports.get(number, ())
@@ -221,10 +224,14 @@ def load(
     keys: Keys,
     with_holds: bool = False,
     changed: Sequence[ChangedField] = (),
+    with_registries: bool = False,
+    holders: Mapping[str, Holders] | None = None,
 ) -> ReportSet:
     """Load all reports about these numbers, and the lists that they are on. `with_holds`: and the
-    open reviews, which are no reports: whoever copies or lists reports does without them.
-    `changed`: fields that are read as other numbers from now on (`review_holds`)."""
+    open reviews, `with_registries`: and the registries that hold them, neither of which are
+    reports: whoever copies or lists reports does without them.
+    `changed`: fields that are read as other numbers from now on (`review_holds`). `holders`: of the
+    numbers, where the caller has looked them up already."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     by_number: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
@@ -240,6 +247,9 @@ def load(
         ids.add(("review", review_id))
         for number in names[hold.number]:
             by_number.setdefault(number, []).append(hold)
+    for listing in matching.find(connection, names) if with_registries else ():
+        for number in names[listing.number]:
+            by_number.setdefault(number, []).append(_report_from_listing(listing))
     doubted = [
         n for n, reports in by_number.items() if any(r.kind in _DEPENDS_ON_HOLDERS for r in reports)
     ]
@@ -251,9 +261,10 @@ def load(
     return ReportSet(
         by_number,
         _last_delivered(connection, failed) if failed else {},
-        load_holders(connection, doubted) if doubted else {},
+        dict(holders) if holders is not None else load_holders(connection, doubted),
         frozenset(ids),
         with_holds=with_holds,
+        with_registries=with_registries,
     )
 
 
@@ -352,7 +363,24 @@ def find_unseen(
                 news.update(names[row.number])
     if known.with_holds:
         news.update(_numbers_of_changed_holds(connection, names, known))
+    if known.with_registries:
+        news.update(_numbers_of_changed_listings(connection, names, known))
     return sorted(news)
+
+
+def _numbers_of_changed_listings(
+    connection: Connection, names: Mapping[str, Sequence[str]], known: ReportSet
+) -> Iterator[str]:
+    """Yield numbers that came to a registry since, or went off one."""
+    listed: dict[str, set[str]] = {}
+    for listing in matching.find(connection, names):
+        for number in names[listing.number]:
+            listed.setdefault(number, set()).add(_report_from_listing(listing).key)
+    for number in {number for of in names.values() for number in of}:
+        keys = {report.key for report in known.about(number)}
+        before = {key for key in keys if key.startswith(REGISTRY_KEY_PREFIX)}
+        if before != listed.get(number, set()):
+            yield number
 
 
 def _numbers_of_changed_holds(
@@ -432,4 +460,17 @@ def _report_from_list_entry(row: Any) -> Feedback:
         row.since,
         row.channels,
         evidence=row.evidence,
+    )
+
+
+def _report_from_listing(listing: matching.Listing) -> Feedback:
+    authority = f" ({listing.authority})" if listing.authority else ""
+    return Feedback(
+        f"{REGISTRY_KEY_PREFIX}{listing.registry}",
+        FeedbackKind.OPT_OUT,
+        listing.number,
+        listing.registry,
+        listing.since,
+        listing.channels,
+        evidence=f"on the list {listing.registry}{authority}",
     )

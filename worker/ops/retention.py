@@ -18,6 +18,7 @@ from worker.store.tables import (
     rechecks,
     reviews,
     runs,
+    scrubs,
     sessions,
     throttles,
     writes,
@@ -32,6 +33,7 @@ def purge_expired(ctx: Context) -> dict[str, int]:
     done = {
         "writes": _delete(ctx, writes, writes.c.at, keep.writes),
         "lookups": _delete(ctx, lookups, lookups.c.at, keep.lookups),
+        "scrubs": _delete(ctx, scrubs, scrubs.c.at, keep.scrubs),
         "replies": _redact_replies(ctx, keep.replies),
         "rechecks": _rechecks(ctx, keep.runs),
     }

@@ -31,9 +31,9 @@ _WRONG = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED)
 
 
 def load_reports(ctx: Context, connection: Connection, number: str) -> ReportSet:
-    """Load all reports about a number, the lists that it is on, and what holds its texts."""
+    """Load all reports about a number, the lists and registries that it is on, and its holds."""
     with_holds = ctx.settings.feedback.hold_open_reviews
-    return report_log.load(connection, [number], ctx.keys, with_holds)
+    return report_log.load(connection, [number], ctx.keys, with_holds, with_registries=True)
 
 
 def counted_since(reports: ReportSet, number: str) -> list[str]:
@@ -75,6 +75,7 @@ def head_of(ctx: Context, number: str, reports: ReportSet) -> dict[str, Any]:
         consent.suppressed_reason,
         consent.confirmed,
         consent.held,
+        consent.listed,
     )
     field = FieldFacts("Phone", ParsedField("number", (parsed,)), (knowledge,))
     decision = decide(ContactFacts((field,)))

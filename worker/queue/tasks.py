@@ -21,11 +21,13 @@ from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
 from worker.context import Context
 from worker.events import delivery, endpoints
+from worker.feedback.receivers import crms_to_notify
 from worker.feedback.sources.dispositions import poll_all
 from worker.ops import retention
 from worker.queries import digest_message
 from worker.queue import dedupe, deferred_runs
 from worker.queue.celery_app import app, settings
+from worker.registries import follow_up
 from worker.segments import counters as count
 from worker.segments import isolation
 from worker.store import heartbeat, setbacks
@@ -215,6 +217,7 @@ def apply() -> None:
     apply_pending(ctx)
     if delivery.has_due(ctx):  # before the CRMs: a page of theirs takes much longer than an event
         dedupe.enqueue_once(deliver)
+    follow_up.resume(ctx, crms_to_notify(ctx))
     for connector in propagation.pending_connectors(ctx):
         dedupe.enqueue_once(spread, connector)
 

@@ -36,6 +36,20 @@ class Store:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Begin a transaction whose queries all see the database as it is at the first of them.
+
+        On PostgreSQL, each query of `read()` would see what was committed in between
+        (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ).
+        """
+        with self.engine.connect() as connection:
+            if not self._file:
+                connection = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """Begin a writing transaction. On SQLite it takes the write lock at once, so that two
         writers wait for each other instead of failing half-way."""

@@ -95,6 +95,14 @@ class Keys:
         """Return keys for signing links, oldest first, as itsdangerous wants them."""
         return [self._hash(key, "link", "") for key in reversed(self.secrets)]
 
+    def digests(self, purpose: str) -> tuple[hmac.HMAC, ...]:
+        """Return keyed SHA-256 digests to be fed: under the key in use first, then under earlier
+        ones. Nobody without the key can try out what was fed."""
+        macs = tuple(_keyed(key).copy() for key in self.secrets)
+        for mac in macs:
+            mac.update(f"{purpose}:".encode())
+        return macs
+
     @staticmethod
     def _hash(key: bytes, purpose: str, text: str) -> str:
         # Not hmac.digest(): it lets go of the interpreter's lock each time, which costs threads

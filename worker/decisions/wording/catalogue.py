@@ -100,6 +100,7 @@ class Wording:
     stopped_by: str
     no_texts_by: str
     held_by: str
+    not_called_by: str
     unreachable_by: str
     reassigned: str  # {since} {checked}
 

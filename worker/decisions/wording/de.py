@@ -72,6 +72,7 @@ GERMAN = Wording(
     stopped_by="darf nicht kontaktiert werden ({source}, {date})",
     no_texts_by="kann keine SMS empfangen ({source}, {date})",
     held_by="vorerst keine SMS ({source}, {date})",
+    not_called_by="keine Anrufe ({source}, {date})",
     unreachable_by="nicht erreichbar ({source}, {date})",
     reassigned="nach dem {since} an jemand anderen vergeben (geprüft am {checked})",
     page_not_me="hat auf unserer Seite gesagt: „Ich bin nicht diese Person“",

@@ -72,6 +72,7 @@ ENGLISH = Wording(
     stopped_by="must not be contacted ({source}, {date})",
     no_texts_by="cannot receive texts ({source}, {date})",
     held_by="no texts for now ({source}, {date})",
+    not_called_by="no calls ({source}, {date})",
     unreachable_by="cannot be reached ({source}, {date})",
     reassigned="given to someone else after {since} (checked {checked})",
     page_not_me="said “I am not this person” on our page",

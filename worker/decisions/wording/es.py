@@ -76,6 +76,7 @@ SPANISH = Wording(
     stopped_by="no se debe contactar ({source}, {date})",
     no_texts_by="no puede recibir SMS ({source}, {date})",
     held_by="sin SMS por ahora ({source}, {date})",
+    not_called_by="sin llamadas ({source}, {date})",
     unreachable_by="no se puede contactar ({source}, {date})",
     reassigned="asignado a otra persona después del {since} (comprobado el {checked})",
     page_not_me="indicó «no soy esa persona» en nuestra página",

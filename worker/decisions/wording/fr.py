@@ -76,6 +76,7 @@ FRENCH = Wording(
     stopped_by="à ne pas contacter ({source}, {date})",
     no_texts_by="ne peut pas recevoir de SMS ({source}, {date})",
     held_by="pas de SMS pour l'instant ({source}, {date})",
+    not_called_by="pas d'appels ({source}, {date})",
     unreachable_by="injoignable ({source}, {date})",
     reassigned="attribué à quelqu'un d'autre après le {since} (vérifié le {checked})",
     page_not_me="a répondu «\u00a0je ne suis pas cette personne\u00a0» sur notre page",

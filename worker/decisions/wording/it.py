@@ -76,6 +76,7 @@ ITALIAN = Wording(
     stopped_by="da non contattare ({source}, {date})",
     no_texts_by="non può ricevere SMS ({source}, {date})",
     held_by="per ora niente SMS ({source}, {date})",
+    not_called_by="niente chiamate ({source}, {date})",
     unreachable_by="non raggiungibile ({source}, {date})",
     reassigned="assegnato a un'altra persona dopo il {since} (verificato il {checked})",
     page_not_me="ha risposto «non sono questa persona» sulla nostra pagina",

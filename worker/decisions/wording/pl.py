@@ -77,6 +77,7 @@ POLISH = Wording(
     stopped_by="nie wolno się kontaktować ({source}, {date})",
     no_texts_by="nie odbiera SMS-ów ({source}, {date})",
     held_by="na razie bez SMS-ów ({source}, {date})",
+    not_called_by="bez połączeń ({source}, {date})",
     unreachable_by="nieosiągalny ({source}, {date})",
     reassigned="przydzielony innej osobie po dniu {since} (sprawdzono {checked})",
     page_not_me="odpowiedź na naszej stronie: „nie jestem tą osobą”",

@@ -76,6 +76,7 @@ PORTUGUESE = Wording(
     stopped_by="não contactar ({source}, {date})",
     no_texts_by="não recebe SMS ({source}, {date})",
     held_by="sem SMS por agora ({source}, {date})",
+    not_called_by="sem chamadas ({source}, {date})",
     unreachable_by="não contactável ({source}, {date})",
     reassigned="atribuído a outra pessoa depois de {since} (verificado em {checked})",
     page_not_me="respondeu «não sou essa pessoa» na nossa página",

@@ -77,6 +77,7 @@ RUSSIAN = Wording(
     stopped_by="связываться нельзя ({source}, {date})",
     no_texts_by="не принимает SMS ({source}, {date})",
     held_by="пока без SMS ({source}, {date})",
+    not_called_by="без звонков ({source}, {date})",
     unreachable_by="недоступен ({source}, {date})",
     reassigned="передан другому человеку (дата после {since}; проверено {checked})",
     page_not_me="ответ на нашей странице: «я не этот человек»",

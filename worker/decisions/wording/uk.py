@@ -77,6 +77,7 @@ UKRAINIAN = Wording(
     stopped_by="зв'язуватися не можна ({source}, {date})",
     no_texts_by="не приймає SMS ({source}, {date})",
     held_by="поки що без SMS ({source}, {date})",
+    not_called_by="без дзвінків ({source}, {date})",
     unreachable_by="недоступний ({source}, {date})",
     reassigned="переданий іншій людині (дата після {since}; перевірено {checked})",
     page_not_me="відповідь на нашій сторінці: «я не ця людина»",

@@ -320,6 +320,7 @@ class Evaluator:
             consent.suppressed_reason or stops.suppressed_reason,
             consent.confirmed,
             "" if "text" in stops.suppressed else consent.held,
+            consent.listed,
         )
 
 

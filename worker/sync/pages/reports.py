@@ -50,7 +50,9 @@ def load_reports(
         )
         if not (numbers or nameless or on_whole):
             return ReportSet()
-        report_set = feedback_log.load(connection, list(numbers), ctx.keys, holds, changed)
+        report_set = feedback_log.load(
+            connection, list(numbers), ctx.keys, holds, changed, with_registries=True
+        )
     for _, hold in on_whole:
         on_contacts.setdefault(hold.contact, []).append(hold.number)
         report_set.reports.setdefault(hold.number, []).append(hold)

@@ -1,4 +1,4 @@
-"""the log of events, the endpoints that they are sent to, and their deliveries; indexes of few rows
+"""the log of events and endpoints, suppression lists with an authority, indexes of few rows
 
 The version before goes on beside it: what it suppresses or lifts is found by
 `ix_suppressions_unannounced`, and appended to the log by the next task of this version. The indexes are of the few rows that pages look
@@ -34,6 +34,7 @@ def create(name: str, table: str, columns: list[str], sqlite: str, postgresql: s
 
 def upgrade() -> None:
     index_few_rows()
+    create_registries()
     op.add_column(
         'suppressions', sa.Column('announced', sa.String(20), nullable=False, server_default='')
     )
@@ -127,7 +128,78 @@ def index_few_rows() -> None:
     create('ix_contacts_waiting', 'contacts', ['connector', 'object', 'record_id'], 'waiting')
 
 
+def create_registries() -> None:
+    op.create_table(
+        'registries',
+        sa.Column('id', sa.Integer(), nullable=False),
+        sa.Column('name', sa.String(length=80), nullable=False),
+        sa.Column('authority', sa.String(length=120), nullable=False),
+        sa.Column('channels', sa.String(length=20), nullable=False),
+        sa.Column('generation', sa.Integer(), nullable=False),
+        sa.Column('numbers', sa.BigInteger(), nullable=False),
+        sa.Column('as_of', Time),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_registries')),
+        sa.UniqueConstraint('name', name=op.f('uq_registries_name')),
+    )
+    op.create_table(
+        'registry_imports',
+        sa.Column('registry', sa.Integer(), nullable=False),
+        sa.Column('generation', sa.Integer(), nullable=False),
+        sa.Column('kind', sa.String(length=10), nullable=False),
+        sa.Column('state', sa.String(length=10), nullable=False),
+        sa.Column('at', Time, nullable=False),
+        sa.Column('as_of', Time, nullable=False),
+        sa.Column('by', sa.String(length=120), nullable=False),
+        sa.Column('owner', sa.String(length=120), nullable=False),
+        sa.Column('files', sa.Text(), nullable=False),
+        sa.Column('sha256', sa.String(length=64), nullable=False),
+        sa.Column('refused', sa.BigInteger(), nullable=False),
+        sa.Column('added', sa.BigInteger(), nullable=False),
+        sa.Column('removed', sa.BigInteger(), nullable=False),
+        sa.Column('numbers', sa.BigInteger(), nullable=False),
+        sa.Column('told', sa.String(length=20), nullable=False),
+        sa.Column('error', sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint('registry', 'generation', name=op.f('pk_registry_imports')),
+        sa.ForeignKeyConstraint(
+            ['registry'], ['registries.id'], name=op.f('fk_registry_imports_registry_registries')
+        ),
+    )
+    op.create_index(op.f('ix_registry_imports_state'), 'registry_imports', ['state'])
+    op.create_table(
+        'registry_numbers',
+        sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column('registry', sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column('since', sa.Integer(), nullable=False),
+        sa.Column('until', sa.Integer()),
+        sa.PrimaryKeyConstraint('number', 'registry', name=op.f('pk_registry_numbers')),
+        sqlite_with_rowid=False,
+    )
+    gone = sa.text('until IS NOT NULL')
+    op.create_index(
+        'ix_registry_numbers_until', 'registry_numbers', ['registry'],
+        sqlite_where=gone, postgresql_where=gone,
+    )
+    op.create_table(
+        'scrubs',
+        sa.Column('id', sa.String(length=40), nullable=False),
+        sa.Column('at', Time, nullable=False),
+        sa.Column('ended_at', Time, nullable=False),
+        sa.Column('who', sa.String(length=120), nullable=False),
+        sa.Column('channel', sa.String(length=10), nullable=False),
+        sa.Column('numbers', sa.BigInteger(), nullable=False),
+        sa.Column('list_hash', sa.String(length=64), nullable=False),
+        sa.Column('counts', sa.JSON(), nullable=False),
+        sa.Column('rules', sa.JSON(), nullable=False),
+        sa.Column('registries', sa.JSON(), nullable=False),
+        sa.Column('signature', sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_scrubs')),
+    )
+    op.create_index(op.f('ix_scrubs_at'), 'scrubs', ['at'])
+
+
 def downgrade() -> None:
+    for table in ('scrubs', 'registry_numbers', 'registry_imports', 'registries'):
+        op.drop_table(table)
     op.drop_index('ix_contacts_waiting', 'contacts')
     create('ix_contacts_waiting', 'contacts', ['connector'], 'waiting')
     op.drop_index('ix_pages_parked', 'pages')

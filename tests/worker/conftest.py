@@ -8,6 +8,8 @@ Read in this order:
     sync/          read, process and write a CRM's contacts
     feedback/      what people and systems report
     suppression/   what follows from reports
+    registries/    lists with an authority
+    scrub/         whether numbers may be contacted now
     segments/      counts by source, and bad sources isolated
     alerts/        what operators are told
     queue/         Celery, beat and messages

@@ -33,6 +33,8 @@ COMMANDS = {
     "contact": ("numbers", "contact"),
     "suppressions": ("suppressions", "suppressions"),
     "endpoints": ("endpoints", "endpoints"),
+    "registries": ("registries", "registries"),
+    "scrub": ("scrub", "scrub"),
     "feedback": ("feedback", "feedback"),
     "replies": ("replies", "replies"),
     "explain": ("explain", "explain"),

@@ -30,6 +30,7 @@ _WORDS = {
     "number.wrong": "marked as wrong:",
     "number.right": "marked as right:",
     "suppression.lift": "lifted suppression",
+    "numbers.scrub": "scrubbed numbers; certificate",
     "suppressions.export": "exported suppressions:",
     "contact.recheck": "had a record checked again:",
     "contact.wrong": "marked the numbers of a record as wrong:",

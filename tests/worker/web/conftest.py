@@ -10,6 +10,7 @@ Read in this order:
     test_port.py          the port
     test_webhooks.py      signed webhooks
     test_api.py           the API
+    test_scrub_api.py     whether numbers may be contacted
     test_reviews_api.py   replies that a person decides, by the API
     test_reviews_page.py  replies that a person decides, in Chromium
     test_endpoints_api.py  endpoints of events and the feed of changes, by the API

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from worker.context import Context
-from worker.web.api import endpoints, feedback, numbers, runs, segments, suppressions, system
+from worker.web.api import endpoints, feedback, numbers, runs, scrub, segments, suppressions, system
 from worker.web.queue import Queue
 
 
@@ -19,6 +19,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     routes.include_router(feedback.router(ctx, queue), tags=["feedback"])
     routes.include_router(runs.router(ctx, queue), tags=["runs"])
     routes.include_router(numbers.router(ctx), tags=["numbers"])
+    routes.include_router(scrub.router(ctx), tags=["scrub"])
     routes.include_router(suppressions.router(ctx, queue), tags=["suppressions"])
     routes.include_router(endpoints.router(ctx, queue), tags=["endpoints"])
     routes.include_router(segments.router(ctx), tags=["segments"])

@@ -23,6 +23,7 @@ SuppressToken = Annotated[str, Depends(require_scope("suppress"))]
 AdminToken = Annotated[str, Depends(require_scope("admin"))]
 # A caller whose token has one of the two scopes.
 RecheckCaller = Annotated[Caller, Depends(require_caller("recheck", "rescan"))]
+ScrubCaller = Annotated[Caller, Depends(require_caller("scrub", "read"))]
 
 # One of the connectors that there are.
 ConnectorName = Annotated[str, AfterValidator(connectors.checked_name)]

@@ -1,0 +1,81 @@
+"""Scrub numbers: some in a request, or a list of any length, a part in each snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from worker.context import Context
+from worker.feedback.consent_state import rules_from_settings
+from worker.phones import Number, region_of
+from worker.scrub import certificates, evidence
+from worker.scrub.certificates import ListDigest, Tally
+from worker.scrub.decide import Circumstances, decide
+from worker.scrub.model import MAX_NUMBERS, Answer, CallingHours, Question
+
+
+class Scrub:
+    """A scrub under way. Ask it for answers, then for its certificate.
+
+    Each part of at most `MAX_NUMBERS` questions is answered from one snapshot of the database.
+    `channel`: that was asked for, "" where each number has its own.
+    """
+
+    def __init__(
+        self, ctx: Context, who: str, channel: str = "", hours: CallingHours | None = None
+    ) -> None:
+        self._ctx, self._who, self._channel, self._hours = ctx, who, channel, hours
+        self._began = ctx.now()
+        self._digest = ListDigest(ctx.keys)
+        self.tally = Tally()
+
+    def answer(self, questions: Iterable[Question]) -> Iterator[Answer]:
+        """Yield an answer for each question, in order."""
+        stream = iter(questions)
+        while part := list(islice(stream, MAX_NUMBERS)):
+            yield from self._answer_part(part)
+
+    def _answer_part(self, part: Sequence[Question]) -> list[Answer]:
+        ctx = self._ctx
+        regions = {country: region_of(country) for country in {q.country for q in part}}
+        read: list[Number | None] = []
+        for question in part:
+            numbers = ctx.parse_field(question.number, regions[question.country]).numbers
+            read.append(numbers[0] if len(numbers) == 1 else None)
+        distinct = list(dict.fromkeys(number.e164 for number in read if number is not None))
+        rules = rules_from_settings(ctx.settings)
+        contacts = {question.contact for question in part if question.contact}
+        known = evidence.load(ctx, distinct, contacts, rules)
+        now = ctx.now()
+        about = Circumstances(now, ctx.settings.scrub.valid_for, rules, self._hours)
+        answers = [
+            decide(question, number, known, about)
+            for question, number in zip(part, read, strict=True)
+        ]
+        self._digest.add(part)
+        self.tally.add(answers, known.registries, now)
+        return answers
+
+    def certify(self) -> str:
+        """Keep the certificate of all that was answered so far; return its id."""
+        rules = certificates.rules_in_force(self._ctx, self._hours is not None)
+        return certificates.issue(
+            self._ctx, self._who, self._channel, self._began, self._digest, self.tally, rules
+        )
+
+
+def calling_hours(ctx: Context) -> CallingHours | None:
+    """Return the calling hours that answers heed; None: they are not looked at."""
+    del ctx  # no rules of calling hours are known yet
+    return None
+
+
+def is_list_of(ctx: Context, certificate: str, questions: Iterable[Question]) -> bool:
+    """Return whether these are the questions of a certificate, in their order.
+
+    Raises `NoSuchCertificateError`.
+    """
+    listed = certificates.load(ctx, certificate)["list_hash"]
+    digest = ListDigest(ctx.keys)
+    digest.add(questions)
+    return digest.is_one_of_ours(listed)

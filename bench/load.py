@@ -36,6 +36,7 @@ from bench.sync import stand_ins
 from chaos.postgres import free_port
 from config.settings import load
 from worker.context import Context
+from worker.feedback.sources.twilio import twilio_signature
 from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis
 from worker.store.engine import upgrade
@@ -43,7 +44,6 @@ from worker.store.tables import deliveries, feedback
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
-from worker.web.signatures import twilio_signature
 
 TOKEN = "bench-token"
 CRMS = ("salesforce", "hubspot")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from config.section import Section
@@ -76,3 +78,38 @@ class RndCredentials(Section):
     refresh_token: str = Field(repr=False)
     company_id: str
     url: str = "https://api.reassigned.us"
+
+
+# Of vendors of messages and calls whose webhooks we take (`worker.feedback.sources`).
+
+
+class VonageCredentials(Section):
+    """`signature_method`: of the SMS API alone, as the account's settings have it; the Messages API
+    always signs with SHA-256."""
+
+    signature_secret: str = Field(repr=False)
+    signature_method: Literal["md5hash", "md5", "sha1", "sha256", "sha512"] = "sha256"
+
+
+class TelnyxCredentials(Section):
+    public_key: str  # of the account, in base64; no secret
+
+
+class SinchCredentials(Section):
+    """Either the secret of the signature, or the login that callbacks come with."""
+
+    webhook_secret: str = Field("", repr=False)
+    callback_username: str = ""
+    callback_password: str = Field("", repr=False)
+
+
+class PlivoCredentials(Section):
+    auth_token: str = Field(repr=False)
+
+
+class JustCallCredentials(Section):
+    api_secret: str = Field(repr=False)
+
+
+class AircallCredentials(Section):
+    webhook_token: str = Field(repr=False)

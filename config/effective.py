@@ -23,7 +23,10 @@ _SECRETS = (
     "alert_webhook_url",
 )  # fmt: skip
 _VARIABLES = {"TWILIO_URL": "TWILIO_LOOKUP_URL"}  # not named after its field
-_GROUPS = ("salesforce", "hubspot", "twilio", "numverify", "clearoutphone", "rnd", "oidc")
+_GROUPS = (
+    "salesforce", "hubspot", "twilio", "numverify", "clearoutphone", "rnd", "vonage", "telnyx",
+    "sinch", "plivo", "justcall", "aircall", "oidc",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ an operator learns all of it at once.
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +16,19 @@ from urllib.parse import urlsplit
 
 from config.credentials import (
     HUBSPOT_API_VERSION,
+    AircallCredentials,
     ClearoutPhoneCredentials,
     HubSpotCredentials,
+    JustCallCredentials,
     NumVerifyCredentials,
     OidcCredentials,
+    PlivoCredentials,
     RndCredentials,
     SalesforceCredentials,
+    SinchCredentials,
+    TelnyxCredentials,
     TwilioCredentials,
+    VonageCredentials,
 )
 from config.redaction import register_secrets
 from config.redis_url import RedisUrlError, explicit
@@ -36,6 +43,8 @@ SECRETS = (
     "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_CLIENT_SECRET", "HUBSPOT_ACCESS_TOKEN",
     "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
     "TWILIO_WEBHOOK_SHARED_KEY", "NUMVERIFY_ACCESS_KEY", "CLEAROUTPHONE_API_TOKEN",
+    "VONAGE_SIGNATURE_SECRET", "SINCH_WEBHOOK_SECRET", "SINCH_CALLBACK_PASSWORD",
+    "PLIVO_AUTH_TOKEN", "JUSTCALL_API_SECRET", "AIRCALL_WEBHOOK_TOKEN",
     "RND_REFRESH_TOKEN", "SECRET_KEY", "SECRET_KEY_PREVIOUS",
     "ADMIN_PASSWORD", "ADMIN_TOKEN", "OIDC_CLIENT_SECRET", "SMTP_URL", "ALERT_WEBHOOK_URL",
     "DATABASE_URL", "REDIS_URL",
@@ -121,6 +130,12 @@ def read(env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
         "numverify": _numverify(env, problems),
         "clearoutphone": _clearoutphone(env, problems),
         "rnd": _rnd(env, problems),
+        "vonage": _vonage(env, problems),
+        "telnyx": _telnyx(env, problems),
+        "sinch": _sinch(env, problems),
+        "plivo": _plivo(env),
+        "justcall": _justcall(env),
+        "aircall": _aircall(env),
         "oidc": _oidc(env, problems),
         "smtp_url": _smtp(env, problems),
         "alert_webhook_url": _webhook(env, problems, "ALERT_WEBHOOK_URL"),
@@ -349,6 +364,76 @@ def _rnd(env: Mapping[str, str], problems: list[str]) -> RndCredentials | None:
         refresh_token=variables["RND_REFRESH_TOKEN"],
         company_id=variables["RND_COMPANY_ID"],
         url=url,
+    )
+
+
+def _one(env: Mapping[str, str], name: str) -> str:
+    return _given(env, name).get(name, "")
+
+
+def _plivo(env: Mapping[str, str]) -> PlivoCredentials | None:
+    token = _one(env, "PLIVO_AUTH_TOKEN")
+    return PlivoCredentials(auth_token=token) if token else None
+
+
+def _justcall(env: Mapping[str, str]) -> JustCallCredentials | None:
+    secret = _one(env, "JUSTCALL_API_SECRET")
+    return JustCallCredentials(api_secret=secret) if secret else None
+
+
+def _aircall(env: Mapping[str, str]) -> AircallCredentials | None:
+    token = _one(env, "AIRCALL_WEBHOOK_TOKEN")
+    return AircallCredentials(webhook_token=token) if token else None
+
+
+_METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
+
+
+def _vonage(env: Mapping[str, str], problems: list[str]) -> VonageCredentials | None:
+    variables = _given(env, "VONAGE_SIGNATURE_SECRET", "VONAGE_SIGNATURE_METHOD")
+    why = "Vonage signs its webhooks with it"
+    if not variables or _missing(variables, problems, "VONAGE_SIGNATURE_SECRET", why=why):
+        return None
+    method = variables.get("VONAGE_SIGNATURE_METHOD", "sha256").lower()
+    if method not in _METHODS:
+        problems.append(
+            f"VONAGE_SIGNATURE_METHOD: write one of {', '.join(_METHODS)}, as the account's "
+            f"settings have it (it says {method[:20]!r})"
+        )
+        return None
+    return VonageCredentials.model_validate(
+        {"signature_secret": variables["VONAGE_SIGNATURE_SECRET"], "signature_method": method}
+    )
+
+
+def _telnyx(env: Mapping[str, str], problems: list[str]) -> TelnyxCredentials | None:
+    key = _one(env, "TELNYX_PUBLIC_KEY")
+    if not key:
+        return None
+    try:
+        size = len(base64.b64decode(key, validate=True))
+    except (binascii.Error, ValueError):
+        size = 0
+    if size != 32:  # bytes of an Ed25519 public key (RFC 8032)
+        problems.append(
+            "TELNYX_PUBLIC_KEY: copy the account's public key, 44 characters of base64 (Mission "
+            "Control > Keys & Credentials > Public Key)"
+        )
+        return None
+    return TelnyxCredentials(public_key=key)
+
+
+def _sinch(env: Mapping[str, str], problems: list[str]) -> SinchCredentials | None:
+    login = ("SINCH_CALLBACK_USERNAME", "SINCH_CALLBACK_PASSWORD")
+    variables = _given(env, "SINCH_WEBHOOK_SECRET", *login)
+    if not variables:
+        return None
+    if variables.keys() & set(login) and _missing(
+        variables, problems, *login, why="the login of Sinch's callbacks is a pair of both"
+    ):
+        return None
+    return SinchCredentials(
+        **{name.removeprefix("SINCH_").lower(): value for name, value in variables.items()}
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -76,6 +76,11 @@ class FeedbackSettings(Section):
     unreachable_after: int = Field(3, ge=1)  # failed messages, none that arrived in between ...
     unreachable_over: Duration = timedelta(days=3)  # ... the first and last at least so far apart
     shared_from: int = Field(3, ge=2)  # persons in one CRM: a switchboard, a family
+    # Keys by which a person who is called asks not to be called again, and what they are told then.
+    opt_out_keys: tuple[Annotated[str, Field(pattern=r"^[0-9*#]{1,8}$")], ...] = ("9",)
+    opt_out_keys_answer: str = Field(
+        "You will not be called again. Goodbye.", min_length=1, max_length=300
+    )
     hold_open_reviews: bool = False  # do not text while a reply that may be an opt-out waits
     corrections: Literal["propose", "replace"] = "propose"
     company: str = Field("", max_length=120)  # who asks, on the recipient's page

@@ -14,6 +14,7 @@ _TABLE = re.compile(r"\[([\w.]+)\]")
 _SETTING = re.compile(r"(\w+)\s*=\s*(?:\"[^\"]*\"|[^#\"]*)+?\s*#\s*(.+)")
 _MORE = re.compile(r"\s+#\s+(.+)")
 
+_VONAGE = "webhooks of Vonage; how its SMS API signs: md5hash, md5, sha1, sha256 or sha512"
 ENVIRONMENT = {
     "SALESFORCE_LOGIN_URL": "client credentials",
     "SALESFORCE_CLIENT_ID": "client credentials",
@@ -68,6 +69,15 @@ ENVIRONMENT = {
     "HUBSPOT_CLIENT_SECRET": (
         "HubSpot signs its webhooks with it; Twilio signs with TWILIO_AUTH_TOKEN"
     ),
+    "VONAGE_SIGNATURE_SECRET": _VONAGE,
+    "VONAGE_SIGNATURE_METHOD": _VONAGE,
+    "TELNYX_PUBLIC_KEY": "webhooks of Telnyx: the public key of the account",
+    "SINCH_WEBHOOK_SECRET": "webhooks of Sinch, or the login of its callbacks instead",
+    "SINCH_CALLBACK_USERNAME": "webhooks of Sinch, or the login of its callbacks instead",
+    "SINCH_CALLBACK_PASSWORD": "webhooks of Sinch, or the login of its callbacks instead",
+    "PLIVO_AUTH_TOKEN": "webhooks of Plivo, JustCall and Aircall",
+    "JUSTCALL_API_SECRET": "webhooks of Plivo, JustCall and Aircall",
+    "AIRCALL_WEBHOOK_TOKEN": "webhooks of Plivo, JustCall and Aircall",
     "SECRET_KEY": "for links and for the hashes of erased numbers; the key used before",
     "SECRET_KEY_PREVIOUS": "for links and for the hashes of erased numbers; the key used before",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where OpenTelemetry traces go (with the extra otel)",

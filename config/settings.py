@@ -21,13 +21,19 @@ from config.access import AccessSettings
 from config.alerts import AlertSettings
 from config.connectors import Connectors, ConnectorSettings, CsvSettings
 from config.credentials import (
+    AircallCredentials,
     ClearoutPhoneCredentials,
     HubSpotCredentials,
+    JustCallCredentials,
     NumVerifyCredentials,
     OidcCredentials,
+    PlivoCredentials,
     RndCredentials,
     SalesforceCredentials,
+    SinchCredentials,
+    TelnyxCredentials,
     TwilioCredentials,
+    VonageCredentials,
 )
 from config.events import EventSettings
 from config.feedback import FeedbackSettings
@@ -125,6 +131,12 @@ class Settings(FileSettings):
     numverify: NumVerifyCredentials | None = None
     clearoutphone: ClearoutPhoneCredentials | None = None
     rnd: RndCredentials | None = None
+    vonage: VonageCredentials | None = None
+    telnyx: TelnyxCredentials | None = None
+    sinch: SinchCredentials | None = None
+    plivo: PlivoCredentials | None = None
+    justcall: JustCallCredentials | None = None
+    aircall: AircallCredentials | None = None
     oidc: OidcCredentials | None = None
     smtp_url: str = Field("", repr=False)
     alert_webhook_url: str = Field("", repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -204,3 +205,46 @@ class TestTwilio:
     def test_a_shared_key_alone_connects_nothing(self, tmp_path: Path) -> None:
         messages = problems(tmp_path, TWILIO_WEBHOOK_SHARED_KEY="alone")
         assert messages[0].startswith("TWILIO_ACCOUNT_SID: missing")
+
+
+class TestVendorsOfWebhooks:
+    SECRETS: ClassVar[dict[str, str]] = {
+        "VONAGE_SIGNATURE_SECRET": "vonage-secret-value",
+        "SINCH_WEBHOOK_SECRET": "sinch-secret-value",
+        "SINCH_CALLBACK_PASSWORD": "sinch-password-value",
+        "PLIVO_AUTH_TOKEN": "plivo-token-value",
+        "JUSTCALL_API_SECRET": "justcall-secret-value",
+        "AIRCALL_WEBHOOK_TOKEN": "aircall-token-value",
+    }
+
+    def test_hide_their_secrets_everywhere(self) -> None:
+        settings = load({**self.SECRETS, "SINCH_CALLBACK_USERNAME": "kim"})
+        shown = "".join(setting.value for setting in effective.describe(settings))
+        for secret in self.SECRETS.values():
+            assert secret not in repr(settings)
+            assert secret not in shown
+            assert secret not in redact(f"refused: {secret}")
+
+    def test_may_have_them_in_files(self, tmp_path: Path) -> None:
+        file = tmp_path / "token"
+        file.write_text("plivo-token-in-a-file\n", encoding="utf-8")
+        settings = load({"PLIVO_AUTH_TOKEN_FILE": str(file)})
+        assert settings.plivo is not None
+        assert settings.plivo.auth_token == "plivo-token-in-a-file"
+
+    @pytest.mark.parametrize(
+        ("env", "named"),
+        [
+            ({"TELNYX_PUBLIC_KEY": "not a key"}, "TELNYX_PUBLIC_KEY"),
+            ({"TELNYX_PUBLIC_KEY": "c2hvcnQ="}, "TELNYX_PUBLIC_KEY"),
+            ({"SINCH_CALLBACK_USERNAME": "kim"}, "SINCH_CALLBACK_PASSWORD"),
+            ({"VONAGE_SIGNATURE_METHOD": "sha256"}, "VONAGE_SIGNATURE_SECRET"),
+            ({"VONAGE_SIGNATURE_SECRET": "s", "VONAGE_SIGNATURE_METHOD": "rot13"},
+             "VONAGE_SIGNATURE_METHOD"),
+        ],
+    )  # fmt: skip
+    def test_are_refused_in_one_clear_line(
+        self, tmp_path: Path, env: dict[str, str], named: str
+    ) -> None:
+        (line,) = problems(tmp_path, **env)
+        assert line.startswith(f"{named}: ")

@@ -31,6 +31,7 @@ from sandbox.service import Fault
 from worker.context import Context
 from worker.feedback import replies
 from worker.feedback.sources import twilio
+from worker.feedback.sources.vendor import MalformedWebhookError, NotAPhoneNumberError
 from worker.lists.clean import clean
 from worker.phones import parse_field
 from worker.verification.errors import ProviderError
@@ -99,9 +100,9 @@ _VALUES = st.text(max_size=60) | st.sampled_from(
 @fuzz
 @given(st.dictionaries(_NAMES, _VALUES))
 def test_parameters_of_twilio(form: dict[str, str]) -> None:
-    for read in (twilio.parse_reply, twilio.parse_status):
-        with contextlib.suppress(twilio.MalformedWebhookError, twilio.NotAPhoneNumberError):
-            read(form, NOW)
+    for read in (twilio.read_sms, twilio.read_status, twilio.read_keys):
+        with contextlib.suppress(MalformedWebhookError, NotAPhoneNumberError):
+            read(form)
 
 
 _DIGITS = st.characters(categories=["Nd"])

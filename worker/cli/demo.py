@@ -56,7 +56,7 @@ from worker.web.port import check_port, is_free
 _OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "DATABASE_URL",
     "REDIS_URL", "HYGIENE_", "PORT", "PUBLIC_URL", "SECRET_KEY", "ADMIN_", "OIDC_", "SMTP_",
-    "ALERT_",
+    "ALERT_", "VONAGE_", "TELNYX_", "SINCH_", "PLIVO_", "JUSTCALL_", "AIRCALL_",
 )  # fmt: skip
 # The stand-in for Twilio Lookup has no rate limit, and its money is not real.
 _CONFIG = """\

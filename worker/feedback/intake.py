@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import clearings, merged_records, reply_model, report_log, review_holds
+from worker.feedback import clearings, merged_records, report_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
-from worker.feedback.sources import twilio
-from worker.store.bulk import upsert
-from worker.store.pseudonyms import Keys
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
-
-_MAX_STORED_CHARACTERS = 10_000  # characters of a reply that a person is to read
 
 
 def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
@@ -34,67 +29,12 @@ def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
         return (connection.scalar(count) or 0) - before
 
 
-def receive_twilio_sms(ctx: Context, form: Mapping[str, str]) -> int:
-    """Store an inbound message; return how much of it is to be delivered: new reports, and a hold.
-    Raises what `twilio.parse_reply` does."""
-    now, delivered = ctx.now(), 0
-    heard = twilio.parse_reply(form, now, reply_model.current(ctx))
-    keys = ctx.keys
-    with ctx.store.write() as connection:
-        is_new = not _was_received_before(connection, heard, keys)
-        if is_new:
-            report_log.record_delivery(connection, heard.number, now, now)  # who writes is there
-        if heard.needs_review is not None:
-            suggestion = heard.needs_review.suggestion
-            row = {
-                "key": heard.key,
-                "number": heard.number,
-                "source": twilio.SOURCE,
-                "text": _readable_text(form.get("Body", "")),
-                "suggestion": suggestion.kind if suggestion else "",
-                "evidence": suggestion.evidence[:255] if suggestion else "",
-                "at": now,
-                "decision": "",
-                "decided_by": "",
-            }
-            upsert(connection, reviews, [row], ignore=True, key=("key",))
-            if is_new:
-                stored = sa.select(reviews).where(reviews.c.key == heard.key)
-                delivered = review_holds.deliver(ctx, connection, connection.execute(stored), now)
-    return store_reports(ctx, heard.reports) + delivered
-
-
-def _readable_text(body: str) -> str:
-    """Return a reply as somebody reads it: all of it, or both ends of one that is longer than a
-    letter."""
-    text = body.replace("\x00", "")
-    if len(text) <= _MAX_STORED_CHARACTERS:
-        return text
-    left_out = len(text) - _MAX_STORED_CHARACTERS
-    half = _MAX_STORED_CHARACTERS // 2
-    return f"{text[:half]} [… {left_out:,} characters are left out …] {text[-half:]}"
-
-
-def _was_received_before(connection: Connection, heard: twilio.ParsedReply, keys: Keys) -> bool:
-    """Return whether a message was received before; it may have been erased since."""
-    names = {
-        name
-        for key in (heard.key, *(report.key for report in heard.reports))
-        for name in (key, *keys.erased_keys(key))
-    }
+def any_key_stored(connection: Connection, keys: Collection[str]) -> bool:
+    """Return whether a report, or a reply for review, is stored under one of these keys."""
     return any(
-        connection.execute(sa.select(table.c.id).where(table.c.key.in_(names)).limit(1)).first()
+        connection.execute(sa.select(table.c.id).where(table.c.key.in_(keys)).limit(1)).first()
         for table in (feedback, reviews)
     )
-
-
-def receive_twilio_status(ctx: Context, form: Mapping[str, str]) -> int:
-    """Store the status of a message that we sent. Raises what `twilio.parse_status` does."""
-    outcome = twilio.parse_status(form, ctx.now())
-    if outcome.delivered and outcome.at is not None:
-        with ctx.store.write() as connection:
-            report_log.record_delivery(connection, outcome.number, outcome.at, ctx.now())
-    return store_reports(ctx, [outcome.report]) if outcome.report is not None else 0
 
 
 def numbers_of_contact(ctx: Context, connector: str, object_name: str, record_id: str) -> list[str]:

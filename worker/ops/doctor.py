@@ -13,6 +13,7 @@ from connectors.http.pacing import LocalPace
 from connectors.records import ProbeResult
 from worker.access import ways_in
 from worker.context import Context
+from worker.feedback.sources.vendor_registry import VENDORS
 from worker.ops import doctor_checks
 from worker.ops.check import Check, Verdict
 from worker.ops.home import about_new, is_new, last_used, looked_at
@@ -144,6 +145,8 @@ def _webhooks(settings: Settings) -> Iterator[Check]:
         lacking.append("Twilio's (TWILIO_AUTH_TOKEN)")
     if settings.hubspot is not None and not settings.hubspot.client_secret:
         lacking.append("HubSpot's (HUBSPOT_CLIENT_SECRET)")
+    if taken := [vendor.label for vendor in VENDORS.values() if vendor.is_configured(settings)]:
+        yield Check("reports", "ok", f"webhooks are taken from {', '.join(taken)}")
     if lacking:
         text = f"webhooks are refused because they cannot be checked: {', '.join(lacking)}"
         yield Check("reports", "ok", text)

@@ -25,6 +25,7 @@ from worker.alerts.channels import channels, route
 from worker.context import Context
 from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
+from worker.feedback.sources.vendor_registry import VENDORS
 from worker.ops.check import Check, warning
 from worker.store import embedded_redis, heartbeat, private_files, setbacks
 from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
@@ -242,7 +243,8 @@ def check_work(ctx: Context) -> Iterator[Check]:
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:
     """Check for call outcomes without a known name or meaning, as of the last read of calls."""
     dispositions = ctx.settings.feedback.dispositions
-    for name in ctx.settings.active_connectors:
+    dialers = (vendor.name for vendor in VENDORS.values() if "call" in vendor.paths)
+    for name in (*ctx.settings.active_connectors, *dialers):
         with ctx.store.read() as connection:
             rows = call_outcomes.load(connection, name)
             problem = call_outcomes.load_problem(connection, name)

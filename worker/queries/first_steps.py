@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.labels import crm_name
 from worker.context import Context
+from worker.feedback.sources.vendor_registry import VENDORS
 from worker.segments.reported import distinct_values
 from worker.store.bulk import upsert
 from worker.store.states import RunState
@@ -261,7 +262,7 @@ def _webhooks(ctx: Context, facts: _Facts) -> Step:
     }
     missing = tuple(
         ([] if settings.public_url else ["PUBLIC_URL"])
-        + ([] if any(secrets.values()) else [*secrets])
+        + ([] if any(secrets.values()) or _other_vendors(ctx) else [*secrets])
     )
     if not missing:
         text = f"Replies and changes are taken at {settings.public_url}/webhooks/."
@@ -278,6 +279,11 @@ def _webhooks(ctx: Context, facts: _Facts) -> Step:
         return Step("webhooks", "Webhooks", "done", text, webhooks=services)
     text = "Replies and changes then arrive at once instead of with the next sync. Set these "
     return Step("webhooks", "Webhooks", "to_do", f"{text}variables and restart.", missing)
+
+
+def _other_vendors(ctx: Context) -> bool:
+    """Return whether webhooks of a vendor come in that cannot be tested from here."""
+    return any(vendor.is_configured(ctx.settings) for vendor in VENDORS.values())
 
 
 def _users(ctx: Context, facts: _Facts) -> Step:

@@ -113,7 +113,7 @@ def _reports(
         loaded.reports[""] = nameless
     if former_fields.are_any(connection):
         # What was said of the number that a field was read as before is said of this one next.
-        changed = former_fields.held_now(connection, numbers)
+        changed = former_fields.read_now_as(connection, numbers)
         said = former_numbers.load_reports(connection, changed, ctx.keys)
         for copy in former_numbers.copies(changed, said, ctx.now(), rules):
             loaded.reports.setdefault(copy.number, []).append(copy)

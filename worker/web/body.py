@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, HTTPException, Request
 
-from connectors.http.lenient_json import decode
 from worker.context import Context
 
 LARGEST = 512 * 1024  # bytes: HubSpot sends up to 100 events, Twilio a message
@@ -41,19 +40,3 @@ def form_of(body: bytes) -> list[tuple[str, str]]:
         return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=200)
     except (UnicodeDecodeError, ValueError):
         raise HTTPException(400, "The body is not a form.") from None
-
-
-def parameters_of(body: bytes) -> dict[str, str]:
-    """The parameters of a form that came as a JSON object; raises 400 for what is none. A value
-    that is no text or number is no parameter."""
-    try:
-        decoded = decode(body)
-    except ValueError:
-        raise HTTPException(400, "The body is not JSON.") from None
-    if not isinstance(decoded, dict):
-        raise HTTPException(400, "The body is not a JSON object.")
-    return {
-        name: str(value)
-        for name, value in decoded.items()
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool)
-    }

@@ -19,8 +19,8 @@ from hubspot.utils.signature import Signature
 
 from connectors.http.deadline import Adapter, whole_call
 from worker.context import Context
+from worker.feedback.sources.twilio import twilio_signature
 from worker.queries.first_steps import CheckResult, record_webhook_check
-from worker.web.signatures import twilio_signature
 
 log = logging.getLogger(__name__)
 

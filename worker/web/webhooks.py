@@ -1,26 +1,37 @@
-"""Webhooks: signed, stored, then acknowledged. What follows from them the queue does."""
+"""Webhooks: signed, stored, then acknowledged. What follows from them the queue does.
+
+Vendors of messages and calls are files of their own (`worker.feedback.sources.vendor`): each of
+their paths is a route here, and there is one way in for all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
 
-from connectors.http.lenient_json import clean, decode
+from connectors.http.lenient_json import decode
 from worker.context import Context
-from worker.feedback import intake
-from worker.feedback.sources import twilio
+from worker.feedback.sources import incoming
+from worker.feedback.sources.vendor import (
+    Answer,
+    ForgedWebhookError,
+    IncomingRequest,
+    MalformedWebhookError,
+    NotAPhoneNumberError,
+    NotConfiguredError,
+    Unreadable,
+    Vendor,
+)
+from worker.feedback.sources.vendor_registry import VENDORS
 from worker.sync import hubspot_events
 from worker.web.api.responses import webhook_answers
-from worker.web.body import RawBody, form_of, parameters_of, url_of
+from worker.web.body import RawBody, url_of
 from worker.web.hubspot.portal import Portal
 from worker.web.hubspot.requests import of_our_account, require_signed
 from worker.web.notify import Notify
-from worker.web.signatures import is_body_of, is_twilio, twilio_digest
-
-Receive = Callable[[Context, Mapping[str, str]], int]  # stores; how many new reports that makes
-_NO_REPLY = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 class TwimlResponse(Response):
@@ -31,36 +42,9 @@ class TwimlResponse(Response):
 
 def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["webhooks"])
-
-    def from_twilio(request: Request, body: bytes, then: BackgroundTasks, take: Receive) -> None:
-        """Store what Twilio says; it is acknowledged by the caller."""
-        form = _from_twilio(ctx, request, body)
-        try:
-            if take(ctx, form):
-                then.add_task(notify)
-        except twilio.NotAPhoneNumberError:
-            return
-        except twilio.MalformedWebhookError as error:
-            raise HTTPException(400, str(error)) from None
-
-    @routes.post(
-        "/twilio/sms",
-        summary="An inbound message, from Twilio",
-        response_class=TwimlResponse,
-        **webhook_answers(None, 400, 403, 503),
-    )
-    def sms(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        from_twilio(request, body, then, intake.receive_twilio_sms)
-        return TwimlResponse(_NO_REPLY)
-
-    @routes.post(
-        "/twilio/status",
-        summary="What became of a message, from Twilio",
-        **webhook_answers(None, 400, 403, 503, status=204),
-    )
-    def status(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        from_twilio(request, body, then, intake.receive_twilio_status)
-        return Response(status_code=204)
+    for vendor in VENDORS.values():
+        for path in vendor.paths:
+            _add_route(routes, ctx, notify, vendor, path)
 
     @routes.post(
         "/hubspot",
@@ -77,37 +61,55 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     return routes
 
 
-def _from_twilio(ctx: Context, request: Request, body: bytes) -> dict[str, str]:
-    """The parameters of what Twilio signed; raises 403 for anybody else."""
-    keys, digest = _twilio_keys(ctx, request)
-    url = url_of(ctx, request)
-    given = request.headers.get("x-twilio-signature", "")
-    is_json = "json" in request.headers.get("content-type", "").lower()
-    # A signature does not cover JSON itself, but the hash of it in the address.
-    signed = [] if is_json else form_of(body)
-    if not any(is_twilio(key, url, signed, given, digest) for key in keys):
-        raise HTTPException(403, "The signature is not Twilio's.")
-    if is_json and not is_body_of(url, body):
-        raise HTTPException(403, "The body is not the one that Twilio signed (bodySHA256).")
-    if is_json:
-        return parameters_of(body)
-    return {name: clean(value) for name, value in signed}
+def _add_route(routes: APIRouter, ctx: Context, notify: Notify, vendor: Vendor, path: str) -> None:
+    example = vendor.answer(path, (), ctx.settings)
+
+    def webhook(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
+        answer = receive(
+            ctx, vendor, path, _incoming(ctx, request, body), lambda: then.add_task(notify)
+        )
+        return Response(answer.body, answer.status, media_type=answer.media_type or None)
+
+    routes.add_api_route(
+        f"/{vendor.name}/{path}",
+        webhook,
+        methods=["POST"],
+        name=f"{vendor.name}_{path}",
+        summary=vendor.paths[path],
+        response_class=TwimlResponse if example.media_type == "text/xml" else Response,
+        **webhook_answers(None, 400, 403, 503, status=example.status),
+    )
 
 
-def _twilio_keys(ctx: Context, request: Request) -> tuple[tuple[str, ...], str]:
-    """What may have signed this: the auth token, or the shared key that a Webhook Rule names."""
-    credentials = ctx.settings.twilio
-    settings = request.headers.get("x-twilio-webhooks-signature-settings")
-    if settings is None:
-        if credentials is None or not credentials.auth_token:
-            raise HTTPException(503, "TWILIO_AUTH_TOKEN is not set.")
-        return (credentials.auth_token,), "sha1"
-    if credentials is None or not credentials.shared_keys:
-        raise HTTPException(503, "TWILIO_WEBHOOK_SHARED_KEY is not set.")
-    digest = twilio_digest(settings)
-    if not digest:
-        raise HTTPException(403, "The signature is of a kind that we do not know.")
-    return credentials.shared_keys, digest
+def _incoming(ctx: Context, request: Request, body: bytes) -> IncomingRequest:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return IncomingRequest(url_of(ctx, request), headers, body, time.time())
+
+
+def receive(
+    ctx: Context, vendor: Vendor, path: str, request: IncomingRequest, notify: Callable[[], None]
+) -> Answer:
+    """Check, read and store a request; return what its sender is answered.
+
+    Whatever can be read is stored, before a bad entry beside it is refused.
+    """
+    try:
+        proof = vendor.require_signed(ctx.settings, request)
+        events = list(vendor.read(path, request))
+    except NotConfiguredError as error:
+        raise HTTPException(503, str(error)) from None
+    except ForgedWebhookError as error:
+        raise HTTPException(403, str(error)) from None
+    except MalformedWebhookError as error:
+        raise HTTPException(400, str(error)) from None
+    except NotAPhoneNumberError:
+        return vendor.answer(path, (), ctx.settings)
+    if incoming.receive(ctx, events, proof):
+        notify()
+    for event in events:
+        if isinstance(event, Unreadable):
+            raise HTTPException(400, event.reason)
+    return vendor.answer(path, events, ctx.settings)
 
 
 def _events(body: bytes) -> list[dict[str, Any]]:

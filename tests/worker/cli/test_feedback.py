@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 from constants import NUMBER, OTHER
 from crms import QUICK, Crm
+from vendor_webhooks import receive_twilio_sms
 
 from config.settings import load
 from sandbox.run import Sandbox
 from worker.cli.main import main
 from worker.context import Context
-from worker.feedback import intake
 from worker.feedback.sources.dispositions import poll_all
 
 Run = Callable[..., Result]
@@ -283,7 +283,7 @@ class TestEvidence:
         hygiene("db", "upgrade")
         with closing(Context.create(load({**sandbox.env(), **config}))) as ctx:
             form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": "how do I unsubscribe?"}
-            intake.receive_twilio_sms(ctx, form)
+            receive_twilio_sms(ctx, form)
         for command in ("number", "evidence"):
             shown = " ".join(hygiene(command, NUMBER).stdout.split())
             assert "no texts for now: a reply that may be an opt-out waits for review" in shown
@@ -434,7 +434,7 @@ class TestReplies:
         ctx = Context.create(settings)
         for place, number in enumerate((NUMBER, OTHER)):
             form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "not interested"}
-            intake.receive_twilio_sms(ctx, form)
+            receive_twilio_sms(ctx, form)
         ctx.close()
         return [review["id"] for review in document(hygiene("feedback", "reviews", "--json"))]
 

@@ -17,6 +17,7 @@ from constants import NUMBER, OTHER, STOP_FLAGS
 from crms import Crm
 from fixture_types import Sync
 from reports import deliver_reports
+from vendor_webhooks import receive_twilio_sms
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -59,7 +60,7 @@ def report(ctx: Context, kind: str, number: str = NUMBER, **fields: Any) -> None
 
 
 def text(ctx: Context, body: str) -> None:
-    intake.receive_twilio_sms(
+    receive_twilio_sms(
         ctx, {"From": NUMBER, "Body": body, "MessageSid": f"SM{body}".ljust(34, "0")}
     )
 

@@ -10,9 +10,9 @@ from typing import get_args
 
 import pytest
 import sqlalchemy as sa
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback import intake
 from worker.feedback.replies import phrases, reader, typos
 from worker.feedback.replies.language import PhraseKind
 from worker.feedback.replies.phrases import Phrases
@@ -274,7 +274,7 @@ class TestWhatIsBeyondWhatIsRead:
 class TestAReview:
     def _received(self, ctx: Context, body: str) -> tuple[list[str], list[str]]:
         form = {"From": "+14155550123", "MessageSid": "SM" + "a" * 32, "Body": body}
-        intake.receive_twilio_sms(ctx, form)
+        receive_twilio_sms(ctx, form)
         with ctx.store.read() as connection:
             texts = list(connection.scalars(sa.select(reviews.c.text)))
             kinds = list(connection.scalars(sa.select(feedback.c.kind)))

@@ -8,9 +8,10 @@ from itertools import islice
 
 import pytest
 import sqlalchemy as sa
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback import intake, reply_learning, reply_model, review_queue
+from worker.feedback import reply_learning, reply_model, review_queue
 from worker.feedback.models import ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.feedback.replies.training_data import Example, examples
@@ -32,7 +33,7 @@ def sentences() -> list[Example]:
 
 def decide(ctx: Context, decision: ReviewDecision) -> None:
     form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": TEXT}
-    intake.receive_twilio_sms(ctx, form)
+    receive_twilio_sms(ctx, form)
     with ctx.store.read() as connection:
         ids = list(connection.scalars(sa.select(reviews.c.id)))
     assert review_queue.resolve_reviews(ctx, ids, decision, "ada") == ids

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
 from worker.feedback import intake, review_queue
@@ -142,7 +143,7 @@ class TestAConfirmation:
 
 def receive(ctx: Context, text: str) -> list[int]:
     form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": text}
-    intake.receive_twilio_sms(ctx, form)
+    receive_twilio_sms(ctx, form)
     with ctx.store.read() as connection:
         return list(connection.scalars(sa.select(reviews.c.id)))
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from vendor_webhooks import receive_twilio_sms
 
 from worker.alerts import rules
 from worker.context import Context
-from worker.feedback import intake, review_queue
+from worker.feedback import review_queue
 from worker.feedback.models import ReviewDecision
 from worker.store.tables import feedback, reviews
 
@@ -20,7 +21,7 @@ UNSURE = ("not interested", "how do I unsubscribe?", "my husband passed away")
 def receive(ctx: Context, *texts: str) -> list[int]:
     for place, text in enumerate(texts):
         form = {"From": NUMBERS[place], "MessageSid": f"SM{place:032d}", "Body": text}
-        intake.receive_twilio_sms(ctx, form)
+        receive_twilio_sms(ctx, form)
     with ctx.store.read() as connection:
         return list(connection.scalars(sa.select(reviews.c.id).order_by(reviews.c.id)))
 

@@ -9,9 +9,10 @@ from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback import intake, review_queue
+from worker.feedback import review_queue
 from worker.ops.retention import purge_expired
 from worker.store.tables import feedback, pages, reviews, runs, suppressions, writes
 from worker.suppression import suppressions as suppress
@@ -26,7 +27,7 @@ def test_what_is_old_goes_and_reports_stay(ctx: Context, crm: Crm, sync: Sync) -
     sync(ctx, crm.name)
     suppress.add(ctx, NUMBER, "opt_out", "", "by letter", "admin")
     form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
-    intake.receive_twilio_sms(ctx, form)
+    receive_twilio_sms(ctx, form)
     review_queue.resolve_review(ctx, review_queue.open_reviews(ctx)[0]["id"], "nothing", "admin")
     assert count(ctx, writes) > 0
     assert not any(purge_expired(ctx).values())

@@ -18,9 +18,9 @@ from sandbox.run import Sandbox
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
+from worker.feedback.sources.twilio import twilio_signature
 from worker.store import embedded_redis
 from worker.store.tables import deliveries, feedback, suppressions
-from worker.web.signatures import twilio_signature
 
 
 @pytest.fixture

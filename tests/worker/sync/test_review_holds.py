@@ -14,9 +14,10 @@ from fixture_types import Sync
 from merging import set_only_number
 from readings import release
 from reports import deliver_reports, report_kinds, store_report
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback import intake, report_log, review_queue
+from worker.feedback import report_log, review_queue
 from worker.feedback.consent_state import Rules
 from worker.feedback.models import ContactIdentity, ReviewDecision
 from worker.ops import retention
@@ -40,7 +41,7 @@ def contact(ctx: Context, crm: Crm, sync: Sync) -> str:
 def reply(ctx: Context, text: str = UNSURE, message: int = 1, number: str = NUMBER) -> int:
     """A reply comes in, and what follows is delivered; the id of its review."""
     form = {"From": number, "MessageSid": f"SM{message:032d}", "Body": text}
-    intake.receive_twilio_sms(ctx, form)
+    receive_twilio_sms(ctx, form)
     deliver_reports(ctx)
     with ctx.store.read() as connection:
         return connection.scalar(sa.select(sa.func.max(reviews.c.id))) or 0

@@ -10,6 +10,7 @@ import requests
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Serve, Sync
+from vendor_webhooks import receive_twilio_sms
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -311,10 +312,9 @@ class TestNumbers:
 
 class TestReviews:
     def test_are_decided_by_a_person(self, api: Api, ctx: Context) -> None:
-        from worker.feedback import intake as receive
 
         form = {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
-        receive.receive_twilio_sms(ctx, form)
+        receive_twilio_sms(ctx, form)
         (waiting,) = api.call("GET", "/reviews").json()["reviews"]
         path = f"/reviews/{waiting['id']}"
         assert api.call("POST", path, {"decision": "opt_out"}).status_code == 200

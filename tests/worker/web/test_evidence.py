@@ -11,10 +11,10 @@ from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link, let_in
+from vendor_webhooks import receive_twilio_sms
 
 from connectors.labels import crm_name
 from worker.context import Context
-from worker.feedback import intake
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
@@ -35,7 +35,7 @@ def suppressed_number(ctx: Context, crm: Crm, sync: Sync) -> None:
 
 def test_says_that_a_number_is_not_texted_while_a_reply_waits(serve: Serve, ctx: Context) -> None:
     form = {"From": NUMBER, "MessageSid": f"SM{1:032d}", "Body": "how do I unsubscribe?"}
-    intake.receive_twilio_sms(ctx, form)
+    receive_twilio_sms(ctx, form)
     path = f"/numbers/{encrypt_number(ctx.keys, NUMBER)}"
     notice = "No texts for now: a reply that may be an opt-out waits for review"
     session = by_link(ctx)

@@ -13,10 +13,10 @@ from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
 from openapi_schema_validator import OAS31Validator
+from vendor_webhooks import receive_twilio_sms
 
 from config.settings import Settings
 from worker.context import Context
-from worker.feedback import intake
 from worker.segments import counters, isolation
 from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
@@ -65,7 +65,7 @@ def test_real_answers_are_as_described(serve: Serve, ctx: Context, crm: Crm, syn
     run = sync(ctx, crm.name)["run"]
     suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
     imported_lists.import_list(ctx, [NUMBER], "a list")
-    intake.receive_twilio_sms(
+    receive_twilio_sms(
         ctx, {"From": NUMBER, "MessageSid": "SM" + "2" * 32, "Body": "not interested"}
     )
     apply_pending(ctx)

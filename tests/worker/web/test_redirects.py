@@ -16,8 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from idp import Idp
 
+from worker.feedback.sources.twilio import twilio_signature
 from worker.web.redirects import FIRST_PAGE, safe_path
-from worker.web.signatures import twilio_signature
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

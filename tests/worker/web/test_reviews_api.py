@@ -8,9 +8,9 @@ import pytest
 import requests
 import sqlalchemy as sa
 from fixture_types import Serve
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback import intake
 from worker.store.tables import feedback
 
 NUMBERS = ("+14155550123", "+14155550124")
@@ -36,7 +36,7 @@ class Reviews:
 def api(serve: Serve, ctx: Context) -> Reviews:
     for place, number in enumerate(NUMBERS):
         form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "how do I unsubscribe?"}
-        intake.receive_twilio_sms(ctx, form)
+        receive_twilio_sms(ctx, form)
     return Reviews(serve(ADMIN_TOKEN="secret"))
 
 

@@ -13,9 +13,9 @@ from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link, let_in
 from reports import store_report
+from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback import intake
 from worker.store.tables import feedback, reviews
 from worker.suppression.apply_reports import apply_pending
 
@@ -43,7 +43,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
 def receive(ctx: Context) -> None:
     for place, text in enumerate(TEXTS):
         form = {"From": NUMBERS[place], "MessageSid": f"SM{place:032d}", "Body": text}
-        intake.receive_twilio_sms(ctx, form)
+        receive_twilio_sms(ctx, form)
 
 
 def decisions(ctx: Context) -> dict[str, str]:

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from constants import HUBSPOT_SECRET, NUMBER, PUBLIC_URL, TWILIO_TOKEN
 from crms import Crm
 from fixture_types import Serve, Sync
+from vendor_cases import CASES, VendorCase
 
 from sandbox.run import Sandbox
 from worker.context import Context
+from worker.feedback.sources.twilio import twilio_signature
 from worker.store.tables import changed_records, feedback, last_delivered, reviews
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
-from worker.web.signatures import twilio_signature
 
 ENV = {
     "TWILIO_ACCOUNT_SID": "AC1",
@@ -304,6 +305,22 @@ class TestTwilioWithASharedKey:
     def test_without_the_key_nothing_is_taken(self, sender: Sender, ctx: Context) -> None:
         assert self.send(sender.url, TWILIO_TOKEN, "sha256", self.SHA256) == 503
         assert all_rows(ctx, feedback) == []
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: type(case).__name__)
+def test_every_vendor_has_its_address(serve: Serve, ctx: Context, case: VendorCase) -> None:
+    """What each of them does is specified in `test_vendor_conformance.py`; this is over HTTP."""
+    url = serve(PUBLIC_URL=PUBLIC_URL, **case.env)
+    message = case.text(NUMBER, "STOP") or case.call(NUMBER, "Do not call")
+    assert message is not None
+    path = f"/webhooks/{case.name}/{message.path}"
+    for wrong in (True, False):
+        sent = case.sign(message, PUBLIC_URL + path, time.time(), wrong)
+        headers = {**sent.headers, "Content-Type": sent.content_type}
+        answer = requests.post(url + path, data=sent.body, headers=headers)
+        assert answer.status_code in ((403,) if wrong else (200, 204)), answer.text
+    assert [row.kind for row in all_rows(ctx, feedback)] == ["opt_out"]
+    assert requests.get(url + path).status_code == 405
 
 
 class TestHubSpot:

@@ -85,6 +85,18 @@ class OutcomeTable:
             last_at=max(row.last_at, call.modified),
         )
 
+    def note(self, outcome: str, now: datetime) -> None:
+        """Count a call that its vendor told us of (`incoming`). It cannot be read again, so it is
+        counted each time it is told."""
+        key = outcome[:255]
+        row = self.rows.get(key)
+        if row is None and len(self.rows) >= MAX_OUTCOMES:
+            self.uncounted += 1
+            return
+        if row is None:
+            row = SeenOutcome(self._connector, key, key, 0, now, now, "")
+        self.rows[key] = replace(row, calls=row.calls + 1, last_at=max(row.last_at, now))
+
     def rename(self, names: Mapping[str, str]) -> None:
         """Take over names that have become known, or have changed, without a new call."""
         for key, row in self.rows.items():

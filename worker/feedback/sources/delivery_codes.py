@@ -1,8 +1,9 @@
-"""Map error codes of undelivered messages to what they mean: one table for all sources.
+"""Map error codes of undelivered messages to what they mean.
 
-The status webhook, `POST /api/feedback` and `hygiene feedback import` read a code here and nowhere
-else. The codes are those of Twilio's dictionary, each described on its own page below
-https://www.twilio.com/docs/api/errors. docs/feedback.md shows the table to people.
+Twilio's status webhook, `POST /api/feedback` and `hygiene feedback import` read a code here and
+nowhere else; the codes of another vendor stand in that vendor's file. The codes below are those of
+Twilio's dictionary, each described on its own page below https://www.twilio.com/docs/api/errors.
+docs/feedback.md shows the table to people.
 
 Two rules apply where a page leaves a choice. A code that may mean that the recipient does not want
 our messages stops them. A code that may just as well be about us says nothing about the number.
@@ -11,6 +12,7 @@ our messages stops them. A code that may just as well be about us says nothing a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -183,8 +185,21 @@ class DeliveryFailure:
         return f"{'' if self.is_opt_out else 'message failed: '}{self.description}{code}"
 
 
+def look_up(code: str, codes: Mapping[str, tuple[FailureMeaning, str]]) -> DeliveryFailure:
+    """Return the meaning of another vendor's code, by that vendor's table. A code that is not in
+    it says only that the message failed.
+
+    >>> look_up("9", {"9": ("opt_out", "asked not to be texted")}).is_opt_out
+    True
+    >>> look_up("8", {}).severity
+    ''
+    """
+    return DeliveryFailure(code[:60], *codes.get(code, _UNKNOWN))
+
+
 def parse_error_code(text: str) -> DeliveryFailure:
-    """Return the meaning of an error code, in any spelling: "21610", "Error 21610", "21610.0".
+    """Return the meaning of an error code of Twilio, in any spelling: "21610", "Error 21610",
+    "21610.0".
 
     >>> parse_error_code("Error 21610").meaning
     'opt_out'

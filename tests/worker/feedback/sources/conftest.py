@@ -3,6 +3,7 @@
 Read in this order:
 
     test_twilio.py          replies and message statuses
+    test_vendor_conformance.py  what every vendor of webhooks does
     test_delivery_codes.py  error codes of messages
     test_dispositions.py    outcomes of calls, read from the CRM
     test_call_outcomes.py   outcomes without a name or a meaning

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from constants import NOW, NUMBER
+from vendor_webhooks import status_report
 
-from worker.feedback.sources import twilio
 from worker.feedback.sources.delivery_codes import CODES, parse_error_code
 
 DOCS = Path(__file__).parents[4] / "docs" / "feedback.md"
@@ -55,7 +55,7 @@ def test_a_code_that_nobody_knows_says_nothing_of_the_number() -> None:
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_the_status_webhook_reads_every_code_by_the_table(code: str) -> None:
     form = {"To": NUMBER, "MessageSid": "SM" + "0" * 32, "MessageStatus": "undelivered"}
-    report = twilio.parse_status({**form, "ErrorCode": code}, NOW).report
+    report = status_report({**form, "ErrorCode": code}, NOW)
     expected = parse_error_code(code)
     assert report is not None
     assert report.kind == ("opt_out" if expected.is_opt_out else "undeliverable")

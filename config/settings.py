@@ -19,6 +19,7 @@ from config import environment
 from config import events as event_settings
 from config.access import AccessSettings
 from config.alerts import AlertSettings
+from config.calling_hours import CallingHours
 from config.connectors import Connectors, ConnectorSettings, CsvSettings
 from config.credentials import (
     AircallCredentials,
@@ -105,6 +106,7 @@ class FileSettings(Section):
     feedback: FeedbackSettings = FeedbackSettings()
     registries: dict[RegistryName, RegistrySettings] = Field({})
     scrub: ScrubSettings = ScrubSettings()
+    calling_hours: CallingHours = CallingHours()
     retention: Retention = Retention()
     segments: SegmentSettings = SegmentSettings()
     alerts: AlertSettings = AlertSettings()

@@ -11,6 +11,7 @@ Read in this order:
     registries/    lists with an authority
     scrub/         whether numbers may be contacted now
     segments/      counts by source, and bad sources isolated
+    calling_hours/ when somebody may be called
     alerts/        what operators are told
     queue/         Celery, beat and messages
     store/         the database and local files

@@ -12,6 +12,7 @@ from worker.feedback import review_holds
 from worker.feedback.report_log import has_erasures
 from worker.phones import facts
 from worker.phones.plan_changes import equal_forms
+from worker.queries.calling_hours import calling_window
 from worker.store.pseudonyms import number_aliases
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, feedback, writes
@@ -37,6 +38,7 @@ def number_details(ctx: Context, number: str) -> dict[str, Any]:
             "valid": known.valid,
             "verifications": _verifications(ctx, number),
             "lookups": [_lookup(row) for row in paid],
+            "window": calling_window(ctx, number, _places(connection, number)),
             "waiting": [_waiting_lookup(row) for row in waiting],
             "currency": ctx.settings.verification.budget.currency,
             "feedback": _reports(ctx, connection, number),
@@ -44,6 +46,19 @@ def number_details(ctx: Context, number: str) -> dict[str, Any]:
             "contacts": _contacts(connection, number),
             "writes": _writes(connection, number),
         }
+
+
+def _places(connection: Connection, number: str) -> list[tuple[str, str]]:
+    """Return state and country of the contacts that hold a number. The index keeps no states."""
+    n, c = contact_numbers.c, contacts.c
+    same = sa.and_(n.connector == c.connector, n.object == c.object, n.record_id == c.record_id)
+    query = (
+        sa.select(c.country)
+        .select_from(contact_numbers.join(contacts, same))
+        .where(n.number == number)
+        .distinct()
+    )
+    return [("", country or "") for country in connection.scalars(query)]
 
 
 def _verifications(ctx: Context, number: str) -> list[dict[str, Any]]:

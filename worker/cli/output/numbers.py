@@ -25,6 +25,7 @@ def show_number(details: Mapping[str, Any]) -> None:
     )
     if details["time_zones"]:
         out.print(Text(f"  {', '.join(details['time_zones'][:4])}", style="dim"))
+    out.print(Text(f"  {details['window']['text']}", style="dim"))
     _show_answers(details)
     _section(
         "reports",

@@ -84,6 +84,19 @@ class ContactWrite(RecordWrite):
     at: str
 
 
+class CallingWindow(TypedDict):
+    """When the number may be called, in UTC. `zone`: the only time zone that it may be in, if there
+    is one; `opens_at`: None while it may be called; `rule`: which rules hold; `text`: all of it in
+    words."""
+
+    text: str
+    zone: str | None
+    open_now: bool
+    opens_at: str | None
+    closes_at: str | None
+    rule: str
+
+
 class NumberDetails(TypedDict):
     """All that is known of a number."""
 
@@ -95,6 +108,7 @@ class NumberDetails(TypedDict):
     valid: bool
     verifications: list[Answer]
     lookups: list[PaidLookup]
+    window: CallingWindow
     waiting: list[UnansweredLookup]
     currency: str
     feedback: list[ReportSummary]

@@ -46,7 +46,7 @@ class Rule:
     since: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # one object for all: known by its identity
 class Rules:
     """All that is known: the rules, the cautious default, and where states lie.
 

@@ -51,7 +51,12 @@ def window(
     if at.tzinfo is None:
         raise ValueError("at: has no time zone")
     known = rules or load_rules()
-    place = locate(number_e164, state, country, known)
+    return _window(locate(number_e164, state, country, known), at, known)
+
+
+@lru_cache(maxsize=4096)
+def _window(place: Place, at: datetime, known: Rules) -> Window:
+    """Cached, since thousands of numbers that are scrubbed at one moment lie in few places."""
     holding = _rules_of(place, known)
     words = _words(place, holding)
     if not place.zones:

@@ -79,7 +79,8 @@ def scrub(  # a parameter for each of its options
 def _scrub(
     ctx: Context, listed: ListedNumbers, channel: str, out: IO[str] | None, as_json: bool
 ) -> None:
-    from worker.scrub.scrub import Scrub, calling_hours
+    from worker.scrub.hours import calling_hours
+    from worker.scrub.scrub import Scrub
 
     run = Scrub(ctx, user_name(), channel, calling_hours(ctx))
     streams_json = as_json and out is None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from config.calling_hours import CallingHours
-from worker.calling_hours import Hours, Rule, Rules, Window, load_rules, parse_hours, window
+from worker.calling_hours import Window, window
 from worker.context import Context
+from worker.scrub.hours import rules_of
 
 
 def calling_window(
@@ -72,14 +70,3 @@ def _wait(found: Window) -> tuple[bool, float]:
     if found.open_now:
         return False, -found.closes_at.timestamp() if found.closes_at else 0.0
     return True, found.opens_at.timestamp() if found.opens_at else float("inf")
-
-
-@lru_cache(maxsize=8)
-def rules_of(own: CallingHours) -> Rules:
-    """Return the rules with an operator's own hours on top."""
-    if own == CallingHours():
-        return load_rules()
-    hours = Hours(
-        parse_hours(own.mon_fri), parse_hours(own.sat), parse_hours(own.sun), own.holidays
-    )
-    return replace(load_rules(), own=Rule("your own hours", hours))

@@ -64,12 +64,6 @@ class Scrub:
         )
 
 
-def calling_hours(ctx: Context) -> CallingHours | None:
-    """Return the calling hours that answers heed; None: they are not looked at."""
-    del ctx  # no rules of calling hours are known yet
-    return None
-
-
 def is_list_of(ctx: Context, certificate: str, questions: Iterable[Question]) -> bool:
     """Return whether these are the questions of a certificate, in their order.
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 import pytest
 from constants import BRITISH, NEW_YORK
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from worker.calling_hours import Hours, Rule, Rules, Window, load_rules, parse_hours, window
+from worker.calling_hours import Hours, Rule, Rules, Window, load_rules, parse_hours, places, window
 from worker.calling_hours.places import locate
 
 SAN_FRANCISCO, MIAMI, TOLL_FREE = "+14155552671", "+13055552671", "+18005551234"
@@ -235,3 +237,14 @@ class TestAChangeOfClocks:
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         window(NEW_YORK, "", "US", datetime(2026, 11, 30))
+
+
+def test_what_is_known_of_an_area_code_holds_for_all_its_numbers() -> None:
+    """Places of US numbers are worked out once for each area code."""
+    rules, rng = load_rules(), random.Random(3)
+    for area_code in sorted(rules.area_codes):
+        for _ in range(3):
+            number = f"+1{area_code}{rng.randrange(2_000_000, 9_999_999)}"
+            if phonenumbers.is_valid_number(phonenumbers.parse(number)):
+                slowly = places._locate.__wrapped__(number, "", "US", rules)
+                assert places.locate(number, "", "US", rules) == slowly

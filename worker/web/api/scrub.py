@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field
 from worker.context import Context
 from worker.feedback.sources.submitted_reports import Short
 from worker.scrub import certificates
+from worker.scrub.hours import calling_hours
 from worker.scrub.model import MAX_NUMBERS, Question, ScrubChannel
-from worker.scrub.scrub import Scrub, calling_hours, is_list_of
+from worker.scrub.scrub import Scrub, is_list_of
 from worker.web.api.dependencies import AuditNote, ScrubCaller, StrictBody
 from worker.web.api.responses import answers
 from worker.web.api.schemas import scrub as scrub_schemas

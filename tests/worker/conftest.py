@@ -8,6 +8,7 @@ Read in this order:
     sync/          read, process and write a CRM's contacts
     feedback/      what people and systems report
     suppression/   what follows from reports
+    events/        other systems are told of it
     registries/    lists with an authority
     scrub/         whether numbers may be contacted now
     segments/      counts by source, and bad sources isolated

@@ -95,7 +95,9 @@ class TestAStepThatGaveNoAnswer:
     def test_leaves_a_new_number_unverified_with_that_reason(self) -> None:
         decision = decided(PLAN, missing=self.WHY)
         assert decision.fields[0].status == "unverified"
-        assert decision.reason == (f"Phone: not checked yet: {self.WHY}. We will check it again.")
+        assert decision.reason == (
+            f"Phone: not checked yet, because {self.WHY}. We will check it again."
+        )
         assert decision.best_phone is None
 
     def test_changes_nothing_of_what_was_known(self) -> None:

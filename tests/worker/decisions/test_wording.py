@@ -72,6 +72,14 @@ class TestTheCatalogue:
             assert parameters(text) == parameters(getattr(ENGLISH, key)), key
 
     @every_language
+    def test_has_no_colon_but_the_one_after_the_fields_name(self, language: Language) -> None:
+        """ "Phone: read with medium confidence: its plus sign was missing" was hard to read."""
+        assert [key for key in KEYS if ":" in getattr(LANGUAGES[language], key)] == []
+        for key in PHRASES:
+            shown = render((Part("Phone", "unverified", longest(key)),), language)
+            assert shown.count(":") == 1, shown
+
+    @every_language
     def test_says_nothing_in_english_but_in_english(self, language: Language) -> None:
         wording = LANGUAGES[language]
         may_be_alike = {"said_by", "said_by_though", "joined", "fax"}

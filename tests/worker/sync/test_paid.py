@@ -197,7 +197,7 @@ class TestWhenItCannotBeAsked:
             "Phone: valid number."
         }
         assert reason == (
-            "Phone: not checked yet: today's budget is used up. We will check it again."
+            "Phone: not checked yet, because today's budget is used up. We will check it again."
         )
 
     def test_a_wrong_key_is_said_once_and_the_chain_goes_on(

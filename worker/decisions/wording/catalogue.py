@@ -3,8 +3,8 @@
 Each language is a module of this package with one `Wording`; mypy refuses one that lacks a key, and
 a test checks that each text has the parameters of the English one. `{...}` are filled in by
 `worker.decisions.wording.render`. What is said of a field goes on from its name and a colon, so
-that no text has to agree with a field's name in gender or case. Countries and dates come in their
-basic form, for the same reason.
+that no text has to agree with a field's name in gender or case; that colon is the only one.
+Countries and dates come in their basic form, for the same reason.
 
 How to write: short, active, for a salesperson who looks at the record. Formal but warm.
 """

@@ -170,7 +170,7 @@ def tokens_revoke(token: int) -> None:
 
 
 @click.command("audit", cls=Command, examples=["hygiene audit --who kim"])
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000),
+@click.option("--limit", default=50, show_default=True, metavar="N", type=click.IntRange(1, 10_000),
               help="How many entries to list.")  # fmt: skip
 @click.option("--who", default="", help="Only what this user or token did.")
 @json_option

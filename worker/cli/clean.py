@@ -25,9 +25,11 @@ if TYPE_CHECKING:
               help="The new list: a workbook if the name ends in .xlsx, else text; - is "
               "standard output.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
-@click.option("--country", default="", help="Country of numbers without a country code, as US.")
+@click.option(
+    "--country", default="", help="Country of numbers without a country code, such as US."
+)
 @click.option("--phone-column", "phones", multiple=True, metavar="NAME",
-              help="Name or position (from 1) of a phone column. May be repeated.")  # fmt: skip
+              help="Name or position (from 1) of a phone column; repeatable.")  # fmt: skip
 @click.option("--country-column", default="", metavar="NAME",
               help="Name or position of the country column.")  # fmt: skip
 @click.option("--no-header", is_flag=True, help="The first row is a contact, not column names.")

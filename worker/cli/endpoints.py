@@ -18,6 +18,8 @@ from worker.cli.output.times import local_minute
 if TYPE_CHECKING:
     from worker.events.endpoints import Endpoint
 
+_ONE_OF_EVENTS = f"EVENT is one of: {', '.join(EVENT_NAMES)}."
+
 
 @click.group("endpoints", cls=Group, examples=["hygiene endpoints list"])
 def endpoints() -> None:
@@ -63,8 +65,8 @@ def _state(endpoint: Endpoint) -> str:
 )
 @click.argument("name")
 @click.argument("url")
-@click.option("--event", "types", multiple=True, type=Choice(EVENT_NAMES),
-              help="Only this event; all by default.")  # fmt: skip
+@click.option("--event", "types", multiple=True, type=Choice(EVENT_NAMES), metavar="EVENT",
+              help=f"Only this event; repeatable, all by default. {_ONE_OF_EVENTS}")  # fmt: skip
 @click.option("--hash-numbers", is_flag=True,
               help="Send a keyed hash instead of each number.")  # fmt: skip
 @json_option
@@ -124,7 +126,10 @@ def endpoints_pause(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def endpoints_resume(name: str, as_json: bool) -> None:
-    """Send to an endpoint again, beginning with what it has not confirmed."""
+    """Send to an endpoint again.
+
+    Begins with the events that it has not confirmed.
+    """
     from worker.events import endpoints as directory
 
     with open_context() as ctx:
@@ -135,8 +140,8 @@ def endpoints_resume(name: str, as_json: bool) -> None:
 @endpoints.command("change", examples=["hygiene endpoints change dialer --url https://new.example"])
 @click.argument("name")
 @click.option("--url", default=None, metavar="URL", help="The new address.")
-@click.option("--event", "types", multiple=True, type=Choice(EVENT_NAMES),
-              help="Subscribe to these events alone, from now on.")  # fmt: skip
+@click.option("--event", "types", multiple=True, type=Choice(EVENT_NAMES), metavar="EVENT",
+              help=f"From now on, only this event; repeatable. {_ONE_OF_EVENTS}")  # fmt: skip
 @json_option
 def endpoints_change(name: str, url: str | None, types: tuple[str, ...], as_json: bool) -> None:
     """Change an endpoint's address or events."""
@@ -163,7 +168,7 @@ def endpoints_remove(name: str) -> None:
 @endpoints.command("rotate", examples=["hygiene endpoints rotate dialer --keep 48h"])
 @click.argument("name")
 @click.option("--keep", default="24h", show_default=True, metavar="TIME",
-              help="For so long, events are signed with the former secret as well.")  # fmt: skip
+              help="How long events are also signed with the former secret.")  # fmt: skip
 @json_option
 def endpoints_rotate(name: str, keep: str, as_json: bool) -> None:
     """Give an endpoint a new secret, which is shown this once."""
@@ -186,11 +191,14 @@ def endpoints_rotate(name: str, keep: str, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--state", default=None, type=Choice(["pending", "delivered", "parked"]),
               help="Only deliveries in this state.")  # fmt: skip
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000),
-              help="How many to list.")  # fmt: skip
+@click.option("--limit", default=50, show_default=True, metavar="N",
+              type=click.IntRange(1, 100_000), help="How many to list.")  # fmt: skip
 @json_option
 def endpoints_deliveries(name: str, state: str | None, limit: int, as_json: bool) -> None:
-    """List what was sent to an endpoint, and what it answered, newest first."""
+    """List what was sent to an endpoint, newest first.
+
+    Also shows what it answered.
+    """
     from worker.events import delivery_log
 
     with open_context(read_only=True) as ctx:
@@ -214,7 +222,10 @@ def endpoints_deliveries(name: str, state: str | None, limit: int, as_json: bool
 @click.argument("delivery", type=int, metavar="ID")
 @json_option
 def endpoints_retry(delivery: int, as_json: bool) -> None:
-    """Send one event again now, with those before it that its number waits for."""
+    """Send one event again now.
+
+    Earlier events of its number that still wait are sent before it.
+    """
     from worker.events import delivery as sending
     from worker.events import delivery_log
 
@@ -237,7 +248,7 @@ def endpoints_retry(delivery: int, as_json: bool) -> None:
 def endpoints_replay(name: str, since: str, as_json: bool) -> None:
     """Send all events since a time again, in their order.
 
-    Each says how its number stands now, so a replay never brings back what is over.
+    Each says what holds for its number now, so a replay never brings back what was lifted since.
     """
     from worker.events import delivery_log
 

@@ -68,7 +68,9 @@ def explain_phone_command(
 @click.argument("text", metavar="TEXT|-")
 @json_option
 def explain_reply_command(text: str, as_json: bool) -> None:
-    """Explain how a reply is read: what is flagged, what a person reviews, and on which words.
+    """Explain how a reply is read.
+
+    Shows what is flagged, what a person reviews, and on which words.
 
     With - it reads lines of JSON ({"text": ...}) from standard input and prints one line of JSON
     for each, in order. A line that cannot be read gets {"error": ...}; the exit code is then 1.

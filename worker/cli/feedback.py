@@ -140,10 +140,16 @@ def feedback_reviews(as_json: bool) -> None:
 
 @feedback.command("decide", examples=["hygiene feedback decide 12 13 opt_out"])
 @click.argument("review_ids", metavar="ID...", type=int, nargs=-1, required=True)
-@click.argument("meaning", type=Choice([decision.value for decision in ReviewDecision]))
+@click.argument(
+    "meaning", metavar="MEANING", type=Choice([decision.value for decision in ReviewDecision])
+)
 @later_option
 def feedback_decide(review_ids: tuple[int, ...], meaning: str, later: bool) -> None:
-    """Decide what one reply means, or what several mean alike."""
+    """Decide what replies mean.
+
+    MEANING holds for all of them, and is one of: opt_out, opt_in, wrong_number, complaint,
+    corrected, confirmed, nothing.
+    """
     from worker.feedback import review_queue
 
     with open_context() as ctx:

@@ -106,8 +106,9 @@ def export(file: Path, with_secrets: bool, as_json: bool) -> None:
 
 
 @click.command(cls=Command, examples=["hygiene web --host 127.0.0.1"])
-@click.option("--host", default=None, help="Address to listen on; by default only this machine, "
-              "all once ADMIN_PASSWORD is set (or PORT, and people log in).")  # fmt: skip
+@click.option("--host", default=None, help="Address to listen on. By default 127.0.0.1, which only "
+              "this machine reaches; all once ADMIN_PASSWORD is set, or PORT and people "
+              "can log in.")  # fmt: skip
 def web(host: str | None) -> None:
     """Run the web process: pages, health checks and API, on PORT."""
     from worker.cli.terminal import print_login_link
@@ -137,7 +138,8 @@ def up() -> None:
 
 
 @click.command(cls=Command, examples=["hygiene demo", "hygiene demo --once --contacts 60"])
-@click.option("--contacts", default=2000, show_default=True, type=click.IntRange(1, 1_000_000),
+@click.option("--contacts", default=2000, show_default=True, metavar="N",
+              type=click.IntRange(1, 1_000_000),
               help="Contacts in each of the two CRMs.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Stop after the first sync.")
 def demo(contacts: int, once: bool) -> None:

@@ -27,7 +27,7 @@ def overview(as_json: bool) -> None:
         console.print_json(figures)
         return
     table = console.table(
-        "CRM", "state", ">contacts", "last run", "?changes read to", ">API calls, 24 h",
+        "~CRM", "state", ">contacts", "!last run", "?changes read to", ">calls, 24 h",
         ">calls left",
     )  # fmt: skip
     console.rows(table, [
@@ -76,7 +76,7 @@ def _needs(needs: dict[str, Any]) -> Any:
 
 
 @click.command(cls=Command, examples=["hygiene spend --days 7"])
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3660),
+@click.option("--days", default=30, show_default=True, metavar="N", type=click.IntRange(1, 3660),
               help="How many days to look back.")  # fmt: skip
 @json_option
 def spend(days: int, as_json: bool) -> None:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Write nothing; say how many would be rewritten.")
 @json_option
 def crm_reasons(connector: str, dry_run: bool, as_json: bool) -> None:
-    """Rewrite the reasons in a CRM in the wording and language that are set.
+    """Rewrite the reasons in a CRM.
 
-    A sync rewrites a reason only along with something else, so a new language (reason_language)
-    or wording spreads slowly; this command does it at once. It looks nothing up, and changes no
-    status and no flag. Reasons that people have edited stay. Undo it with: hygiene runs undo RUN
+    They get the language that is set and the wording of this release. A sync rewrites a reason
+    only along with something else, so a new language (reason_language) or wording spreads slowly;
+    this command does it at once. It looks nothing up, and changes no status and no flag. Reasons
+    that people have edited stay. Undo it with: hygiene runs undo RUN
     """
     from worker.access import audit
     from worker.sync.pages import reword

@@ -28,7 +28,7 @@ def runs_group() -> None:
 
 
 @runs_group.command("list", examples=["hygiene runs list --limit 5"])
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000),
+@click.option("--limit", default=20, show_default=True, metavar="N", type=click.IntRange(1, 1000),
               help="How many runs to list.")  # fmt: skip
 @click.option("--reports", is_flag=True, help="Include runs that deliver reports to a CRM.")
 @json_option
@@ -67,7 +67,8 @@ def runs_list(limit: int, reports: bool, as_json: bool) -> None:
 
 @runs_group.command("show", examples=["hygiene runs show 20261128-064029-81e5c2"])
 @click.argument("run", metavar="RUN", type=RunId())
-@click.option("--writes", "most", default=10, show_default=True, type=click.IntRange(0),
+@click.option("--writes", "most", default=10, show_default=True, metavar="N",
+              type=click.IntRange(0),
               help="How many writes to list, with the values before and after.")  # fmt: skip
 @json_option
 def runs_show(run: str, most: int, as_json: bool) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 )
 @click.option("--by", default="source", show_default=True, type=Choice(SEGMENTS),
               help="What to group contacts by.")  # fmt: skip
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000),
-              help="How many segments to list.")  # fmt: skip
+@click.option("--limit", default=50, show_default=True, metavar="N",
+              type=click.IntRange(1, 100_000), help="How many segments to list.")  # fmt: skip
 @json_option
 @click.pass_context
 def segments(click_ctx: click.Context, by: Any, limit: int, as_json: bool) -> None:
@@ -150,7 +150,7 @@ def _show(isolation: isolate.Isolation, as_json: bool, what: str) -> None:
 
 
 @segments.command("shared", examples=["hygiene segments shared"])
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000),
+@click.option("--limit", default=50, show_default=True, metavar="N", type=click.IntRange(1, 1000),
               help="How many numbers to list.")  # fmt: skip
 @json_option
 def shared(limit: int, as_json: bool) -> None:

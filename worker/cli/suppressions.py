@@ -41,8 +41,8 @@ def suppressions() -> None:
 @click.option("--reason", default=None, type=Choice(_REASONS),
               help="Only suppressions for this reason.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Include lifted suppressions.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000),
-              help="How many suppressions to list.")  # fmt: skip
+@click.option("--limit", default=100, show_default=True, metavar="N",
+              type=click.IntRange(1, 100_000), help="How many suppressions to list.")  # fmt: skip
 @json_option
 def suppressions_list(
     number: str | None, reason: str | None, everything: bool, limit: int, as_json: bool
@@ -208,13 +208,13 @@ def suppressions_export(target: Path | None, channel: str | None) -> None:
 @suppressions.command("changes", examples=["hygiene suppressions changes --since 4711 --json"])
 @click.option("--since", "cursor", default="", metavar="CURSOR",
               help="Only changes after this one; by default from the oldest kept.")  # fmt: skip
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000),
-              help="How many changes to list.")  # fmt: skip
+@click.option("--limit", default=100, show_default=True, metavar="N",
+              type=click.IntRange(1, 100_000), help="How many changes to list.")  # fmt: skip
 @json_option
 def suppressions_changes(cursor: str, limit: int, as_json: bool) -> None:
-    """List what was suppressed, changed and lifted, in the order in which it happened.
+    """List changes of suppressions, oldest first.
 
-    The cursor at the end goes on from there, for a year at least.
+    The last line says how to continue from there. Changes are kept for at least a year.
     """
     from worker.events import feed
 
@@ -230,15 +230,15 @@ def suppressions_changes(cursor: str, limit: int, as_json: bool) -> None:
     if not listed:
         console.info("nothing has changed since")
     else:
-        table = console.table(">cursor", "at", "what", "number", "channels", "why")
+        table = console.table(">cursor", "!at", "what", "!number", "channels", "why")
         console.rows(table, [
-            (change["cursor"], local_minute(stored.at), change["type"],
+            (change["cursor"], local_minute(stored.at), change["type"].removeprefix("number."),
              change["number"] or change["contact"] or "(erased)", " ".join(change["channels"]),
              change["reason"])
             for stored, change in zip(changes, listed, strict=True)
         ])  # fmt: skip
         console.show_table(table)
-    console.info(f"go on with: hygiene suppressions changes --since {last}")
+    console.info(f"to continue: hygiene suppressions changes --since {last}")
 
 
 def _show_change(

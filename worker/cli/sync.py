@@ -33,7 +33,9 @@ def sync(
     connector: tuple[str, ...], full: bool, accept_removals: bool, dry_run: bool, queue: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Read changed contacts, verify their numbers, and write the results back.
+    """Check the numbers of changed contacts.
+
+    Reads the contacts, verifies their numbers, and writes the results back to the CRM.
 
     Without CONNECTOR, sync every connected CRM. A sync that was interrupted continues where it
     stopped. A full read that would remove many contacts from our index removes none and says why;

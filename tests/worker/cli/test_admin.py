@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from crms import QUICK, Crm
 
 from sandbox.run import Sandbox
 from worker.cli.main import COMMANDS, main
+from worker.cli.output import console
 
 Run = Callable[..., Result]
 
@@ -63,6 +65,25 @@ class TestOverview:
         assert all(connector["contacts"] == 60 for connector in overview["connectors"])
         assert overview["connectors"][1]["quota"]["limit"] > 0
         assert overview["connectors"][0]["calls_today"] > 0
+
+    @pytest.mark.parametrize(
+        "listing",
+        ["overview", "segments", "runs list", "suppressions list", "suppressions changes"],
+    )
+    def test_no_heading_or_time_is_cut_at_80_columns(
+        self, hygiene: Run, monkeypatch: pytest.MonkeyPatch, listing: str
+    ) -> None:
+        hygiene("sync")
+        hygiene("suppressions", "add", "+14155550123", "--later")
+        stream = io.StringIO()
+        terminal = console.WrappingConsole(
+            file=stream, width=80, force_terminal=True, color_system=None, soft_wrap=True
+        )
+        monkeypatch.setattr(console, "out", terminal)
+        hygiene(*listing.split())
+        heading, row, *_ = stream.getvalue().splitlines()
+        assert "…" not in heading + row
+        assert len(row.rstrip()) <= 80
 
     def test_tells_a_records_story(self, hygiene: Run, sandbox: Sandbox) -> None:
         hygiene("sync")

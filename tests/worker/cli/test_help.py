@@ -53,6 +53,54 @@ def test_help_says_what_it_is_for_what_each_option_does_and_gives_an_example(nam
     assert unexplained == []
 
 
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_the_terminal_and_cuts_nothing(
+    name: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`...` ends what click cut: a command's sentence in a list, or an argument's choices."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = CliRunner().invoke(main, [*name.split()[1:], "--help"], prog_name="hygiene").output
+    help_text, _, examples = shown.partition("\nExample")
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
+    commands = help_text.partition("\nCommands:\n")[2].splitlines()
+    assert [line for line in commands if line.endswith("...")] == []
+    assert len(examples.splitlines()) > 1
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_usage_breaks_no_word(name: str) -> None:
+    """click breaks a long list of choices within a word; a name with an explanation is better."""
+    shown = CliRunner().invoke(main, [*name.split()[1:], "--help"], prog_name="hygiene").output
+    usage = shown.partition("\n\n")[0].split()
+    command = COMMANDS[name]
+    context = click.Context(command, info_name=name)
+    assert set(usage[1:]) == {
+        *name.split(),
+        *" ".join(command.collect_usage_pieces(context)).split(),
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_choices_without_a_list_are_named_in_the_help(name: str) -> None:
+    command = COMMANDS[name]
+    for parameter in command.params:
+        if isinstance(parameter.type, click.Choice) and parameter.metavar:
+            text = f"{command.help} {getattr(parameter, 'help', '')}"
+            assert [word for word in parameter.type.choices if word not in text] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_no_escape_code_in_a_pipe_or_under_no_color(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    arguments = [*name.split()[1:], "--help"]
+    assert "\x1b" not in CliRunner().invoke(main, arguments, prog_name="hygiene").output
+    monkeypatch.setenv("NO_COLOR", "1")  # `color`: as on a terminal
+    assert "\x1b" not in CliRunner().invoke(main, arguments, color=True).output
+
+
 @pytest.mark.parametrize(("name", "line"), EXAMPLES)
 def test_each_example_is_a_call_of_its_command(
     name: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -55,6 +55,19 @@ class TestATable:
         narrow = _shown(22, "name", ">?interval", ">n", entries=entries)
         assert narrow[1].split() == ["source", "name", "12345"]
 
+    def test_cuts_no_column_for_one_that_was_left_out(self) -> None:
+        """rich took "calls, 24 h" for the last column, which has no gap behind it, and cut it."""
+        entries = [("2026-11-28", "2026-11-28", "9", "99,994")]
+        lines = _shown(40, "run", "?changes read to", ">calls, 24 h", ">left", entries=entries)
+        assert lines[0].split("  ")[0] == "run"
+        assert "calls, 24 h" in lines[0]
+        assert "changes" not in lines[0]
+
+    def test_leaves_out_a_column_of_nothing_before_it_cuts_others(self) -> None:
+        """rich cut "opt-outs" for the column that says what is isolated, when nothing was."""
+        entries = [("source name", "1,000", "12", "")]
+        assert "opt-outs" in _shown(40, "~name", ">contacts", ">opt-outs", "", entries=entries)[0]
+
     def test_aligns_numbers_right(self) -> None:
         lines = _shown(80, "name", ">n", entries=[("a", "1"), ("b", "1,000")])
         assert lines[1].index("1") == lines[2].index("1,000") + 4
@@ -65,6 +78,33 @@ class TestATable:
 
     def test_keeps_a_row_on_one_line(self) -> None:
         assert len(_shown(80, "text", entries=[("two\nlines",)])) == 2
+
+
+class TestASentence:
+    def _shown(self, text: str, terminal: bool = True) -> list[str]:
+        stream = io.StringIO()
+        target = console.WrappingConsole(
+            file=stream, width=40, force_terminal=terminal, color_system=None, soft_wrap=True
+        )
+        target.print(Text(text))
+        return stream.getvalue().splitlines()
+
+    def test_on_a_terminal_is_wrapped_between_words(self) -> None:
+        lines = self._shown(LONG.strip())
+        assert all(len(line) <= 40 for line in lines)
+        assert " ".join(" ".join(lines).split()) == LONG.strip()
+
+    def test_keeps_a_link_whole_to_be_copied(self) -> None:
+        link = "https://hygiene.example/confirm/" + "x" * 60
+        assert link in self._shown(f"open {link} now")
+
+    def test_goes_on_indented_like_its_first_line(self) -> None:
+        lines = self._shown(f"  {LONG.strip()}\nnot this one")
+        assert [line[:3] for line in lines[:-1]] == [f"  {line[2]}" for line in lines[:-1]]
+        assert lines[-1] == "not this one"
+
+    def test_in_a_pipe_stays_on_one_line(self) -> None:
+        assert self._shown(LONG, terminal=False) == [LONG]
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
 """Write to a terminal: progress, tables, plain error lines.
 
-A terminal gets colours, a moving status line, and tables cut to its width. A pipe or a file gets
-plain lines with their full text. `NO_COLOR` and `TERM=dumb` turn colours off
-(https://no-color.org).
+A terminal gets colours, a moving status line, sentences wrapped between words, and tables cut to
+its width. A pipe or a file gets plain lines with their full text. `NO_COLOR` and `TERM=dumb` turn
+colours off (https://no-color.org).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,14 +37,44 @@ _LEAST_WIDTH, _READABLE = 8, 16  # characters that a cut column keeps, and keeps
 _GAP = 2  # between two columns of a table
 
 
+class WrappingConsole(Console):
+    """Wraps a line between its words on a terminal, never within one: a link or an id that is
+    longer than a line stays whole, to be copied. `soft_wrap=True` leaves a line as it is."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        text = objects[0] if len(objects) == 1 else None
+        if self.is_terminal and isinstance(text, str | Text) and "soft_wrap" not in options:
+            if isinstance(text, str):
+                text = self.render_str(text, markup=options.get("markup"))
+            objects = (_wrapped(text, self.width),)
+        super().print(*objects, **options)
+
+
+def _wrapped(text: Text, width: int) -> Text:
+    """Break lines before words that do not fit; what follows is indented like its line."""
+    broken = []
+    for line in text.split("\n", allow_blank=True):
+        indent = len(line.plain) - len(line.plain.lstrip())
+        offsets, column = [], 0
+        for match in re.finditer(r"^\s*\S+\s*|\S+\s*", line.plain):
+            if column > indent and column + cell_len(match[0].rstrip()) > width:
+                offsets.append(match.start())
+                column = indent
+            column += cell_len(match[0])
+        first, *others = line.divide(offsets)
+        broken += [first, *(Text(" " * indent) + other for other in others)]
+    for line in broken[:-1]:
+        line.rstrip()
+    return Text("\n").join(broken)
+
+
 def _console(stderr: bool = False) -> Console:
-    """Return a console that never cuts or breaks lines for a pipe or a file; a terminal wraps them
-    itself."""
+    """Return a console that never cuts or breaks lines for a pipe or a file."""
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream is not None and stream.isatty()
     plain = not is_terminal or bool(os.environ.get("NO_COLOR"))
     plain = plain or os.environ.get("TERM") in ("dumb", "unknown")
-    return Console(
+    return WrappingConsole(
         stderr=stderr,
         highlight=False,
         soft_wrap=True,
@@ -188,7 +219,8 @@ def _fit(fitted: FittedTable, room: int) -> None:
         )
         for column in fitted.columns
     ]
-    hidden: set[int] = set()
+    # rich makes room for a column of nothing, and cuts others for it
+    hidden = {place for place, width in enumerate(widths) if not width}
 
     def excess(cut_to: int) -> int:
         shown = [
@@ -217,6 +249,8 @@ def _fit(fitted: FittedTable, room: int) -> None:
     for place, width in enumerate(widths):
         fitted.columns[place].width = width
     fitted.columns = [column for place, column in enumerate(fitted.columns) if place not in hidden]
+    for place, column in enumerate(fitted.columns):  # rich tells the last column by this number
+        column._index = place
 
 
 def rows(fitted: FittedTable, entries: Sequence[Sequence[Any]]) -> FittedTable:

@@ -93,6 +93,22 @@ class TestWeeks:
         settings = DigestSettings(day=day, zone=zone)
         assert str(weeks.to_send(datetime.fromisoformat(now), settings)) == week
 
+    @pytest.mark.parametrize(
+        ("now", "zone", "week"),
+        [
+            ("2026-11-22T23:59+00:00", "UTC", "2026-W46"),
+            ("2026-11-23T00:00+00:00", "UTC", "2026-W47"),
+            ("2026-11-29T23:59+00:00", "UTC", "2026-W47"),
+            ("2026-11-22T23:00+00:00", "Europe/Vienna", "2026-W47"),
+            ("2027-01-03T12:00+00:00", "UTC", "2026-W52"),
+        ],
+    )
+    def test_the_last_one_that_is_over_ends_with_its_sunday(
+        self, now: str, zone: str, week: str
+    ) -> None:
+        tz = DigestSettings(zone=zone).tz
+        assert str(weeks.last_whole(datetime.fromisoformat(now), tz)) == week
+
     def test_begin_on_monday_in_their_zone(self) -> None:
         zone = DigestSettings(zone="Europe/Vienna").tz
         begin, end = weeks.parse("2026-W13").bounds(zone)

@@ -128,13 +128,17 @@ class TestWhatChanged:
         add_run(ctx, "across", BEFORE, finished_at=WITHIN)
         add_page(ctx, "across", BEFORE, 50, 0, 0, 0)
         add_page(ctx, "across", MONDAY, 5, 0, 0, 0, seq=1)
+        # And one across its end.
+        add_run(ctx, "on", WITHIN, finished_at=AFTER)
+        add_page(ctx, "on", AFTER - timedelta(seconds=1), 2, 0, 0, 0)
+        add_page(ctx, "on", AFTER, 50, 0, 0, 0, seq=1)
         checked = {entry.connector: entry for entry in digest(ctx).checked}
-        assert (checked["hubspot"].read, checked["hubspot"].changed) == (115, 22)
+        assert (checked["hubspot"].read, checked["hubspot"].changed) == (117, 22)
         assert (checked["hubspot"].written, checked["hubspot"].failed) == (17, 5)
         assert checked["salesforce"].read == 7
 
     def test_compares_the_statuses_with_the_last_day_before_the_week(self, ctx: Context) -> None:
-        for day, valid in (("2026-11-10", 1), ("2026-11-14", 60), ("2026-11-17", 65),
+        for day, valid in (("2026-11-10", 1), ("2026-11-14", 60), ("2026-11-16", 65),
                            ("2026-11-22", 70), ("2026-11-23", 99)):  # fmt: skip
             put(ctx, daily_counts, {"day": day, "connector": "hubspot", "contacts": 80,
                                     "statuses": {"valid": valid, "invalid": 80 - valid},
@@ -198,13 +202,16 @@ class TestWhatWentBad:
         put(ctx, isolations, {**row, "active_key": "a"},
             {**row, "active_key": "b", "value": "Old", "since": BEFORE},
             {**row, "active_key": None, "value": "Free", "released_at": WITHIN, "since": BEFORE},
+            *({**row, "active_key": None, "value": str(at), "released_at": at, "since": BEFORE}
+              for at in (BEFORE, AFTER)),
+            {**row, "active_key": "d", "value": "New", "since": AFTER},
             {**row, "active_key": "c", "value": "Hand", "isolated_by": "kim", "why": "kim said so"},
             )  # fmt: skip
         figures = digest(ctx)
         assert [(segment.segment, segment.why) for segment in figures.isolated] == [
             ("source=Bought", "46% are bad"), ("source=Hand", "by hand"),
         ]  # fmt: skip
-        assert (figures.released, figures.isolated_now) == (1, 3)
+        assert (figures.released, figures.isolated_now) == (1, 4)
 
     def test_names_the_sources_that_are_worst_now(self, ctx: Context) -> None:
         for value, numbers, bad in (("Bought", 200, 90), ("Web", 1000, 10), ("Small", 3, 3)):
@@ -216,6 +223,21 @@ class TestWhatWentBad:
         assert [(source.source, source.bad, source.rate) for source in sources] == [
             ("Bought", 90, 0.45), ("Web", 10, 0.01),
         ]  # fmt: skip
+
+    def test_names_the_eight_worst_sources_and_none_without_a_bad_number(
+        self, ctx: Context
+    ) -> None:
+        for n in range(10):
+            put(ctx, segment_counts, {
+                "by": "source", "connector": "hubspot", "value": f"Source {n}", "contacts": 200,
+                "numbers": 200, "bad": 10 * n, "statuses": {}, "reports": {},
+            })  # fmt: skip
+        named = [source.source for source in digest(ctx).worst_sources]
+        assert named == [f"Source {n}" for n in range(9, 1, -1)]
+        with ctx.store.write() as connection:
+            connection.execute(sa.delete(segment_counts).where(segment_counts.c.bad > 20))
+        named = [source.source for source in digest(ctx).worst_sources]
+        assert named == ["Source 2", "Source 1"]
 
 
 class TestReports:
@@ -286,10 +308,31 @@ class TestWhatNeedsAPerson:
         context.now = lambda: NOW
         assert digest(context).unconnected == ("hubspot",)
 
+    @pytest.mark.parametrize("toml", ["", "[connectors.hubspot]\nenabled = false\n"])
+    def test_names_no_connector_that_nobody_asked_for(
+        self, make_context: MakeContext, toml: str
+    ) -> None:
+        context = make_context(toml, HUBSPOT_ACCESS_TOKEN="", HUBSPOT_API_URL="")
+        context.now = lambda: NOW
+        assert digest(context).unconnected == ()
+
+    def test_names_steps_of_the_chain_without_credentials(self, make_context: MakeContext) -> None:
+        toml = '[[verification.steps]]\nprovider = "offline"\ncheck_level = "format"\n' + "".join(
+            f'[[verification.steps]]\nprovider = "{name}"\n' for name in ("numverify", "twilio")
+        )
+        context = make_context(toml, NUMVERIFY_ACCESS_KEY="", TWILIO_ACCOUNT_SID="")
+        context.now = lambda: NOW
+        figures = digest(context)
+        assert len(figures.left_out) == 2
+        assert "NUMVERIFY_ACCESS_KEY" in figures.left_out[0]
+        assert figures.needs_a_person
+
 
 class TestWhatItCost:
     def test_sums_the_days_of_the_week_by_provider(self, make_context: MakeContext) -> None:
-        ctx = make_context('[verification.budget]\ncurrency = "EUR"\nday = 10\nmonth = 100\n')
+        ctx = make_context(
+            '[verification.budget]\ncurrency = "EUR"\nday = 10\nmonth = 100\nmonth_lookups = 2000\n'
+        )
         ctx.now = lambda: NOW
         for day, provider, run_id, money in (
             ("2026-11-15", "twilio", "a", 9_000_000), ("2026-11-16", "twilio", "a", 1_500_000),
@@ -306,6 +349,7 @@ class TestWhatItCost:
         assert figures.currency == "EUR"
         month = next(cap for cap in figures.caps if "month" in cap.name)
         assert (month.used, month.cap) == (15.008, 100.0)
+        assert (month.used_lookups, month.cap_lookups) == (50, 2000)
 
     def test_takes_its_days_from_the_calendar_in_every_zone(
         self, make_context: MakeContext
@@ -320,8 +364,27 @@ class TestWhatItCost:
         assert figures.begin == datetime(2026, 11, 15, 11, tzinfo=UTC)
         assert [row.cost for row in figures.costs] == [1.0]
 
+    def test_names_a_provider_whose_lookups_were_free(self, ctx: Context) -> None:
+        row = {"day": "2026-11-18", "run_id": "a", "money": 0, "reserved_money": 7_000_000,
+               "reserved_lookups": 3, "lost": 0}  # fmt: skip
+        put(ctx, spend, {**row, "provider": "rnd", "lookups": 4},
+            {**row, "provider": "twilio", "lookups": 0})  # fmt: skip
+        assert [(row.provider, row.lookups, row.cost) for row in digest(ctx).costs] == [
+            ("rnd", 4, 0.0)
+        ]
+
 
 class TestTheWhole:
+    def test_is_over_from_the_moment_its_next_week_begins(self, ctx: Context) -> None:
+        ctx.now = lambda: AFTER
+        assert digest(ctx).over
+        ctx.now = lambda: AFTER - timedelta(seconds=1)
+        assert not digest(ctx).over
+
+    def test_of_a_week_that_begins_now_can_be_read(self, ctx: Context) -> None:
+        ctx.now = lambda: MONDAY
+        assert not digest(ctx).over
+
     def test_is_quiet_in_a_week_without_anything(self, ctx: Context) -> None:
         figures = digest(ctx)
         assert figures.quiet

@@ -93,6 +93,7 @@ def contact_lists(ctx: Context, run_id: str) -> list[Page]:
         _contacts("changed by one run", run=run_id),
         _contacts("flag do_not_contact", flag="do_not_contact"),
         _contacts("flag do_not_call (none)", flag="do_not_call"),
+        _contacts("flag wrong_number of US", flag="wrong_number", by="country", value="US"),
         _contacts("waiting", waiting="1"),
         _contacts("with a number", number=encrypt_number(ctx.keys, number(100))),
         *(_contacts(f"reported {kind}", report=kind) for kind in

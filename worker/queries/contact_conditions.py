@@ -27,7 +27,7 @@ from worker.segments.reported import (
 )
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, failures, list_members, runs, writes
-from worker.store.text_marks import SET_FLAG, flag_mark, has_indexed_mark, has_mark, status_mark
+from worker.store.text_marks import flag_mark, has_indexed_mark, has_mark, status_mark
 
 Condition = sa.ColumnElement[bool]
 _SEGMENT_COLUMNS = {
@@ -141,9 +141,8 @@ def own_conditions(
         # SQLite takes any segment for rarer than a status, and would read a large one through.
         conditions += hidden([segment]) if by_index and has_own_index(wanted) else [segment]
     if wanted.flag:
-        if by_index:
-            conditions.append(has_indexed_mark(c.last_seen_flags, SET_FLAG))
-        conditions.append(has_mark(c.last_seen_flags, flag_mark(wanted.flag)))
+        meets = has_indexed_mark if by_index else has_mark
+        conditions.append(meets(c.last_seen_flags, flag_mark(wanted.flag)))
     if wanted.waiting:
         # As its index spells it: of a column SQLAlchemy writes `= 1` on SQLite.
         conditions.append(sa.literal_column("contacts.waiting") if by_index else c.waiting)
@@ -152,7 +151,7 @@ def own_conditions(
 
 def has_own_index(wanted: ContactFilter) -> bool:
     """Return whether a condition has an index of just the contacts that meet it, in the order of
-    their keys: a status, the flags, and those who wait."""
+    their keys: a status, a flag, and those who wait."""
     of_status = bool(wanted.status) and _indexed(wanted.status, True)
     return of_status or bool(wanted.flag) or wanted.waiting
 

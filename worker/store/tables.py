@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from worker.store.text_marks import SET_FLAG, index_condition, status_mark
+from worker.store.text_marks import flag_mark, index_condition, status_mark
 
 metadata = sa.MetaData(
     naming_convention={
@@ -285,9 +285,12 @@ contacts = sa.Table(
         "ix_contacts_bad", "connector", "object", "record_id",
         **index_condition("statuses", *map(status_mark, _BAD)),
     ),
-    sa.Index(
-        "ix_contacts_flagged", "connector", "object", "record_id",
-        **index_condition("known", SET_FLAG),
+    *(
+        sa.Index(
+            f"ix_contacts_flag_{flag}", "connector", "object", "record_id",
+            **index_condition("known", flag_mark(flag)),
+        )
+        for flag in ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
     ),
 )  # fmt: skip
 

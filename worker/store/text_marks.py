@@ -2,8 +2,9 @@
 
 orjson writes without spaces, and with a backslash before each quotation mark that belongs to a name
 or a value, so such a mark stands where, and only where, it is meant. Partial indexes hold the rows
-with a mark (migration 0011). A database uses one only where a query spells the mark as the index
-does, so `has_indexed_mark` and the tables take the spelling from here. The migration has a copy.
+with a mark (migrations 0011 and 0012). A database uses one only where a query spells the mark as
+the index does, so `has_indexed_mark` and the tables take the spelling from here. The migrations
+have a copy.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-
-SET_FLAG = ":true"
 
 
 def status_mark(status: str) -> str:

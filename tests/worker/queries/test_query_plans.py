@@ -112,7 +112,10 @@ OWN = (
     (ContactFilter(waiting=True, by="country", value="US"), "ix_contacts_waiting"),
     (ContactFilter(status="wrong_number", by="country", value="US"), "ix_contacts_wrong_number"),
     (ContactFilter(status="bad", by="campaign", value=""), "ix_contacts_bad"),
-    (ContactFilter(flag="do_not_call", by="month", value="2026-01"), "ix_contacts_flagged"),
+    (
+        ContactFilter(flag="do_not_call", by="month", value="2026-01"),
+        "ix_contacts_flag_do_not_call",
+    ),
 )
 
 

@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from worker.context import Context
+from worker.decisions.diff import FLAGS
 from worker.store.tables import contacts
-from worker.store.text_marks import SET_FLAG, has_indexed_mark, status_mark
+from worker.store.text_marks import flag_mark, has_indexed_mark, status_mark
 
 STATUSES = ("do_not_contact", "wrong_number", "invalid", "unreachable", "unverified")
 BAD = ("invalid", "wrong_number", "unreachable")
@@ -20,7 +21,10 @@ INDEXED = {
         for status in STATUSES
     },
     "ix_contacts_bad": has_indexed_mark(c.statuses, *map(status_mark, BAD)),
-    "ix_contacts_flagged": has_indexed_mark(c.last_seen_flags, SET_FLAG),
+    **{
+        f"ix_contacts_flag_{flag}": has_indexed_mark(c.last_seen_flags, flag_mark(flag))
+        for flag in FLAGS
+    },
 }
 
 

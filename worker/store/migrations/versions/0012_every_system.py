@@ -18,6 +18,7 @@ depends_on = None
 BigId = sa.BigInteger().with_variant(sa.Integer, 'sqlite')
 Time = sa.DateTime(timezone=True)
 UNANNOUNCED = "announced <> (CASE WHEN lifted_at IS NULL THEN channels ELSE '' END)"
+FLAGS = ('wrong_number', 'do_not_contact', 'do_not_call', 'do_not_text')
 IN_FEED = "type IN ('number.suppressed', 'number.wrong', 'number.lifted')"
 
 
@@ -126,6 +127,19 @@ def index_few_rows() -> None:
     create('ix_pages_parked', 'pages', ['stored_at'], "state = 'parked'")
     op.drop_index('ix_contacts_waiting', 'contacts')
     create('ix_contacts_waiting', 'contacts', ['connector', 'object', 'record_id'], 'waiting')
+    op.drop_index('ix_contacts_flagged', 'contacts')
+    for flag in FLAGS:
+        index_marks(f'ix_contacts_flag_{flag}', f'"{flag}":true')
+
+
+def index_marks(name: str, mark: str) -> None:
+    """Index the contacts whose flags hold a mark, spelled as `worker.store.text_marks` does."""
+    escaped = mark.replace(':', '\\:')  # else `:true` is a parameter
+    pattern = escaped.replace('_', '\\_')
+    create(
+        name, 'contacts', ['connector', 'object', 'record_id'],
+        f"(instr(known, '{escaped}') > 0)", f"(known::text LIKE '%{pattern}%')",
+    )
 
 
 def create_registries() -> None:
@@ -200,6 +214,9 @@ def create_registries() -> None:
 def downgrade() -> None:
     for table in ('scrubs', 'registry_numbers', 'registry_imports', 'registries'):
         op.drop_table(table)
+    for flag in FLAGS:
+        op.drop_index(f'ix_contacts_flag_{flag}', 'contacts')
+    index_marks('ix_contacts_flagged', ':true')
     op.drop_index('ix_contacts_waiting', 'contacts')
     create('ix_contacts_waiting', 'contacts', ['connector'], 'waiting')
     op.drop_index('ix_pages_parked', 'pages')

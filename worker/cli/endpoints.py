@@ -48,16 +48,12 @@ def endpoints_list(as_json: bool) -> None:
     else:
         table = console.table("name", "~address", "state", ">wait", ">parked", "last", "~error")
         console.rows(table, [
-            (entry.name, entry.url, _state(entry), f"{counts['pending']:,}",
+            (entry.name, entry.url, entry.health, f"{counts['pending']:,}",
              f"{counts['parked']:,}",
              local_minute(entry.delivered_at) if entry.delivered_at else "never", entry.error)
             for entry, counts in listed
         ])  # fmt: skip
         console.show_table(table)
-
-
-def _state(endpoint: Endpoint) -> str:
-    return "failing" if endpoint.failures and endpoint.state == "active" else endpoint.state
 
 
 @endpoints.command(

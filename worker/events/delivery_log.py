@@ -32,13 +32,15 @@ class NoSuchDeliveryError(directory.NoSuchEndpointError):
 
 @dataclass(frozen=True, slots=True)
 class LoggedDelivery:
-    """`number`: E.164; None if it was erased or the event has none."""
+    """`number`: E.164; None if it was erased or the event has none. `contact`:
+    "connector/object/id" if the event is about one."""
 
     id: int
     endpoint: str
     event: str
     type: str
     number: str | None
+    contact: str | None
     sequence: int
     happened_at: datetime
     state: DeliveryState
@@ -55,6 +57,7 @@ class LoggedDelivery:
             "event": self.event,
             "type": self.type,
             "number": self.number,
+            "contact": self.contact,
             "sequence": self.sequence,
             "happened_at": self.happened_at.isoformat(),
             "state": self.state,
@@ -69,15 +72,19 @@ class LoggedDelivery:
 def list_deliveries(
     ctx: Context, name: str, state: str | None = None, before: int = 0, limit: int = 100
 ) -> list[LoggedDelivery]:
-    """Return deliveries to an endpoint, newest first; `before`: of an id, to read on.
+    """Return deliveries to an endpoint, the newest event first; `before`: of an id, to read on.
 
     Raises `NoSuchEndpointError`.
     """
     endpoint = directory.find(ctx, name)
     d = event_deliveries.c
-    where = [d.endpoint_id == endpoint.id]
+    where: list[sa.ColumnElement[bool] | sa.TextClause] = [d.endpoint_id == endpoint.id]
     where += [d.state == state] if state else []
-    where += [d.id < before] if before else []
+    if state and state != DeliveryState.DELIVERED:  # few: their index is a partial one
+        where.append(sa.text("event_deliveries.state <> 'delivered'"))
+    if before:
+        read_so_far = sa.select(d.event_id).where(d.id == before).scalar_subquery()
+        where.append(d.event_id < read_so_far)
     with ctx.store.read() as connection:
         return _load(connection, sa.and_(*where), limit)
 
@@ -97,19 +104,20 @@ def _load(
 ) -> list[LoggedDelivery]:
     d, v, e = event_deliveries.c, events.c, endpoints.c
     query = (
-        sa.select(event_deliveries, e.name, v.uid, v.type, v.number, v.sequence,
-                  v.at.label("happened_at"))
+        sa.select(event_deliveries, e.name, v.uid, v.type, v.number, v.contact,
+                  v.sequence, v.at.label("happened_at"))
         .join(events, v.id == d.event_id)
         .join(endpoints, e.id == d.endpoint_id)
         .where(where)
-        .order_by(d.id.desc())
+        .order_by(d.event_id.desc(), d.id.desc())
         .limit(limit)
     )  # fmt: skip
     return [
         LoggedDelivery(
             row.id, row.name, row.uid, row.type,
-            None if row.number.startswith(ERASED_PREFIX) else row.number or None, row.sequence,
-            row.happened_at, DeliveryState(row.state), row.attempts, row.at,
+            None if row.number.startswith(ERASED_PREFIX) else row.number or None,
+            row.contact or None, row.sequence, row.happened_at, DeliveryState(row.state),
+            row.attempts, row.at,
             row.retry_at if row.state == DeliveryState.PENDING else None, row.status, row.error,
         )
         for row in connection.execute(query)
@@ -134,7 +142,8 @@ def replay(ctx: Context, name: str, since: datetime) -> int:
 
 
 def enqueue_test(ctx: Context, name: str) -> int:
-    """Enqueue a test event for one endpoint; return the id of its delivery."""
+    """Enqueue a test event for one endpoint; return the id of its delivery. Earlier tests that it
+    has not taken are tried again now, as they come first."""
     endpoint = directory.find(ctx, name)
     if endpoint.state != "active":
         raise directory.EndpointError(f"{name} is {endpoint.state}; resume it first")
@@ -149,7 +158,9 @@ def enqueue_test(ctx: Context, name: str) -> int:
         )
         d = event_deliveries.c
         query = sa.select(d.id).where(d.endpoint_id == endpoint.id, d.event_id == event_id)
-        return int(connection.execute(query).scalar_one())
+        delivery_id = int(connection.execute(query).scalar_one())
+        outgoing.retry(connection, delivery_id, ctx.now())
+        return delivery_id
 
 
 def load_delivery(ctx: Context, delivery_id: int) -> LoggedDelivery:

@@ -71,6 +71,12 @@ class Endpoint:
     delivered_at: datetime | None
     former_until: datetime | None
 
+    @property
+    def health(self) -> str:
+        """Its state in a word: one that is active may be "failing"."""
+        failing = self.state == EndpointState.ACTIVE and self.failures
+        return "failing" if failing else self.state.value
+
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,

@@ -77,6 +77,7 @@ def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
     story["suppressions"] = reported["suppressions"]
     story["reports"] = reported["reports"]
     story["lists"] = reported["lists"]
+    story["events"] = reported["events"]
     story["timeline"] = _in_order(events)
     return story
 

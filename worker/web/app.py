@@ -37,6 +37,7 @@ from worker.web.pages import (
     charts,
     contacts,
     docs,
+    endpoints,
     numbers,
     overview,
     runs,
@@ -138,6 +139,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(charts.router(ctx))
     app.include_router(segments.router(ctx, workers))
     app.include_router(suppressions.router(ctx, workers))
+    app.include_router(endpoints.router(ctx, workers))
     app.include_router(system.router(ctx))
     app.include_router(setup.router(ctx))
     app.include_router(docs.router(app))

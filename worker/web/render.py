@@ -32,6 +32,7 @@ _MENU = (
     ("/segments", "segments", "Segments", "chart-bar"),
     ("/runs", "runs", "Runs", "refresh"),
     ("/suppressions", "suppressions", "Suppressions", "ban"),
+    ("/endpoints", "endpoints", "Endpoints", "plug-connected"),
     ("/reviews", "reviews", "Reviews", "message-question"),
     ("/alerts", "alerts", "Alerts", "bell"),
     ("/spend", "spend", "Spend", "coin"),
@@ -53,6 +54,10 @@ _DONE = {
     "user": "The user is saved.",
     "removed": "The user is removed.",
     "revoked": "The token is revoked.",
+    "endpoint-changed": "The endpoint is changed.",
+    "endpoint-paused": "The endpoint is paused. Its events wait.",
+    "endpoint-resumed": "The endpoint is active. What it has missed is sent now.",
+    "endpoint-removed": "The endpoint is removed.",
 }
 
 

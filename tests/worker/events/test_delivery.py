@@ -374,6 +374,37 @@ def test_a_test_event_reaches_its_endpoint_alone(ctx: Context, receiver: Receive
         assert delivery_log.load_delivery(ctx, delivery_id).status == 204
 
 
+def test_a_test_after_one_that_failed_is_sent_at_once(ctx: Context, receiver: Receiver) -> None:
+    subscribe(ctx, receiver)
+    receiver.status = 500
+    delivery_log.enqueue_test(ctx, "dialer")
+    deliver(ctx)
+    receiver.status = 204  # mended
+    second = delivery_log.enqueue_test(ctx, "dialer")
+    deliver(ctx)
+    assert delivery_log.load_delivery(ctx, second).status == 204
+
+
+def test_the_log_is_read_on_newest_first_in_each_state(ctx: Context, receiver: Receiver) -> None:
+    subscribe(ctx, receiver)
+    suppress(ctx)
+    deliver(ctx)
+    directory.pause(ctx, "dialer")
+    for place in range(4):
+        suppress(ctx, f"+1415555368{place}")
+    for state, count in ((None, 5), ("pending", 4), ("delivered", 1), ("parked", 0)):
+        whole = delivery_log.list_deliveries(ctx, "dialer", state)
+        assert len(whole) == count
+        assert [entry.event for entry in whole] == [
+            entry.event for entry in sorted(whole, key=lambda entry: -entry.id)
+        ]
+        read, before = [], 0
+        while part := delivery_log.list_deliveries(ctx, "dialer", state, before, 2):
+            read += part
+            before = part[-1].id
+        assert read == whole
+
+
 def test_a_test_of_a_paused_endpoint_says_what_to_do(ctx: Context, receiver: Receiver) -> None:
     subscribe(ctx, receiver)
     directory.pause(ctx, "dialer")

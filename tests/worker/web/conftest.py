@@ -14,6 +14,7 @@ Read in this order:
     test_reviews_api.py   replies that a person decides, by the API
     test_reviews_page.py  replies that a person decides, in Chromium
     test_endpoints_api.py  endpoints of events and the feed of changes, by the API
+    test_endpoints_page.py  endpoints of events, by the pages and in Chromium
     test_openapi.py       the document of the API, held against real answers
     test_docs_page.py     the API's reference as a page, in Chromium
     test_rechecks.py      the API for automations of a CRM
@@ -45,6 +46,7 @@ from serving import WebServer
 
 from config.settings import Settings
 from worker.context import Context
+from worker.events import delivery
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
@@ -84,6 +86,7 @@ class InThreads:
     @staticmethod
     def _tell(ctx: Context) -> None:
         apply_pending(ctx)
+        delivery.deliver(ctx, seconds=2)
         for name in pending_connectors(ctx):
             propagate(ctx, name)
 

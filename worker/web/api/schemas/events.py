@@ -89,6 +89,7 @@ class EndpointDelivery(TypedDict):
     event: str
     type: str
     number: str | None
+    contact: str | None
     sequence: int
     happened_at: str
     state: str

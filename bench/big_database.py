@@ -232,6 +232,33 @@ def fill(url: str, contacts: int, years: float) -> None:
         f"'r' || CAST(n AS TEXT), {tenth}, 'twilio', 'who is this', '', '', {ago('n * 60')}, "
         "'', ''",
     )  # fmt: skip
+    no_types = as_json("'[]'")  # all
+    # "dialer" has taken nearly all; "quiet" has had few, and those long ago.
+    add(
+        t.events, contacts // 5,
+        "uid type number contact sequence channels reason evidence detail at",
+        f"'evt_' || CAST(n AS TEXT), 'number.suppressed', {_NUMBER.replace('+ n', '+ n * 5')}, '', "
+        f"1, 'call text', 'opt_out', 'feedback:' || CAST(n AS TEXT), {nothing}, "
+        f"{ago(f'{contacts // 5} - n')}",
+    )  # fmt: skip
+    add(
+        t.endpoints, 2,
+        "name url types state managed_by secret former_secret number_key created_at created_by "
+        "failures error",
+        f"CASE n WHEN 0 THEN 'dialer' ELSE 'quiet' END, 'https://x.example/', {no_types}, "
+        f"'active', '', '', '', '', {began}, 'kim', 0, ''",
+    )  # fmt: skip
+    sent = "endpoint_id event_id subject state since attempts retry_at status error at"
+    add(
+        t.event_deliveries, contacts // 5, sent,
+        f"1, n + 1, {_NUMBER.replace('+ n', '+ n * 5')}, CASE WHEN n % 499 = 3 THEN 'parked' "
+        f"WHEN n % 997 = 5 THEN 'pending' ELSE 'delivered' END, {now}, 1, {now}, 204, '', {now}",
+    )  # fmt: skip
+    add(
+        t.event_deliveries, 100, sent,
+        f"2, n + 1, {_NUMBER.replace('+ n', '+ n * 5')}, 'delivered', {now}, 1, {now}, 204, '', "
+        f"{now}",
+    )  # fmt: skip
     add(t.audit_log, 50_000, "at who action target why", f"{now}, 'kim', 'login', 'admin', ''")
     _fill_days(store, contacts, int(365 * years))
     store.close()

@@ -117,6 +117,7 @@ def pages(ctx: Context, run_id: str) -> list[Page]:
     with ctx.store.read() as connection:
         middle = connection.scalar(sa.select(sa.func.max(t.suppressions.c.id))) or 0
         entry = connection.scalar(sa.select(sa.func.max(t.audit_log.c.id))) or 0
+        sent = connection.scalar(sa.select(sa.func.max(t.event_deliveries.c.id))) or 0
     reads = {
         "overview": "/", "runs": "/runs", "runs of a CRM": "/runs?connector=hubspot",
         "failed runs": "/runs?state=failed", "running": "/runs?state=running",
@@ -135,6 +136,11 @@ def pages(ctx: Context, run_id: str) -> list[Page]:
         "suppressions": "/suppressions", "opt-outs": "/suppressions?reason=opt_out",
         "lifted": "/suppressions?lifted=true", "later": f"/suppressions?after={middle // 2}",
         "one reason, none": "/suppressions?reason=list",
+        "endpoints": "/endpoints", "endpoint": "/endpoints/dialer",
+        **{f"endpoint, {state}": f"/endpoints/dialer?state={state}"
+           for state in ("pending", "delivered", "parked")},
+        "endpoint, few events": "/endpoints/quiet?state=delivered",
+        "later deliveries": f"/endpoints/dialer?before={sent // 2}",
         "reviews": "/reviews", "spend": "/spend", "providers": "/providers",
         "settings": "/settings", "setup": "/setup", "alerts": "/alerts", "access": "/access",
         "audit log": "/audit", "older entries": f"/audit?before={entry // 2}",

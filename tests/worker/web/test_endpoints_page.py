@@ -243,12 +243,14 @@ class TestItsPage:
         assert NUMBER[1:] not in ref
         assert NUMBER in admin.get(f"/numbers/{ref}")
         receiver.status = 204
+        assert "Try all again" in text
         [logged] = delivery_log.list_deliveries(ctx, "dialer")
         answer = admin.post(f"/endpoints/dialer/deliveries/{logged.id}/retry")
         assert f"watch={logged.id}" in answer.url
         assert "is being sent" in answer.text
         delivery.deliver(ctx, seconds=5)
         assert "status 204" in admin.get(f"/endpoints/dialer?watch={logged.id}")
+        assert "Try all again" not in admin.get("/endpoints/dialer")
         assert "Nothing is parked" in admin.get("/endpoints/dialer?state=parked")
         assert ref not in admin.get("/endpoints/dialer?state=pending")
 
@@ -402,6 +404,7 @@ def test_an_endpoint_is_added_tried_and_paused(
     receiver.status = 500
     page.get_by_role("button", name="Send a test event").click()
     page.get_by_text("it answered with status 500").first.wait_for()
+    page.get_by_role("button", name="Try all again").wait_for()
     assert_well_made(page, "endpoint-failing")
     page.get_by_role("button", name="Pause").click()
     page.locator("#health .pill.paused").wait_for()

@@ -17,9 +17,11 @@ from logins import let_in
 
 from sandbox.run import Sandbox
 from worker.context import Context
+from worker.events import delivery_log, endpoints
 from worker.segments import counters, isolation
 from worker.store.bulk import insert
-from worker.store.tables import contact_numbers, isolations, reviews, runs
+from worker.store.tables import contact_numbers, event_deliveries, isolations, reviews, runs
+from worker.store.tables import endpoints as endpoint_table
 from worker.suppression import suppressions
 from worker.sync.runs import audits
 from worker.web.encrypted_numbers import encrypt_number
@@ -216,7 +218,14 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
     crm.act(record_id, {"set": fields})
     run = sync(ctx, "hubspot")["run"]
     dry = sync(ctx, "hubspot", "everything", dry_run=True, force=True)["run"]
+    endpoints.add(ctx, "dialer", f"https://dialer.example/?{HOSTILE}", (), False, HOSTILE)
     suppressions.add(ctx, NUMBER, "opt_out", "", HOSTILE, HOSTILE[:30])
+    delivery_log.enqueue_test(ctx, "dialer")
+    with ctx.store.write() as connection:
+        failing = {"error": HOSTILE, "failures": 1, "failing_since": ctx.now()}
+        connection.execute(sa.update(endpoint_table).values(**failing))
+        parked = {"state": "parked", "error": HOSTILE, "at": ctx.now(), "attempts": 9}
+        connection.execute(sa.update(event_deliveries).values(**parked))
     counters.count(ctx)
     isolation.isolate(ctx, "hubspot", "campaign", HOSTILE, HOSTILE)
     with ctx.store.read() as connection:
@@ -229,8 +238,9 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
         f"/contacts/hubspot/contacts/{row.record_id}", f"/contacts/hubspot/contacts/{record_id}",
         *(f"/segments?by={by}" for by in ("source", "campaign")),
         "/segments/of?connector=hubspot&by=country&value=US",
-        "/segments/shared", "/segments/history", "/suppressions", "/reviews", "/spend",
-        "/providers", "/settings", "/alerts", "/access", "/audit",
+        "/segments/shared", "/segments/history", "/suppressions", "/endpoints",
+        "/endpoints/dialer", "/endpoints/dialer?state=parked&watch=1", "/endpoints/dialer?before=1",
+        "/reviews", "/spend", "/providers", "/settings", "/alerts", "/access", "/audit",
     ]  # fmt: skip
 
 

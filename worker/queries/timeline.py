@@ -83,9 +83,16 @@ def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
 
 
 def awaits_confirmation(ctx: Context, reported: Mapping[str, Any]) -> bool:
-    """Whether a report came a moment ago and some CRM has not confirmed it. A page that waits for
-    one that is away would otherwise ask us for ever."""
+    """Whether a report came a moment ago and some CRM has not confirmed it, or an event and some
+    endpoint was not sent it yet. A page that waits for one that is away would otherwise ask us for
+    ever."""
     earliest = (ctx.now() - _WATCHED).isoformat()
+    if any(
+        event["state"] == "pending" and not event["failed_attempts"]
+        for event in reported["events"]
+        if event["happened_at"] >= earliest
+    ):
+        return True
     return bool(ctx.settings.active_connectors) and any(
         report["received_at"] >= earliest
         and (

@@ -23,6 +23,7 @@ from worker.context import Context
 from worker.events import delivery, delivery_log
 from worker.events import endpoints as directory
 from worker.events.endpoints import Endpoint
+from worker.queries import timeline
 from worker.store.tables import audit_log, endpoints
 from worker.suppression import erasure, suppressions
 from worker.web.encrypted_numbers import encrypt_number
@@ -211,8 +212,20 @@ class TestItsPage:
         assert abs(until - ctx.now() - timedelta(hours=48)) < timedelta(minutes=5)
         assert f'datetime="{until.isoformat()}"' in text
         assert secret not in admin.get("/endpoints/dialer")
-        assert "signs nothing any more" in admin.post("/endpoints/dialer/rotate", keep="0").text
+        again = {"keep": "0", "former": until.isoformat()}
+        assert "signs nothing any more" in admin.post("/endpoints/dialer/rotate", **again).text
         admin.post("/endpoints/dialer/rotate", 422, keep="9999999999")
+
+    def test_rotates_once_however_often_the_form_is_sent(
+        self, admin: Admin, ctx: Context, receiver: Receiver
+    ) -> None:
+        """Else the secret that the endpoint has is neither the new one nor the former one."""
+        added(ctx, receiver)
+        admin.post("/endpoints/dialer/rotate", keep="24")
+        assert "reload" in admin.post("/endpoints/dialer/rotate", 409, keep="24").text
+        delivery_log.enqueue_test(ctx, "dialer")
+        delivery.deliver(ctx, seconds=5)
+        assert receiver.types == ["endpoint.test"]
 
     def test_replays_since_a_time_and_says_how_many(
         self, admin: Admin, ctx: Context, receiver: Receiver
@@ -377,6 +390,21 @@ def test_the_page_of_a_number_says_what_endpoints_were_sent(
         assert "Sent to endpoints" in text
         assert 'href="/endpoints/dialer"' in text
         assert "status 204" in text
+
+
+def test_the_page_of_a_number_waits_until_an_endpoint_was_sent_its_event(
+    ctx: Context, receiver: Receiver
+) -> None:
+    def waits() -> bool:
+        told_crms = {**timeline.number_timeline(ctx, NUMBER), "reports": []}
+        return timeline.awaits_confirmation(ctx, told_crms)
+
+    added(ctx, receiver)
+    suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
+    assert waits()
+    receiver.status = 500
+    delivery.deliver(ctx, seconds=5)
+    assert not waits()  # it fails: a page would wait for long
 
 
 def test_an_endpoint_is_added_tried_and_paused(

@@ -86,7 +86,8 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             **_shown(ctx, endpoint, state, before),
             **{"watched": None, "replayed": -1, "problem": "", "entered": entered} | values,
             variable=secret_variable(endpoint.name), event_words=_EVENT_WORDS,
-            keep_former=_KEEP_FORMER, yesterday=ctx.now().astimezone(UTC) - timedelta(days=1),
+            keep_former=_KEEP_FORMER, former=_former(endpoint),
+            yesterday=ctx.now().astimezone(UTC) - timedelta(days=1),
         )  # fmt: skip
 
     def secret_page(
@@ -185,7 +186,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         hours = form.get("keep", "")
         if hours not in _KEEP_FORMER:
             raise HTTPException(422, "Choose how long the former secret counts.")
-        _find(ctx, name)
+        if form.get("former", "") != _former(_find(ctx, name)):
+            # Sent twice, or by two people: the secret in use would be forgotten before its time.
+            raise HTTPException(409, "The secret was changed a moment ago. Go back and reload.")
         secret = directory.rotate_secret(ctx, name, timedelta(hours=int(hours)))
         note(me, "endpoint.rotate", name)
         return secret_page(request, me, "rotated", _find(ctx, name), Credentials(secret, ""))
@@ -240,6 +243,11 @@ def _find(ctx: Context, name: str) -> Endpoint:
     except directory.NoSuchEndpointError:
         pass
     raise HTTPException(404, "There is no such endpoint.")
+
+
+def _former(endpoint: Endpoint) -> str:
+    """Return what tells one rotation of the secret from the next."""
+    return endpoint.former_until.isoformat() if endpoint.former_until else ""
 
 
 def _load_delivery(ctx: Context, endpoint: Endpoint, delivery_id: int) -> LoggedDelivery:

@@ -29,7 +29,7 @@ from worker.web.encrypted_numbers import encrypt_number
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PARTS = 3  # of the pass over all pages, so that a slow machine has time for each
+PARTS = 4  # of the pass over all pages, so that a slow machine has time for each
 HOSTILE = "<script>alert(1)</script><b>\u202egnp.exe =1+1"
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @click.group("registries", cls=Group, examples=["hygiene registries list"])
 def registries() -> None:
-    """Import and list registries: suppression lists with an authority.
+    """Import and list registries.
 
-    Each has a table [registries.NAME] in the settings (docs/every-system.md).
+    A registry is a suppression list with an authority. Each has a table [registries.NAME] in the
+    settings (docs/every-system.md).
     """
 
 
@@ -82,7 +83,10 @@ def registries_import(  # a parameter for each of its options
 @later_option
 @json_option
 def registries_remove(name: str, later: bool, as_json: bool) -> None:
-    """Take all numbers off a registry, such as one that you no longer use."""
+    """Take all numbers off a registry.
+
+    For example off one that you no longer use.
+    """
     from worker.feedback.receivers import crms_to_notify
     from worker.registries import imports
 
@@ -95,8 +99,10 @@ def registries_remove(name: str, later: bool, as_json: bool) -> None:
 @registries.command("list", examples=["hygiene registries list"])
 @json_option
 def registries_list(as_json: bool) -> None:
-    """List registries: their numbers, their age, and whether they are stale. Exit code 1 if one
-    is."""
+    """List registries: their numbers and their age.
+
+    Also says whether one is stale; then the exit code is 1.
+    """
     from worker.registries.model import load_all
 
     with open_context(read_only=True) as ctx, ctx.store.read() as connection:

@@ -31,8 +31,8 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 @click.command(
     "scrub", cls=Command,
     examples=[
-        "hygiene scrub campaign.csv --channel text --country US -o checked.csv",
-        "hygiene scrub campaign.csv --channel text --country US --check scrub_0123456789abcdef",
+        "hygiene scrub campaign.csv --channel call --country US -o checked.csv",
+        "hygiene scrub campaign.csv --country US --check scrub_0123456789abcdef",
     ],
 )  # fmt: skip
 @click.argument("file", type=_FILE, metavar="FILE|-")
@@ -59,8 +59,10 @@ def scrub(  # a parameter for each of its options
     file: Path, target: Path | None, channel: Any, column: str, country: str, country_column: str,
     certificate: str | None, layout: Layout, as_json: bool,
 ) -> None:  # fmt: skip
-    """Say for each number of a list whether it may be called or texted now, why not, since when,
-    and how long the answer may be used.
+    """Check which numbers may be called or texted now.
+
+    Says for each number of a list whether it may be, why not, since when, and how long the answer
+    may be used.
 
     It costs nothing and asks nobody outside. A certificate of what was asked and answered is kept.
     """

@@ -108,7 +108,7 @@ def test_each_example_is_a_call_of_its_command(
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line)
     for word in words:
-        if word.endswith((".csv", ".zip")):
+        if word.endswith((".csv", ".txt", ".zip")):
             (tmp_path / word).touch()
     ctx = click.Context(main, info_name="hygiene")
     command: click.Command = main

@@ -256,13 +256,14 @@ class TestReports:
         for n, seconds in enumerate((1.0, 2.0, 30.0, 4.0)):
             add_delivery(ctx, f"feedback:{n}", WITHIN, seconds)
         add_delivery(ctx, "feedback:8", WITHIN, None)
+        add_delivery(ctx, "feedback:7", WITHIN, None, holders=0)  # nobody has looked yet
         add_delivery(ctx, "feedback:9", WITHIN, 0.0, holders=0)  # no record holds the number
         add_delivery(ctx, "list:dnc:+14155550123", WITHIN, 900.0)
         add_delivery(ctx, "feedback:10", BEFORE, 900.0)
         add_delivery(ctx, "feedback:11", AFTER, 900.0)
         add_delivery(ctx, "feedback:1", WITHIN, 86_400.0 * 20, connector="salesforce")
         hubspot, salesforce = digest(ctx).delivered
-        assert (hubspot.confirmed, hubspot.waiting, hubspot.late) == (4, 1, 0)
+        assert (hubspot.confirmed, hubspot.waiting, hubspot.late) == (4, 2, 0)
         assert (hubspot.median_seconds, hubspot.slowest_seconds) == (3.0, 30.0)
         assert (salesforce.confirmed, salesforce.late) == (1, 1)
 

@@ -135,6 +135,13 @@ class TestWhatItSays:
         lines = [" ".join(text.split()) for text in plain(busy).splitlines()]
         assert line in lines
 
+    def test_has_the_worst_eight_sources_in_its_table(self, busy: Message) -> None:
+        table = next(section.table for section in busy.sections if section.path == "/segments")
+        assert table is not None
+        assert [row[0] for row in table.rows] == [
+            f"HubSpot: Purchased List {n} <b>&" for n in range(8)
+        ]
+
     def test_of_a_week_in_which_only_a_person_is_needed(self, settings: Settings) -> None:
         message = compose(Digest(**{**QUIET, "unconnected": ("hubspot",)}), settings)
         text = plain(message)

@@ -135,6 +135,11 @@ class TestWhatItSays:
         lines = [" ".join(text.split()) for text in plain(busy).splitlines()]
         assert line in lines
 
+    def test_sums_what_all_providers_cost(self, settings: Settings) -> None:
+        costs = (Cost("numverify", 10, 0, 1.5), Cost("twilio", 20, 0, 2.25))
+        text = plain(compose(Digest(**{**QUIET, "costs": costs}), settings))
+        assert "3.75 EUR for 30 lookups." in text
+
     def test_has_the_worst_eight_sources_in_its_table(self, busy: Message) -> None:
         table = next(section.table for section in busy.sections if section.path == "/segments")
         assert table is not None

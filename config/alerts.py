@@ -17,7 +17,7 @@ from config.section import Duration, Section
 AlertKind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
     "call_outcomes", "suppression_refused", "field_hidden", "setback",
-    "review_waiting", "endpoint", "registry_stale",
+    "review_waiting", "endpoint", "registry_stale", "paused",
 ]  # fmt: skip
 KINDS: Final[tuple[str, ...]] = get_args(AlertKind)
 DEFAULT_ROUTE: Final = "default"  # of the kinds without a route of their own

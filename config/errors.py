@@ -17,6 +17,7 @@
     ├── RedisError                               2             worker.store.embedded_redis
     ├── ExportError                              2             worker.ops.export
     ├── RunActiveError                                    409  worker.sync.runs.lifecycle
+    ├── PausedError                                       409  worker.store.pause
     ├── NoSuchRunError                           2        404  worker.sync.runs.lifecycle
     ├── NothingToUndoError                                409  worker.suppression.undo_action
     ├── NoSuchSuppressionError                   2        404  worker.suppression.suppressions

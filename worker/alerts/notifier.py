@@ -24,10 +24,15 @@ _SENT_LENGTH = 40  # characters of the column
 
 
 def evaluate(ctx: Context) -> int:
-    """Find what holds now, keep what is new, and tell it; how many were told."""
-    now = ctx.now()
-    current = {alert.key[:255]: alert for alert in rules.current(ctx)}
-    c = alerts.c
+    """Find what holds now, keep what is new, and tell it; how many were told.
+
+    While everything is paused, that alone is told; all else stays as it was until then.
+    """
+    now, c = ctx.now(), alerts.c
+    paused = rules.paused(ctx)
+    found = rules.current(ctx) if paused is None else [paused]
+    current = {alert.key[:255]: alert for alert in found}
+    kinds = sa.true() if paused is None else c.kind == paused.kind
     rows = [
         {"key": key, "kind": alert.kind, "text": alert.text, "path": alert.path, "at": now,
          "retry_at": now}
@@ -35,17 +40,18 @@ def evaluate(ctx: Context) -> int:
     ]  # fmt: skip
     with ctx.store.write() as connection:
         upsert(connection, alerts, rows, ignore=True)
-        over = sa.and_(c.resolved_at.is_(None), c.key.not_in(list(current)))
+        over = sa.and_(c.resolved_at.is_(None), c.key.not_in(list(current)), kinds)
         connection.execute(sa.update(alerts).where(over).values(resolved_at=now, retry_at=None))
-    return _send(ctx)
+    return _send(ctx, kinds)
 
 
-def _send(ctx: Context) -> int:
+def _send(ctx: Context, kinds: sa.ColumnElement[bool]) -> int:
     """Send what is due. One alert may be due to several channels: it is told once all of them have
     it. A channel that was taken out of the settings is not waited for."""
     now, c = ctx.now(), alerts.c
     with ctx.store.read() as connection:
-        due = connection.execute(sa.select(alerts).where(c.retry_at <= now).order_by(c.at)).all()
+        query = sa.select(alerts).where(c.retry_at <= now, kinds).order_by(c.at)
+        due = connection.execute(query).all()
     if not due:
         return 0
     jobs = {row.key: _jobs(ctx, row) for row in due}

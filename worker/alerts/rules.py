@@ -17,7 +17,7 @@ from worker.feedback import review_queue
 from worker.feedback.sources import call_outcomes
 from worker.registries.model import load_all as load_registries
 from worker.segments import isolation
-from worker.store import lost_fields, setbacks
+from worker.store import lost_fields, pause, setbacks
 from worker.store.states import RunState
 from worker.store.tables import failures, runs, watermarks
 from worker.sync.runs import removal_holds
@@ -63,6 +63,15 @@ def current(ctx: Context) -> list[Alert]:
     if wanted.registry_stale:
         everything += _stale_registries(ctx)
     return everything
+
+
+def paused(ctx: Context) -> Alert | None:
+    """Return the alert that everything is paused, while it is."""
+    in_force = pause.find(ctx.store)
+    if in_force is None:
+        return None
+    key = f"paused:{in_force.since.isoformat()}"
+    return Alert(key, "paused", f"{in_force.text}. Other alerts wait until it is resumed", "/")
 
 
 def _failed_runs(ctx: Context) -> Iterator[Alert]:

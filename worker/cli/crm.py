@@ -39,7 +39,10 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 
     Safe to repeat.
     """
+    from worker.store import pause
+
     with open_context(connector) as ctx:
+        pause.check(ctx.store)
         opened = connectors.build(connector, ctx.settings)
         again = f"hygiene crm setup {connector} (what was already created stays)"
         steps = []
@@ -132,8 +135,13 @@ def crm_probe(connector: str, record: str, as_json: bool) -> None:
     Only reads, unless you name a record. The output holds no data of your records, so you can send
     it to us.
     """
+    from worker.store import pause
+
     settings = read_settings()
     connectors.check(connector, settings)
+    if record:
+        with open_context(read_only=True) as ctx:
+            pause.check(ctx.store)
     opened = connectors.build(connector, settings)
     try:
         with console.progress() as bar:

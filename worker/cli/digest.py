@@ -37,12 +37,15 @@ def digest(text: str, send: bool, as_json: bool) -> None:
     from worker.queries.digest import weekly
     from worker.queries.digest_message import compose
     from worker.segments import counters
+    from worker.store import pause
 
     try:
         asked = weeks.parse(text) if text else None
     except ValueError as error:
         raise click.UsageError(f"--week: {error}") from None
     with open_context(read_only=not send) as ctx:
+        if send:
+            pause.check(ctx.store)
         counters.count_if_needed(ctx)
         week = asked or weeks.last_whole(ctx.now(), ctx.settings.alerts.digest.tz)
         try:

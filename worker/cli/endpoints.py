@@ -224,8 +224,10 @@ def endpoints_retry(delivery: int, as_json: bool) -> None:
     """
     from worker.events import delivery as sending
     from worker.events import delivery_log
+    from worker.store import pause
 
     with open_context() as ctx:
+        pause.check(ctx.store)
         delivery_log.retry(ctx, delivery)
         sending.deliver(ctx, seconds=1.0)
         sent = delivery_log.load_delivery(ctx, delivery)

@@ -50,6 +50,8 @@ COMMANDS = {
     "settings": ("ops", "settings"),
     "export": ("ops", "export"),
     "doctor": ("ops", "doctor"),
+    "pause": ("pausing", "pause"),
+    "resume": ("pausing", "resume"),
     "db": ("ops", "db"),
     "web": ("ops", "web"),
     "up": ("ops", "up"),

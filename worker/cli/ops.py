@@ -30,11 +30,15 @@ def doctor(probe: bool, number: str, as_json: bool) -> None:
     """
     from worker.ops.doctor import examine
     from worker.ops.doctor import probe as probe_lookups
+    from worker.store import pause
 
     if number and not probe:
         raise click.UsageError("--paid: only with --probe")
     if probe:
         asked = number_argument(number, "--paid") if number else ""
+        if asked:
+            with open_context(read_only=True) as ctx:
+                pause.check(ctx.store)
         sys.exit(show_probe(probe_lookups(read_settings(), asked), as_json))
     with console.working("checking settings, database, Redis and CRMs"):
         checks = list(examine(read_settings()))

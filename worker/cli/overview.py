@@ -48,6 +48,13 @@ def overview(as_json: bool) -> None:
             for row in figures["today"]
         ])  # fmt: skip
         console.show_table(table)
+    if paused := figures["paused"]:
+        why = f": {paused['reason']}" if paused["reason"] else ""
+        since = local_minute(paused["since"])
+        console.out.print(
+            f"Everything is paused since {since} by {paused['by']}{why}; to go on: hygiene resume",
+            markup=False,
+        )
     lines = list(_needs(figures["needs"]))
     console.out.print("[bold]Needs attention[/bold]" if lines else "Nothing needs your attention.")
     for line in lines:

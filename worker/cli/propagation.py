@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from worker.cli.output import console
+
 if TYPE_CHECKING:
     from worker.context import Context
 
@@ -22,10 +24,16 @@ def propagate_now(ctx: Context) -> dict[str, Any]:
     """Apply what waits, and tell the CRMs and the endpoints of events now. What cannot be told now
     is for the workers."""
     from worker.events import delivery, endpoints
+    from worker.store import pause
     from worker.suppression.apply_reports import apply_pending
     from worker.sync.propagate import pending_connectors, propagate
 
     apply_pending(ctx)
+    if (paused := pause.find(ctx.store)) is not None:
+        console.info(
+            f"{paused.text}. It counts for our own list; the CRMs and endpoints are told once you "
+            "have resumed: hygiene resume"
+        )
     confirmed = {name: propagate(ctx, name) for name in pending_connectors(ctx)}
     endpoints.apply_settings(ctx)
     return {"confirmed": confirmed, "events": delivery.deliver(ctx, _SECONDS_FOR_EVENTS)}

@@ -70,11 +70,12 @@ def execute_runs(
 def _try_to_open(open_run: Callable[[str], str], name: str) -> tuple[str | None, int]:
     """Return the run's id and 0; or print why there is none, and return None and the exit code."""
     from connectors.errors import ConnectorError
+    from worker.store.pause import PausedError
     from worker.sync.runs.model import RunActiveError
 
     try:
         return open_run(name), 0
-    except RunActiveError as error:
+    except (RunActiveError, PausedError) as error:
         console.error(str(error))
         return None, 1
     except ConnectorError as error:  # nothing was read: wrong settings, or the CRM does not answer
@@ -87,12 +88,18 @@ def _drive_here(ctx: Context, run_id: str, show: Callable[[str], None]) -> None:
     from config import logging_setup
     from connectors.errors import ConnectorError
     from worker.store.machine_faults import trouble
+    from worker.store.pause import PausedError
     from worker.sync.pages.runner import run_to_completion
     from worker.sync.runs import lifecycle as runs
 
     try:
         run_to_completion(ctx, run_id, at_most_every(_POLL_INTERVAL, show))
         show(run_id)
+    except PausedError as error:
+        console.error(
+            f"{error.pause.text}. Run {run_id} keeps its place; the workers continue with it once "
+            f"you have resumed (hygiene resume), or do it here: hygiene runs resume {run_id}"
+        )
     except ConnectorError as error:
         console.error(str(error))
     except stopping.Stopped:

@@ -25,6 +25,7 @@ from worker.events.model import EndpointState
 from worker.events.outgoing import Attempt, DueDelivery
 from worker.events.sending import GONE, Sender
 from worker.leases import is_alive
+from worker.store import pause
 from worker.store.tables import endpoints
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,10 @@ _UNREADABLE = (
 
 
 def has_due(ctx: Context) -> bool:
-    """Tell whether any endpoint has something to be sent now."""
+    """Tell whether any endpoint has something to be sent now; nothing has while everything is
+    paused."""
+    if pause.is_on(ctx.store):
+        return False
     with ctx.store.read() as connection:
         return bool(outgoing.endpoints_with_due(connection, ctx.now()))
 
@@ -56,7 +60,8 @@ def announce(ctx: Context) -> int:
 
 
 def deliver(ctx: Context, seconds: float = _SLICE) -> int:
-    """Send what is due, for so long; return how many events were confirmed."""
+    """Send what is due, for so long; return how many events were confirmed. Nothing is sent while
+    everything is paused."""
     end = time.monotonic() + seconds
     confirmed = 0
     serving: dict[int, Future[int]] = {}
@@ -65,7 +70,7 @@ def deliver(ctx: Context, seconds: float = _SLICE) -> int:
             stopping.check()
             for endpoint_id in [key for key, future in serving.items() if future.done()]:
                 confirmed += serving.pop(endpoint_id).result()
-            if time.monotonic() < end:
+            if time.monotonic() < end and not pause.is_on(ctx.store):
                 with ctx.store.read() as connection:
                     waiting = outgoing.endpoints_with_due(connection, ctx.now())
                 for endpoint_id in waiting:
@@ -128,6 +133,8 @@ def _send_batch(
     """Send what is due next: load, send, record. Returns what came of each."""
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
+        if pause.load(connection) is not None:
+            return []
         e = endpoints.c
         row = connection.execute(
             sa.select(endpoints).where(

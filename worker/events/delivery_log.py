@@ -14,6 +14,7 @@ from worker.context import Context
 from worker.events import endpoints as directory
 from worker.events import log, outgoing
 from worker.events.model import DeliveryState, Event, EventType
+from worker.store import pause
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import ERASED_PREFIX
 from worker.store.tables import endpoints, event_deliveries, events
@@ -143,7 +144,11 @@ def replay(ctx: Context, name: str, since: datetime) -> int:
 
 def enqueue_test(ctx: Context, name: str) -> int:
     """Enqueue a test event for one endpoint; return the id of its delivery. Earlier tests that it
-    has not taken are tried again now, as they come first."""
+    has not taken are tried again now, as they come first.
+
+    Raises `PausedError` while everything is paused: it would not be sent.
+    """
+    pause.check(ctx.store)
     endpoint = directory.find(ctx, name)
     if endpoint.state != "active":
         raise directory.EndpointError(f"{name} is {endpoint.state}; resume it first")

@@ -27,7 +27,7 @@ from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.vendor_registry import VENDORS
 from worker.ops.check import Check, warning
-from worker.store import embedded_redis, heartbeat, private_files, setbacks
+from worker.store import embedded_redis, heartbeat, pause, private_files, setbacks
 from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
 from worker.store.states import RunState
 from worker.store.tables import contacts, failures, runs
@@ -204,6 +204,8 @@ def check_work(ctx: Context) -> Iterator[Check]:
         if status == "ok"
         else warning("queue", status)
     )
+    if (in_force := pause.find(ctx.store)) is not None:
+        yield warning("pause", f"{in_force.text}; to go on: hygiene resume")
     with ctx.store.read() as connection:
         paused = connection.execute(
             sa.select(runs.c.id, runs.c.connector).where(

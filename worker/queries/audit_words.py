@@ -18,6 +18,8 @@ _RUN = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 _WORDS = {
     "login": "logged in as",
     "login_link.make": "made a login link",
+    "pause": "paused",
+    "resume": "resumed",
     "run.start": "started run",
     "run.dry_run": "started a dry run",
     "run.pause": "paused run",

@@ -12,6 +12,7 @@ from worker.context import Context
 from worker.queries import waiting
 from worker.queries.failure_help import REMEDIES
 from worker.segments import isolation, queries
+from worker.store import pause
 from worker.store.tables import daily_counts, reviews, runs, watermarks
 from worker.sync.runs import crm_quota, removal_holds, report
 from worker.sync.runs import lifecycle as run_store
@@ -33,7 +34,9 @@ def overview(ctx: Context) -> dict[str, Any]:
         failed = waiting.failures_by_kind(connection)
         untold = waiting.reports_by_connector(connection)
         holds = removal_holds.load(connection)
+        paused = pause.load(connection)
     return {
+        "paused": paused.as_json() if paused else None,
         "connectors": _connectors(ctx),
         "trend": trend,
         "today": _today(trend),

@@ -30,7 +30,7 @@ from worker.queue.celery_app import app, settings
 from worker.registries import follow_up
 from worker.segments import counters as count
 from worker.segments import isolation
-from worker.store import heartbeat, setbacks
+from worker.store import heartbeat, pause, setbacks
 from worker.store.engine import ensure_schema
 from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
@@ -95,6 +95,8 @@ def sync(connector: str, full: bool = False) -> None:
             run_id = lifecycle.open_run(ctx, connector, scope)
     except (RunActiveError, RunOverError):
         return  # another worker was quicker
+    except pause.PausedError:
+        return  # the next one on schedule after the pause begins it
     except ConnectorError as error:
         log.error("%s", error)
         setbacks.note(ctx.store, connector, "begin a sync", error, ctx.now())
@@ -119,7 +121,7 @@ def reverify(connector: str) -> None:
             run_id = lifecycle.open_run(
                 ctx, connector, Scope("due", limit=settings.sync.reverify_limit)
             )
-        except RunActiveError:
+        except (RunActiveError, pause.PausedError):
             deferred_runs.defer(ctx.store, connector, ctx.now())
             return
         except ConnectorError as error:
@@ -135,12 +137,14 @@ def reverify(connector: str) -> None:
 def read(run_id: str) -> None:
     ctx = context()
     run = lifecycle.load(ctx, run_id)
-    if not run.active:
-        return
+    if not run.active or (pause.is_on(ctx.store) and not run.dry_run):
+        return  # `revive` takes it up again after a pause
     if run.dry_run or run.connector == "csv":
         # A dry run counts each number once, a file has one writer: one process does it all.
         try:
             run_to_completion(ctx, run_id)
+        except pause.PausedError as error:
+            log.info("run %s: %s", run_id, error)
         except (ConnectorError, RunActiveError) as error:
             log.error("run %s: %s", run_id, error)
         return
@@ -149,6 +153,9 @@ def read(run_id: str) -> None:
             if not _read_on(ctx, run_id):
                 read.delay(run_id)
                 return
+        except pause.PausedError as error:
+            log.info("run %s: %s", run_id, error)
+            return
         except ConnectorError as error:
             log.error("run %s: %s", run_id, error)
             lifecycle.fail(ctx, run_id, str(error))
@@ -183,7 +190,10 @@ def _read_on(ctx: Context, run_id: str) -> bool:
 
     return reader.read_from_cursor(
         ctx, lifecycle.load(ctx, run_id), dispatch_page,
-        lambda: time.monotonic() < until and active() and not stopping.requested(),
+        lambda: (
+            time.monotonic() < until and active() and not stopping.requested()
+            and not pause.is_on(ctx.store)
+        ),
     )  # fmt: skip
 
 
@@ -196,6 +206,9 @@ def page(page_id: int, run_id: str) -> None:
     ctx = context()
     try:
         done = help_with_pages(ctx, run_id, page_id, PAGE_SLICE)
+    except pause.PausedError as error:
+        log.info("run %s: %s", run_id, error)
+        return
     except ConnectorError as error:
         log.error("run %s: %s", run_id, error)
         lifecycle.fail(ctx, run_id, str(error))
@@ -257,6 +270,8 @@ def undo(undo_id: str) -> None:
         undoing.execute(ctx, undo_id)
     except RunActiveError:
         return  # another worker is at it
+    except pause.PausedError as error:
+        log.info("run %s: %s", undo_id, error)
     except ConnectorError as error:
         log.error("run %s: %s", undo_id, error)
 
@@ -268,8 +283,9 @@ def segments() -> None:
     if count.count_if_needed(ctx):
         for isolated in isolation.isolate_bad_segments(ctx):
             log.warning("%s: %s was isolated: %s", isolated.connector, isolated.name, isolated.why)
-    for run_id in audits.next_audits(ctx):
-        go_on(run_id)
+    if not pause.is_on(ctx.store):
+        for run_id in audits.next_audits(ctx):
+            go_on(run_id)
 
 
 @app.task(name="hygiene.alerts")
@@ -282,6 +298,8 @@ def alerts() -> None:
 def digest() -> None:
     """Send the weekly digest once its time has come, to the channels that have not had it."""
     ctx = context()
+    if pause.is_on(ctx.store):
+        return
     if week := weekly_digest.send_due(ctx, lambda week: digest_message.for_week(ctx, week)):
         log.info("the digest of %s was sent", week)
 
@@ -301,6 +319,14 @@ def revive() -> None:
     heartbeat.record(ctx.store, ctx.now())
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
+    if not pause.is_on(ctx.store):
+        _revive_runs(ctx)
+    endpoints.apply_settings(ctx)
+    if requeue_missed(ctx) or delivery.announce(ctx):
+        dedupe.enqueue_once(apply)
+
+
+def _revive_runs(ctx: Context) -> None:
     for run in lifecycle.active(ctx):
         if run.kind in (propagation.KIND, reword_recovery.KIND):  # looked after by themselves
             continue
@@ -313,9 +339,6 @@ def revive() -> None:
     reword_recovery.recover(ctx, recent=True)
     for connector in deferred_runs.pending_connectors(ctx.store):
         dedupe.enqueue_once(reverify, connector)
-    endpoints.apply_settings(ctx)
-    if requeue_missed(ctx) or delivery.announce(ctx):
-        dedupe.enqueue_once(apply)
 
 
 def go_on(run_id: str, only_idle: bool = False) -> None:

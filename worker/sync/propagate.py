@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.feedback import rechecks
-from worker.store import changed_records, outbox
+from worker.store import changed_records, outbox, pause
 from worker.store.states import RunState
 from worker.sync import workflow_callbacks
 from worker.sync.pages.runner import run_to_completion
@@ -58,15 +58,19 @@ _SOURCES: tuple[tuple[WorkSource, ScopeKind], ...] = (
 def propagate(ctx: Context, connector: str) -> int:
     """Do all work that is due at a CRM; return how much was confirmed.
 
-    Returns early where another worker is doing it, or the CRM is away: then the rest is postponed
-    (`postpone`), and keeps its run. After each run the sources are asked again from the first one
-    on, so that reports which come meanwhile go before records.
+    Returns early where another worker is doing it, everything is paused, or the CRM is away: then
+    the rest is postponed (`postpone`), and keeps its run. After each run the sources are asked
+    again from the first one on, so that reports which come meanwhile go before records.
     """
     confirmed = 0
+    if pause.is_on(ctx.store):
+        return confirmed
     while (following := _next_work(ctx, connector)) is not None:
         work, run_id = following
         try:
             run_to_completion(ctx, run_id, pages_at_once=1)
+        except pause.PausedError:
+            return confirmed  # its run stays open: what is on its way waits with it
         except ConnectorError as error:
             log.warning("%s: reports wait: %s", connector, error)
             with ctx.store.write() as connection:
@@ -86,7 +90,9 @@ def _next_work(ctx: Context, connector: str) -> tuple[WorkSource, str] | None:
 
 
 def pending_connectors(ctx: Context) -> list[str]:
-    """Return the connectors at which work is due."""
+    """Return the connectors at which work is due; none while everything is paused."""
+    if pause.is_on(ctx.store):
+        return []
     now = ctx.now()
     with ctx.store.read() as connection:
         return [
@@ -147,7 +153,7 @@ def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -
             RunOptions(kind=KIND),
             on_opened=lambda connection, run_id: work.claim(connection, list(due), run_id),
         )
-    except RunActiveError:
+    except (RunActiveError, pause.PausedError):
         return None
     except ConnectorError as error:
         log.warning("%s: reports wait: %s", connector, error)  # its schema could not be had

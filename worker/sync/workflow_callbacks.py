@@ -18,7 +18,7 @@ from connectors.hubspot.account import BATCH, Completion
 from connectors.protocol import Connector
 from worker.context import Context
 from worker.feedback import rechecks
-from worker.store import setbacks
+from worker.store import pause, setbacks
 from worker.store.tables import contacts
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def complete(ctx: Context, connector: str) -> int:
     Never raises for a CRM that is away: the rest is tried again later.
     """
     completed = 0
-    while connector == "hubspot":
+    while connector == "hubspot" and not pause.is_on(ctx.store):
         with ctx.store.read() as connection:
             rows = rechecks.callbacks_due(connection, connector, ctx.now(), BATCH)
         if not rows:

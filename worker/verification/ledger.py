@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.verification import Verification as Settings
-from worker.store import Store, locks
+from worker.store import Store, locks, pause
 from worker.store.bulk import insert, upsert
 from worker.store.invalidation import invalidate
 from worker.store.locks import Lock
@@ -62,6 +62,8 @@ class Ledger:
         1. Take out what was answered in the meantime, and what another worker is asking.
         2. Ask the circuit breaker: closed, open, or one call to try.
         3. See how many lookups the caps allow, claim them, and reserve their price.
+
+        Raises `PausedError` where a lookup would be paid for while everything is paused.
         """
         now = self._now()
         reservation = Reservation()
@@ -72,6 +74,8 @@ class Ledger:
             )
             if not free:
                 return reservation
+            if (paused := pause.load(connection)) is not None:
+                raise pause.PausedError(paused)
             permit = circuit_breaker.permit(connection, step.name, now)
             if not permit.allowed:
                 reservation.left, reservation.refused, reservation.reason = (

@@ -18,6 +18,7 @@ from connectors.labels import crm_name, sentence_case, words_of
 from worker.access.model import Person
 from worker.queries import waiting
 from worker.queries.charts import Chart
+from worker.store import pause
 
 _pages = Jinja2Templates(Path(__file__).parent / "templates")
 # The order in which statuses are stacked and listed, the good one first.
@@ -58,6 +59,8 @@ _DONE = {
     "endpoint-paused": "The endpoint is paused. Its events wait.",
     "endpoint-resumed": "The endpoint is active. What it has missed is sent now.",
     "endpoint-removed": "The endpoint is removed.",
+    "paused": "Everything is paused.",
+    "resumed": "Everything is resumed. What waited goes on within a minute.",
 }
 
 
@@ -68,6 +71,7 @@ def page(
     frame: dict[str, Any] = {"me": person, "statuses": STATUSES}
     if person is not None:
         frame |= {
+            "pause": pause.find(request.app.state.ctx.store),
             "menu": _MENU,
             "waiting": waiting.counts(request.app.state.ctx),
             "toast": _DONE.get(request.query_params.get("done", ""), ""),

@@ -31,6 +31,7 @@ Read in this order:
     test_contacts.py      the contacts behind a figure, in Chromium
     test_evidence.py      the evidence for a number
     test_removals.py      removals on hold
+    test_pause.py         the switch that pauses everything
     test_confirm.py       the recipient's page
     test_fuzz.py          any request gets an answer
 """

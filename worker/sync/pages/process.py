@@ -34,6 +34,7 @@ from connectors.errors import ConnectorError, SchemaChangedError
 from connectors.protocol import Connector
 from connectors.records import Contact
 from worker.context import Context
+from worker.store import pause
 from worker.store.machine_faults import place, trouble
 from worker.sync.pages import (
     attribution,
@@ -60,7 +61,8 @@ def process(
 ) -> bool:
     """Process a page; return False when it is done already or another worker has it.
 
-    Raises what stops the whole run (`ConnectorError`), and `Stopped`. Any other failure counts
+    Raises what stops the whole run (`ConnectorError`), `PausedError` while everything is paused
+    (the run stays open, and goes on later), and `Stopped`. Any other failure counts
     against the page, which is quarantined after too many, its contacts kept for later runs.
     `write`: another way to write than by itself (`worker.sync.write.batcher`). `read`: the page's
     contacts, where this process has just stored them, so that they need not be decoded again.
@@ -78,6 +80,7 @@ def process(
 
 
 def _run_steps(work: PageWork) -> None:
+    _require_unpaused(work)
     verified = _prepare_and_verify(load.load(work))
     if verified.took_longer_than(work.ctx.settings.sync.reread_after):
         # People work in the CRM meanwhile: look once more at what is there now. The answers that
@@ -87,11 +90,17 @@ def _run_steps(work: PageWork) -> None:
         verified.verified.lookups.add(lookups)
     evaluated = evaluate.evaluate(missing.find_missing(verified))
     stopping.check()
+    _require_unpaused(work)
     pending_writes.record(evaluated)
     if work.run.dry_run:
         results.commit_forecast(evaluated)
     else:
         results.commit(write_back.write(evaluated))
+
+
+def _require_unpaused(work: PageWork) -> None:
+    if not work.run.dry_run:
+        pause.check(work.ctx.store)
 
 
 def _prepare_and_verify(loaded: LoadedPage) -> VerifiedPage:
@@ -112,6 +121,9 @@ def _process_claimed(ctx: Context, page: LeasedPage, run: Run, write: Write) -> 
     except lease.LostLeaseError:
         log.warning("page %d of run %s was taken over by another worker", page.id, run.id)
         return False
+    except pause.PausedError:
+        lease.give_back(ctx, page)
+        raise
     except Exception as error:
         return _handle_failure(ctx, page, run, write, error)
     except BaseException:  # a shutdown: let another worker go on at once

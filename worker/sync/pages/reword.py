@@ -23,7 +23,7 @@ from worker.context import Context
 from worker.decisions import reasons
 from worker.decisions.model import Reason
 from worker.decisions.wording import render, sentence_in_any_language
-from worker.store import changed_records
+from worker.store import changed_records, pause
 from worker.store.states import RunState, WriteState
 from worker.store.tables import contacts, runs, writes
 from worker.sync.pages import late_writes, reword_recovery
@@ -79,9 +79,12 @@ def reword(
 ) -> Rewording:
     """Word a connector's reasons anew; a dry run writes nothing and says what it would write.
 
-    Raises `RunActiveError` while another run of the connector is under way, `ConnectorError`, and
-    `Stopped`. What was written before stays, and the next call goes on with the rest.
+    Raises `RunActiveError` while another run of the connector is under way, `PausedError` while
+    everything is paused, `ConnectorError`, and `Stopped`. What was written before stays, and the
+    next call goes on with the rest.
     """
+    if not dry_run:
+        pause.check(ctx.store)
     connector = ctx.connector_for_run(connector_name)
     if not dry_run:
         reword_recovery.recover(ctx, connector_name)
@@ -92,6 +95,8 @@ def reword(
         work.result.unknown = _count_unknown(ctx, connector_name)
         for object_name, looked_at, candidates in _batches(work):
             stopping.check()
+            if not dry_run:
+                pause.check(ctx.store)
             reader_lease.renew(ctx, run_id)
             if candidates:
                 _reword_batch(work, object_name, candidates)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from config import process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.context import Context
+from worker.store import pause
 from worker.sync.pages import process
 from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader
@@ -33,7 +34,8 @@ def run_to_completion(
     `pages_at_once`: another number than the settings say; 1: all in this thread.
 
     A run that cannot go on ends as failed, with its place kept for `resume`. When this process is
-    told to stop (`Stopped`), or dies, the run stays open and the next process takes it up.
+    told to stop (`Stopped`), or dies, or everything is paused (`PausedError`), the run stays open
+    and the next process takes it up.
     """
     process_memory.tune_gc_for_bulk()
     run = lifecycle.load(ctx, run_id)
@@ -89,8 +91,15 @@ def _read(
 ) -> None:
     """Dispatch the pages that are stored already, then those that the reader brings."""
 
+    dry_run = lifecycle.load(ctx, run_id).dry_run
+
+    def is_paused() -> bool:
+        return not dry_run and pause.is_on(ctx.store)
+
     def should_continue() -> bool:  # somebody may pause or cancel it, or stop this process
-        return not stopping.requested() and lifecycle.load(ctx, run_id).active
+        if stopping.requested() or is_paused():
+            return False
+        return lifecycle.load(ctx, run_id).active
 
     for stored in stored_pages.list_pending(ctx, run_id):
         dispatch(ctx, stored, lambda: None)
@@ -101,8 +110,10 @@ def _read(
         raise RunActiveError(run.connector, run)
     try:
         run = lifecycle.load(ctx, run_id)
-        reader.read_from_cursor(ctx, run, dispatch, should_continue, on_page)
+        complete = reader.read_from_cursor(ctx, run, dispatch, should_continue, on_page)
         stopping.check()
+        if not complete and is_paused():
+            pause.check(ctx.store)
     finally:
         reader_lease.release(ctx, run_id)
 

@@ -15,7 +15,7 @@ from config.logging_setup import redact
 from connectors.protocol import Connector
 from connectors.records import NO_OWN_WRITES, OwnWriteFilter
 from worker.context import Context
-from worker.store import lost_fields
+from worker.store import lost_fields, pause
 from worker.store.bulk import upsert
 from worker.store.states import PageState, RunState
 from worker.store.tables import RUNS_UNDER_WAY, UtcDateTime, failures, pages, runs, watermarks
@@ -146,8 +146,10 @@ def open_run(
     4. Call `on_opened` in the same transaction.
     5. Store pages of the records that are known by their ids already.
 
-    Raises `RunActiveError`, `ConnectorError`, `SchemaError`.
+    Raises `RunActiveError`, `ConnectorError`, `SchemaError`; `PausedError`, unless it is a dry run.
     """
+    if not options.dry_run:
+        pause.check(ctx.store)
     calls_before = ctx.calls(connector_name)
     connector = ctx.connector_for_run(connector_name)
     members = _ask_for_members(connector, scope)
@@ -324,8 +326,11 @@ def find_resumable(
 
 def resume(ctx: Context, run_id: str) -> Run:
     """Set a failed, stopped or paused run to running again, and return it. A run that is running
-    though its worker died is returned as it is. Raises `RunActiveError`, `RunOverError`."""
+    though its worker died is returned as it is. Raises `RunActiveError`, `RunOverError`; and
+    `PausedError`, unless it is a dry run."""
     run = load(ctx, run_id)
+    if not run.dry_run:
+        pause.check(ctx.store)
     if run.state == RunState.RUNNING:
         if has_live_lease(ctx, run.id):
             raise RunActiveError(run.connector, run)

@@ -16,6 +16,7 @@ from config import stopping
 from connectors.errors import ConnectorError
 from connectors.records import Update
 from worker.context import Context
+from worker.store import pause
 from worker.store.states import RunState
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs import reader_lease
@@ -43,7 +44,8 @@ def undo(
 
 
 def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: str = "") -> str:
-    """Open the run that undoes another one; raises `ConnectorError`, `RunActiveError`.
+    """Open the run that undoes another one; raises `ConnectorError`, `RunActiveError`,
+    `PausedError`.
 
     The next scheduled sync looks at the records again, since they changed: mend the settings
     first, or turn the connector off.
@@ -62,7 +64,8 @@ def execute(
 ) -> UndoResult:
     """Put back what the run wrote; safe to repeat, also after a worker died at it.
 
-    What is restored is itself stored as writes, of the undo's run.
+    What is restored is itself stored as writes, of the undo's run. Raises `PausedError` between two
+    batches once everything is paused: the run stays open, and goes on later.
     """
     undoing = run_store.load(ctx, undo_id)
     run = run_store.load(ctx, undoing.scope.values[0])
@@ -72,6 +75,8 @@ def execute(
     try:
         for object_name, rows in written_records.batches(ctx, run):
             stopping.check()
+            if not undoing.dry_run:
+                pause.check(ctx.store)
             if not undo_run.keep_lease(ctx, undoing.id):
                 return work.result  # it was cancelled
             _restore_batch(work, object_name, rows)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from config.logging_setup import redact
 from worker.context import Context
+from worker.store import pause
 from worker.store.states import RunState
 from worker.store.tables import runs
 from worker.sync.runs import lifecycle as run_store
@@ -24,7 +25,10 @@ _WHY = {
 
 
 def open_for(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
-    """Store a run that undoes `run`, and return its id; raises `RunActiveError`."""
+    """Store a run that undoes `run`, and return its id; raises `RunActiveError`, and
+    `PausedError` unless it is a dry run."""
+    if not dry_run:
+        pause.check(ctx.store)
     run_id = f"{ctx.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
         try:

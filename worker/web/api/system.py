@@ -13,9 +13,17 @@ from worker.access import audit, tokens
 from worker.alerts import notifier
 from worker.context import Context
 from worker.feedback.sources.submitted_reports import Short
+from worker.ops import pausing
 from worker.queries.overview import overview
 from worker.verification import spend_report
-from worker.web.api.dependencies import AdminToken, AuditNote, ReadToken, RowId, StrictBody
+from worker.web.api.dependencies import (
+    AdminToken,
+    AuditNote,
+    ReadToken,
+    ReasonBody,
+    RowId,
+    StrictBody,
+)
 from worker.web.api.responses import answers
 from worker.web.api.schemas import system as system_schemas
 
@@ -38,6 +46,25 @@ def router(ctx: Context) -> APIRouter:
     @routes.get("/overview", summary="The overview", **answers(system_schemas.Overview))
     def read_overview(_who: ReadToken) -> dict[str, Any]:
         return overview(ctx)
+
+    @routes.post(
+        "/pause",
+        summary="Pause everything that writes or sends; reports are still received",
+        **answers(system_schemas.PauseState),
+    )
+    def pause_all(who: AdminToken, body: ReasonBody | None = None) -> dict[str, Any]:
+        reason = body.reason if body else ""
+        return {"paused": pausing.pause_all(ctx, who, reason).as_json()}
+
+    @routes.post(
+        "/resume",
+        summary="Resume what was paused; 409 where nothing is",
+        **answers(system_schemas.PauseState, 409),
+    )
+    def resume_all(who: AdminToken) -> dict[str, Any]:
+        if pausing.resume_all(ctx, who) is None:
+            raise HTTPException(409, "Nothing is paused.")
+        return {"paused": None}
 
     @routes.get(
         "/spend",

@@ -14,9 +14,10 @@ from worker.access.model import ROLES, SCOPE_WORDS, SCOPES, AccessError, Person,
 from worker.alerts import notifier
 from worker.alerts.channels import channels
 from worker.context import Context
+from worker.ops import pausing
 from worker.queries import audit_words
 from worker.verification import spend_report
-from worker.web.auth import AdminForm, Viewer
+from worker.web.auth import AdminForm, Viewer, reason_in
 from worker.web.render import page
 
 _DAYS, _LISTED = 30, 100
@@ -71,6 +72,18 @@ def router(ctx: Context) -> APIRouter:
         return page(
             request, "settings.html", me, here="settings", settings=shown, path=path, hint=hint
         )
+
+    @routes.post("/pause")
+    def pause_all(admin: AdminForm) -> Response:
+        me, form = admin
+        pausing.pause_all(ctx, me.name, reason_in(form))
+        return RedirectResponse("/?done=paused", 303)
+
+    @routes.post("/resume")
+    def resume_all(admin: AdminForm) -> Response:
+        me, _form = admin
+        pausing.resume_all(ctx, me.name)
+        return RedirectResponse("/?done=resumed", 303)
 
     @routes.get("/alerts")
     def alerts(request: Request, me: Viewer) -> Response:

@@ -122,8 +122,25 @@ class Needs(TypedDict):
     alerts: list[Alert]
 
 
+class Pause(TypedDict):
+    """Since when everything that writes or sends is paused, by whom, and why."""
+
+    since: str
+    by: str
+    reason: str
+
+
+class PauseState(TypedDict):
+    """`paused`: null while nothing is paused."""
+
+    paused: Pause | None
+
+
 class Overview(TypedDict):
-    """How the CRMs, the numbers and the money are, and what needs a person."""
+    """How the CRMs, the numbers and the money are, and what needs a person. `paused`: null while
+    nothing is paused."""
+
+    paused: Pause | None
 
     connectors: list[ConnectorState]
     trend: list[DayCounts]

@@ -16,6 +16,7 @@
     ├── StoreError                               2             worker.store.errors
     ├── RedisError                               2             worker.store.embedded_redis
     ├── ExportError                              2             worker.ops.export
+    ├── NotOnePersonError                        2        409  worker.ops.person_export
     ├── RunActiveError                                    409  worker.sync.runs.lifecycle
     ├── PausedError                                       409  worker.store.pause
     ├── NoSuchRunError                           2        404  worker.sync.runs.lifecycle

@@ -9,7 +9,14 @@ import click
 from rich.text import Text
 
 from worker.cli.base import Command, Group, json_option
-from worker.cli.common import number_argument, open_context, read_settings, show_probe, user_name
+from worker.cli.common import (
+    contact_argument,
+    number_argument,
+    open_context,
+    read_settings,
+    show_probe,
+    user_name,
+)
 from worker.cli.output import console
 
 
@@ -88,25 +95,81 @@ def db_load(file: Path, as_json: bool) -> None:
         console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables were loaded")
 
 
-@click.command(cls=Command, examples=["hygiene export export.zip"])
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.command(
+    cls=Command,
+    examples=["hygiene export export.zip", "hygiene export --number +14155550123 -o person.json"],
+)
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--person", "email", default="", metavar="EMAIL",
+              help="Instead, what we hold of the person with this email.")  # fmt: skip
+@click.option("--number", default="", metavar="E164", help="... of whoever has this number.")
+@click.option("--contact", default="", metavar="CONNECTOR:ID", help="... of this contact.")
+@click.option("-o", "--output", "target", default=None, metavar="OUT.json",
+              type=click.Path(dir_okay=False, path_type=Path),
+              help="Where to write what we hold of a person.")  # fmt: skip
 @click.option("--with-secrets", is_flag=True,
               help="Include password hashes, token hashes and our own key.")  # fmt: skip
 @json_option
-def export(file: Path, with_secrets: bool, as_json: bool) -> None:
-    """Export all our data to FILE, a zip of JSON lines.
+def export(  # a parameter for each of its options
+    file: Path | None, email: str, number: str, contact: str, target: Path | None,
+    with_secrets: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Export all our data to FILE, a zip of JSON lines, or what we hold of one person.
 
-    `hygiene db load` reads it. The file holds numbers and the reports about them: protect it like
-    the database.
+    `hygiene db load` reads the zip. It holds numbers and the reports about them: protect it like
+    the database. With --person, --number or --contact, write to OUT.json what we hold of that
+    person, for them to read; the other half is hygiene forget.
     """
     from worker.ops import export as exporting
 
+    if any((email, number, contact)):
+        if file is not None or target is None or with_secrets:
+            raise click.UsageError("for one person, give -o OUT.json, and no FILE")
+        _export_person(email, number, contact, target, as_json)
+        return
+    if file is None or target is not None:
+        raise click.UsageError(
+            "give FILE for all data, or one of --person, --number and --contact with -o"
+        )
     with open_context() as ctx, console.working(f"exporting to {file.name}"):
         counts = exporting.export(ctx.store, file, ctx.now(), with_secrets)
     if as_json:
         console.print_json({"file": str(file), "rows": counts})
     else:
         console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables: {file}")
+
+
+def _export_person(email: str, number: str, contact: str, target: Path, as_json: bool) -> None:
+    from worker.access import audit
+    from worker.ops import person_export
+    from worker.ops.export import write_private
+
+    if sum(map(bool, (email, number, contact))) > 1:
+        raise click.UsageError("give one of --person, --number and --contact")
+    with open_context() as ctx:
+        if number:
+            e164 = number_argument(number, "--number")
+            person, named = person_export.person_by_number(ctx, e164), audit.masked(e164)
+        elif contact:
+            holder = contact_argument(ctx, contact)
+            person, named = person_export.person_by_record(ctx, holder), contact
+        else:
+            if "@" not in email:
+                raise click.UsageError("--person: write an email address")
+            person, named = person_export.person_by_email(ctx, email), "by email"
+        document = person_export.export(ctx, person)
+        write_private(target, document)
+        audit.note(ctx.store, ctx.now(), user_name(), "person.export", named)
+    counts = {section["table"]: len(section["rows"]) for section in document["held"]}
+    if as_json:
+        console.print_json({"file": str(target), "rows": counts})
+        return
+    console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables: {target}")
+    if len(document["records"]) > 1:
+        console.info(
+            f"{len(document['records'])} records are in it; make sure that they are all the same "
+            "person's before you hand it over"
+        )
 
 
 @click.command(cls=Command, examples=["hygiene web --host 127.0.0.1"])

@@ -43,6 +43,24 @@ class ExportError(HygieneError):
     exit_code = 2
 
 
+def write_private(path: Path, document: Any) -> None:
+    """Write a document as JSON, for people to read, to a new file that only its owner can read.
+    Raises `ExportError`."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        with os.fdopen(
+            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as file:
+            file.write(
+                orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            )
+        partial.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def export(store: Store, path: Path, now: datetime, with_secrets: bool = False) -> dict[str, int]:
     """Write all tables to a new file that only its owner can read; rows by table."""
     counts: dict[str, int] = {}

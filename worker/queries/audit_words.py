@@ -45,6 +45,7 @@ _WORDS = {
     "contacts.right": "marked selected contacts as right:",
     "contacts.undo": "took back a suppression of selected contacts:",
     "contacts.export": "exported contacts:",
+    "person.export": "exported what we hold of a person:",
     "review.decide": "decided reply",
     "review.undo": "took back the decision of reply",
     "segment.isolate": "isolated the segment",

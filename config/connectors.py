@@ -54,8 +54,14 @@ class FieldNames(Section):
     isolated: str = ""
 
 
+# What a checkbox of the CRM's own closes: any = calls and texts.
+OptOutChannel = Literal["call", "text", "any"]
+
+
 class ConnectorSettings(Section):
     enabled: bool = True
+    # Checkboxes of the CRM's own that hold opt-outs, and for what: hygiene crm opt-outs.
+    opt_out_fields: dict[str, OptOutChannel] = Field({})
     default_country: str = ""
     reason_language: ReasonLanguage = "en"  # of the sentence that says what is wrong
     api_reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
@@ -134,6 +140,8 @@ _HUBSPOT_OBJECTS = {
 
 
 class SalesforceSettings(ConnectorSettings):
+    # Of Contact and Lead (Object Reference); of a person account PersonDoNotCall is read instead.
+    opt_out_fields: dict[str, OptOutChannel] = Field({"DoNotCall": "call"})
     bulk_from: int = Field(20_000, ge=0)  # records left from which Bulk API 2.0 reads; 0 = never
     batch_size: int = Field(200, ge=1, le=200)  # records in a writing REST call
     bulk_batch_size: int = Field(10_000, ge=200, le=100_000)  # records in a writing Bulk job

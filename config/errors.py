@@ -21,6 +21,7 @@
     ├── PausedError                                       409  worker.store.pause
     ├── NoSuchRunError                           2        404  worker.sync.runs.lifecycle
     ├── NothingToUndoError                                409  worker.suppression.undo_action
+    ├── NoSuchImportError                        2        404  worker.suppression.import_batches
     ├── NoSuchSuppressionError                   2        404  worker.suppression.suppressions
     ├── EndpointError                            2        422  worker.events.endpoints
     ├── NoSuchEndpointError                      2        404  worker.events.endpoints

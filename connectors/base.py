@@ -69,6 +69,7 @@ class BaseConnector(ABC):
     - `provision`: create our fields.            - `visibility`: how much our user sees.
     - `read_reverse`: read from the other end.   - `clock_offset`: how far its clock is ahead.
     - `merged_into`, `flags_before_merge`: merges that give a record a new id.
+    - `ticked`: records by a checkbox.
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `probe`: settle with an account what the documents leave open.
@@ -259,6 +260,9 @@ class BaseConnector(ABC):
 
     def list_members(self, kind: str, name: str) -> Iterator[tuple[str, str]] | None:
         return None
+
+    def ticked(self, object_name: str, field: str) -> Iterator[str]:
+        raise InvalidRequestError(f"{self.name} has no checkboxes that could be read")
 
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         return None

@@ -135,6 +135,12 @@ class Connector(Protocol):
         """(object, id) of the members of a "list" or "campaign", by its name or id, as the CRM has
         them now; None where the CRM has nothing of that kind."""
 
+    def ticked(self, object_name: str, field: str) -> Iterator[str]:
+        """The ids of an object's records in which a checkbox is ticked, any that the CRM has.
+
+        Raises `InvalidRequestError`, at the call, where the object has no such checkbox or our user
+        does not see it."""
+
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Calls with an outcome that were logged or changed at or after `since`, in no promised
         order; None where the CRM has no calls. `only`: with this outcome (`CallOutcome.key`)."""

@@ -396,6 +396,32 @@ class HubSpotConnector(BaseConnector):
         return members(self.client, name) if kind == "list" else None
 
     @guards_response
+    def ticked(self, object_name: str, field: str) -> Iterator[str]:
+        answer = self.client.get(
+            "other", self.client.paths.properties(OBJECT), check=consistency.some_properties
+        )
+        entry = next((entry for entry in answer["results"] if entry["name"] == field), None)
+        kinds = (entry.get("type"), entry.get("fieldType")) if entry else ()
+        if not {"bool", "booleancheckbox"} & {*kinds}:
+            raise InvalidRequestError(f"hubspot: contacts have no checkbox {field}")
+        return self._with_value(field, "true")
+
+    def _with_value(self, name: str, value: str) -> Iterator[str]:
+        """Yield the ids of contacts by a property's value, each page a search above the last id."""
+        after: str | None = None
+        while True:
+            filters = [{"propertyName": name, "operator": "EQ", "value": value}]
+            if after:
+                filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": after})
+            body = {**_ONE, "filterGroups": [{"filters": filters}], "sorts": ["hs_object_id"],
+                    "properties": [name], "limit": _SEARCH_PAGE, "after": "0"}  # fmt: skip
+            _answer, ids = by_id(self.client, OBJECT, body, above=after)
+            yield from ids
+            if not ids:
+                return
+            after = ids[-1]
+
+    @guards_response
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
         """Needs the scope crm.objects.contacts.read, which covers calls."""
         return self._call_log.call_outcomes(since, only)

@@ -61,7 +61,7 @@ from connectors.salesforce.errors import LargeQueryError
 from connectors.salesforce.queries import Queries
 from connectors.salesforce.reader import Reader
 from connectors.salesforce.record_ids import PREFIXES, is_record_id
-from connectors.salesforce.setup import with_own_do_not_call
+from connectors.salesforce.setup import OWN_DO_NOT_CALL, with_own_do_not_call
 from connectors.salesforce.soql import Query, full_id, listed
 from connectors.salesforce.write_rules import ALLOW_DUPLICATES
 from connectors.salesforce.writes import Writer
@@ -294,6 +294,19 @@ class SalesforceConnector(BaseConnector):
         if kind not in ("campaign", "list"):
             return None
         return campaign_members.members(self._queries, name, self.objects, self._accounts_of)
+
+    @guards_response
+    def ticked(self, object_name: str, field: str) -> Iterator[str]:
+        named = OWN_DO_NOT_CALL.get(object_name, field) if field == "DoNotCall" else field
+        path = f"sobjects/{object_name}/describe"
+        answer = self._client.call("other", path, check=some_fields(object_name))
+        entry = next((entry for entry in answer["fields"] if entry["name"] == named), None)
+        if entry is None or entry["type"] != "boolean" or not entry.get("filterable", True):
+            raise InvalidRequestError(
+                f"salesforce: {object_name} has no checkbox {named} that our user sees"
+            )
+        query = Query(object_name, ("Id",), (*self._living(object_name), f"{named} = true"))
+        return (row["Id"] for row in self._queries.rows_in_slices(query))
 
     def _accounts_of(self, contact_ids: Iterable[str]) -> Mapping[str, str]:
         """The person accounts that these contacts stand for, where those are read at all."""

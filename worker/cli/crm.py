@@ -13,6 +13,7 @@ import connectors
 from config import stopping
 from worker.cli.base import Group, json_option, stoppable
 from worker.cli.common import connector_argument, open_context, read_settings
+from worker.cli.opt_outs import crm_opt_outs
 from worker.cli.output import console
 from worker.cli.output.setup import show_steps
 from worker.cli.reasons import crm_reasons
@@ -27,6 +28,7 @@ def crm() -> None:
 
 
 crm.add_command(crm_reasons)
+crm.add_command(crm_opt_outs)
 
 
 @crm.command("setup", examples=["hygiene crm setup hubspot"])

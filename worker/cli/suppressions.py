@@ -10,7 +10,7 @@ import click
 
 from worker.cli.base import Group, json_option
 from worker.cli.choices import Choice
-from worker.cli.common import contact_argument, number_argument, open_context
+from worker.cli.common import contact_argument, number_argument, open_context, user_name
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
 from worker.cli.output.times import local_day, local_minute
@@ -160,10 +160,14 @@ def suppressions_import(  # a parameter for each of its options
                 file, column, country, bad, lambda size: bar.advance(task, size), layout
             )
             chosen = " ".join(sorted(channels)) or "call text"
-            done = imported_lists.import_list(ctx, numbers, name or file.stem, chosen)
+            done = imported_lists.import_list(
+                ctx, numbers, name or file.stem, chosen, by=user_name()
+            )
         propagated = {} if later else propagate_now(ctx)
-    result = {"added": done.added, "known": done.known, "refused": bad.count, "held": done.held,
-             **propagated}  # fmt: skip
+    result = {
+        "import": done.batch, "added": done.added, "known": done.known, "refused": bad.count,
+        "held": done.held, **propagated,
+    }  # fmt: skip
     for doubt in bad.notes:
         console.info(doubt)
     if as_json:
@@ -174,7 +178,54 @@ def suppressions_import(  # a parameter for each of its options
             f"{done.held:,} of the new numbers belong to contacts"
         )
         show_refused(bad)
+        console.info(f"to undo it as one: hygiene suppressions undo-import {done.batch}")
     sys.exit(1 if bad.count else 0)
+
+
+@suppressions.command("imports", examples=["hygiene suppressions imports"])
+@json_option
+def suppressions_imports(as_json: bool) -> None:
+    """List imported lists and opt-outs that were taken over from a CRM, latest first."""
+    from worker.suppression import import_batches
+
+    with open_context(read_only=True) as ctx:
+        listed = import_batches.list_imports(ctx)
+    if as_json:
+        console.print_json([batch.as_json() for batch in listed])
+    elif not listed:
+        console.info("nothing was imported")
+    else:
+        table = console.table("id", "what", "name", ">stored", "at", "~by", "?undone")
+        console.rows(table, [
+            (row.id, row.kind.replace("_", " "), row.name, f"{row.stored:,}", local_minute(row.at),
+             row.by, local_minute(row.undone_at) if row.undone_at else "")
+            for row in listed
+        ])  # fmt: skip
+        console.show_table(table)
+
+
+@suppressions.command(
+    "undo-import", examples=['hygiene suppressions undo-import 4f1c --reason "the wrong list"']
+)
+@click.argument("batch", metavar="ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept in the audit log.")
+@later_option
+@json_option
+def suppressions_undo_import(batch: str, reason: str, later: bool, as_json: bool) -> None:
+    """Lift what one import added, as one.
+
+    What anybody else has said stays in force: a list lifts only its own entries, and of people
+    against whom another word stands nothing is lifted.
+    """
+    from worker.suppression import import_batches
+
+    with open_context() as ctx:
+        done = import_batches.undo(ctx, batch, user_name(), reason)
+        propagated = {} if later else propagate_now(ctx)
+    if as_json:
+        console.print_json({**done.as_json(), **propagated})
+        return
+    console.out.print(f"{done.lifted:,} lifted, {done.kept:,} kept as somebody else's word stands")
 
 
 @suppressions.command(

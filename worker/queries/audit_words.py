@@ -33,6 +33,7 @@ _WORDS = {
     "number.right": "marked as right:",
     "suppression.lift": "lifted suppression",
     "numbers.scrub": "scrubbed numbers; certificate",
+    "import.undo": "took back the import",
     "suppressions.export": "exported suppressions:",
     "contact.recheck": "had a record checked again:",
     "contact.wrong": "marked the numbers of a record as wrong:",

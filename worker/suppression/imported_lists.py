@@ -22,6 +22,7 @@ from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
 from worker.store.pseudonyms import number_aliases
 from worker.store.tables import suppressions
+from worker.suppression import import_batches, undo_action
 
 _MAX_LIST_NAME = 80  # characters
 _IMPORT_BATCH = 5000  # numbers that are stored in one transaction
@@ -35,11 +36,13 @@ class ImportResult:
     known: int = 0
     refused: int = 0
     held: int = 0  # of the new ones, those that some contact holds
+    batch: str = ""  # the id by which it can be undone as one (`import_batches`)
 
 
 def import_list(
-    ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text", evidence: str = ""
-) -> ImportResult:
+    ctx: Context, numbers: Iterable[str], name: str, channels: str = "call text",
+    evidence: str = "", by: str = "",
+) -> ImportResult:  # fmt: skip
     """Put numbers (E.164) on the list `name`, streaming.
 
     To repeat it adds nothing, and does not bring back an entry that was lifted. The queue flags
@@ -48,7 +51,8 @@ def import_list(
     """
     name = _mask_numbers(name)[:_MAX_LIST_NAME]
     result = ImportResult()
-    now, keys = ctx.now(), ctx.keys
+    result.batch = undo_action.new_mark()
+    now, keys = import_batches.begin(ctx, result.batch, "list", name, by).at, ctx.keys
     stream = iter(numbers)
     text = evidence or f"on the list {name}"
     while batch := list(dict.fromkeys(islice(stream, _IMPORT_BATCH))):
@@ -92,6 +96,7 @@ def import_list(
         result.added += len(new)
         result.known += len(batch) - len(new)
         result.held += len(in_index)
+        import_batches.count(ctx, result.batch, result.added)
     return result
 
 

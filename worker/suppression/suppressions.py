@@ -277,7 +277,7 @@ def erase_number(connection: Connection, number: str, keys: Keys) -> None:
     rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
     for row in rows:
         values = {"number": erased, "contact": "", "evidence": "erased on request"}
-        if row.reason == SuppressionReason.LIST:  # its key names the number
+        if row.key.startswith("list:"):  # it names the number; that of an undone import does not
             values["key"] = list_key(row.source, erased)
         connection.execute(
             sa.update(suppressions).where(suppressions.c.id == row.id).values(**values)

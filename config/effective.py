@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from config.events import SECRET_ENDS
 from config.former_names import use_current_names
 from config.section import environment_variable
 from config.settings import FileSettings, Settings
@@ -56,6 +57,7 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
             yield EffectiveSetting(name.upper(), _SECRET, "environment")
     for variable in (*settings.alert_channel_urls, *settings.event_endpoint_secrets):
         yield EffectiveSetting(variable, _SECRET, "environment")
+    shown = set()
     for group in _GROUPS:
         credentials = getattr(settings, group)
         if credentials is None:
@@ -65,7 +67,12 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
             if value:
                 text = str(value) if info.repr else _SECRET
                 variable = f"{group}_{name}".upper()
+                shown.add(_VARIABLES.get(variable, variable))
                 yield EffectiveSetting(_VARIABLES.get(variable, variable), text, "environment")
+    for variable, value in settings.system_variables.items():
+        if variable not in shown:
+            text = _SECRET if variable.endswith(SECRET_ENDS) else value
+            yield EffectiveSetting(variable, text, "environment")
 
 
 def _without_password(url: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ from config.credentials import (
     TwilioCredentials,
     VonageCredentials,
 )
+from config.events import SECRET_ENDS, variable_prefix
 from config.redaction import register_secrets
 from config.redis_url import RedisUrlError, explicit
 
@@ -482,6 +483,25 @@ def _endpoint_secrets(env: Mapping[str, str], problems: list[str]) -> dict[str, 
         if problem := _secret_problem(text):
             problems.append(f"{name}: {problem}")
     return secrets
+
+
+def system_variables(
+    env: Mapping[str, str], kinds: Iterable[str], problems: list[str]
+) -> dict[str, str]:
+    """Return what the environment says of systems (`worker.events.systems`), by variable. `kinds`:
+    of endpoints. Which of them a system needs, it knows itself."""
+    prefixes = tuple(variable_prefix(kind) for kind in kinds)
+    values: dict[str, str] = {}
+    for name in {name.removesuffix("_FILE") for name in env if name.startswith(prefixes)}:
+        if name.endswith(SECRET_ENDS) and name not in SECRETS:
+            values[name] = secret(env, name, problems)
+        elif name.endswith("_URL"):
+            found: list[str] = []
+            values[name] = _url(env, name, found)
+            problems += [line for line in found if line not in problems]
+        else:
+            values[name] = env.get(name, "").strip()
+    return {name: text for name, text in sorted(values.items()) if text}
 
 
 def _secret_problem(text: str) -> str:

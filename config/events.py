@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
+from config.plugins import systems
 from config.section import Duration, Section
 
 EventName = Literal[
@@ -18,6 +19,9 @@ EventName = Literal[
     "number.status_changed", "contact.flagged",
 ]  # fmt: skip
 EVENT_NAMES: Final[tuple[str, ...]] = get_args(EventName)
+WEBHOOK: Final = "webhook"
+# A variable of a system with such an end holds a secret, and may stand in a file (NAME_FILE).
+SECRET_ENDS: Final = ("_KEY", "_SECRET", "_TOKEN", "_JWT", "_PASSWORD")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 KEPT_FOR_AT_LEAST: Final = timedelta(days=366)  # a cursor of the feed lasts for a year
 
@@ -31,10 +35,14 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_as_network)]
 
 
 class EndpointSettings(Section):
-    """An endpoint, `[events.endpoints.NAME]`. Its secret comes from the environment:
-    `secret_variable(NAME)`."""
+    """An endpoint, `[events.endpoints.NAME]`.
 
-    url: str
+    A webhook has a `url`, and its secret comes from the environment: `secret_variable(NAME)`. Any
+    other `kind` is a system, whose address and credentials come from the environment.
+    """
+
+    kind: str = WEBHOOK
+    url: str = ""
     events: tuple[EventName, ...] = ()  # (): all
     hash_numbers: bool = False  # send a keyed hash instead of the number
 
@@ -49,6 +57,11 @@ class EventSettings(Section):
     keep: Duration = timedelta(days=400)  # how long the log is kept
     endpoints: dict[str, EndpointSettings] = Field({})  # by name
 
+    @property
+    def kinds(self) -> set[str]:
+        """Return the systems among the endpoints."""
+        return {endpoint.kind for endpoint in self.endpoints.values()} - {WEBHOOK}
+
 
 def secret_variable(endpoint: str) -> str:
     """Return the environment variable of an endpoint's secret.
@@ -57,6 +70,15 @@ def secret_variable(endpoint: str) -> str:
     'EVENT_ENDPOINT_DIALER_EU_SECRET'
     """
     return f"EVENT_ENDPOINT_{endpoint.upper().replace('-', '_')}_SECRET"
+
+
+def variable_prefix(kind: str) -> str:
+    """Return how the environment variables of a kind of system begin.
+
+    >>> variable_prefix("acme-dialer")
+    'ACME_DIALER_'
+    """
+    return f"{kind.upper().replace('-', '_')}_"
 
 
 def name_problem(name: str) -> str:
@@ -92,13 +114,29 @@ def check(settings: EventSettings, secrets: Mapping[str, str]) -> Iterator[str]:
         if problem := name_problem(name):
             yield f"{where}: {problem}"
             continue
+        if endpoint.kind != WEBHOOK:
+            yield from _system_problems(where, endpoint)
+            continue
         if problem := url_problem(endpoint.url):
             yield f"{where}.url: {problem}"
         if not secrets.get(secret_variable(name)):
             form = "whsec_ and 24 to 64 random bytes in base64"
             yield f"{secret_variable(name)}: missing; {where} needs it ({form})"
-    known = {secret_variable(name): name for name in settings.endpoints}
+    known = {
+        secret_variable(name): name
+        for name, endpoint in settings.endpoints.items()
+        if endpoint.kind == WEBHOOK
+    }
     for variable in secrets:
         if variable not in known:
             names = ", ".join(known) or "none"
             yield f"{variable}: [events.endpoints] has no endpoint of this name (known: {names})"
+
+
+def _system_problems(where: str, endpoint: EndpointSettings) -> Iterator[str]:
+    if endpoint.kind not in systems():
+        known = ", ".join((WEBHOOK, *systems()))
+        yield f"{where}.kind: there is no system {endpoint.kind!r} (known: {known})"
+    for name in ("url", "events", "hash_numbers"):
+        if getattr(endpoint, name):
+            yield f"{where}.{name}: it is for webhooks; leave it out"

@@ -4,6 +4,9 @@ Connectors are in the group `phone_hygiene.connectors`: the name there is the co
 the TOML file, and the value is its class (docs/adding-a-connector.md). It is loaded only if the
 TOML file has a table `[connectors.NAME]`: an installed package that nobody uses costs nothing and
 breaks nothing.
+
+Systems that suppressions are carried to are in the group `phone_hygiene.systems`: the name there is
+the `kind` of an endpoint (docs/adding-a-system.md).
 """
 
 from __future__ import annotations
@@ -13,6 +16,15 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 CONNECTORS = "phone_hygiene.connectors"
+SYSTEMS = "phone_hygiene.systems"
+
+# Our own systems, one file each. The name is also the beginning of their variables: KLAVIYO_...
+BUILT_IN_SYSTEMS = {
+    "twilio": "worker.events.systems.twilio:Twilio",
+    "klaviyo": "worker.events.systems.klaviyo:Klaviyo",
+    "ringcentral": "worker.events.systems.ringcentral:RingCentral",
+    "justcall": "worker.events.systems.justcall:JustCall",
+}
 
 
 @cache
@@ -33,6 +45,13 @@ def installed(group: str) -> tuple[EntryPoint, ...]:
 def installed_connectors() -> dict[str, EntryPoint]:
     """Return connectors of other packages, by name."""
     return {point.name: point for point in installed(CONNECTORS)}
+
+
+@cache
+def systems() -> dict[str, EntryPoint]:
+    """Return the systems that there are, by name: ours, and those of installed packages."""
+    ours = {name: EntryPoint(name, value, SYSTEMS) for name, value in BUILT_IN_SYSTEMS.items()}
+    return {point.name: point for point in installed(SYSTEMS)} | ours
 
 
 def load_connector(name: str) -> Any:

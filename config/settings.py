@@ -38,6 +38,7 @@ from config.credentials import (
 )
 from config.events import EventSettings
 from config.feedback import FeedbackSettings
+from config.plugins import BUILT_IN_SYSTEMS
 from config.registries import RegistryName, RegistrySettings, ScrubSettings
 from config.retention import Retention
 from config.section import Duration, Section, SettingsError, parse_duration
@@ -144,6 +145,7 @@ class Settings(FileSettings):
     alert_webhook_url: str = Field("", repr=False)
     alert_channel_urls: dict[str, str] = Field({}, repr=False)  # by variable
     event_endpoint_secrets: dict[str, str] = Field({}, repr=False)  # by variable
+    system_variables: dict[str, str] = Field({}, repr=False)  # of systems, by variable
     toml_path: Path | None = None
 
     def read_again(self, connector: str) -> timedelta:
@@ -179,6 +181,8 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = FileSettings() if path is None else read_file(FileSettings, path, env, problems)
     values = environment.read(env, problems)
+    kinds = {*BUILT_IN_SYSTEMS, *(file.events.kinds if file else ())}
+    values["system_variables"] = environment.system_variables(env, sorted(kinds), problems)
     if file is not None:
         problems += _check_both(file, values, path)
     if problems or file is None:

@@ -66,6 +66,7 @@ OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "HYGIENE_",
     "DATABASE_URL", "REDIS_URL", "ADMIN_", "SECRET_KEY", "PUBLIC_URL", "OIDC_", "SMTP_", "ALERT_",
     "VONAGE_", "TELNYX_", "SINCH_", "PLIVO_", "JUSTCALL_", "AIRCALL_",
+    "EVENT_", "KLAVIYO_", "RINGCENTRAL_",
 )  # fmt: skip
 SHARED = Path(__file__).parent.parent.parent / "shared"
 

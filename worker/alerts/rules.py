@@ -220,9 +220,9 @@ def _failing_endpoints(ctx: Context) -> Iterator[Alert]:
             yield Alert(f"{key}:off", "endpoint", text, path)
         elif counts["parked"]:
             text = (
-                f"Endpoint {endpoint.name} has not taken {counts['parked']:,} of its events for "
-                f"three days, and they are not tried any more: {endpoint.error or 'see its log'}. "
-                "Mend it, then resume it"
+                f"Endpoint {endpoint.name} has not taken {counts['parked']:,} of its events, for "
+                "three days or because it refused them, and they are not tried any more: "
+                f"{endpoint.error or 'see its log'}. Mend it, then resume it"
             )
             yield Alert(f"endpoint:{endpoint.name}:parked", "endpoint", text, path)
         elif since is not None and ctx.now() - since > longest:

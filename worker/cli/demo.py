@@ -57,6 +57,7 @@ _OURS = (
     "SALESFORCE_", "HUBSPOT_", "TWILIO_", "NUMVERIFY_", "CLEAROUTPHONE_", "RND_", "DATABASE_URL",
     "REDIS_URL", "HYGIENE_", "PORT", "PUBLIC_URL", "SECRET_KEY", "ADMIN_", "OIDC_", "SMTP_",
     "ALERT_", "VONAGE_", "TELNYX_", "SINCH_", "PLIVO_", "JUSTCALL_", "AIRCALL_",
+    "KLAVIYO_", "RINGCENTRAL_",
 )  # fmt: skip
 # The stand-in for Twilio Lookup has no rate limit, and its money is not real.
 _CONFIG = """\

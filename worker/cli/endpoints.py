@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from config.events import EVENT_NAMES
+from config.events import EVENT_NAMES, WEBHOOK
+from config.plugins import BUILT_IN_SYSTEMS
 from worker.cli.base import Group, json_option
 from worker.cli.choices import Choice
 from worker.cli.common import open_context
@@ -26,7 +27,8 @@ def endpoints() -> None:
     """List, add, test, pause and replay endpoints of events.
 
     Each change of a suppression, and what else an endpoint subscribes to, is sent to it as a
-    signed webhook (https://www.standardwebhooks.com).
+    signed webhook (https://www.standardwebhooks.com). An endpoint of another kind is a system with
+    a list of its own, such as Klaviyo: suppressions are carried to that list.
     """
 
 
@@ -48,7 +50,7 @@ def endpoints_list(as_json: bool) -> None:
     else:
         table = console.table("name", "~address", "state", ">wait", ">parked", "last", "~error")
         console.rows(table, [
-            (entry.name, entry.url, entry.health, f"{counts['pending']:,}",
+            (entry.name, entry.url or entry.kind, entry.health, f"{counts['pending']:,}",
              f"{counts['parked']:,}",
              local_minute(entry.delivered_at) if entry.delivered_at else "never", entry.error)
             for entry, counts in listed
@@ -57,21 +59,39 @@ def endpoints_list(as_json: bool) -> None:
 
 
 @endpoints.command(
-    "add", examples=["hygiene endpoints add dialer https://dialer.example.com/hooks/hygiene"]
+    "add",
+    examples=[
+        "hygiene endpoints add dialer https://dialer.example.com/hooks/hygiene",
+        "hygiene endpoints add klaviyo --kind klaviyo",
+    ],
 )
 @click.argument("name")
-@click.argument("url")
+@click.argument("url", required=False)
+@click.option("--kind", default=WEBHOOK, show_default=True,
+              type=Choice((WEBHOOK, *BUILT_IN_SYSTEMS)),
+              help="A system whose list is kept up to date; its credentials are in the "
+              "environment.")  # fmt: skip
 @click.option("--event", "types", multiple=True, type=Choice(EVENT_NAMES), metavar="EVENT",
               help=f"Only this event; repeatable, all by default. {_ONE_OF_EVENTS}")  # fmt: skip
 @click.option("--hash-numbers", is_flag=True,
               help="Send a keyed hash instead of each number.")  # fmt: skip
 @json_option
 def endpoints_add(
-    name: str, url: str, types: tuple[str, ...], hash_numbers: bool, as_json: bool
+    name: str, url: str | None, kind: str, types: tuple[str, ...], hash_numbers: bool, as_json: bool
 ) -> None:
-    """Add an endpoint. Its secret is shown this once."""
+    """Add an endpoint. The secret of a webhook is shown this once."""
     from worker.events import endpoints as directory
 
+    if kind != WEBHOOK:
+        if url or types or hash_numbers:
+            raise click.UsageError("URL, --event and --hash-numbers are for webhooks")
+        with open_context() as ctx:
+            endpoint = directory.add_system(ctx, name, kind, "admin")
+        text = f"{name} added; try its credentials with: hygiene endpoints test {name}"
+        _show(endpoint, as_json, text)
+        return
+    if not url:
+        raise click.UsageError("give the URL of the webhook, or --kind")
     with open_context() as ctx:
         endpoint, shown = directory.add(ctx, name, url, types, hash_numbers, "admin")
     if as_json:
@@ -101,6 +121,8 @@ def endpoints_test(name: str, as_json: bool) -> None:
         console.print_json(sent.as_json())
     elif sent.state == "delivered":
         console.out.print(f"{name} answered with status {sent.status}")
+        if sent.note:
+            console.info(sent.note)
     else:
         console.error(f"{name}: {sent.error or 'not sent yet; a worker is at it'}")
     sys.exit(0 if sent.state == "delivered" else 1)
@@ -208,7 +230,7 @@ def endpoints_deliveries(name: str, state: str | None, limit: int, as_json: bool
         console.rows(table, [
             (str(entry.id), entry.type, entry.number or "-", local_minute(entry.happened_at),
              entry.state, str(entry.attempts + (entry.state == "delivered")),
-             entry.error or (f"status {entry.status}" if entry.status else ""))
+             entry.error or entry.note or (f"status {entry.status}" if entry.status else ""))
             for entry in listed
         ])  # fmt: skip
         console.show_table(table)

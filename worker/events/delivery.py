@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
@@ -17,13 +17,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from config import stopping
+from config.events import WEBHOOK
+from config.section import SettingsError
 from worker.context import Context
 from worker.events import endpoints as directory
 from worker.events import erased, log, outgoing, payload, suppression_changes
 from worker.events.endpoints import Signing
-from worker.events.model import EndpointState
+from worker.events.model import EndpointState, StoredEvent
 from worker.events.outgoing import Attempt, DueDelivery
 from worker.events.sending import GONE, Sender
+from worker.events.systems import number_state, registry
+from worker.events.systems.base import NumberState, System
+from worker.feedback.consent_state import rules_from_settings
 from worker.leases import is_alive
 from worker.store import pause
 from worker.store.tables import endpoints
@@ -112,24 +117,65 @@ def _release(ctx: Context, endpoint_id: int) -> None:
 def _serve(ctx: Context, endpoint_id: int, end: float) -> int:
     """Send to one endpoint until nothing is due, or it fails; return how many were confirmed."""
     confirmed = 0
-    sender = Sender(ctx.settings.events, ctx.now)
+    out = _WayOut(ctx)
     try:
-        with ThreadPoolExecutor(ctx.settings.events.connections) as pool:
-            while True:
-                sent = _send_batch(ctx, endpoint_id, sender, pool)
-                confirmed += sum(attempt.delivered for _delivery, attempt in sent)
-                if not sent or time.monotonic() >= end:
-                    return confirmed
-                if not any(attempt.delivered for _delivery, attempt in sent):
-                    return confirmed
+        while True:
+            sent = _send_batch(ctx, endpoint_id, out)
+            confirmed += sum(attempt.delivered for _delivery, attempt in sent)
+            if not sent or time.monotonic() >= end or _is_away(sent):
+                return confirmed
     finally:
-        sender.close()
+        out.close()
         _release(ctx, endpoint_id)
 
 
-def _send_batch(
-    ctx: Context, endpoint_id: int, sender: Sender, pool: ThreadPoolExecutor
-) -> list[tuple[DueDelivery, Attempt]]:
+class _WayOut:
+    """What the events of one endpoint are sent through, opened when it is needed."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._sender: Sender | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._system: System | None = None
+
+    @property
+    def sender(self) -> Sender:
+        self._sender = self._sender or Sender(self._ctx.settings.events, self._ctx.now)
+        return self._sender
+
+    @property
+    def pool(self) -> ThreadPoolExecutor:
+        self._pool = self._pool or ThreadPoolExecutor(self.connections)
+        return self._pool
+
+    def system(self, kind: str) -> System:
+        """Raises `SettingsError` if the system is not there, or not set up."""
+        self._system = self._system or registry.build(kind, self._ctx.settings, self._ctx.now)
+        return self._system
+
+    @property
+    def connections(self) -> int:
+        return self._ctx.settings.events.connections
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._sender is not None:
+            self._sender.close()
+        if self._system is not None:
+            self._system.shut()
+
+
+def _is_away(outcomes: Sequence[tuple[DueDelivery, Attempt]]) -> bool:
+    """Tell whether an endpoint took nothing, and judged nothing either."""
+    return not any(attempt.delivered or attempt.final for _delivery, attempt in outcomes)
+
+
+def _asks_to_wait(outcomes: Sequence[tuple[DueDelivery, Attempt]]) -> bool:
+    return any(attempt.retry_after for _delivery, attempt in outcomes)
+
+
+def _send_batch(ctx: Context, endpoint_id: int, out: _WayOut) -> list[tuple[DueDelivery, Attempt]]:
     """Send what is due next: load, send, record. Returns what came of each."""
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
@@ -151,34 +197,55 @@ def _send_batch(
         batch = outgoing.due(connection, endpoint_id, now, 1 if row.failures else _BATCH)
         stored = log.load(connection, [delivery.event_id for delivery in batch])
         states = payload.load_states(connection, keys, list(stored.values()))
-        signs = directory.signing(connection, keys, endpoint_id, now)
+        events = list(stored.values())
+        if row.kind == WEBHOOK:
+            signs = directory.signing(connection, keys, endpoint_id, now)
+        else:
+            rules = rules_from_settings(ctx.settings)
+            numbers = number_state.load(connection, keys, rules, endpoint_id, events, states)
     if not batch:
         return []
-    outcomes: list[tuple[DueDelivery, Attempt]] = []
-    if signs is None:
+    if row.kind != WEBHOOK:
+        outcomes = _carry(out, row.kind, batch, stored, numbers)
+    elif signs is None:
         outcomes = [(delivery, Attempt(None, _UNREADABLE)) for delivery in batch]
     else:
-        width = ctx.settings.events.connections
-        begun = time.monotonic()
-        for start in range(0, len(batch), width):
-            group = batch[start : start + width]
-            futures = [
-                pool.submit(_send, sender, row.url, stored.get(delivery.event_id), states, signs)
-                for delivery in group
-            ]
-            outcomes += [
-                (delivery, future.result()) for delivery, future in zip(group, futures, strict=True)
-            ]
-            if not any(attempt.delivered for _delivery, attempt in outcomes[-len(group) :]):
-                break  # it is away: what is left of the batch waits with it
-            if time.monotonic() - begun > _LONGEST_BATCH:
-                break  # it is slow: what is left is loaded anew, under a fresh lease
+        outcomes = _post(out, row.url, batch, stored, states, signs)
     _record(ctx, endpoint_id, row, outcomes)
     return outcomes
 
 
+def _post(
+    out: _WayOut,
+    url: str,
+    batch: Sequence[DueDelivery],
+    stored: Mapping[int, StoredEvent],
+    states: dict[str, dict[str, Any]],
+    signs: Signing,
+) -> list[tuple[DueDelivery, Attempt]]:
+    """Send events as webhooks, some at the same time."""
+    outcomes: list[tuple[DueDelivery, Attempt]] = []
+    begun = time.monotonic()
+    for group in _groups(batch, out.connections):
+        futures = [
+            out.pool.submit(_send, out.sender, url, stored.get(delivery.event_id), states, signs)
+            for delivery in group
+        ]
+        sent = [
+            (delivery, future.result()) for delivery, future in zip(group, futures, strict=True)
+        ]
+        outcomes += sent
+        if _ends_here(sent, begun):
+            break
+    return outcomes
+
+
 def _send(
-    sender: Sender, url: str, stored: Any, states: dict[str, dict[str, Any]], signs: Signing
+    sender: Sender,
+    url: str,
+    stored: StoredEvent | None,
+    states: dict[str, dict[str, Any]],
+    signs: Signing,
 ) -> Attempt:
     if stored is None:
         return Attempt(None)  # deleted by its age just now, with what it said
@@ -188,27 +255,66 @@ def _send(
     )
 
 
+def _carry(
+    out: _WayOut,
+    kind: str,
+    batch: Sequence[DueDelivery],
+    stored: Mapping[int, StoredEvent],
+    numbers: Mapping[int, NumberState],
+) -> list[tuple[DueDelivery, Attempt]]:
+    """Carry events to a system, one call after the other."""
+    gone = [delivery for delivery in batch if delivery.event_id not in stored]
+    outcomes = [(delivery, Attempt(None)) for delivery in gone]  # deleted by their age just now
+    here = [delivery for delivery in batch if delivery.event_id in stored]
+    try:
+        system = out.system(kind)
+    except SettingsError as error:
+        return [*outcomes, *((delivery, Attempt(None, str(error))) for delivery in here)]
+    begun = time.monotonic()
+    for group in _groups(here, system.batch):
+        items = [(stored[each.event_id], numbers[each.event_id]) for each in group]
+        sent = list(zip(group, system.send(items), strict=True))
+        outcomes += sent
+        if _ends_here(sent, begun):
+            break
+    return outcomes
+
+
+def _groups(batch: Sequence[DueDelivery], size: int) -> Iterator[Sequence[DueDelivery]]:
+    for start in range(0, len(batch), size):
+        yield batch[start : start + size]
+
+
+def _ends_here(sent: Sequence[tuple[DueDelivery, Attempt]], begun: float) -> bool:
+    """Tell whether the rest of a batch has to wait: the endpoint is away or asks us to slow down,
+    or it is so slow that the rest is loaded anew, under a fresh lease."""
+    slow = time.monotonic() - begun > _LONGEST_BATCH
+    return slow or _is_away(sent) or _asks_to_wait(sent)
+
+
 def _record(
     ctx: Context, endpoint_id: int, row: Any, outcomes: Sequence[tuple[DueDelivery, Attempt]]
 ) -> None:
     """Record what came of the attempts, and how the endpoint is doing."""
     now, keys = ctx.now(), ctx.keys
     failed = [attempt for _delivery, attempt in outcomes if not attempt.delivered]
-    away = len(failed) == len(outcomes)
+    away = _is_away(outcomes)
+    asked = max((attempt.retry_after or timedelta(0) for attempt in failed), default=timedelta(0))
     values: dict[str, Any] = {"error": failed[-1].error[:255] if failed else ""}
-    if any(attempt.status == GONE for attempt in failed):
+    if row.kind == WEBHOOK and any(attempt.status == GONE for attempt in failed):
         values |= {"state": EndpointState.OFF, "failing_since": row.failing_since or now}
         logger.warning("endpoint %s: it answered 410 and is off", row.name)
     elif away:
         wait_for = min(_BACKOFF_INITIAL * 2 ** min(row.failures, 12), _BACKOFF_MAX)
-        asked = max(attempt.retry_after or timedelta(0) for attempt in failed)
         jitter = random.uniform(0.8, 1.2)
         values |= {
             "failures": row.failures + 1, "failing_since": row.failing_since or now,
             "retry_at": now + max(wait_for * jitter, asked),
         }  # fmt: skip
     else:
-        values |= {"failures": 0, "failing_since": None, "retry_at": None, "delivered_at": now}
+        values |= {"failures": 0, "failing_since": None, "retry_at": now + asked if asked else None}
+        if len(failed) < len(outcomes):
+            values["delivered_at"] = now
     with ctx.store.write() as connection:
         outgoing.record(connection, outcomes, now)
         connection.execute(

@@ -34,7 +34,8 @@ class NoSuchDeliveryError(directory.NoSuchEndpointError):
 @dataclass(frozen=True, slots=True)
 class LoggedDelivery:
     """`number`: E.164; None if it was erased or the event has none. `contact`:
-    "connector/object/id" if the event is about one."""
+    "connector/object/id" if the event is about one. `note`: what a person should know of one that
+    was delivered."""
 
     id: int
     endpoint: str
@@ -50,6 +51,7 @@ class LoggedDelivery:
     retry_at: datetime | None
     status: int | None
     error: str
+    note: str
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -67,6 +69,7 @@ class LoggedDelivery:
             "retry_at": self.retry_at.isoformat() if self.retry_at else None,
             "status": self.status,
             "error": self.error or None,
+            "note": self.note or None,
         }
 
 
@@ -120,6 +123,7 @@ def _load(
             row.contact or None, row.sequence, row.happened_at, DeliveryState(row.state),
             row.attempts, row.at,
             row.retry_at if row.state == DeliveryState.PENDING else None, row.status, row.error,
+            row.note,
         )
         for row in connection.execute(query)
     ]  # fmt: skip

@@ -18,11 +18,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.errors import HygieneError
-from config.events import EVENT_NAMES, name_problem, secret_variable, url_problem
+from config.events import (
+    EVENT_NAMES,
+    WEBHOOK,
+    EndpointSettings,
+    name_problem,
+    secret_variable,
+    url_problem,
+)
 from config.redaction import register_secrets
+from config.section import SettingsError
 from worker.context import Context
 from worker.events import outgoing
-from worker.events.model import DeliveryState, EndpointState
+from worker.events.model import FEED_TYPES, DeliveryState, EndpointState
+from worker.events.systems import registry
 from worker.store.encryption import decrypt, encrypt
 from worker.store.pseudonyms import Keys
 from worker.store.tables import endpoints, event_deliveries
@@ -30,6 +39,7 @@ from worker.store.tables import endpoints, event_deliveries
 BOTH_SECRETS_FOR = timedelta(days=1)  # after a rotation, unless said otherwise
 _PURPOSE = "endpoint secret"
 _BY_SETTINGS = "settings"
+_NO_SECRET = {"secret": "", "number_key": ""}  # of a system
 
 
 class EndpointError(HygieneError):
@@ -51,12 +61,14 @@ class NoSuchEndpointError(HygieneError):
 class Endpoint:
     """A system that events are sent to.
 
+    `kind`: "webhook", or the name of a system (`worker.events.systems`), which has no `url`.
     `types`: of the events that it subscribes to; () = all. `hashes_numbers`: it gets a keyed hash
     instead of each number. `failures`: attempts that failed in a row.
     """
 
     id: int
     name: str
+    kind: str
     url: str
     types: tuple[str, ...]
     state: EndpointState
@@ -81,6 +93,7 @@ class Endpoint:
         return {
             "id": self.id,
             "name": self.name,
+            "kind": self.kind,
             "url": self.url,
             "events": list(self.types) or list(EVENT_NAMES),
             "state": self.state,
@@ -116,7 +129,7 @@ class Signing:
 def add(
     ctx: Context, name: str, url: str, types: Sequence[str], hash_numbers: bool, by: str
 ) -> tuple[Endpoint, Credentials]:
-    """Add an endpoint; its events begin now. The credentials are shown this once."""
+    """Add a webhook; its events begin now. The credentials are shown this once."""
     if problem := name_problem(name):
         raise EndpointError(f"name: {problem}")
     if problem := url_problem(url):
@@ -124,18 +137,46 @@ def add(
     shown = Credentials(_new_secret(), _new_number_key() if hash_numbers else "")
     keys = ctx.keys
     with ctx.store.write() as connection:
-        if connection.scalar(sa.select(endpoints.c.id).where(endpoints.c.name == name)):
-            raise EndpointError(f"name: there is an endpoint {name} already; choose another name")
-        values = _new_row(ctx, name, url, _checked_types(types), by)
+        _require_free(connection, name)
+        values = _new_row(ctx, name, WEBHOOK, url, _checked_types(types), by)
         values |= {"secret": _sealed(keys, shown.secret)}
         values |= {"number_key": _sealed(keys, shown.number_key)}
         connection.execute(sa.insert(endpoints).values(**values))
         return _load(connection, name), shown
 
 
-def _new_row(ctx: Context, name: str, url: str, types: Sequence[str], by: str) -> dict[str, Any]:
+def add_system(ctx: Context, name: str, kind: str, by: str) -> Endpoint:
+    """Add a system, whose credentials are in the environment; its events begin now.
+
+    One of another package stands in the settings. Raises `EndpointError`, with a line for each
+    variable that is missing.
+    """
+    if problem := name_problem(name):
+        raise EndpointError(f"name: {problem}")
+    if kind not in registry.kinds():
+        known = ", ".join(registry.kinds())
+        raise EndpointError(f"kind: there is no {kind!r} to be added like this (known: {known})")
+    try:
+        registry.check(kind, ctx.settings)
+    except SettingsError as error:
+        raise EndpointError("\n".join(error.problems)) from error
+    with ctx.store.write() as connection:
+        _require_free(connection, name)
+        values = _new_row(ctx, name, kind, "", FEED_TYPES, by) | _NO_SECRET
+        connection.execute(sa.insert(endpoints).values(**values))
+        return _load(connection, name)
+
+
+def _require_free(connection: Connection, name: str) -> None:
+    if connection.scalar(sa.select(endpoints.c.id).where(endpoints.c.name == name)):
+        raise EndpointError(f"name: there is an endpoint {name} already; choose another name")
+
+
+def _new_row(
+    ctx: Context, name: str, kind: str, url: str, types: Sequence[str], by: str
+) -> dict[str, Any]:
     return {
-        "name": name, "url": url, "types": list(types), "state": EndpointState.ACTIVE,
+        "name": name, "kind": kind, "url": url, "types": list(types), "state": EndpointState.ACTIVE,
         "managed_by": "", "former_secret": "", "former_until": None,
         "created_at": ctx.now(), "created_by": by[:120],
         "failures": 0, "failing_since": None, "retry_at": None, "error": "", "delivered_at": None,
@@ -176,6 +217,7 @@ def change(
         values["types"] = _checked_types(types)
     with ctx.store.write() as connection:
         endpoint = _load_changeable(connection, name)
+        _require_webhook(endpoint)
         if values:
             _update(connection, endpoint.id, **values)
         return _load(connection, name)
@@ -224,6 +266,7 @@ def rotate_secret(ctx: Context, name: str, keep_former: timedelta = BOTH_SECRETS
     sealed = _sealed(ctx.keys, secret)
     with ctx.store.write() as connection:
         endpoint = _load_changeable(connection, name)
+        _require_webhook(endpoint)
         former = connection.scalar(
             sa.select(endpoints.c.secret).where(endpoints.c.id == endpoint.id)
         )
@@ -252,44 +295,56 @@ def signing(connection: Connection, keys: Keys, endpoint_id: int, now: datetime)
 
 def apply_settings(ctx: Context) -> None:
     """Bring the endpoints of `[events.endpoints]` in line with the settings; cheap to repeat."""
-    keys, wanted = ctx.keys, ctx.settings.events.endpoints
-    given = {name: ctx.settings.event_endpoint_secrets[secret_variable(name)] for name in wanted}
+    wanted = ctx.settings.events.endpoints
     with ctx.store.read() as connection:
         rows = {row.name: row for row in connection.execute(sa.select(endpoints))}
     gone = [row for name, row in rows.items() if row.managed_by and name not in wanted]
     changed = {
-        name: endpoint
+        name: values
         for name, endpoint in wanted.items()
-        if (row := rows.get(name)) is None
-        or not row.managed_by
-        or (row.url, tuple(row.types)) != (endpoint.url, endpoint.events)
-        or bool(row.number_key) != endpoint.hash_numbers
-        or decrypt(keys, _PURPOSE, row.secret) != given[name]
+        if (values := _differing(ctx, name, endpoint, rows.get(name)))
     }
     if not gone and not changed:
         return
     with ctx.store.write() as connection:
         for row in gone:
             _delete(connection, row.id)
-        for name, endpoint in changed.items():
-            row = rows.get(name)
-            values: dict[str, Any] = {
-                "url": endpoint.url, "types": list(endpoint.events), "managed_by": _BY_SETTINGS,
-            }  # fmt: skip
-            if row is None or decrypt(keys, _PURPOSE, row.secret) != given[name]:
-                values["secret"] = _sealed(keys, given[name])
-            if row is None or bool(row.number_key) != endpoint.hash_numbers:
-                key = _new_number_key() if endpoint.hash_numbers else ""
-                values["number_key"] = _sealed(keys, key)
-            if row is None:
-                new = _new_row(ctx, name, endpoint.url, endpoint.events, "settings") | values
-                connection.execute(sa.insert(endpoints).values(**new))
+        for name, values in changed.items():
+            if name in rows and rows[name].kind == values.get("kind", rows[name].kind):
+                _update(connection, rows[name].id, **values)
                 continue
-            if "secret" in values:
-                values |= {
-                    "former_secret": row.secret, "former_until": ctx.now() + BOTH_SECRETS_FOR,
-                }  # fmt: skip
-            _update(connection, row.id, **values)
+            if name in rows:  # another system has this name now: nothing of it is the former's
+                _delete(connection, rows[name].id)
+            endpoint = wanted[name]
+            new = _new_row(ctx, name, endpoint.kind, endpoint.url, endpoint.events, "settings")
+            connection.execute(sa.insert(endpoints).values(**new | _NO_SECRET | values))
+
+
+def _differing(ctx: Context, name: str, endpoint: EndpointSettings, row: Any) -> dict[str, Any]:
+    """Return what has to be written to bring an endpoint in line with its settings; {}: nothing."""
+    types = FEED_TYPES if endpoint.kind != WEBHOOK else endpoint.events
+    if row is not None and row.kind != endpoint.kind:
+        row = None
+    values: dict[str, Any] = {}
+    if row is None or not row.managed_by or (row.url, tuple(row.types)) != (endpoint.url, types):
+        values = {
+            "kind": endpoint.kind, "url": endpoint.url, "types": list(types),
+            "managed_by": _BY_SETTINGS,
+        }  # fmt: skip
+    if endpoint.kind != WEBHOOK:
+        return values
+    keys = ctx.keys
+    given = ctx.settings.event_endpoint_secrets[secret_variable(name)]
+    if row is None or decrypt(keys, _PURPOSE, row.secret) != given:
+        values["secret"] = _sealed(keys, given)
+        if row is not None:
+            values |= {
+                "former_secret": row.secret, "former_until": ctx.now() + BOTH_SECRETS_FOR,
+            }  # fmt: skip
+    if row is None or bool(row.number_key) != endpoint.hash_numbers:
+        key = _new_number_key() if endpoint.hash_numbers else ""
+        values["number_key"] = _sealed(keys, key)
+    return values
 
 
 def number_key(ctx: Context, name: str) -> str:
@@ -343,13 +398,20 @@ def _load_changeable(connection: Connection, name: str) -> Endpoint:
     return endpoint
 
 
+def _require_webhook(endpoint: Endpoint) -> None:
+    if endpoint.kind != WEBHOOK:
+        raise EndpointError(
+            f"{endpoint.name} is no webhook: the environment says how {endpoint.kind} is reached"
+        )
+
+
 def _update(connection: Connection, endpoint_id: int, **values: Any) -> None:
     connection.execute(sa.update(endpoints).where(endpoints.c.id == endpoint_id).values(**values))
 
 
 def _from_row(row: Any) -> Endpoint:
     return Endpoint(
-        row.id, row.name, row.url, tuple(row.types), EndpointState(row.state),
+        row.id, row.name, row.kind, row.url, tuple(row.types), EndpointState(row.state),
         bool(row.managed_by), bool(row.number_key), row.created_at, row.created_by, row.failures,
         row.failing_since, row.retry_at, row.error, row.delivered_at, row.former_until,
     )  # fmt: skip

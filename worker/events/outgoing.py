@@ -41,11 +41,14 @@ class DueDelivery:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What came of an attempt. `status`: of the answer; None if there was none. `error`: why it
-    was not delivered; "" if it was."""
+    was not delivered; "" if it was. `note`: what a person should know of one that was delivered.
+    `final`: trying again as it is cannot help, so it is parked at once."""
 
     status: int | None
     error: str = ""
     retry_after: timedelta | None = None  # what the endpoint asked for
+    note: str = ""
+    final: bool = False
 
     @property
     def delivered(self) -> bool:
@@ -101,9 +104,11 @@ def _insert(
     rows = sa.select(
         sa.literal(endpoint_id), events.c.id, _subject(), sa.literal(DeliveryState.PENDING.value),
         sa.literal(now, time), sa.literal(0), sa.literal(now, time), sa.literal(""),
+        sa.literal(""),
     ).where(which, ~enqueued)  # fmt: skip
     columns = [
         "endpoint_id", "event_id", "subject", "state", "since", "attempts", "retry_at", "error",
+        "note",
     ]  # fmt: skip
     return connection.execute(sa.insert(event_deliveries).from_select(columns, rows)).rowcount
 
@@ -196,10 +201,13 @@ def record(
             "attempts": delivery.attempts + (not attempt.delivered),
             "status": attempt.status,
             "error": attempt.error[:255],
+            "note": attempt.note[:255],
             "at": now,
         }
         if attempt.delivered:
             values["state"] = DeliveryState.DELIVERED
+        elif attempt.final:
+            values["state"] = DeliveryState.PARKED
         else:
             values["retry_at"] = now + wait
         connection.execute(sa.update(event_deliveries).where(d.id == delivery.id).values(**values))

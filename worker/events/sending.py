@@ -22,7 +22,7 @@ from worker.events.outgoing import Attempt
 log = logging.getLogger(__name__)
 
 GONE = 410  # the specification: the endpoint wants nothing more
-_ASKED_TO_WAIT = (429, 502, 503, 504)
+ASKED_TO_WAIT = (429, 502, 503, 504)
 _LONGEST_ASKED = timedelta(hours=1)
 _CONNECT_SECONDS = 5.0
 
@@ -108,13 +108,13 @@ def _outcome(answer: httpx2.Response, now: datetime) -> Attempt:
         return Attempt(status, f"it redirects (status {status}), which is not followed")
     if status == GONE:
         return Attempt(status, "it wants nothing more (status 410)")
-    wait = _asked_wait(answer.headers.get("retry-after", ""), now)
+    wait = asked_wait(answer.headers.get("retry-after", ""), now)
     return Attempt(
-        status, f"it answered with status {status}", wait if status in _ASKED_TO_WAIT else None
+        status, f"it answered with status {status}", wait if status in ASKED_TO_WAIT else None
     )
 
 
-def _asked_wait(text: str, now: datetime) -> timedelta | None:
+def asked_wait(text: str, now: datetime) -> timedelta | None:
     """Read a Retry-After, in seconds or as a date (RFC 9110, 10.2.3); at most an hour counts."""
     if text.isascii() and text.isdigit() and len(text) < 9:
         wait = timedelta(seconds=int(text))

@@ -20,6 +20,7 @@ from kombu import Queue
 from config import logging_setup, stopping, tracing
 from config.settings import Settings, SettingsError, load
 from connectors.http.pacing import LocalPace
+from worker.events.systems.registry import check_settings
 from worker.queue import child_process
 from worker.queue.broker import register, repair
 from worker.queue.schedule import QUEUES, beat_schedule
@@ -100,6 +101,7 @@ def _inject_trace(headers: dict[str, Any], **_more: Any) -> None:
 
 try:
     settings = load()
+    check_settings(settings)  # of systems
     plan_chain(settings, LocalPace())  # a chain that cannot be meant is said now, not at each task
 except SettingsError as error:
     print(error, file=sys.stderr)

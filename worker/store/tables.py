@@ -570,7 +570,8 @@ endpoints = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("name", sa.String(40), nullable=False, unique=True),
-    sa.Column("url", sa.String(500), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),  # "webhook", or the name of a system
+    sa.Column("url", sa.String(500), nullable=False),  # of a webhook
     sa.Column("types", sa.JSON, nullable=False),  # [types of events]; [] = all
     sa.Column("state", sa.String(10), nullable=False),  # active, paused, off
     sa.Column("managed_by", sa.String(10), nullable=False),  # "settings", or "" for people
@@ -607,6 +608,7 @@ event_deliveries = sa.Table(
     sa.Column("retry_at", UtcDateTime, nullable=False),
     sa.Column("status", sa.Integer),  # of the last answer
     sa.Column("error", sa.String(255), nullable=False),
+    sa.Column("note", sa.String(255), nullable=False),  # what a person should know of it
     sa.Column("at", UtcDateTime),  # of the last attempt
     sa.UniqueConstraint("endpoint_id", "event_id"),
     sa.Index("ix_event_deliveries_event", "event_id"),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, BackgroundTasks, Query
 from pydantic import AwareDatetime, Field
 
+from config.events import WEBHOOK
 from worker.context import Context
 from worker.events import delivery_log
 from worker.events import endpoints as directory
@@ -21,11 +22,15 @@ _LONGEST_ROTATION = 30 * 24  # hours
 
 
 class EndpointRequest(StrictBody):
-    """Add an endpoint. `events`: those that it subscribes to; none = all. `hash_numbers`: send a
-    keyed hash instead of each number."""
+    """Add an endpoint. `kind`: "webhook", or a system such as "klaviyo", which has a name alone.
 
-    url: Annotated[str, Field(max_length=500)]
+    Of a webhook: `events`: those that it subscribes to; none = all. `hash_numbers`: send a keyed
+    hash instead of each number.
+    """
+
     name: Annotated[str, Field(max_length=32)]
+    kind: Short = WEBHOOK
+    url: Annotated[str, Field(max_length=500)] = ""
     events: Annotated[list[Short], Field(max_length=20)] = Field([])
     hash_numbers: bool = False
 
@@ -64,6 +69,12 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.post("", summary="Add an endpoint", **answers(event_schemas.NewEndpoint, status=201))
     def add(who: AdminToken, body: EndpointRequest) -> dict[str, Any]:
+        if body.kind != WEBHOOK:
+            if body.url or body.events or body.hash_numbers:
+                raise directory.EndpointError("url, events and hash_numbers are for webhooks")
+            system = directory.add_system(ctx, body.name, body.kind, "api")
+            note(who, "endpoint.add", system.name, system.kind)
+            return {**system.as_json(), "secret": None, "number_key": None}
         endpoint, shown = directory.add(
             ctx, body.name, body.url, body.events, body.hash_numbers, "api"
         )

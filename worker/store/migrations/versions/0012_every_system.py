@@ -71,6 +71,7 @@ def upgrade() -> None:
         'endpoints',
         sa.Column('id', BigId, autoincrement=True, nullable=False),
         sa.Column('name', sa.String(40), nullable=False),
+        sa.Column('kind', sa.String(32), nullable=False),
         sa.Column('url', sa.String(500), nullable=False),
         sa.Column('types', sa.JSON, nullable=False),
         sa.Column('state', sa.String(10), nullable=False),
@@ -104,6 +105,7 @@ def upgrade() -> None:
         sa.Column('retry_at', Time, nullable=False),
         sa.Column('status', sa.Integer),
         sa.Column('error', sa.String(255), nullable=False),
+        sa.Column('note', sa.String(255), nullable=False),
         sa.Column('at', Time),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_event_deliveries')),
         sa.UniqueConstraint(

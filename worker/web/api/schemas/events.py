@@ -33,13 +33,15 @@ class Changes(TypedDict):
 
 
 class Endpoint(TypedDict):
-    """A system that events are sent to. `state`: active, paused, or off after it answered 410.
+    """A system that events are sent to. `kind`: webhook, or a system such as klaviyo, which has no
+    `url`. `state`: active, paused, or off after it answered 410.
 
     `failures`: attempts that failed in a row, since `failing_since`; `retry_at`: the next one.
     """
 
     id: int
     name: str
+    kind: str
     url: str
     events: list[str]
     state: str
@@ -63,10 +65,10 @@ class EndpointWithCounts(Endpoint):
 
 
 class NewEndpoint(Endpoint):
-    """`secret` and `number_key` are shown this once. `number_key`: with which numbers are hashed;
-    null: they are not."""
+    """`secret` and `number_key` are shown this once. `secret`: null for a system. `number_key`:
+    with which numbers are hashed; null: they are not."""
 
-    secret: str
+    secret: str | None
     number_key: str | None
 
 
@@ -82,7 +84,8 @@ class NewSecret(TypedDict):
 
 
 class EndpointDelivery(TypedDict):
-    """An event that was sent to an endpoint, or waits. `status`: of the last answer."""
+    """An event that was sent to an endpoint, or waits. `status`: of the last answer. `note`: what a
+    person should know of one that was delivered."""
 
     id: int
     endpoint: str
@@ -98,6 +101,7 @@ class EndpointDelivery(TypedDict):
     retry_at: str | None
     status: int | None
     error: str | None
+    note: str | None
 
 
 class EndpointDeliveries(TypedDict):

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from crms import QUICK
 from event_receivers import Receiver, receiving
+from vendor_lists import vendor
 
 from sandbox.run import Sandbox
 from worker.cli.main import main
@@ -103,3 +104,22 @@ def test_changes_are_listed_from_a_cursor(hygiene: Run) -> None:
 def test_what_is_no_time_is_refused(hygiene: Run, receiver: Receiver, since: str) -> None:
     add(hygiene, receiver)
     hygiene("endpoints", "replay", "dialer", "--since", since, exit_code=2)
+
+
+def test_a_system_is_added_by_its_kind(hygiene: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with vendor("klaviyo") as its_list:
+        lacking = hygiene("endpoints", "add", "k", "--kind", "klaviyo", exit_code=2)
+        assert "KLAVIYO_API_KEY: missing" in lacking.output
+        for name, value in its_list.env.items():
+            monkeypatch.setenv(name, value)
+        hygiene("endpoints", "add", "k", "https://a.example", "--kind", "klaviyo", exit_code=2)
+        added = as_json(hygiene, "endpoints", "add", "k", "--kind", "klaviyo")
+        assert (added["kind"], added["url"]) == ("klaviyo", "")
+        assert "status 200" in hygiene("endpoints", "test", "k").output
+        assert "klaviyo" in hygiene("endpoints", "list").output
+        its_list.wrong_key = True
+        assert "KLAVIYO_API_KEY" in hygiene("endpoints", "test", "k", exit_code=1).output
+
+
+def test_a_webhook_needs_an_address(hygiene: Run) -> None:
+    assert "URL" in hygiene("endpoints", "add", "k", exit_code=2).output

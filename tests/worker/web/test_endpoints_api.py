@@ -148,3 +148,13 @@ def test_a_name_is_given_once(api: Api, receiver: Receiver) -> None:
     add(api, receiver)
     again = api.ask("POST", "/endpoints", {"name": "dialer", "url": receiver.url}, 422)
     assert "already" in again["error"]
+
+
+def test_a_system_cannot_be_added_without_its_credentials(api: Api) -> None:
+    body = {"name": "k", "kind": "klaviyo"}
+    assert "KLAVIYO_API_KEY: missing" in str(api.ask("POST", "/endpoints", body, status=422))
+    assert "no 'nobody'" in str(
+        api.ask("POST", "/endpoints", {"name": "k", "kind": "nobody"}, status=422)
+    )
+    with_url = body | {"url": "https://a.example"}
+    assert "for webhooks" in str(api.ask("POST", "/endpoints", with_url, status=422))

@@ -150,6 +150,12 @@ def _of_numbers(table: sa.Table, person: Person) -> Conditions:
     return [any_of(table.c.number, person.numbers)]
 
 
+def _of_registries(table: sa.Table, person: Person) -> Conditions:
+    """Registries keep a number as a whole one, without its plus."""
+    whole = [int(number[1:]) for number in person.numbers if number.startswith("+")]
+    return [any_of(table.c.number, whole)] if whole else []
+
+
 def _of_records_or_persons(table: sa.Table, person: Person) -> Conditions:
     return [*_of_records(table, person), any_of(table.c.person, person.persons)]
 
@@ -228,6 +234,7 @@ SECTIONS: Final = (
     Section(t.suppressions, "Why you are not to be contacted, and since when", _of_reports,
             ("announced",)),
     Section(t.merged_records, "Records of yours that a CRM has merged", _of_merges),
+    Section(t.registry_numbers, "Registries that your numbers are on", _of_registries),
     Section(t.events, "What happened to your numbers, in order", _of_reports, ("erase",)),
     Section(t.number_sequences, "How many events your numbers have had", _of_subjects),
     Section(t.event_deliveries, "To which systems these events were sent", _of_subjects),
@@ -263,6 +270,9 @@ EXEMPT: Final[Mapping[str, str]] = {
     "reading_rewrites": "counts by day",
     "spend": "sums of money by day",
     "provider_states": "how lookup services are doing",
+    "registries": "lists of authorities, with counts",
+    "registry_imports": "imports of these lists, with counts",
+    "scrubs": "certificates of checked lists; a keyed hash of each list, no number of it",
     "endpoints": "systems that events are sent to",
     "polls": "how far calls were read",
     "call_outcomes": "names and counts of call outcomes",

@@ -48,6 +48,8 @@ def fill(ctx: Context, table: sa.Table, holder: tuple[str, str, str], number: st
     }  # fmt: skip
     if table.name == "removal_holds":
         known["object"] = f"contacts of {contact}"
+    if table.name == "registry_numbers":
+        known["number"] = int(number[1:])
     row: dict[str, Any] = {}
     for column in table.columns:
         if column.key in known:

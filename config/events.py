@@ -6,20 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
+from config.event_names import WEBHOOK, EventName
 from config.plugins import systems
 from config.section import Duration, Section
 
-EventName = Literal[
-    "number.suppressed", "number.wrong", "number.lifted", "number.confirmed",
-    "number.status_changed", "contact.flagged",
-]  # fmt: skip
-EVENT_NAMES: Final[tuple[str, ...]] = get_args(EventName)
-WEBHOOK: Final = "webhook"
 # A variable of a system with such an end holds a secret, and may stand in a file (NAME_FILE).
 SECRET_ENDS: Final = ("_KEY", "_SECRET", "_TOKEN", "_JWT", "_PASSWORD")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")

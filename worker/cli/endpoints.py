@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from config.events import EVENT_NAMES, WEBHOOK
+from config.event_names import EVENT_NAMES, WEBHOOK
 from config.plugins import BUILT_IN_SYSTEMS
 from worker.cli.base import Group, json_option
 from worker.cli.choices import Choice

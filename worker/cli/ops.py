@@ -114,7 +114,9 @@ def export(  # a parameter for each of its options
     file: Path | None, email: str, number: str, contact: str, target: Path | None,
     with_secrets: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Export all our data to FILE, a zip of JSON lines, or what we hold of one person.
+    """Export all our data, or what we hold of one person, to FILE.
+
+    All data is a zip of JSON lines, a person's one JSON document.
 
     `hygiene db load` reads the zip. It holds numbers and the reports about them: protect it like
     the database. With --person, --number or --contact, write to OUT.json what we hold of that

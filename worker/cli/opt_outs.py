@@ -30,7 +30,7 @@ _CHANNELS = ("call", "text", "any")
 def crm_opt_outs(
     connector: str, named: tuple[str, ...], apply: bool, later: bool, as_json: bool
 ) -> None:
-    """Take over opt-outs that the CRM holds already, such as Do Not Call.
+    """Take over opt-outs that a CRM holds, as Do Not Call.
 
     Reads Salesforce's DoNotCall and the checkboxes of connectors.NAME.opt_out_fields. Only counts,
     unless you give --apply. Then each ticked record becomes an opt-out of that person, with the

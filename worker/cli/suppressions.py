@@ -149,7 +149,10 @@ def suppressions_import(  # a parameter for each of its options
     file: Path, name: str, column: str, country: str, channels: tuple[str, ...],
     refused: Path | None, layout: Layout, later: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Import a do-not-contact list: one number per line, or a table. Millions of rows are fine."""
+    """Import a do-not-contact list.
+
+    One number per line, or a table. Millions of rows are fine.
+    """
     from worker.feedback.sources import files as lists
     from worker.suppression import imported_lists
 
@@ -185,7 +188,10 @@ def suppressions_import(  # a parameter for each of its options
 @suppressions.command("imports", examples=["hygiene suppressions imports"])
 @json_option
 def suppressions_imports(as_json: bool) -> None:
-    """List imported lists and opt-outs that were taken over from a CRM, latest first."""
+    """List what was imported or taken over, latest first.
+
+    That is lists, and opt-outs that a CRM held.
+    """
     from worker.suppression import import_batches
 
     with open_context(read_only=True) as ctx:
@@ -235,7 +241,7 @@ def suppressions_undo_import(batch: str, reason: str, later: bool, as_json: bool
               metavar="OUT.csv", help="Standard output by default.")  # fmt: skip
 @click.option("--channel", default=None, type=_CHANNELS, help="Only suppressions of this channel.")
 def suppressions_export(target: Path | None, channel: str | None) -> None:
-    """Export active suppressions as CSV, for dialers and other tools."""
+    """Export active suppressions as CSV, for other tools."""
     from connectors.csv_list.errors import ListError
     from worker.suppression import suppressions as suppress
 

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from config import stopping
-from config.events import WEBHOOK
+from config.event_names import WEBHOOK
 from config.section import SettingsError
 from worker.context import Context
 from worker.events import endpoints as directory

@@ -18,14 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.errors import HygieneError
-from config.events import (
-    EVENT_NAMES,
-    WEBHOOK,
-    EndpointSettings,
-    name_problem,
-    secret_variable,
-    url_problem,
-)
+from config.event_names import EVENT_NAMES, WEBHOOK
+from config.events import EndpointSettings, name_problem, secret_variable, url_problem
 from config.redaction import register_secrets
 from config.section import SettingsError
 from worker.context import Context

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from config.events import WEBHOOK, variable_prefix
+from config.event_names import WEBHOOK
+from config.events import variable_prefix
 from config.plugins import BUILT_IN_SYSTEMS, systems
 from config.section import SettingsError
 from config.settings import Settings

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, BackgroundTasks, Query
 from pydantic import AwareDatetime, Field
 
-from config.events import WEBHOOK
+from config.event_names import WEBHOOK
 from worker.context import Context
 from worker.events import delivery_log
 from worker.events import endpoints as directory

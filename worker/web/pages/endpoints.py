@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from config.events import EVENT_NAMES, name_problem, secret_variable
+from config.event_names import EVENT_NAMES
+from config.events import name_problem, secret_variable
 from worker.access import audit
 from worker.access.model import Person
 from worker.context import Context

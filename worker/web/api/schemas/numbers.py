@@ -9,6 +9,7 @@ from typing import (
 
 from typing_extensions import TypedDict
 
+from worker.web.api.schemas.events import EndpointDelivery
 from worker.web.api.schemas.runs import RecordWrite
 from worker.web.api.schemas.suppressions import Hold, ListEntry, ReportEvidence, Suppression
 
@@ -148,6 +149,7 @@ class NumberTimeline(NumberDetails):
     suppressions: list[Suppression]
     reports: list[ReportEvidence]
     lists: list[ListEntry]
+    events: list[EndpointDelivery]
     timeline: list[TimelineEvent]
 
 

@@ -443,3 +443,17 @@ def test_an_endpoint_is_added_tried_and_paused(
     page.locator("dialog[open]").get_by_role("button", name="Remove").click()
     assert "No endpoints yet" in text_of(page)
     assert directory.all_endpoints(ctx) == []
+
+
+def test_a_system_has_no_address_and_no_secret_to_be_changed(
+    admin: Admin, ctx: Context, make_context: Callable[..., Context]
+) -> None:
+    url = ctx.settings.database_url
+    with_key = make_context(KLAVIYO_API_KEY="pk_0123456789abcdef", DATABASE_URL=url)
+    directory.add_system(with_key, "k", "klaviyo", "kim")
+    assert "the list of klaviyo" in admin.get("/endpoints")
+    page = admin.get("/endpoints/k")
+    assert "the list of klaviyo" in page
+    assert "Remove k" in page
+    assert "New secret" not in page
+    assert "/endpoints/k/change" not in page

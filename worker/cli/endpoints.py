@@ -62,6 +62,7 @@ def endpoints_list(as_json: bool) -> None:
     "add",
     examples=[
         "hygiene endpoints add dialer https://dialer.example.com/hooks/hygiene",
+        "hygiene endpoints add https://dialer.example.com/hooks/hygiene",
         "hygiene endpoints add klaviyo --kind klaviyo",
     ],
 )
@@ -79,8 +80,14 @@ def endpoints_list(as_json: bool) -> None:
 def endpoints_add(
     name: str, url: str | None, kind: str, types: tuple[str, ...], hash_numbers: bool, as_json: bool
 ) -> None:
-    """Add an endpoint. The secret of a webhook is shown this once."""
+    """Add an endpoint. The secret of a webhook is shown this once.
+
+    A webhook without a NAME is named after its host.
+    """
     from worker.events import endpoints as directory
+
+    if url is None and "://" in name:
+        name, url = "", name
 
     if kind != WEBHOOK:
         if url or types or hash_numbers:

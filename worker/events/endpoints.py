@@ -8,11 +8,14 @@ well, so each event carries both signatures
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, count
 from typing import Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -123,11 +126,15 @@ class Signing:
 def add(
     ctx: Context, name: str, url: str, types: Sequence[str], hash_numbers: bool, by: str
 ) -> tuple[Endpoint, Credentials]:
-    """Add a webhook; its events begin now. The credentials are shown this once."""
-    if problem := name_problem(name):
-        raise EndpointError(f"name: {problem}")
+    """Add a webhook; its events begin now. The credentials are shown this once.
+
+    `name`: "" = one made of the address's host.
+    """
     if problem := url_problem(url):
         raise EndpointError(f"url: {problem}")
+    name = name or _name_of(ctx, url)
+    if problem := name_problem(name):
+        raise EndpointError(f"name: {problem}")
     shown = Credentials(_new_secret(), _new_number_key() if hash_numbers else "")
     keys = ctx.keys
     with ctx.store.write() as connection:
@@ -137,6 +144,16 @@ def add(
         values |= {"number_key": _sealed(keys, shown.number_key)}
         connection.execute(sa.insert(endpoints).values(**values))
         return _load(connection, name), shown
+
+
+def _name_of(ctx: Context, url: str) -> str:
+    """Return a free name that tells of the host of an address."""
+    words = re.sub("[^a-z0-9]+", "-", (urlsplit(url).hostname or "").lower()).strip("-")
+    name = (words if words[:1].isalpha() else f"endpoint-{words}")[:28].strip("-")
+    with ctx.store.read() as connection:
+        taken = set(connection.scalars(sa.select(endpoints.c.name)))
+    others = (f"{name}-{place}" for place in count(2))
+    return next(free for free in chain([name], others) if free not in taken)
 
 
 def add_system(ctx: Context, name: str, kind: str, by: str) -> Endpoint:
@@ -379,7 +396,10 @@ def _sealed(keys: Keys, text: str) -> str:
 
 
 def _load(connection: Connection, name: str) -> Endpoint:
-    row = connection.execute(sa.select(endpoints).where(endpoints.c.name == name)).one_or_none()
+    """Load an endpoint by its name, or by its id: a name begins with a letter."""
+    by_id = name.isascii() and name.isdigit() and len(name) < 19
+    which = endpoints.c.id == int(name) if by_id else endpoints.c.name == name
+    row = connection.execute(sa.select(endpoints).where(which)).one_or_none()
     if row is None:
         raise NoSuchEndpointError(name)
     return _from_row(row)

@@ -62,6 +62,14 @@ def test_one_is_added_and_tried(hygiene: Run, receiver: Receiver) -> None:
     assert "status 500" in failed.output
 
 
+def test_one_without_a_name_is_named_after_its_host(hygiene: Run) -> None:
+    for name in ("dialer-example-com", "dialer-example-com-2"):
+        added = as_json(hygiene, "endpoints", "add", "https://Dialer.example.com/hooks")
+        assert added["name"] == name
+    added = as_json(hygiene, "endpoints", "add", "https://127.0.0.1:8443/hooks")
+    assert added["name"] == "endpoint-127-0-0-1"
+
+
 def test_a_suppression_reaches_it_at_once(hygiene: Run, receiver: Receiver) -> None:
     add(hygiene, receiver)
     hygiene("suppressions", "add", "+14155550123")

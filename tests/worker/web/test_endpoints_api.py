@@ -144,6 +144,13 @@ def test_what_is_no_endpoint_is_refused(api: Api, body: dict[str, Any]) -> None:
     assert api.ask("GET", "/endpoints") == {"endpoints": []}
 
 
+def test_it_is_found_by_its_id_and_needs_no_name(api: Api) -> None:
+    added = api.ask("POST", "/endpoints", {"url": "https://dialer.example/hooks"}, 201)
+    assert added["name"] == "dialer-example"
+    assert api.ask("GET", f"/endpoints/{added['id']}")["name"] == "dialer-example"
+    api.ask("GET", "/endpoints/4711", status=404)
+
+
 def test_a_name_is_given_once(api: Api, receiver: Receiver) -> None:
     add(api, receiver)
     again = api.ask("POST", "/endpoints", {"name": "dialer", "url": receiver.url}, 422)

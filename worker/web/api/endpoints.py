@@ -24,11 +24,11 @@ _LONGEST_ROTATION = 30 * 24  # hours
 class EndpointRequest(StrictBody):
     """Add an endpoint. `kind`: "webhook", or a system such as "klaviyo", which has a name alone.
 
-    Of a webhook: `events`: those that it subscribes to; none = all. `hash_numbers`: send a keyed
-    hash instead of each number.
+    Of a webhook: `name`: none = one made of the address's host. `events`: those that it subscribes
+    to; none = all. `hash_numbers`: send a keyed hash instead of each number.
     """
 
-    name: Annotated[str, Field(max_length=32)]
+    name: Annotated[str, Field(max_length=32)] = ""
     kind: Short = WEBHOOK
     url: Annotated[str, Field(max_length=500)] = ""
     events: Annotated[list[Short], Field(max_length=20)] = Field([])

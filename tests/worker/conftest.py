@@ -22,3 +22,22 @@ Read in this order:
     cli/           the command line
     web/           API, webhooks and pages
 """
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from worker.calling_hours import window
+from worker.scrub import hours
+
+
+@pytest.fixture
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be noon on a Tuesday in California for a scrub, whenever the tests run."""
+    at = datetime(2026, 11, 24, 20, tzinfo=UTC)
+    monkeypatch.setattr(
+        hours, "window",
+        lambda number, state, country, _at, rules: window(number, state, country, at, rules),
+    )  # fmt: skip

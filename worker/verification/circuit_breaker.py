@@ -129,7 +129,7 @@ def record_failures(
     error = next((e for e in errors if isinstance(e, _NEEDS_OPERATOR)), errors[-1])
     failures = state.failures + len(errors)
     values: dict[str, Any] = {"name": name, "failures": failures}
-    cooldown = _cooldown(state, error, failures, settings)
+    cooldown = _cooldown(state, error, failures, settings, now)
     if cooldown is not None:
         reason = error.reason[:255]
         values.update(
@@ -155,14 +155,17 @@ def _kind(error: ProviderError) -> str:
 
 
 def _cooldown(
-    state: State, error: ProviderError, failures: int, settings: Settings
+    state: State, error: ProviderError, failures: int, settings: Settings, now: datetime
 ) -> timedelta | None:
-    """Return for how long the breaker opens; None = it stays closed."""
+    """Return for how long the breaker opens; None = it stays as it is."""
     if isinstance(error, CredentialsRejectedError):
         return REJECTED_COOLDOWN
     if isinstance(error, CreditExhaustedError):
         return EXHAUSTED_COOLDOWN
     if state.is_open:
+        length = timedelta(seconds=state.cooldown)
+        if state.since is not None and state.since <= now < state.since + length:
+            return None  # that call began before the breaker opened: it was no trial
         return min(_MAX_COOLDOWN, timedelta(seconds=max(state.cooldown, 1) * 2))
     return settings.breaker_cooldown if failures >= settings.breaker_failures else None
 

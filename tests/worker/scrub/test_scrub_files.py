@@ -18,6 +18,7 @@ from config.settings import Settings
 from worker.cli.main import main
 from worker.context import Context
 
+pytestmark = pytest.mark.usefixtures("noon")
 TOML = """
 [registries.us-dnc]
 authority = "FTC"

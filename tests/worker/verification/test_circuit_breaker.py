@@ -91,9 +91,18 @@ class TestTheBreaker:
 
     def test_a_trial_that_fails_lets_it_rest_twice_as_long(self, store: Store) -> None:
         fail(store, UnavailableError("has a fault"), 5)
+        at = NOW + timedelta(seconds=30)
         for rest in (60, 120, 240, 480, 600, 600):
-            fail(store, UnavailableError("has a fault"))
+            assert permit(store, at).trial
+            fail(store, UnavailableError("has a fault"), now=at)
             assert state(store).cooldown == rest
+            at += timedelta(seconds=rest)
+
+    def test_calls_under_way_when_it_opened_do_not_let_it_rest_longer(self, store: Store) -> None:
+        fail(store, UnavailableError("has a fault"), 7, now=NOW)
+        fail(store, UnavailableError("has a fault"), now=NOW + timedelta(seconds=9))
+        assert state(store).cooldown == 30
+        assert permit(store, NOW + timedelta(seconds=30)).trial
 
     @pytest.mark.parametrize(
         ("error", "rest"),

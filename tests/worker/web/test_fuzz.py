@@ -13,16 +13,18 @@ from fixture_types import Serve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
+from vendor_cases import CASES
 
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.segments import counters
 
 HEADERS = {"Authorization": "Bearer secret"}
-# Without the secrets of Twilio and HubSpot their webhooks say 503, on purpose.
+# Without the secrets of a sender its webhooks say 503, on purpose.
 ENV = {
     "ADMIN_TOKEN": "secret", "TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "fictional",
     "HUBSPOT_CLIENT_SECRET": "fictional", "PUBLIC_URL": "https://hygiene.example",
+    **{name: value for case in CASES for name, value in case.env.items()},
 }  # fmt: skip
 
 

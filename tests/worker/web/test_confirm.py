@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import sqlalchemy as sa
+from accessibility import inaccessible
 from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
@@ -274,14 +275,11 @@ class TestInChromium:
     def test_it_can_be_used_by_everybody(
         self, chromium: Browser, link: str, size: Any, scheme: Any
     ) -> None:
-        from axe_playwright_python.sync_playwright import Axe
-
         page = chromium.new_page(viewport=size, color_scheme=scheme, bypass_csp=True)
         shots = os.environ.get("SCREENSHOTS")
         for state, path in (("ask", "?lang=en"), ("uk", "?lang=uk"), ("gone", "x")):
             page.goto(link + path)
-            results = Axe().run(page, options={"preload": False})
-            assert results.violations_count == 0, results.generate_report()
+            assert not inaccessible(page)
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= size["width"]
             if shots:
@@ -289,8 +287,7 @@ class TestInChromium:
         page.goto(link + "?lang=de")
         page.get_by_label("Ihre Nummer").fill("12")
         page.get_by_role("button", name="Nummer senden").click()
-        results = Axe().run(page, options={"preload": False})
-        assert results.violations_count == 0, results.generate_report()
+        assert not inaccessible(page)
         if shots:
             page.screenshot(path=f"{shots}/confirm-bad-{size['width']}-{scheme}.png")
         page.close()

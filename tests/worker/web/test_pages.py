@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
+from accessibility import inaccessible, too_little_contrast
 from admin_pages import text_of
 from constants import NUMBER
 from crms import Crm
@@ -252,8 +253,6 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
     scheme: Any, other: Any, part: int,
 ) -> None:  # fmt: skip
     """In the other colours only the contrast is another."""
-    from axe_playwright_python.sync_playwright import Axe
-
     paths = all_page_urls(ctx, sync, sandbox)[part::PARTS]
     url = serve()
     page = chromium.new_page(
@@ -269,9 +268,8 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
         answer = page.goto(url + path)
         assert answer is not None
         assert answer.status == 200, path
-        results = Axe().run(page, options={"preload": False})
-        if results.violations_count:
-            problems.append(f"{path}: {results.generate_report()}")
+        if report := inaccessible(page):
+            problems.append(f"{path}: {report}")
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if over > 0:
             problems.append(f"{path} is {over} px wider than the screen")
@@ -280,9 +278,8 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
             name = path.partition("?")[0].strip("/").replace("/", "-")[:40] or "overview"
             page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
         page.emulate_media(color_scheme=other)
-        results = Axe().run(page, options={"runOnly": ["color-contrast"]})
-        if results.violations_count:
-            problems.append(f"{path}, {other}: {results.generate_report()}")
+        if report := too_little_contrast(page):
+            problems.append(f"{path}, {other}: {report}")
         page.emulate_media(color_scheme=scheme)
     assert not problems, "\n".join(problems)
     page.close()

@@ -39,6 +39,7 @@ import psycopg
 import pytest
 from crms import QUICK, Crm
 from databases import SharedDatabase
+from memory_files import keep_files_in_memory
 from needs import mark, nothing_from_outside
 from processes import kill
 from schemas import share_built
@@ -127,7 +128,8 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # what is collected stays
     share_compiled()
     share_built()
-    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share it
+    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share what is made here
+        keep_files_in_memory()
         open_session()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -451,3 +452,28 @@ def test_old_events_are_deleted_with_their_deliveries(ctx: Context, receiver: Re
     advance_clock(ctx, days=401)
     retention.purge_expired(ctx)
     assert delivery_log.list_deliveries(ctx, "dialer") == []
+
+
+def test_a_worker_goes_on_while_a_dead_endpoint_is_waited_for(
+    ctx: Context, receiver: Receiver
+) -> None:
+    with receiving() as dead:
+        dead.seconds = 2.0
+        subscribe(ctx, dead, name="dead")
+        subscribe(ctx, receiver, name="good")
+        suppress(ctx)
+        begun = time.monotonic()
+        delivery.begin(ctx)
+        assert time.monotonic() - begun < dead.seconds
+        suppress(ctx, OTHER)  # while both are being served
+        delivery.begin(ctx)
+        wait_for(lambda: len(receiver.messages) == 2)
+        wait_for(lambda: len(dead.messages) == 2)
+        assert receiver.types == dead.types == ["number.suppressed"] * 2
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)

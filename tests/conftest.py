@@ -35,6 +35,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import combinations
 import psycopg
 import pytest
 from crms import QUICK, Crm
@@ -133,9 +134,19 @@ def pytest_configure(config: pytest.Config) -> None:
         open_session()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-combination", action="store_true",
+        help="each CRM with each database and each screen",
+    )  # fmt: skip
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before `-m` chooses among them."""
+    if not config.getoption("--every-combination"):
+        items[:], left_out = combinations.split(items)
+        config.hook.pytest_deselected(items=left_out)
     for item in items:
         mark(item)
 

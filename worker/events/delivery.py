@@ -7,11 +7,13 @@ one that fails is tried with a single event, at growing intervals, until it answ
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import sqlalchemy as sa
@@ -86,6 +88,37 @@ def deliver(ctx: Context, seconds: float = _SLICE) -> int:
             wait(serving.values(), timeout=_POLL, return_when=FIRST_COMPLETED)
 
 
+def begin(ctx: Context) -> None:
+    """Begin to send what is due, in threads that go on after this returns: a dead endpoint must not
+    keep a worker from its other tasks. A process that ends meanwhile leaves the rest to others."""
+    if pause.is_on(ctx.store):
+        return
+    with ctx.store.read() as connection:
+        waiting = outgoing.endpoints_with_due(connection, ctx.now())
+    for endpoint_id in waiting:
+        if _lease(ctx, endpoint_id):
+            name = f"endpoint-{endpoint_id}"
+            Thread(target=_serve_on, args=(ctx, endpoint_id), name=name, daemon=True).start()
+
+
+def _serve_on(ctx: Context, endpoint_id: int) -> None:
+    """Serve an endpoint, and again where something came while it was being given back."""
+    try:
+        while True:
+            _serve(ctx, endpoint_id, math.inf)
+            with ctx.store.read() as connection:
+                waiting = outgoing.endpoints_with_due(connection, ctx.now())
+            if (
+                endpoint_id not in waiting
+                or stopping.requested()
+                or pause.is_on(ctx.store)
+                or not _lease(ctx, endpoint_id)
+            ):
+                return
+    except Exception as error:  # of the database, say: what is due is found again by the next task
+        logger.warning("events of endpoint %d wait: %s", endpoint_id, type(error).__name__)
+
+
 def _lease(ctx: Context, endpoint_id: int) -> bool:
     """Take an endpoint, unless somebody is at work on it."""
     e, now = endpoints.c, ctx.now()
@@ -122,7 +155,7 @@ def _serve(ctx: Context, endpoint_id: int, end: float) -> int:
         while True:
             sent = _send_batch(ctx, endpoint_id, out)
             confirmed += sum(attempt.delivered for _delivery, attempt in sent)
-            if not sent or time.monotonic() >= end or _is_away(sent):
+            if not sent or _is_away(sent) or time.monotonic() >= end or stopping.requested():
                 return confirmed
     finally:
         out.close()

@@ -238,10 +238,7 @@ def apply() -> None:
 @app.task(name="hygiene.deliver", queued_once=True)
 def deliver() -> None:
     """Send events to the endpoints that subscribe to them."""
-    ctx = context()
-    delivery.deliver(ctx)
-    if delivery.has_due(ctx):
-        dedupe.enqueue_once(deliver)
+    delivery.begin(context())
 
 
 @app.task(name="hygiene.calls")

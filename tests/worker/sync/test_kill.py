@@ -22,13 +22,21 @@ from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 
 
+# Where only the workers differ, one CRM does: starting their processes takes the time.
+ON_SALESFORCE = pytest.mark.parametrize("crm", ["salesforce"], indirect=True)
+ON_HUBSPOT = pytest.mark.parametrize("crm", ["hubspot"], indirect=True)
+
+
 def count_rows(ctx: Context, table: sa.Table) -> int:
     with ctx.store.read() as connection:
         return connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0
 
 
 class TestKilledInTheMiddleOfAPage:
-    @pytest.mark.parametrize("moment", ["delay", "delay_after"])
+    @pytest.mark.parametrize(
+        ("crm", "moment"),
+        [("salesforce", "delay"), ("hubspot", "delay_after")], indirect=["crm"],
+    )  # fmt: skip
     def test_the_next_sync_takes_the_run_up(
         self, ctx: Context, crm: Crm, start: Start, moment: str
     ) -> None:
@@ -53,6 +61,7 @@ class TestKilledInTheMiddleOfAPage:
         assert len(ids) == len(set(ids)) == account["contacts"]["written"]
         assert count_rows(ctx, feedback) == 0
 
+    @ON_SALESFORCE
     def test_what_was_written_before_the_kill_can_be_undone(
         self, ctx: Context, crm: Crm, start: Start
     ) -> None:
@@ -77,6 +86,7 @@ class TestTheQueue:
     def worker(self, start: Start) -> subprocess.Popen[bytes]:
         return start("celery", "--app", "worker.app", "worker", "--concurrency", "2")
 
+    @ON_SALESFORCE
     def test_a_real_worker_carries_a_run_out(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery
     ) -> None:
@@ -85,6 +95,7 @@ class TestTheQueue:
         until(lambda: [r.state for r in lifecycle.recent(ctx)] == ["done"], "the run")
         assert crm.all_checked()
 
+    @ON_HUBSPOT
     def test_redis_flushed_in_the_middle_of_a_run(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery, tmp_path: Path
     ) -> None:
@@ -113,6 +124,7 @@ class TestTheQueue:
         with ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.max(pages.c.attempts))) == 2
 
+    @ON_SALESFORCE
     def test_a_worker_that_is_told_to_stop_finishes_its_page_first(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery
     ) -> None:
@@ -128,6 +140,7 @@ class TestTheQueue:
         assert ("done", 1) in [tuple(row) for row in rows]
         assert not [row for row in rows if row.attempts > 1]
 
+    @ON_HUBSPOT
     def test_a_message_that_comes_again_while_its_task_is_at_work_does_no_harm(
         self, ctx: Context, crm: Crm, start: Start, queue: Celery, tmp_path: Path
     ) -> None:

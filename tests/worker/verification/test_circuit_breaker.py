@@ -148,7 +148,7 @@ class TestTheBreaker:
 
 class TestAPageMeetsABrokenProvider:
     def test_it_is_left_alone_after_a_few_calls(self, store: Store) -> None:
-        """500 numbers do not mean 500 time-outs."""
+        """100 numbers do not mean 100 time-outs."""
         provider = CountingProvider(
             fail=lambda _call: AmbiguousResultError("did not answer in time")
         )
@@ -160,7 +160,7 @@ class TestAPageMeetsABrokenProvider:
         chain = Chain(
             [step(provider)], DatabaseAnswerCache(store), ledger, settings, lambda: now[0]
         )
-        subjects = [Subject(number) for number in numbers(500)]
+        subjects = [Subject(number) for number in numbers(100)]
         verified = chain.verify(subjects, LookupRequest("run", "me"))
         assert 5 <= provider.calls <= 8, "and those under way at the time"
         assert set(verified.unanswered.values()) == {"the counting provider did not answer in time"}

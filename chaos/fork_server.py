@@ -3,18 +3,25 @@
 A start costs milliseconds instead of a second, so hundreds of schedules take minutes.
 
 Reads one request a line, as JSON: `argv` (of `python -m ...`), `env`, `log`, `overrides` (see that
-module), and for a command `out` and `done`, where its output and its exit code are kept. Answers
-each with the id of the new process, which is like any other: it has a session, an environment and a
-log of its own, and reads its settings after the fork.
+module), `cwd`, `umask`, `most_bytes` (of a file that it writes), and for a command `out` and
+`done`, where its output and its exit code are kept. Answers each with the id of the new process,
+which is like any other: it has a session, an environment and a log of its own, and reads its
+settings after the fork. `status` is a file that is written once the process has ended, however it
+did: its exit code, or the negative number of the signal that ended it.
 """
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import resource
 import runpy
+import select
 import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +39,60 @@ def serve() -> None:
     import worker.sync.propagate
     import worker.sync.undo.undo  # noqa: F401
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them: no zombies
-    for line in sys.stdin:
-        request = json.loads(line)
+    statuses: dict[int, str] = {}  # process -> the file that waits for how it ends
+    for request in _requests(statuses):
         pid = os.fork()
         if pid == 0:
             _run_child(request)
+        if status := request.get("status"):
+            statuses[pid] = status
         print(json.dumps(pid), flush=True)
+
+
+def _requests(statuses: dict[int, str]) -> Iterator[dict[str, Any]]:
+    """Yield what is asked for; meanwhile, wait for the processes that end."""
+    ended, wakeup = os.pipe()
+    os.set_blocking(wakeup, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wakeup)
+    came = b""
+    while True:
+        ready, _, _ = select.select([0, ended], [], [])
+        if ended in ready:
+            os.read(ended, 4096)
+            _reap(statuses)
+        if 0 in ready:
+            part = os.read(0, 1 << 20)
+            if not part:
+                return
+            *lines, came = (came + part).split(b"\n")
+            yield from map(json.loads, lines)
+
+
+def _reap(statuses: dict[int, str]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        if path := statuses.pop(pid, None):
+            written = Path(f"{path}.new")
+            written.write_text(str(os.waitstatus_to_exitcode(status)))
+            written.replace(path)
 
 
 def _run_child(request: dict[str, Any]) -> None:
     code = 1
     try:
         os.setsid()
+        signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if most := request.get("most_bytes"):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        os.umask(request.get("umask", os.umask(0o077)))
+        os.chdir(request.get("cwd") or ".")
         log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -56,9 +103,10 @@ def _run_child(request: dict[str, Any]) -> None:
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
         os.environ.clear()
         os.environ.update(request["env"])
-        from chaos import overrides
+        if "overrides" in request:
+            from chaos import overrides
 
-        overrides.apply_patches(request.get("overrides") or {})
+            overrides.apply_patches(request["overrides"] or {})
         sys.argv = request["argv"]
         runpy.run_module(request["argv"][0], run_name="__main__", alter_sys=True)
         code = 0
@@ -69,6 +117,8 @@ def _run_child(request: dict[str, Any]) -> None:
 
         traceback.print_exc()
     finally:
+        threading._shutdown()  # type: ignore[attr-defined]  # as an interpreter that ends does
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
         if done := request.get("done"):

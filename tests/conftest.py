@@ -27,8 +27,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,10 +34,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import combinations
+import forking
 import psycopg
 import pytest
 from crms import QUICK, Crm
 from databases import SharedDatabase
+from forking import Forked
 from memory_files import keep_files_in_memory
 from needs import mark, nothing_from_outside
 from processes import kill
@@ -338,7 +338,7 @@ def free_port() -> int:
 @pytest.fixture
 def start(
     make_settings: Callable[..., Settings], sandbox: Any, tmp_path: Path, database_url: str
-) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+) -> Iterator[Callable[..., Forked]]:
     """Start `python -m ARGS` with the settings of the test; all are killed at its end. Keywords:
     more of the environment."""
     make_settings()
@@ -346,19 +346,12 @@ def start(
         **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
         "DATABASE_URL": database_url, "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
     }  # fmt: skip
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Forked] = []
 
-    def run(*args: str, **variables: str) -> subprocess.Popen[bytes]:
-        log = (tmp_path / f"process-{len(started)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-m", *args],
-            env={**env, **variables},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-        started.append(process)
-        return process
+    def run(*args: str, **variables: str) -> Forked:
+        log = tmp_path / f"process-{len(started)}.log"
+        started.append(forking.start(args, {**env, **variables}, log))
+        return started[-1]
 
     yield run
     for process in started:

@@ -6,8 +6,6 @@ import contextlib
 import re
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 import requests
 from constants import NUMBER, ROOT
@@ -343,10 +342,7 @@ class TestSecrets:
             "ADMIN_PASSWORD": SECRETS[3], "HYGIENE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin",
         }  # fmt: skip
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "worker", *command], env=env, capture_output=True, text=True,
-                timeout=60, check=False, cwd=ROOT,
-            )  # fmt: skip
+            done = forking.run(("worker", *command), env)
         finally:
             refusing.stop()
         output = done.stdout + done.stderr

@@ -30,7 +30,7 @@ _TESTS = Path(__file__).resolve().parent.parent
 _MARKERS = ("slow", "postgres", "browser")
 # What a test names, or the module in which that was made -> what it needs.
 BY_MODULE = {
-    "subprocess": "slow", "psutil": "slow", "chaos.postgres": "slow",
+    "subprocess": "slow", "psutil": "slow", "chaos.postgres": "slow", "forking": "slow",
     "worker.store.embedded_redis": "slow", "worker.store.redis_server": "slow",
     "worker.cli.supervisor": "slow", "worker.cli.demo": "slow", "playwright": "browser",
     "sandbox": "outside", "requests": "outside", "socket": "outside", "sqlalchemy": "outside",

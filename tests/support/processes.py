@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 import requests
+from forking import Forked
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes] | Forked) -> None:
     """Kill a process and its children at once with -9, as if the machine lost its power."""
     try:
         process_tree = [psutil.Process(process.pid)]
@@ -34,7 +35,7 @@ def until(condition: Callable[[], bool], what: str, seconds: float = 120) -> Non
         time.sleep(0.05)
 
 
-def catches(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+def catches(process: subprocess.Popen[bytes] | Forked, number: signal.Signals) -> bool:
     """Whether a process has a handler for a signal by now; where Linux does not tell, it does."""
     status = Path(f"/proc/{process.pid}/status")
     if not status.exists():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import forking
 import pytest
-from constants import ROOT
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -21,10 +20,7 @@ def run(tmp_path: Path) -> Run:
     def hygiene(place: str, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         folder = tmp_path / place
         folder.mkdir(exist_ok=True)
-        return subprocess.run(
-            [sys.executable, "-m", "worker", *words], cwd=folder, check=False, timeout=60,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **env}, capture_output=True, text=True,
-        )  # fmt: skip
+        return forking.run(("worker", *words), {**os.environ, **env}, cwd=str(folder))
 
     return hygiene
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forking
 import psutil
 import pytest
 import requests
@@ -41,11 +40,7 @@ class Command:
 
     def __init__(self, env: dict[str, str], folder: Path, *args: str) -> None:
         self.out, self.err = folder / "stdout", folder / "stderr"
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "worker", *args],
-                env=env, stdout=out, stderr=err, start_new_session=True,
-            )  # fmt: skip
+        self.process = forking.start(("worker", *args), env, self.err, out=str(self.out))
 
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import forking
 import pytest
 import redis
 import sqlalchemy as sa
@@ -46,15 +46,10 @@ def env(
 
 
 def hygiene(
-    env: dict[str, str], *args: str, most_bytes: int = resource.RLIM_INFINITY
+    env: dict[str, str], *args: str, most_bytes: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """`hygiene ARGS` on a disk that takes no file of more than `most_bytes`."""
-    limits = (most_bytes, resource.RLIM_INFINITY)
-    return subprocess.run(
-        [sys.executable, "-m", "worker", *args], env=env, capture_output=True, text=True,
-        timeout=60, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limits),
-    )  # fmt: skip
+    return forking.run(("worker", *args), env, most_bytes=most_bytes)
 
 
 class TestTheDisk:

@@ -6,9 +6,9 @@ import logging
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
+import forking
 import pytest
 
 from config.settings import load
@@ -28,10 +28,7 @@ def open_to_others(folder: Path) -> list[str]:
 
 def run(home: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """A command as somebody runs it whose umask hides nothing."""
-    return subprocess.run(
-        [sys.executable, "-m", "worker", *args], capture_output=True, text=True, check=False,
-        env={**os.environ, "HYGIENE_HOME": str(home)}, umask=0,
-    )  # fmt: skip
+    return forking.run(("worker", *args), {**os.environ, "HYGIENE_HOME": str(home)}, umask=0)
 
 
 def test_a_new_home_is_for_its_user_alone(tmp_path: Path) -> None:
@@ -69,8 +66,7 @@ def test_a_database_elsewhere_is_mended_and_its_folder_left(tmp_path: Path) -> N
     env = {**os.environ, "HYGIENE_HOME": str(tmp_path / "home"),
            "DATABASE_URL": f"sqlite:///{tmp_path / 'numbers.db'}"}  # fmt: skip
     for _ in range(2):
-        subprocess.run([sys.executable, "-m", "worker", "users", "list"], env=env, check=True,
-                       capture_output=True, umask=0)  # fmt: skip
+        forking.run(("worker", "users", "list"), env, umask=0).check_returncode()
         assert stat.S_IMODE((tmp_path / "numbers.db").stat().st_mode) == 0o600
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
         (tmp_path / "numbers.db").chmod(0o644)

@@ -21,7 +21,6 @@ from worker.store.tables import feedback, pages
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.scope import Scope
 
-
 # Where only the workers differ, one CRM does: starting their processes takes the time.
 ON_SALESFORCE = pytest.mark.parametrize("crm", ["salesforce"], indirect=True)
 ON_HUBSPOT = pytest.mark.parametrize("crm", ["hubspot"], indirect=True)

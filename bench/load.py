@@ -76,6 +76,18 @@ def processes(env: dict[str, str], logs: Path) -> Iterator[dict[str, subprocess.
     commands = {
         "web": ["worker", "web"],
         "worker": ["celery", "--app", "worker.app", "worker", "--concurrency", "2"],
+        "reports": [
+            "celery",
+            "--app",
+            "worker.app",
+            "worker",
+            "--queues",
+            "reports",
+            "--pool",
+            "solo",
+            "--hostname",
+            "reports@%h",
+        ],
         "beat": ["celery", "--app", "worker.app", "beat"],
     }
     started = {}

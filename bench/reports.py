@@ -45,6 +45,20 @@ def processes(env: dict[str, str]) -> Iterator[None]:
     commands = (
         ["worker", "web"],
         ["celery", "--app", "worker.app", "worker", "--concurrency", "2", "--loglevel", "warning"],
+        [
+            "celery",
+            "--app",
+            "worker.app",
+            "worker",
+            "--queues",
+            "reports",
+            "--pool",
+            "solo",
+            "--hostname",
+            "reports@%h",
+            "--loglevel",
+            "warning",
+        ],
         ["celery", "--app", "worker.app", "beat", "--loglevel", "warning"],
     )
     started = [

@@ -243,7 +243,7 @@ class TestPlatforms:
         procfile = dict(
             line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines()
         )
-        assert procfile.keys() == {"release", "web", "worker", "beat"}
+        assert procfile.keys() == {"release", "web", "worker", "reports", "beat"}
         for command in (procfile["release"], "python -m worker --version"):
             done = subprocess.run(
                 command.split(), cwd=checkout, env=env, capture_output=True, text=True,
@@ -254,3 +254,4 @@ class TestPlatforms:
         assert procfile["web"] == "python -m worker web"
         for name in ("worker", "beat"):
             assert procfile[name].startswith(f"celery --app worker.app {name} ")
+        assert procfile["reports"].startswith("celery --app worker.app worker --queues reports ")

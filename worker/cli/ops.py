@@ -192,7 +192,7 @@ def web(host: str | None) -> None:
 
 @click.command(cls=Command, examples=["hygiene up"])
 def up() -> None:
-    """Run web, worker and beat on this machine.
+    """Run web, workers and beat on this machine.
 
     Redis and database are embedded by default.
     """

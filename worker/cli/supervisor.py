@@ -48,8 +48,11 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     return {
         "web": [sys.executable, "-m", "worker", "web"],
         "worker": [*celery, "worker", *level],
+        # For reports alone, which wait for no page of a CRM then. One process is enough.
+        "reports": [*celery, "worker", *level, "--queues", "reports", "--pool", "solo",
+                    "--hostname", "reports@%h"],
         "beat": [*celery, "beat", *level],
-    }
+    }  # fmt: skip
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Supervisor:
     commands: Mapping[str, Sequence[str]]
     env: Mapping[str, str]
     tend: Callable[[], None] = lambda: None  # looks after what they need, now and then
-    printer: Printer = field(default_factory=lambda: Printer(width=6))
+    printer: Printer = field(default_factory=lambda: Printer(width=7))
 
     def __post_init__(self) -> None:
         self._lines: Queue[Message] = Queue()

@@ -53,7 +53,7 @@ def make_app(settings: Settings) -> Celery:
             "hygiene.page": {"queue": "pages"},
             "hygiene.apply": {"queue": "reports"},
             "hygiene.deliver": {"queue": "reports"},
-            "hygiene.spread": {"queue": "reports"},
+            "hygiene.spread": {"queue": "writes"},
         },
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": 3600},

@@ -7,8 +7,10 @@ from typing import Any
 from config.settings import Settings
 from worker.alerts.channels import digest_route
 
-# Reports come first: a worker takes from its queues in turn, and theirs is short.
-QUEUES = ("reports", "runs", "pages")
+# Reports come first: a worker takes from its queues in turn, and theirs is short. What carries them
+# to a CRM takes seconds and has a queue of its own: no report waits for it where a worker takes
+# from "reports" alone (`hygiene up` and the Procfile have one).
+QUEUES = ("reports", "writes", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
 TIDY_EVERY = 6 * 3600.0
 DIGEST_EVERY = 600.0  # how often it is looked whether the week's digest is due

@@ -72,7 +72,8 @@ class TestUp:
 
 
 def _is_worker(process: psutil.Process) -> bool:
-    return "worker.app worker" in " ".join(process.cmdline())
+    command = " ".join(process.cmdline())
+    return "worker.app worker" in command and "--queues" not in command
 
 
 def _is_new(up: subprocess.Popen[bytes], old: psutil.Process) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Condition
 
+from msgspec.structs import replace
+
 from config import stopping
 from connectors.errors import ConnectorError
 from connectors.protocol import Connector
@@ -81,7 +83,10 @@ class Batcher:
             self._write_with_others(connector, mine)
             written = written.merge(mine.outcomes, mine.written_at)
             if mine.retry_alone:
-                written = written.merge(*write_all(connector, mine.retry_alone, keep_lease))
+                again, at = write_all(connector, mine.retry_alone, keep_lease)
+                # Nobody knows what became of the first try.
+                sent_again = {key: replace(o, sent_again=True) for key, o in again.items()}
+                written = written.merge(sent_again, at)
         return written
 
     def count_waiting(self) -> int:

@@ -199,7 +199,9 @@ writes = sa.Table(
     sa.Column("state", sa.String(10), nullable=False),
     sa.Column("kind", sa.String(20)),
     sa.Column("message", sa.Text),
-    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),  # when it was recorded, before it was sent
+    # When we noted what became of it. A slow CRM may take long; null where the version before did.
+    sa.Column("settled_at", UtcDateTime),
     sa.Index("ix_writes_run_id_state", "run_id", "state"),
     sa.Index("ix_writes_page_id", "page_id"),
     sa.Index("ix_writes_connector_object_record_id", "connector", "object", "record_id"),

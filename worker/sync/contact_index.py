@@ -43,6 +43,12 @@ class IndexedContact:
     proposed: str = ""  # the last number that we proposed
     readings: str = ""  # how its phone fields were read (`worker.sync.reading_state`)
     why: str = ""  # what its reason says (`worker.decisions.reasons.tie`)
+    # The flags as its row has them, where `flags` has those of records that were merged into it.
+    without_merged: Mapping[str, bool] | None = None
+
+    @property
+    def stored_flags(self) -> Mapping[str, bool]:
+        return self.flags if self.without_merged is None else self.without_merged
 
 
 class IndexEntry(Struct, frozen=True):
@@ -94,16 +100,22 @@ def record(
     entries: Sequence[IndexEntry],
     known: Mapping[str, IndexedContact],
     now: datetime,
-) -> None:
+    loaded_at: datetime,
+) -> list[str]:
     """Bring the index up to date. For each contact one of these rules holds:
 
     1. The index says the same already: its row stays, or only gets the new content hash and time.
     2. The index says something else, or we have written: its rows are written anew.
-    3. Another run has been here since `known` was loaded: the flags that it left count, but for
+    3. Another run has been here since `known` was loaded: the flags that it changed count, but for
        those that we have written, since what we have read is older than what it did. What we say of
        the rest may be older too, so the contact is processed again when it is read next.
+
+    Returns the ids of contacts of which we have written a flag, and which another run has recorded
+    since `loaded_at`.
     """
-    others = _flags_of_others(connection, connector, object_name, entries, known)
+    others, recorded = _flags_of_others(
+        connection, connector, object_name, entries, known, loaded_at
+    )
     changed: list[dict[str, Any]] = []
     refreshed: list[dict[str, Any]] = []
     numbers: list[dict[str, Any]] = []
@@ -140,12 +152,17 @@ def record(
         )
         connection.execute(update, refreshed)
     insert(connection, contact_numbers, numbers)
+    return [
+        entry.contact.id
+        for entry in entries
+        if entry.contact.id in recorded and crm_flags.flags_of(entry.written)
+    ]
 
 
 def _current_flags(
     entry: IndexEntry, before: IndexedContact | None, others: Mapping[str, bool]
 ) -> dict[str, bool]:
-    """Return the flags as they are now. `others`: as another run left them meanwhile."""
+    """Return the flags as they are now. `others`: those that another run changed meanwhile."""
     # A flag that is hidden from us is what it was: shown again, it is not a person's new word.
     hidden = before.flags if before is not None else {}
     read = crm_flags.flags_of(entry.contact.current)
@@ -206,31 +223,40 @@ def _flags_of_others(
     object_name: str,
     entries: Sequence[IndexEntry],
     known: Mapping[str, IndexedContact],
-) -> dict[str, dict[str, bool]]:
-    """Return the flags of contacts that another run has changed since `known` was loaded.
+    loaded_at: datetime,
+) -> tuple[dict[str, dict[str, bool]], set[str]]:
+    """Return, of contacts that another run has changed since `known` was loaded, the flags that it
+    changed; and the ids of all that another run has recorded since, the same or not.
 
     The rows of all entries stay locked until the transaction ends.
     """
     c = contacts.c
     ids = [entry.contact.id for entry in entries]
-    query = sa.select(c.record_id, c.fingerprint).where(
+    query = sa.select(c.record_id, c.fingerprint, c.checked_at >= loaded_at).where(
         *_among(contacts, connector, object_name, ids)
     )
-    changed = []
-    for record_id, fingerprint in connection.execute(query.order_by(c.record_id).with_for_update()):
+    changed, recorded = [], set()
+    for record_id, fingerprint, anew in connection.execute(
+        query.order_by(c.record_id).with_for_update()
+    ):
         before = known.get(record_id)
         if before is None or before.fingerprint != fingerprint:
             changed.append(record_id)
+        elif not anew:
+            continue
+        recorded.add(record_id)
     if not changed:
-        return {}
+        return {}, recorded
     by_record = {}
     by_others = sa.select(c.record_id, c.last_seen_flags).where(
         *_among(contacts, connector, object_name, changed)
     )
     for record_id, flags in connection.execute(by_others):
         flags.pop(_PROPOSED, None)
-        by_record[record_id] = flags
-    return by_record
+        before = known.get(record_id)
+        seen = before.stored_flags if before is not None else {}
+        by_record[record_id] = {flag: on for flag, on in flags.items() if on != seen.get(flag)}
+    return by_record, recorded
 
 
 def forget(connection: Connection, connector: str, object_name: str, ids: Sequence[str]) -> int:
@@ -263,16 +289,21 @@ def remember_flags(
     if not flags:
         return
     where = sa.and_(*_among(contacts, connector, object_name, (record_id,)))
-    before = connection.scalar(sa.select(contacts.c.last_seen_flags).where(where))
+    # Locked: a page that is about to record the contact has flags of its own to note.
+    query = sa.select(contacts.c.last_seen_flags).where(where).with_for_update()
+    before = connection.scalar(query)
     if before is not None:
-        values = {"last_seen_flags": {**before, **flags}, "fingerprint": "", "fresh_until": None}
+        noted = {**before, **flags}
+        # Another one for other flags: a page that has loaded the row sees that it has changed.
+        fingerprint = f"{reading_state.NOTED}{_hash((noted,))}"
+        values = {"last_seen_flags": noted, "fingerprint": fingerprint, "fresh_until": None}
         connection.execute(sa.update(contacts).where(where).values(**values))
         return
     row = {
         "connector": connector,
         "object": object_name,
         "record_id": record_id,
-        "fingerprint": "",
+        "fingerprint": f"{reading_state.NOTED}{_hash((flags,))}",
         "statuses": {},
         "last_seen_flags": flags,
         "reason": None,

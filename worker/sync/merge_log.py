@@ -23,6 +23,7 @@ from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, merged_records, writes
+from worker.store.unanswered_writes import LATEST, given_up_since
 from worker.sync import contact_index
 
 
@@ -201,7 +202,7 @@ def _store_merge(
         "flags": {
             **(stored.flags if stored else {}),
             **(crm_flags.flags_of(row.last_seen_flags) if row else {}),
-            **_pending_flags(connection, connector, object_name, record_id),
+            **_pending_flags(connection, connector, object_name, record_id, now),
         },
         "numbers": list(dict.fromkeys((*numbers, *(stored.numbers if stored else ())))),
         "recorded_at": row.checked_at if row else stored.recorded_at if stored else None,
@@ -214,15 +215,16 @@ def _store_merge(
 
 
 def _pending_flags(
-    connection: Connection, connector: str, object_name: str, record_id: str
+    connection: Connection, connector: str, object_name: str, record_id: str, now: datetime
 ) -> dict[str, bool]:
-    """Return flags that we are about to set, or may have set before a worker died."""
+    """Return flags that we are about to set, or may have set: a worker died, or the CRM carried a
+    write out after we had given it up."""
     w = writes.c
     query = sa.select(w.after).where(
         w.connector == connector,
         w.object == object_name,
         w.record_id == record_id,
-        w.state == WriteState.PENDING,
+        sa.or_(w.state == WriteState.PENDING, given_up_since(now - LATEST)),
     )
     return {
         flag: True

@@ -18,6 +18,7 @@ import orjson
 
 from worker.phones import ParsedField
 
+NOTED = "-"  # begins the fingerprint of a row with a write noted (`contact_index.remember_flags`)
 _HASH = 8  # characters of the contact's fingerprint that stand before its signature
 
 
@@ -95,6 +96,12 @@ def signature(
     return orjson.dumps(rows).decode()
 
 
+def is_noted(fingerprint: str) -> bool:
+    """Tell whether one of our writes was noted in an index row since it was recorded. Former
+    versions left such a row without a fingerprint."""
+    return not fingerprint or fingerprint.startswith(NOTED)
+
+
 def tie(fingerprint: str, state: str) -> str:
     """Return a state as it is stored: with the fingerprint of the index row that it belongs to.
 
@@ -106,7 +113,7 @@ def tie(fingerprint: str, state: str) -> str:
 def untie(fingerprint: str, stored: str) -> str:
     """Return the state that is stored with a row; "" where it belongs to another one.
 
-    A row without a fingerprint has one of our writes noted, and nothing else (`remember_flags`).
+    A row that has one of our writes noted, and nothing else, is tied to none (`is_noted`).
     """
     head, state = stored[:_HASH], stored[_HASH:]
-    return state if not fingerprint or head == fingerprint[:_HASH].ljust(_HASH) else ""
+    return state if is_noted(fingerprint) or head == fingerprint[:_HASH].ljust(_HASH) else ""

@@ -1,12 +1,13 @@
-"""Tell flags that a person changed from our own writes, where another run may have written too.
+"""Tell flags that a person changed from our own writes, where another page may have written too.
 
 A flag that differs from what we last wrote or saw was changed by a person
-(`worker.feedback.crm_flags`). But runs go on side by side: a page may have been read before another
-run's write and be processed after it, and then the difference is ours. These rules decide:
+(`worker.feedback.crm_flags`). But runs go on side by side, and so do the pages of a run, of which
+two may hold one record: a page may have been read before another page's write and be processed
+after it, and then the difference is ours. These rules decide:
 
-1. A record is suspect if one of its flags differs and another run has written to it since this run
-   may have read it, or if another run is about to change a flag of it: a person may have cleared a
-   flag that was written, before its run had noted the write.
+1. A record is suspect if one of its flags differs and another page's write to it was settled since
+   this run may have read it, or if another page is about to change a flag of it: a person may have
+   cleared a flag that was written, before that page had noted the write.
 2. A suspect record is fetched again. What was read then counts only if none of our writes to the
    record was in flight meanwhile.
 3. Otherwise the record is deferred: a run of its own looks at it a little later.
@@ -35,14 +36,14 @@ from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages import merges, pending_writes
 from worker.sync.pages.steps import AttributedPage, LoadedPage, PageWork
-from worker.sync.runs.model import Run
 
 RECHECK_DELAY = timedelta(seconds=5)  # before a run of their own looks at deferred records
+CLOCKS_APART = timedelta(minutes=5)  # how far the clocks of our hosts may differ
 
 
 @dataclass(frozen=True, slots=True)
 class ConcurrentWrites:
-    """What other runs wrote to a record, or are about to, since this one may have read it."""
+    """What other pages wrote to a record, or are about to, since this run may have read it."""
 
     ids: frozenset[int] = frozenset()
     in_flight: bool = False
@@ -63,13 +64,13 @@ def attribute_flags(loaded: LoadedPage) -> AttributedPage:
         merges.learn_merges(ctx, connector, page.object, contacts, known)
     ids = [contact.id for contact in contacts]
     changed = {contact.id for contact in contacts if has_changed_flag(contact, known)}
-    suspects = _concurrent_writes(ctx, run, page.object, ids, changed)
+    suspects = _concurrent_writes(work, ids, changed)
     if not suspects:
         return AttributedPage(work, contacts, loaded.as_of, known, frozenset(), revived)
     refetched = {contact.id: contact for contact in connector.fetch(page.object, list(suspects))}
     resolved = _resolve_orphaned(work, suspects, refetched)
     known |= contact_index.load(ctx.store, run.connector, page.object, list(suspects))
-    later = _concurrent_writes(ctx, run, page.object, list(suspects), suspects.keys())
+    later = _concurrent_writes(work, list(suspects), suspects.keys())
     deferred = {
         record_id
         for record_id, before in suspects.items()
@@ -109,10 +110,11 @@ def _resolve_orphaned(
     if orphaned and not work.run.dry_run:
         current = {record_id: contact.values() for record_id, contact in refetched.items()}
         with work.ctx.store.write() as connection:
+            now = work.ctx.now()
             not_applied = pending_writes.resolve(
-                connection, work.run.connector, work.page.object, orphaned, current
+                connection, work.run.connector, work.page.object, orphaned, current, now
             )
-            pending_writes.mark_failed(connection, not_applied)
+            pending_writes.mark_failed(connection, not_applied, now)
     return frozenset(row.id for row in orphaned)
 
 
@@ -129,16 +131,18 @@ def _is_clear(
 
 
 def _concurrent_writes(
-    ctx: Context, run: Run, object_name: str, ids: Sequence[str], changed: Collection[str]
+    work: PageWork, ids: Sequence[str], changed: Collection[str]
 ) -> dict[str, ConcurrentWrites]:
-    """Return other runs' writes by record id; records without any are left out.
+    """Return other pages' writes by record id; records without any are left out.
 
     `changed`: ids of records with a flag that differs. Of the others, only pending writes that
     would set or clear a flag matter.
     """
-    w, r, p = writes.c, runs.c, pages.c
-    # A run may send what it has recorded until the lease of its page ends.
-    since = run.opened_at - ctx.settings.sync.page_lease
+    w, r, p, run = writes.c, runs.c, pages.c, work.run
+    # Since the run was opened, by whichever clock. The time when a write was recorded tells less:
+    # a slow CRM may take it much later.
+    since = run.opened_at - max(work.ctx.settings.sync.page_lease, CLOCKS_APART)
+    settled_at = sa.func.coalesce(w.settled_at, w.at)
     joined = writes.outerjoin(runs, w.run_id == r.id).outerjoin(pages, w.page_id == p.id)
     query = (
         sa.select(
@@ -147,22 +151,23 @@ def _concurrent_writes(
         .select_from(joined)
         .where(
             w.connector == run.connector,
-            w.object == object_name,
+            w.object == work.page.object,
             any_of(w.record_id, ids),
-            w.run_id != run.id,
+            w.state != WriteState.FORECAST,
+            sa.or_(w.page_id.is_(None), w.page_id != work.page.id),
             sa.or_(
                 w.state == WriteState.PENDING,
-                sa.and_(w.state == WriteState.DONE, w.at >= since, any_of(w.record_id, changed)),
+                sa.and_(settled_at >= since, any_of(w.record_id, changed)),
             ),
         )
         .order_by(w.id)
     )
     by_record: dict[str, ConcurrentWrites] = {}
-    with ctx.store.read() as connection:
+    with work.ctx.store.read() as connection:
         for row in connection.execute(query):
             if row.record_id in changed or crm_flags.flags_of(row.after):
                 before = by_record.get(row.record_id, _NO_WRITES)
-                by_record[row.record_id] = _with_write(ctx, before, row)
+                by_record[row.record_id] = _with_write(work.ctx, before, row)
     return by_record
 
 

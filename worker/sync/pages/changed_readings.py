@@ -278,7 +278,7 @@ class _Comparison:
                 if (was := before.state.fields.get(name)) is not None and was.text == state.text
             )
         # Noted since without a fingerprint: nothing speaks for a person's edit.
-        same = not before.row.fingerprint or contact_index.had_phones(
+        same = reading_state.is_noted(before.row.fingerprint) or contact_index.had_phones(
             before.row, phones, prepared.readings
         )
         return frozenset(phones) if same else frozenset()

@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from worker.context import Context
 from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback
 from worker.suppression import erasure
-from worker.sync.pages import attribution, late_writes, unindexed_flags
+from worker.sync.contact_index import IndexedContact
+from worker.sync.pages import attribution, late_writes, lease, unindexed_flags
 from worker.sync.pages.fields import Prepared, Remembered
 from worker.sync.pages.merges import TakenOver
-from worker.sync.runs.model import Run
+from worker.sync.pages.steps import PageWork
 
 
 def store(
-    ctx: Context,
-    run: Run,
+    work: PageWork,
     prepared: Sequence[Prepared],
     taken_over: TakenOver,
     now: datetime,
     remembered: Remembered,
 ) -> list[Feedback]:
-    """Store what CRM users said by our flags, before anything is decided from it; return it."""
+    """Store what CRM users said by our flags, before anything is decided from it; return it.
+
+    Raises `LostLeaseError` where another worker has the page: a flag that differs from what we have
+    read may be what that worker wrote.
+    """
+    ctx, run = work.ctx, work.run
     reports, known = [], taken_over.known
     clock_offset = ctx.connector(run.connector).clock_offset()
+    written = _load_writes(work, prepared, known)
     new = [
         prepared_contact
         for prepared_contact in prepared
         if prepared_contact.contact.id not in known
     ]
-    unindexed = unindexed_flags.find(ctx, run, new, remembered)
-    late = _find_late_flags(ctx, run, prepared, taken_over)
+    unindexed = unindexed_flags.find(ctx, run, new, remembered, written)
+    contacts = [prepared_contact.contact for prepared_contact in prepared]
+    late = late_writes.find(written, contacts, known, ctx.now()) if written else {}
     for prepared_contact in prepared:
         contact, identity = prepared_contact.contact, prepared_contact.identity
         is_known = contact.id in known
@@ -46,29 +52,27 @@ def store(
             run.connector, contact, identity, history, prepared_contact.numbers, now, clock_offset
         )
     if (reports or unindexed) and not run.dry_run:
+        keys = ctx.keys
         with ctx.store.write() as connection:
-            reports = clearings.backdate_clearings(connection, reports, ctx.keys)
+            lease.hold(connection, work)
+            reports = clearings.backdate_clearings(connection, reports, keys)
             rules = rules_from_settings(ctx.settings)
-            reports = clearings.date_late_stops(connection, reports, rules, ctx.keys)
-            feedback_log.store(connection, reports, ctx.now(), ctx.keys)
-            erasure.delete_stored_flags(connection, unindexed.keys(), ctx.keys)
+            reports = clearings.date_late_stops(connection, reports, rules, keys)
+            feedback_log.store(connection, reports, ctx.now(), keys)
+            erasure.delete_stored_flags(connection, unindexed.keys(), keys)
     return reports
 
 
-def _find_late_flags(
-    ctx: Context, run: Run, prepared: Sequence[Prepared], taken_over: TakenOver
-) -> late_writes.LateFlags:
-    """Ask only about contacts whose flags differ from what the index knows."""
-    known = taken_over.known
+def _load_writes(
+    work: PageWork, prepared: Sequence[Prepared], known: Mapping[str, IndexedContact]
+) -> late_writes.WritesOfRecords:
+    """Load our writes to contacts whose flags differ from what we know: few have any."""
     changed = [
         prepared_contact.contact.id
         for prepared_contact in prepared
-        if prepared_contact.contact.id in known
-        and attribution.has_changed_flag(prepared_contact.contact, known)
+        if attribution.has_changed_flag(prepared_contact.contact, known)
     ]
     if not changed:
         return {}
-    with ctx.store.read() as connection:
-        return late_writes.find(
-            connection, run.connector, prepared[0].contact.object, changed, ctx.now()
-        )
+    with work.ctx.store.read() as connection:
+        return late_writes.load_writes(connection, work.run.connector, work.page.object, changed)

@@ -2,38 +2,43 @@
 
 A request that got no answer (a time-out, a cut connection) may still be under way: the CRM can
 carry it out after we have sent it again or read the record again, and after a person has changed
-it. What it sets then looks like that person's doing. So for ten minutes a flag that such a write
-carries is nobody's word: one that it sets stays set, for in doubt nobody is contacted, and one that
-it clears is set again.
+it. What it sets then looks like that person's doing. So a flag that such a write carries is
+nobody's word: one that it sets stays set, for in doubt nobody is contacted, and one that it clears
+is set again. That holds
 
-Salesforce ends a REST call after ten minutes ("API Request Limits and Allocations", API Timeout
-Limits: developer.salesforce.com/docs/platform/salesforce-app-limits-cheatsheet/guide/
-salesforce-app-limits-platform-api.html). HubSpot documents no limit: ten minutes are a guess there.
+1. for ten minutes (`worker.store.unanswered_writes`) after we have noted what became of the write;
+   so long as well if two pages wrote a flag of the record at the same time, one to set and one to
+   clear it (`mark_crossed`);
+2. after that too, while the record holds the write's marks, which no person writes;
+3. for a contact that our index does not hold, however long ago it was: none of our results says
+   since then what its flags are. The same holds there for a write that the CRM refused, since it
+   may have taken the flags alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from connectors.records import Contact, Value
 from worker.feedback import crm_flags
 from worker.store.array_param import any_of
+from worker.store.states import WriteState
 from worker.store.tables import writes
+from worker.store.unanswered_writes import CROSSED, LATEST, ORPHANED, SENT_AGAIN, UNANSWERED
 from worker.sync.write.crm_writes import Outcome
 
-LATEST = timedelta(minutes=10)
+MARKS = ("run", "checked_at")  # a run's mark, and when it checked: only we write these
 _LONGEST = 1900  # characters of a CRM's message that are kept
-# Messages of writes whose answer never came, by which they are found again.
-UNANSWERED = "the CRM did not answer; the record was read again"
-ORPHANED = "the run ended before the CRM had answered, and the record does not hold it"
-SENT_AGAIN = "the CRM did not answer at first; it was sent again"
 
 LateFlags = Mapping[
     str, frozenset[tuple[str, bool]]
 ]  # record id -> flags and values of such writes
+WritesOfRecords = Mapping[str, Sequence[Any]]  # record id -> rows of `writes`, in order
 
 
 def message_of(outcome: Outcome) -> str | None:
@@ -44,24 +49,107 @@ def message_of(outcome: Outcome) -> str | None:
     return text or None
 
 
-def find(
-    connection: Connection,
-    connector: str,
-    object_name: str,
-    record_ids: Sequence[str],
-    now: datetime,
-) -> LateFlags:
-    """Return the flags that unanswered writes of the last minutes carry, by record; mostly none."""
+def holds_marks(current: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+    """Tell whether a record holds the marks of a write; false for a write without both."""
+    return all(after.get(mark) and current.get(mark) == after[mark] for mark in MARKS)
+
+
+def load_writes(
+    connection: Connection, connector: str, object_name: str, record_ids: Sequence[str]
+) -> WritesOfRecords:
+    """Return all that we wrote to these records, or may have written."""
     w = writes.c
-    query = sa.select(w.record_id, w.after).where(
-        w.connector == connector,
-        w.object == object_name,
-        any_of(w.record_id, record_ids),
-        sa.or_(w.message.in_((UNANSWERED, ORPHANED)), w.message.endswith(SENT_AGAIN)),
-        w.at >= now - LATEST,
+    query = (
+        sa.select(w.record_id, w.state, w.message, w.after, w.at, w.settled_at)
+        .where(
+            w.connector == connector,
+            w.object == object_name,
+            any_of(w.record_id, record_ids),
+            w.state != WriteState.FORECAST,
+        )
+        .order_by(w.id)
     )
-    by_record: dict[str, frozenset[tuple[str, bool]]] = {}
+    by_record: dict[str, list[Any]] = {}
     for row in connection.execute(query):
-        carried = frozenset(crm_flags.flags_of(row.after).items())
-        by_record[row.record_id] = by_record.get(row.record_id, frozenset()) | carried
+        by_record.setdefault(row.record_id, []).append(row)
     return by_record
+
+
+def find(
+    written: WritesOfRecords, contacts: Iterable[Contact], indexed: Collection[str], now: datetime
+) -> LateFlags:
+    """Return the flags that late writes may have brought, by record; mostly none.
+
+    `contacts`: those whose flags differ from what we know. `indexed`: ids in our index.
+    """
+    by_record: dict[str, frozenset[tuple[str, bool]]] = {}
+    for contact in contacts:
+        rows = written.get(contact.id, ())
+        # Two tries within a second leave the same marks: then it was the last one.
+        marked = next((r for r in reversed(rows) if holds_marks(contact.current, r.after)), None)
+        carried = frozenset(
+            flag
+            for row in rows
+            if _may_be_late(row, contact.id in indexed, row is marked, now)
+            for flag in _flags_brought(row)
+        )
+        if carried:
+            by_record[contact.id] = carried
+    return by_record
+
+
+def _may_be_late(row: Any, is_indexed: bool, is_marked: bool, now: datetime) -> bool:
+    if _is_unanswered(row) and (row.settled_at or row.at) >= now - LATEST:
+        return True
+    if row.state == WriteState.DONE:
+        return False
+    return not is_indexed or (is_marked and _is_unanswered(row))
+
+
+def _flags_brought(row: Any) -> Iterator[tuple[str, bool]]:
+    for flag, value in crm_flags.flags_of(row.after).items():
+        yield flag, value
+        if row.message == CROSSED:
+            yield flag, not value
+
+
+def _is_unanswered(row: Any) -> bool:
+    message = row.message or ""
+    return message in (UNANSWERED, ORPHANED, CROSSED) or message.endswith(SENT_AGAIN)
+
+
+def mark_crossed(
+    connection: Connection, page_id: int, record_ids: Sequence[str], since: datetime
+) -> list[str]:
+    """Mark a page's writes of flags that another page has written otherwise meanwhile.
+
+    `record_ids`: records that another page has recorded since this one loaded them. `since`: when
+    that was. Returns the ids of the records whose flags are in doubt now.
+    """
+    w, other = writes.c, writes.alias()
+    settled_at = sa.func.coalesce(other.c.settled_at, other.c.at)
+    query = (
+        sa.select(w.id, w.record_id, w.after, other.c.after.label("by_other"))
+        .join(
+            other,
+            sa.and_(
+                other.c.connector == w.connector,
+                other.c.object == w.object,
+                other.c.record_id == w.record_id,
+                sa.or_(other.c.page_id.is_(None), other.c.page_id != page_id),
+                other.c.state == WriteState.DONE,
+                settled_at >= since,
+            ),
+        )
+        .where(w.page_id == page_id, any_of(w.record_id, record_ids), w.state == WriteState.DONE)
+    )
+    crossed: dict[int, str] = {}
+    for row in connection.execute(query):
+        ours, others = crm_flags.flags_of(row.after), crm_flags.flags_of(row.by_other)
+        if any(others.get(flag, value) != value for flag, value in ours.items()):
+            crossed[row.id] = row.record_id
+    if crossed:
+        connection.execute(
+            sa.update(writes).where(w.id.in_(sorted(crossed))).values(message=CROSSED)
+        )
+    return sorted(set(crossed.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from config.throttle import at_most_every
 from connectors.records import Contact
@@ -106,6 +107,23 @@ def require(work: PageWork) -> None:
     """Renew the lease; raises `LostLeaseError` where another worker has the page."""
     if not renew(work):
         raise LostLeaseError
+
+
+def hold(connection: Connection, work: PageWork) -> None:
+    """Keep the page ours until the transaction ends; raises `LostLeaseError` where another worker
+    has it.
+
+    Where hosts' clocks differ, or a process was away for a while, another worker may take a page
+    that we still work on. Then what we have read is older than what that worker does.
+    """
+    if not is_held(connection, work):
+        raise LostLeaseError
+
+
+def is_held(connection: Connection, work: PageWork) -> bool:
+    """As `hold`, and return whether the page is still ours."""
+    owner = sa.select(pages.c.owner).where(pages.c.id == work.page.id).with_for_update()
+    return connection.scalar(owner) == work.ctx.owner
 
 
 def release(ctx: Context, page_id: int, error: str | None, attempts: int = 0) -> None:

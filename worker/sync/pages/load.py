@@ -37,23 +37,26 @@ def _is_stale(work: PageWork, now: datetime) -> bool:
 
 
 def _fetch(work: PageWork) -> list[Contact]:
-    lease.renew(work)
+    lease.require(work)
     if work.page.object in work.ctx.fields[work.connector.name].lost_objects:
         return []  # the whole object is hidden from our user
     return work.connector.fetch(work.page.object, work.page.ids)
 
 
 def _resolve_pending_writes(work: PageWork, fetched: Sequence[Contact]) -> None:
-    """After a crash: what had not reached the CRM is decided anew."""
-    page = work.page
+    """After a crash: what had not reached the CRM is decided anew.
+
+    What an earlier attempt has given up may have reached it since.
+    """
+    page, now = work.page, work.ctx.now()
     current = {contact.id: contact.values() for contact in fetched}
-    pending = sa.select(writes).where(
-        writes.c.page_id == page.id, writes.c.state == WriteState.PENDING
-    )
+    in_doubt = writes.c.state.in_((WriteState.PENDING, WriteState.NOT_APPLIED))
+    pending = sa.select(writes).where(writes.c.page_id == page.id, in_doubt).order_by(writes.c.id)
     with work.ctx.store.write() as connection:
+        lease.hold(connection, work)
         # Of a record that was not returned, nobody can tell whether it holds what was written.
         rows = [row for row in connection.execute(pending) if row.record_id in current]
         not_applied = pending_writes.resolve(
-            connection, work.run.connector, page.object, rows, current
+            connection, work.run.connector, page.object, rows, current, now
         )
-        pending_writes.mark_not_applied(connection, not_applied)
+        pending_writes.mark_not_applied(connection, not_applied, now)

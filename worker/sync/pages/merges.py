@@ -41,8 +41,8 @@ from worker.sync import merge_log
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages.fields import Prepared
 
-# A CRM stamps our write between these, measured from when we announced it: its clock may be another
-# one, and a batch may wait for its turn.
+# A CRM stamps our write between these, measured from when we recorded it and from when its answer
+# was noted: its clock may be another one, and a batch may wait for its turn.
 _BEFORE, _AFTER = timedelta(minutes=1), timedelta(minutes=5)
 
 
@@ -282,7 +282,7 @@ def _known(
         for flag, value in crm_flags.flags_of(contact.current).items()
     }
     if known:
-        return replace(known, flags=merged_flags)
+        return replace(known, flags=merged_flags, without_merged=known.flags)
     return IndexedContact("", merged_flags)
 
 
@@ -311,18 +311,24 @@ def _by_people(
     """Return when a flag was last ticked by a person. `keys`: of the merged records."""
     w = writes.c
     records = [tuple(key.split("/", 2)) for key in keys]
-    query = sa.select(w.after, w.at).where(
+    # Of one that was not answered, nobody knows when it came: what became of it may have been noted
+    # long after.
+    answered_at = sa.case((w.message.is_(None), w.settled_at), else_=None)
+    query = sa.select(w.after, w.at, sa.func.coalesce(answered_at, w.at).label("until")).where(
         sa.tuple_(w.connector, w.object, w.record_id).in_(records)
     )
     with ctx.store.read() as connection:
-        ours = [(crm_flags.flags_of(row.after), row.at) for row in connection.execute(query)]
+        ours = [
+            (crm_flags.flags_of(row.after), row.at - _BEFORE, row.until + _AFTER)
+            for row in connection.execute(query)
+        ]
     last_ticked = {}
     for flag, ticked_at in moments.items():
-        set_by_us = [at for flags, at in ours if flags.get(flag)]
+        set_by_us = [(after, until) for flags, after, until in ours if flags.get(flag)]
         by_people = [
             moment
             for moment in ticked_at
-            if not any(-_BEFORE < moment - at < _AFTER for at in set_by_us)
+            if not any(after < moment < until for after, until in set_by_us)
         ]
         if by_people:
             last_ticked[flag] = max(by_people)

@@ -8,18 +8,20 @@ ours: it can be undone, and its flags are not a person's word.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from connectors.records import Contact, Value
+from worker.feedback import crm_flags
 from worker.store.bulk import chunks, insert
 from worker.store.states import WriteState
-from worker.store.tables import pages, writes
+from worker.store.tables import writes
+from worker.store.unanswered_writes import ORPHANED, UNANSWERED
 from worker.sync import contact_index
-from worker.sync.pages.late_writes import ORPHANED, UNANSWERED
-from worker.sync.pages.lease import LostLeaseError
+from worker.sync.pages import late_writes, lease
 from worker.sync.pages.steps import EvaluatedPage
 
 CurrentValues = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
@@ -50,9 +52,7 @@ def record(evaluated: EvaluatedPage) -> None:
     ]
     if rows:
         with ctx.store.write() as connection:
-            owner = sa.select(pages.c.owner).where(pages.c.id == page.id).with_for_update()
-            if connection.scalar(owner) != ctx.owner:
-                raise LostLeaseError
+            lease.hold(connection, work)
             insert(connection, writes, rows)
 
 
@@ -70,48 +70,60 @@ def resolve(
     object_name: str,
     rows: Iterable[Any],
     current: CurrentValues,
+    now: datetime,
 ) -> list[int]:
     """Mark as done what had reached the CRM; return the ids of the rows that had not.
 
-    `rows`: of `writes`, with `id`, `record_id` and `after`.
+    `rows`: of `writes`, in order, with `id`, `record_id`, `state` and `after`. One that was given
+    up before (`NOT_APPLIED`) counts as done once the record holds its marks and its flags. What
+    another worker has settled meanwhile stays as it is.
     """
     not_applied = []
     for row in rows:
         values = current.get(row.record_id)
-        if values is None or not _was_applied(values, row.after):
+        if values is None or not _was_applied(values, row):
             not_applied.append(row.id)
             continue
-        done = {"state": WriteState.DONE, "message": UNANSWERED}
-        connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**done))
+        same = sa.and_(writes.c.id == row.id, writes.c.state == row.state)
+        done = {"state": WriteState.DONE, "message": UNANSWERED, "settled_at": now}
+        if connection.execute(sa.update(writes).where(same).values(**done)).rowcount != 1:
+            continue
         contact_index.remember_flags(connection, connector, object_name, row.record_id, row.after)
     return not_applied
 
 
-def mark_not_applied(connection: Connection, not_applied: Sequence[int]) -> None:
+def mark_not_applied(connection: Connection, not_applied: Sequence[int], now: datetime) -> None:
     """Note that the records did not hold these when they were read again. They are decided anew;
     the rows stay, since the CRM may carry them out late (`late_writes`)."""
+    waiting = (WriteState.PENDING, WriteState.NOT_APPLIED)
     for chunk in chunks(not_applied):
         connection.execute(
             sa.update(writes)
-            .where(writes.c.id.in_(chunk), writes.c.state == WriteState.PENDING)
-            .values(state=WriteState.NOT_APPLIED, message=UNANSWERED)
+            .where(writes.c.id.in_(chunk), writes.c.state.in_(waiting))
+            .values(state=WriteState.NOT_APPLIED, message=UNANSWERED, settled_at=now)
         )
 
 
-def mark_failed(connection: Connection, not_applied: Sequence[int]) -> None:
+def mark_failed(connection: Connection, not_applied: Sequence[int], now: datetime) -> None:
     """Note that these did not reach the CRM and will not: nobody needs to look for them again."""
     for chunk in chunks(not_applied):
         connection.execute(
             sa.update(writes)
             .where(writes.c.id.in_(chunk), writes.c.state == WriteState.PENDING)
-            .values(state=WriteState.FAILED, kind="other", message=ORPHANED)
+            .values(state=WriteState.FAILED, kind="other", message=ORPHANED, settled_at=now)
         )
 
 
-def _was_applied(current: Mapping[str, Value], after: Mapping[str, Value]) -> bool:
+def _was_applied(current: Mapping[str, Value], row: Any) -> bool:
+    after: Mapping[str, Value] = row.after
+    if row.state == WriteState.NOT_APPLIED:
+        # A later try may have left the same marks within a second: the flags tell them apart.
+        return late_writes.holds_marks(current, after) and all(
+            bool(current.get(flag)) == value for flag, value in crm_flags.flags_of(after).items()
+        )
     # The run's mark and the time of the check are enough by themselves: a person does not write
     # those.
-    marks = [key for key in ("run", "checked_at") if key in after and key in current]
+    marks = [key for key in late_writes.MARKS if key in after and key in current]
     return all(
         (current.get(key) or None) == (after[key] or None)
         for key in marks or after

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.segments import membership
-from worker.sync.pages import changed_readings, fields, flag_reports, merges, reports
+from worker.sync.pages import changed_readings, fields, flag_reports, lease, merges, reports
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.steps import AttributedPage, PreparedPage
 
@@ -17,7 +17,8 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
 
     What stood against records that were merged into these contacts, or against numbers that their
     fields were read as before, and what people reported by our flags, is stored before anything is
-    decided from it.
+    decided from it. Raises `LostLeaseError` where another worker has the page: what it writes must
+    not pass for what people have changed.
     """
     work = attributed.work
     ctx, run, page = work.ctx, work.run, work.page
@@ -30,14 +31,17 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
     changed = changed_readings.find(ctx, run.connector, page.object, contacts, attributed.known)
     if changed.reports and not run.dry_run:
         with ctx.store.write() as connection:
+            lease.hold(connection, work)
             changed_readings.store(ctx, connection, changed)
     taken_over = merges.take_over(
         ctx, work.connector, page.object, contacts, changed.known, attributed.revived
     )
     if (taken_over.keys or taken_over.reports or taken_over.revived) and not run.dry_run:
+        keys = ctx.keys
         with ctx.store.write() as connection:
-            merges.store(connection, taken_over, ctx.now(), ctx.keys)
-    by_flags = flag_reports.store(ctx, run, contacts, taken_over, attributed.as_of, remembered)
+            lease.hold(connection, work)
+            merges.store(connection, taken_over, ctx.now(), keys)
+    by_flags = flag_reports.store(work, contacts, taken_over, attributed.as_of, remembered)
     loaded = reports.load_reports(
         ctx,
         run,

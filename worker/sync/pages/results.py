@@ -18,10 +18,19 @@ from worker.store.array_param import any_of
 from worker.store.invalidation import invalidate
 from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, writes
+from worker.store.unanswered_writes import UNANSWERED
 from worker.suppression import confirm_links
 from worker.sync import contact_index, merge_log
 from worker.sync.contact_index import IndexEntry
-from worker.sync.pages import changed_readings, failures, late_writes, merges, page_events
+from worker.sync.pages import (
+    attribution,
+    changed_readings,
+    failures,
+    late_writes,
+    lease,
+    merges,
+    page_events,
+)
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.missing import NOT_VISIBLE
@@ -58,14 +67,18 @@ def commit(written: WrittenPage) -> None:
     present = [entry for entry in entries if entry.contact.id not in removed]
     known = prepared.taken_over.known
     with work.ctx.store.write() as connection:
-        if not _is_ours(connection, work):
+        if not lease.is_held(connection, work):
             return
         # Before the pending writes are resolved: they tell our flags on a record that was merged.
         merged = [(object_name, merge) for merge in missing.merged]
         merge_log.record(connection, connector, merged, work.ctx.now())
         _store_outcomes(connection, work, written.outcomes, missing)
         count = _count_written(connection, work)
-        contact_index.record(connection, connector, object_name, present, known, work.ctx.now())
+        now, loaded_at = work.ctx.now(), prepared.as_of - attribution.CLOCKS_APART
+        flagged_twice = contact_index.record(
+            connection, connector, object_name, present, known, now, loaded_at
+        )
+        _requeue_crossed(connection, work, flagged_twice, loaded_at)
         contact_index.forget(connection, connector, object_name, list(removed))
         merged_ids = {merge.id for merge in missing.merged}
         deleted = {
@@ -101,14 +114,8 @@ def commit_forecast(evaluated: EvaluatedPage) -> None:
         not_visible=len(evaluated.missing.not_visible),
     )
     with evaluated.work.ctx.store.write() as connection:
-        if _is_ours(connection, evaluated.work):
+        if lease.is_held(connection, evaluated.work):
             _mark_done(connection, evaluated, totals, None)
-
-
-def _is_ours(connection: Connection, work: PageWork) -> bool:
-    """Whether we have the page still: our lease may have run out."""
-    owner = connection.scalar(sa.select(pages.c.owner).where(pages.c.id == work.page.id))
-    return owner == work.ctx.owner
 
 
 def _mark_done(
@@ -154,15 +161,16 @@ def _mark_done(
 def _store_outcomes(
     connection: Connection, work: PageWork, outcomes: Mapping[str, Outcome], missing: MissingRecords
 ) -> None:
-    """Resolve the page's pending writes: each is done, failed, or makes no difference any more."""
+    """Resolve the page's pending writes: each is done, failed, or given up."""
     pending = sa.and_(writes.c.page_id == work.page.id, writes.c.state == WriteState.PENDING)
-    # What a worker that died had left pending makes no difference for a record that is removed. For
-    # one that is not visible it stays pending, until the record is read again
-    # (`worker.sync.pages.attribution`).
+    now = work.ctx.now()
+    # What a worker that died had left pending is given up for a record that is removed: it may be
+    # found there if the record is restored. For one that is not visible it stays pending, until the
+    # record is read again (`worker.sync.pages.attribution`).
     if missing.removed:
-        connection.execute(
-            sa.delete(writes).where(pending, any_of(writes.c.record_id, missing.removed))
-        )
+        given_up = {"state": WriteState.NOT_APPLIED, "message": UNANSWERED, "settled_at": now}
+        removed = any_of(writes.c.record_id, missing.removed)
+        connection.execute(sa.update(writes).where(pending, removed).values(**given_up))
     if missing.not_visible:
         pending = sa.and_(pending, sa.not_(any_of(writes.c.record_id, missing.not_visible)))
     for record_id, outcome in outcomes.items():
@@ -179,17 +187,21 @@ def _store_outcomes(
             "state": WriteState.FAILED,
             "kind": outcome.kind,
             "message": message,
+            "settled_at": now,
         }
         row = connection.execute(
             sa.select(writes.c.id, writes.c.before).where(pending, writes.c.record_id == record_id)
-        ).one()
+        ).one_or_none()
+        if row is None:
+            continue  # a run of another host has given it up: our lease had ended by its clock
         if outcome.written:
             # Some fields went through: they are a write like any other, that can be undone.
             values.update(
                 after=outcome.written, before={key: row.before.get(key) for key in outcome.written}
             )
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
-    connection.execute(sa.update(writes).where(pending).values(state=WriteState.DONE))
+    done = {"state": WriteState.DONE, "settled_at": now}
+    connection.execute(sa.update(writes).where(pending).values(**done))
 
 
 def _count_written(connection: Connection, work: PageWork) -> int:
@@ -302,6 +314,20 @@ def _requeue_rewrites(connection: Connection, work: PageWork, waiting: Mapping[s
         changed_records.schedule(
             connection, work.run.connector, work.page.object, ids, start_of(day), work.run.id
         )
+
+
+def _requeue_crossed(
+    connection: Connection, work: PageWork, record_ids: Sequence[str], loaded_at: datetime
+) -> None:
+    """Have records looked at soon of which two pages wrote a flag, one to set and one to clear it:
+    the order in which the CRM took them is not known."""
+    if not record_ids:
+        return
+    crossed = late_writes.mark_crossed(connection, work.page.id, record_ids, loaded_at)
+    if crossed:
+        again_at = work.ctx.now() + attribution.RECHECK_DELAY
+        connector, object_name = work.run.connector, work.page.object
+        changed_records.record(connection, connector, object_name, crossed, again_at)
 
 
 # -- reports that came meanwhile -------------------------------------------------------------

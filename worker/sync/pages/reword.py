@@ -282,6 +282,7 @@ def _store(
                     state=WriteState.DONE if outcome.ok else WriteState.FAILED,
                     kind=outcome.kind,
                     message=late_writes.message_of(outcome),
+                    settled_at=ctx.now(),
                 )
             )
             if "reason" not in outcome.written:

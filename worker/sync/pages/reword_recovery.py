@@ -74,5 +74,6 @@ def _settle(ctx: Context, run_id: str, name: str, object_name: str) -> None:
         ids = list(dict.fromkeys(row.record_id for row in chunk))
         current = {contact.id: contact.values() for contact in connector.fetch(object_name, ids)}
         with ctx.store.write() as connection:
-            not_applied = pending_writes.resolve(connection, name, object_name, chunk, current)
-            pending_writes.mark_failed(connection, not_applied)
+            now = ctx.now()
+            not_applied = pending_writes.resolve(connection, name, object_name, chunk, current, now)
+            pending_writes.mark_failed(connection, not_applied, now)

@@ -17,30 +17,39 @@ from worker.feedback import crm_flags
 from worker.feedback.models import FeedbackKind
 from worker.store.array_param import any_of
 from worker.store.states import WriteState
-from worker.store.tables import feedback, writes
+from worker.store.tables import feedback
 from worker.suppression import erasure
 from worker.sync.pages import evaluator, reports
 from worker.sync.pages.fields import Prepared, Remembered
+from worker.sync.pages.late_writes import WritesOfRecords
 from worker.sync.runs.model import Run
 
 Flags = dict[str, dict[str, bool]]  # contact key -> flag -> as we last saw or wrote it
 
 
-def find(ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered) -> Flags:
-    """Return the flags of these contacts that are known all the same; most have none."""
+def find(
+    ctx: Context,
+    run: Run,
+    new: Sequence[Prepared],
+    remembered: Remembered,
+    written: WritesOfRecords,
+) -> Flags:
+    """Return the flags of these contacts that are known all the same; most have none.
+
+    `written`: what we wrote to those with a flag that is set.
+    """
     if not new:
         return {}
     erased = _flags_of_erased(ctx, run, new, remembered)
     flagged = [
         prepared_contact
         for prepared_contact in new
-        if prepared_contact.identity.key not in erased
-        and any(crm_flags.flags_of(prepared_contact.contact.current).values())
+        if prepared_contact.identity.key not in erased and prepared_contact.contact.id in written
     ]
-    return {**_written_flags(ctx, run, flagged), **erased}
+    return {**_written_flags(ctx, flagged, written), **erased}
 
 
-def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags:
+def _written_flags(ctx: Context, flagged: Sequence[Prepared], written_to: WritesOfRecords) -> Flags:
     """Return the flags that we wrote to these records last, before they were deleted.
 
     Where somebody has cleared one since, one that is set was ticked again: then none counts as
@@ -48,34 +57,25 @@ def _written_flags(ctx: Context, run: Run, flagged: Sequence[Prepared]) -> Flags
     """
     if not flagged:
         return {}
-    w, object_name = writes.c, flagged[0].contact.object
-    keys = {
-        prepared_contact.contact.id: prepared_contact.identity.key for prepared_contact in flagged
-    }
-    query = (
-        sa.select(w.record_id, w.after, w.at)
-        .where(
-            w.connector == run.connector,
-            w.object == object_name,
-            any_of(w.record_id, list(keys)),
-            w.state == WriteState.DONE,
-        )
-        .order_by(w.id)
-    )
+    written: Flags = {}
+    written_at: dict[str, datetime] = {}
+    for prepared_contact in flagged:
+        key = prepared_contact.identity.key
+        for row in written_to[prepared_contact.contact.id]:
+            flags = crm_flags.flags_of(row.after)
+            if flags and row.state == WriteState.DONE:
+                written.setdefault(key, {}).update(flags)
+                written_at[key] = row.at
+    if not written:
+        return written
     f = feedback.c
     cleared = sa.select(f.contact, f.at).where(
-        any_of(f.contact, sorted(keys.values())),
+        any_of(f.contact, sorted(written)),
         f.contact != sa.literal_column("''"),
         f.key.startswith("crm:"),
         f.kind.in_((FeedbackKind.OPT_IN, FeedbackKind.CONFIRMED)),
     )
-    written: Flags = {}
-    written_at: dict[str, datetime] = {}
     with ctx.store.read() as connection:
-        for row in connection.execute(query):
-            if flags := crm_flags.flags_of(row.after):
-                written.setdefault(keys[row.record_id], {}).update(flags)
-                written_at[keys[row.record_id]] = row.at
         for clearing in connection.execute(cleared):
             if clearing.contact in written and clearing.at >= written_at[clearing.contact]:
                 del written[clearing.contact]

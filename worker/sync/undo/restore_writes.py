@@ -57,6 +57,7 @@ def write(
                     state=WriteState.DONE if outcome.ok else WriteState.FAILED,
                     kind=outcome.kind,
                     message=late_writes.message_of(outcome),
+                    settled_at=ctx.now(),
                 )
             )
             result.restored += len(outcome.written)

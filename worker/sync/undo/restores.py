@@ -53,20 +53,20 @@ def _resolve_pending_writes(
 ) -> None:
     """After a crash: note which writes of this undo had reached the CRM. All of them may come
     late."""
-    w = writes.c
+    w, now = writes.c, work.ctx.now()
     pending = sa.select(writes).where(
         w.run_id == work.undoing.id,
         w.object == object_name,
-        w.state == WriteState.PENDING,
+        w.state.in_((WriteState.PENDING, WriteState.NOT_APPLIED)),
         any_of(w.record_id, sorted(current)),
     )
     with work.ctx.store.write() as connection:
-        rows = list(connection.execute(pending))
+        rows = list(connection.execute(pending.order_by(w.id)))
         values = {record_id: contact.values() for record_id, contact in current.items()}
         not_applied = pending_writes.resolve(
-            connection, work.run.connector, object_name, rows, values
+            connection, work.run.connector, object_name, rows, values, now
         )
-        pending_writes.mark_not_applied(connection, not_applied)
+        pending_writes.mark_not_applied(connection, not_applied, now)
 
 
 def _restorable(

@@ -121,6 +121,7 @@ def upgrade() -> None:
         'ix_event_deliveries_subject', 'event_deliveries', ['endpoint_id', 'subject', 'event_id'],
         **is_open,
     )
+    op.add_column('writes', sa.Column('settled_at', Time))
 
 
 def index_few_rows() -> None:
@@ -214,6 +215,7 @@ def create_registries() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column('writes', 'settled_at')
     for table in ('scrubs', 'registry_numbers', 'registry_imports', 'registries'):
         op.drop_table(table)
     for flag in FLAGS:

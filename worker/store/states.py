@@ -1,4 +1,5 @@
-"""The states of runs, pages and writes, as their tables hold them."""
+"""The states of runs, pages and writes, as their tables hold them: in at most ten characters, or
+PostgreSQL refuses them."""
 
 from __future__ import annotations
 
@@ -31,4 +32,4 @@ class WriteState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     FORECAST = "forecast"  # of a dry run: it was not sent
-    NOT_APPLIED = "not_applied"  # the record did not hold it when it was read again
+    NOT_APPLIED = "unapplied"  # the record did not hold it when it was read again

@@ -26,6 +26,7 @@ from worker.store import Store, engine, tables
 from worker.store.bulk import insert, upsert
 from worker.store.engine import ensure_schema, open_store, upgrade
 from worker.store.errors import StoreError
+from worker.store.states import PageState, RunState, WriteState
 from worker.store.tables import UtcDateTime, metadata, pages, watermarks, writes
 from worker.sync.pages import process as page_work
 from worker.sync.pages import runner
@@ -323,3 +324,17 @@ class TestRuns:
         runner.run_to_completion(ctx, run_id)
         assert lifecycle.load(ctx, run_id).state == "done"
         assert crm.all_checked()
+
+
+@pytest.mark.parametrize(
+    ("column", "states"),
+    [
+        (tables.runs.c.state, RunState),
+        (tables.pages.c.state, PageState),
+        (tables.writes.c.state, WriteState),
+    ],
+    ids=str,
+)
+def test_each_state_fits_its_column(column: Any, states: Any) -> None:
+    """PostgreSQL refuses a longer text; SQLite does not mind."""
+    assert max(len(state) for state in states) <= column.type.length

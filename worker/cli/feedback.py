@@ -11,7 +11,7 @@ import click
 from config import stopping
 from worker.cli.base import Group, json_option, stoppable
 from worker.cli.choices import Choice
-from worker.cli.common import open_context
+from worker.cli.common import open_context, user_name
 from worker.cli.lists import FILE, layout_options, show_refused
 from worker.cli.output import console
 from worker.cli.output.times import local_day
@@ -51,21 +51,25 @@ def feedback_import(  # a parameter for each of its options
 ) -> None:  # fmt: skip
     """Import reports from a CSV file.
 
-    A row that is imported twice counts once.
+    A row that is imported twice counts once. The whole import can be undone:
+    hygiene suppressions undo-import ID.
     """
     from worker.feedback import intake as receive
     from worker.feedback.sources import files as lists
     from worker.feedback.sources import submitted_reports
     from worker.feedback.sources.submitted_reports import InvalidReportError
     from worker.phones import region_of
+    from worker.suppression import import_batches, undo_action
 
     mapping = dict(_pair(text) for text in columns)
     fixed = {name: value for name, value in (("kind", kind), ("source", source)) if value}
     region = region_of(country) if country else None
     stored = known = 0
+    mark = undo_action.new_mark()
     again = (
         f"stopped: {file.name} was not read to its end; run the command again (reports that are "
-        "already in count only once)"
+        "already in count only once), or undo what was read: hygiene suppressions undo-import "
+        f"{mark} --reason ..."
     )
     with (
         open_context() as ctx,
@@ -74,11 +78,13 @@ def feedback_import(  # a parameter for each of its options
         console.working(f"importing {file.name}"),
     ):
         batch: list[Any] = []
+        import_batches.begin(ctx, mark, "reports", file.name, user_name())
 
         def keep() -> tuple[int, int]:
-            new = receive.store_reports(ctx, batch)
+            new = receive.store_reports(ctx, batch, mark)
             old = len(batch) - new
             batch.clear()
+            import_batches.count(ctx, mark, stored + new)
             return new, old
 
         for line, raw, report in lists.read_reports(file, mapping, fixed, bad, layout):
@@ -99,10 +105,12 @@ def feedback_import(  # a parameter for each of its options
     for doubt in bad.notes:
         console.info(doubt)
     if as_json:
-        console.print_json({"stored": stored, "known": known, "refused": bad.count, **propagated})
+        result = {"import": mark, "stored": stored, "known": known, "refused": bad.count}
+        console.print_json({**result, **propagated})
     else:
         console.out.print(f"{stored:,} stored, {known:,} already known, {bad.count:,} refused")
         show_refused(bad)
+        console.info(f"to undo it as one: hygiene suppressions undo-import {mark}")
     sys.exit(1 if bad.count else 0)
 
 

@@ -190,7 +190,7 @@ def suppressions_import(  # a parameter for each of its options
 def suppressions_imports(as_json: bool) -> None:
     """List what was imported or taken over, latest first.
 
-    That is lists, and opt-outs that a CRM held.
+    That is lists, opt-outs that a CRM held, and files of reports.
     """
     from worker.suppression import import_batches
 
@@ -221,7 +221,8 @@ def suppressions_undo_import(batch: str, reason: str, later: bool, as_json: bool
     """Lift what one import added, as one.
 
     What anybody else has said stays in force: a list lifts only its own entries, and of people
-    against whom another word stands nothing is lifted.
+    against whom another word stands nothing is lifted. A file of reports takes back what nobody
+    else has sent as well.
     """
     from worker.suppression import import_batches
 
@@ -231,7 +232,10 @@ def suppressions_undo_import(batch: str, reason: str, later: bool, as_json: bool
     if as_json:
         console.print_json({**done.as_json(), **propagated})
         return
-    console.out.print(f"{done.lifted:,} lifted, {done.kept:,} kept as somebody else's word stands")
+    lifted = "taken back" if done.kind == "reports" else "lifted"
+    console.out.print(
+        f"{done.lifted:,} {lifted}, {done.kept:,} kept as somebody else's word stands"
+    )
 
 
 @suppressions.command(

@@ -8,25 +8,31 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import clearings, merged_records, report_log
+from worker.feedback import clearings, imported_reports, merged_records, report_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
+from worker.store import locks
+from worker.store.locks import Lock
 from worker.store.tables import contact_numbers, contacts, feedback, reviews
 
 
-def store_reports(ctx: Context, reports: Sequence[Feedback]) -> int:
-    """Keep reports; how many of them are new."""
+def store_reports(ctx: Context, reports: Sequence[Feedback], batch: str = "") -> int:
+    """Keep reports; how many of them are new. `batch`: of the import that brought them."""
     if not reports:
         return 0
     names = [report.key[:255] for report in reports]
     keys = ctx.keys
+    stored = sa.select(feedback.c.id).where(feedback.c.key.in_(names))
     with ctx.store.write() as connection:
-        count = sa.select(sa.func.count()).where(feedback.c.key.in_(names))
-        before = connection.scalar(count) or 0
+        if batch:  # or a report that somebody else stores just now would look like the import's
+            locks.acquire(connection, Lock.DATING_REPORTS)
         rules = rules_from_settings(ctx.settings)
         reports = clearings.date_late_stops(connection, reports, rules, keys)
+        known = set(connection.scalars(stored))
         report_log.store(connection, reports, ctx.now(), keys)
-        return (connection.scalar(count) or 0) - before
+        new = set(connection.scalars(stored)) - known
+        imported_reports.record(connection, batch, sorted(new), sorted(known))
+        return len(new)
 
 
 def any_key_stored(connection: Connection, keys: Collection[str]) -> bool:

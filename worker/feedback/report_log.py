@@ -1,4 +1,8 @@
-"""The log of reports: each is stored once, never withdrawn, and read by number."""
+"""The log of reports: each is stored once, and read by number.
+
+What somebody said is never withdrawn. Only an import that is undone as a whole, such as that of a
+wrong file, takes its reports back (`worker.suppression.undo_reports`).
+"""
 
 from __future__ import annotations
 

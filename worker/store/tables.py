@@ -479,6 +479,37 @@ feedback = sa.Table(
     ),
 )
 
+# Which imports of reports brought a report (worker.feedback.imported_reports). Batch "": somebody
+# else has sent the same report as well, so that no undo of an import takes it back.
+imported_reports = sa.Table(
+    "imported_reports",
+    metadata,
+    sa.Column("report", BigId, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.String(20), primary_key=True),
+    sa.Index("ix_imported_reports_batch", "batch", "report"),
+)
+
+# Reports that came with an import that was undone, as they were. In `feedback` an empty row is
+# left of each, so that its id means no other report.
+undone_reports = sa.Table(
+    "undone_reports",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("batch", sa.String(20), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("number", sa.String(40), nullable=False, index=True),
+    sa.Column("channels", sa.String(20), nullable=False),
+    sa.Column("contact", sa.String(200), nullable=False, index=True),
+    sa.Column("person", sa.String(40), nullable=False),
+    sa.Column("source", sa.String(40), nullable=False),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("new_number", sa.String(40), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("undone_at", UtcDateTime, nullable=False),
+    sa.Column("undone_by", sa.String(120), nullable=False),
+    sa.Column("undone_why", sa.String(255), nullable=False),
+)
+
 # Records that live on in another one (merged, or a lead that was converted), by contact key:
 # connector/object/id. `into_key` is where one lives on now, however often that was merged itself.
 merged_records = sa.Table(

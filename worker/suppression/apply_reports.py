@@ -65,7 +65,7 @@ def apply_pending(ctx: Context) -> None:
             reports, now = [report_from_row(row) for row in rows], ctx.now()
             from_reports.recompute(connection, reports, rules, ctx.keys)
             _follow_to_present_numbers(ctx, connection, reports, rules)
-            _requeue_contacts(connection, reports, now)
+            requeue_contacts(connection, reports, now)
             outbox.enqueue(connection, _outbox_items(ctx, reports), now)
             _mark_applied(connection, reports, ctx.now())
             log.append(connection, _confirmations(reports), ctx.keys, now)
@@ -117,36 +117,7 @@ def requeue_missed(ctx: Context) -> int:
         )
 
 
-def _load_pending(connection: Connection) -> Sequence[Any]:
-    query = (
-        sa.select(feedback)
-        .where(feedback.c.applied_at.is_(None))
-        .order_by(feedback.c.id)
-        .limit(_BATCH_SIZE)
-    )
-    # One at a time: two at work on the same number would each see half of it.
-    locks.acquire(connection, Lock.APPLYING_REPORTS)
-    return connection.execute(query).all()
-
-
-def _outbox_items(ctx: Context, reports: Sequence[Feedback]) -> list[OutboxItem]:
-    return [
-        OutboxItem(
-            source_key=f"feedback:{report.id}",
-            number=report.number,
-            connectors=_connectors_to_tell(ctx, report),
-            since=report.received_at or report.at,
-        )
-        for report in reports
-    ]
-
-
-def _mark_applied(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
-    for ids in chunks([report.id for report in reports]):
-        connection.execute(sa.update(feedback).where(feedback.c.id.in_(ids)).values(applied_at=now))
-
-
-def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
+def requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
     """Have contacts read again that no delivery would find.
 
     A stop, or its end, was reported on them, or on another record of the same person, with a number
@@ -176,6 +147,35 @@ def _requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: 
             connection.execute(sa.update(contacts).where(*index_of).values(fresh_until=None))
             if connector != "csv":  # a list on disk is told by its next run
                 changed_records.record(connection, connector, object_name, [record_id], now)
+
+
+def _load_pending(connection: Connection) -> Sequence[Any]:
+    query = (
+        sa.select(feedback)
+        .where(feedback.c.applied_at.is_(None))
+        .order_by(feedback.c.id)
+        .limit(_BATCH_SIZE)
+    )
+    # One at a time: two at work on the same number would each see half of it.
+    locks.acquire(connection, Lock.APPLYING_REPORTS)
+    return connection.execute(query).all()
+
+
+def _outbox_items(ctx: Context, reports: Sequence[Feedback]) -> list[OutboxItem]:
+    return [
+        OutboxItem(
+            source_key=f"feedback:{report.id}",
+            number=report.number,
+            connectors=_connectors_to_tell(ctx, report),
+            since=report.received_at or report.at,
+        )
+        for report in reports
+    ]
+
+
+def _mark_applied(connection: Connection, reports: Sequence[Feedback], now: datetime) -> None:
+    for ids in chunks([report.id for report in reports]):
+        connection.execute(sa.update(feedback).where(feedback.c.id.in_(ids)).values(applied_at=now))
 
 
 def _concerns_every_record(report: Feedback) -> bool:

@@ -50,6 +50,7 @@ from worker.store.tables import (
     runs,
     shared_numbers,
     suppressions,
+    undone_reports,
     verifications,
     writes,
 )
@@ -167,6 +168,8 @@ def _erase_contact(
     report_log.record_erasure(connection, keys)
     _requeue_record(ctx, connection, holder)
     erased_events.erase_contacts(connection, names, _ERASED_CONTACT)
+    undone = undone_reports.c.contact.in_(names)  # they say nothing any more
+    connection.execute(sa.delete(undone_reports).where(undone))
     # What the person said goes on to hold for them, by the keyed hash of the email alone.
     of_contact = sa.select(feedback).where(feedback.c.contact.in_(names))
     for row in connection.execute(of_contact).all():
@@ -271,7 +274,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         setattr(done, name, getattr(done, name) + changed.rowcount)
     for table in (
         lookup_retries, lookup_claims, contact_numbers, former_readings, last_delivered,
-        shared_numbers,
+        shared_numbers, undone_reports,
     ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
     reply_model.note_erasure(connection, reviews.c.number == number, ctx.now())
@@ -334,6 +337,9 @@ def _erase_mentions(connection: Connection, number: str, done: ErasureCounts) ->
         others = [other for other in row.numbers if other != number]
         connection.execute(sa.update(merged_records).where(m.key == row.key).values(numbers=others))
     _erase_scopes(connection, number)
+    u = undone_reports.c
+    mentioned = sa.or_(u.new_number == number, u.evidence.contains(number, autoescape=True))
+    connection.execute(sa.delete(undone_reports).where(mentioned))
     for table in (feedback, suppressions):
         connection.execute(
             sa.update(table)

@@ -4,6 +4,8 @@
   30 days. Where somebody else's word stands as well, it lifts nothing.
 - A list (`imported_lists`): an undo lifts the entries that this import added, and nothing that
   anybody has said. Imported again, the list counts again.
+- A file of reports (`worker.cli.feedback`): an undo takes its reports back (`undo_reports`), but
+  for those that somebody else has sent as well. Imported again, they count again.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ from worker.store.invalidation import invalidate
 from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
 from worker.store.tables import app_state, suppressions
-from worker.suppression import undo_action
+from worker.suppression import undo_action, undo_reports
 
 _NAME = "import: "  # of `app_state`, with the batch's id
 _AT_ONCE = 500  # entries that are lifted in one transaction
-Kind = Literal["list", "crm_opt_outs"]
+Kind = Literal["list", "crm_opt_outs", "reports"]
 
 
 class NoSuchImportError(HygieneError):
@@ -46,9 +48,9 @@ class NoSuchImportError(HygieneError):
 
 
 class ImportBatch(msgspec.Struct, frozen=True):
-    """`name`: of the list, or of the CRM. `stored`: entries or opt-outs that it added. Of an undo:
-    entries that were `lifted`, and people who stay suppressed, since somebody else says so too
-    (`kept`)."""
+    """`name`: of the list, the CRM or the file. `stored`: entries, opt-outs or reports that it
+    added. Of an undo: how many were `lifted` or taken back; and people who stay suppressed, or
+    reports that stay, since somebody else says so too (`kept`)."""
 
     id: str
     kind: Kind
@@ -104,6 +106,8 @@ def undo(ctx: Context, batch: str, by: str, why: str) -> ImportBatch:
         raise undo_action.NothingToUndoError
     if imported.kind == "list":
         lifted, kept = _lift_entries(ctx, imported, by, why), 0
+    elif imported.kind == "reports":
+        lifted, kept = undo_reports.undo(ctx, batch, by, why)
     else:
         undone = undo_action.undo(ctx, batch, by[:40], why)
         lifted, kept = undone.lifted, undone.kept

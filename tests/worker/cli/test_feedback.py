@@ -211,7 +211,13 @@ class TestImportingFeedback:
         file.write_text(f"kind,number\n{rows}")
         done = document(hygiene("feedback", "import", str(file), "--json"))
         assert done["stored"] == 3
-        assert document(hygiene("suppressions", "list", "--number", OTHER, "--json"))
+        listed = ("suppressions", "list", "--number", OTHER, "--json")
+        assert document(hygiene(*listed))
+        [row] = document(hygiene("suppressions", "imports", "--json"))
+        assert (row["id"], row["kind"], row["stored"]) == (done["import"], "reports", 3)
+        undo = ("suppressions", "undo-import", done["import"], "--reason", "a test")
+        assert "3 taken back, 0 kept" in hygiene(*undo).output
+        assert document(hygiene(*listed)) == []
 
     def test_names_what_is_wrong_with_the_columns(self, hygiene: Run, tmp_path: Path) -> None:
         file = tmp_path / "odd.csv"

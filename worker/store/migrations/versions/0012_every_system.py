@@ -122,6 +122,7 @@ def upgrade() -> None:
         **is_open,
     )
     op.add_column('writes', sa.Column('settled_at', Time))
+    create_imported_reports()
 
 
 def index_few_rows() -> None:
@@ -214,8 +215,40 @@ def create_registries() -> None:
     op.create_index(op.f('ix_scrubs_at'), 'scrubs', ['at'])
 
 
+def create_imported_reports() -> None:
+    op.create_table(
+        'imported_reports',
+        sa.Column('report', BigId, autoincrement=False, nullable=False),
+        sa.Column('batch', sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint('report', 'batch', name=op.f('pk_imported_reports')),
+    )
+    op.create_index('ix_imported_reports_batch', 'imported_reports', ['batch', 'report'])
+    op.create_table(
+        'undone_reports',
+        sa.Column('id', BigId, autoincrement=False, nullable=False),
+        sa.Column('batch', sa.String(length=20), nullable=False),
+        sa.Column('kind', sa.String(length=20), nullable=False),
+        sa.Column('number', sa.String(length=40), nullable=False),
+        sa.Column('channels', sa.String(length=20), nullable=False),
+        sa.Column('contact', sa.String(length=200), nullable=False),
+        sa.Column('person', sa.String(length=40), nullable=False),
+        sa.Column('source', sa.String(length=40), nullable=False),
+        sa.Column('evidence', sa.Text(), nullable=False),
+        sa.Column('new_number', sa.String(length=40), nullable=False),
+        sa.Column('at', Time, nullable=False),
+        sa.Column('undone_at', Time, nullable=False),
+        sa.Column('undone_by', sa.String(length=120), nullable=False),
+        sa.Column('undone_why', sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_undone_reports')),
+    )
+    op.create_index(op.f('ix_undone_reports_number'), 'undone_reports', ['number'])
+    op.create_index(op.f('ix_undone_reports_contact'), 'undone_reports', ['contact'])
+
+
 def downgrade() -> None:
     op.drop_column('writes', 'settled_at')
+    for table in ('undone_reports', 'imported_reports'):
+        op.drop_table(table)
     for table in ('scrubs', 'registry_numbers', 'registry_imports', 'registries'):
         op.drop_table(table)
     for flag in FLAGS:

@@ -58,6 +58,16 @@ class FieldNames(Section):
 OptOutChannel = Literal["call", "text", "any"]
 
 
+class OwnerTaskSettings(Section):
+    """A task for the owner of a record when a number of it goes bad."""
+
+    enabled: bool = False
+    per_run: int = Field(200, ge=0)  # tasks that a run makes at most; the rest is counted
+    due_after: Duration = timedelta(days=3)
+    # Also for records that are read for the first time: those of a first sync were bad before.
+    first_reading: bool = False
+
+
 class ConnectorSettings(Section):
     enabled: bool = True
     # Checkboxes of the CRM's own that hold opt-outs, and for what: hygiene crm opt-outs.
@@ -65,6 +75,7 @@ class ConnectorSettings(Section):
     default_country: str = ""
     reason_language: ReasonLanguage = "en"  # of the sentence that says what is wrong
     api_reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
+    owner_tasks: OwnerTaskSettings = OwnerTaskSettings()
     objects: dict[str, ObjectMap]
     fields: FieldNames
 

@@ -12,6 +12,7 @@ from config.settings import Settings
 from connectors.errors import InvalidRequestError
 from connectors.fields import ObjectFields, configured, fit, rewritable, spec_of
 from connectors.http.rate_limits import Quota
+from connectors.owner_tasks import OwnerTasks
 from connectors.phone_values import number_texts, typed_texts
 from connectors.protocol import noop
 from connectors.records import (
@@ -265,6 +266,9 @@ class BaseConnector(ABC):
         raise InvalidRequestError(f"{self.name} has no checkboxes that could be read")
 
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+        return None
+
+    def owner_tasks(self) -> OwnerTasks | None:
         return None
 
     def outcome_names(self) -> OutcomeNames:

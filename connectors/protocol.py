@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from connectors.owner_tasks import OwnerTasks
 from connectors.records import (
     NO_OWN_WRITES,
     CallOutcome,
@@ -155,6 +156,9 @@ class Connector(Protocol):
 
         `heartbeat` is called now and then while the CRM takes its time.
         """
+
+    def owner_tasks(self) -> OwnerTasks | None:
+        """What makes tasks for the owners of records; None where the CRM has no tasks."""
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         """Create the fields of the contract where they are missing; safe to repeat.

@@ -39,9 +39,11 @@ from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
 from connectors.hubspot.call_log import CallLog
 from connectors.hubspot.client import OBJECT, Client
 from connectors.hubspot.list_members import members
+from connectors.hubspot.owner_tasks import HubSpotOwnerTasks
 from connectors.hubspot.paging import next_cursor
 from connectors.hubspot.search import by_id, milliseconds, moment_of
 from connectors.hubspot.writes import Writer
+from connectors.owner_tasks import OwnerTasks
 from connectors.protocol import noop
 from connectors.records import (
     NO_OWN_WRITES,
@@ -449,6 +451,9 @@ class HubSpotConnector(BaseConnector):
         if record_id:
             self.object_of(record_id)
         return hubspot_probe.run(self.client, record_id)
+
+    def owner_tasks(self) -> OwnerTasks | None:
+        return HubSpotOwnerTasks(self.client)
 
     @guards_response
     def find_people(self, text: str, limit: int) -> list[FoundPerson]:

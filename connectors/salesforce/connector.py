@@ -24,6 +24,7 @@ from connectors.errors import ConnectorError, InvalidRequestError, SchemaError
 from connectors.http.consistency import some_fields
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
+from connectors.owner_tasks import OwnerTasks
 from connectors.protocol import noop
 from connectors.records import (
     NO_OWN_WRITES,
@@ -58,6 +59,7 @@ from connectors.salesforce.call_log import CallLog
 from connectors.salesforce.client import Client
 from connectors.salesforce.contact_rows import ContactRows
 from connectors.salesforce.errors import LargeQueryError
+from connectors.salesforce.owner_tasks import SalesforceOwnerTasks
 from connectors.salesforce.queries import Queries
 from connectors.salesforce.reader import Reader
 from connectors.salesforce.record_ids import PREFIXES, is_record_id
@@ -327,6 +329,9 @@ class SalesforceConnector(BaseConnector):
         self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         return self._writer.write(updates, heartbeat)
+
+    def owner_tasks(self) -> OwnerTasks | None:
+        return SalesforceOwnerTasks(self._client.call)
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
         object_name = self.object_of(record_id) if record_id else self.objects[0]

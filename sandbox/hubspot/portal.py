@@ -191,6 +191,7 @@ _DEFAULTS = [
     ),
     prop("hs_object_id", "Record ID", "number", "number", read_only=True),
     prop("createdate", "Create Date", "datetime", "date", read_only=True),
+    {**prop("hubspot_owner_id", "Contact owner", "enumeration", "select"), "externalOptions": True},
     prop("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
     prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
 ]
@@ -306,7 +307,8 @@ class Portal:
                 )
             text = "" if value is None else str(value)
             options = [option["value"] for option in definition["options"]]
-            if definition["type"] == "enumeration" and text and text not in options:
+            known = definition["externalOptions"] or text in options
+            if definition["type"] == "enumeration" and text and not known:
                 raise Invalid(
                     "INVALID_OPTION", name, f"{text} was not one of the allowed options: {options}"
                 )

@@ -22,6 +22,7 @@ from sandbox.hubspot.lists import Lists
 from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, Rule, iso
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.search import Search
+from sandbox.hubspot.tasks import Tasks
 from sandbox.hubspot.versions import Route, both, enforces_rules, version_of
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
@@ -50,6 +51,7 @@ class HubSpotService(Service):
         self.portal = portal
         self.searching = Search(portal.table, portal.properties, portal.clock, portal.archived)
         self.properties, self.lists, self.calls = Properties(portal), Lists(portal), Calls(portal)
+        self.tasks = Tasks(portal)
         self.clock = portal.clock
         self.ten_second_limit = ten_second_limit
         self.daily_limit = daily_limit
@@ -103,6 +105,7 @@ class HubSpotService(Service):
             *self.account.routes(self.allowed),
             *self.app_calls.routes(self.allowed),
             *self.calls.routes(self.allowed),
+            *self.tasks.routes(self.allowed),
         ]
 
     def route_name(self, request: web.Request) -> str:
@@ -451,6 +454,8 @@ class HubSpotService(Service):
         """
         if object_name == "calls":
             return self.calls.act(record_id, action)
+        if object_name == "tasks":
+            return self.tasks.act(record_id, action)
         if "set" in action:
             self.portal.update(record_id, action["set"])
         if action.get("delete"):

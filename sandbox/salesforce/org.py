@@ -256,8 +256,12 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
         _fields(
             *_SYSTEM,
             "WhoId:reference:18",
+            "OwnerId:reference:18",
             "Subject:combobox:255",
             "Status:picklist:255",
+            "Priority:picklist:20",
+            "!IsClosed:boolean",
+            "!CreatedById:reference:18",
             "CallDisposition:string:255",
             "CallType:picklist:40",
             "CallDurationInSeconds:int",
@@ -323,6 +327,15 @@ _CUSTOM_FIELD: dict[str, type] = {
 }  # fmt: skip
 
 
+_CHECKED = frozenset({"Task"})  # what our user creates of these is checked field by field
+
+
+def _close(object_name: str, record: Record) -> None:
+    """A task is closed by its status."""
+    if object_name == "Task":
+        record["IsClosed"] = record["Status"] == "Completed"
+
+
 class Refused(Exception):
     """A record-level refusal: Salesforce's statusCode, message and fields."""
 
@@ -379,6 +392,9 @@ class Org:
         self, object_name: str, values: Record, stamp: datetime | None = None, by: str = ADMIN
     ) -> str:
         prefix, fields = self.schema[object_name]
+        if object_name in _CHECKED and by == self.integration_user:
+            values = {name: self._check(fields, name, value) for name, value in values.items()}
+            self._check_references(values)
         self._numbers[object_name] += 1
         record_id = full_id(prefix, self._numbers[object_name])
         stamp = stamp or self.clock.now()
@@ -395,10 +411,32 @@ class Org:
                 record.setdefault(info.name, False)
         if "OwnerId" in fields:
             record["OwnerId"] = ADMIN
+        if object_name == "Task":  # what the org fills in by its defaults
+            record |= {"Status": "Not Started", "Priority": "Normal", "CreatedById": by}
         record.update({k: v for k, v in values.items() if v not in ("", None)})
         self._name(record)
+        _close(object_name, record)
         self.tables[object_name].put(record_id, record, stamp)
         return record_id
+
+    def _check_references(self, values: Record) -> None:
+        """What a task names has to be there. Source: SOAP API Developer Guide, "StatusCode"."""
+        if owner := values.get("OwnerId"):
+            user = self.find("User", owner)
+            if user is None:
+                text = "Assigned To ID: id value of incorrect type: " + owner
+                raise Refused("FIELD_INTEGRITY_EXCEPTION", text, ["OwnerId"])
+            if not user["IsActive"]:
+                text = "Operation owner is inactive"
+                raise Refused("INACTIVE_OWNER_OR_USER", text, ["OwnerId"])
+        if who := values.get("WhoId"):
+            name = {"003": "Contact", "00Q": "Lead"}.get(who[:3])
+            person = self.find(name, who) if name else None
+            if person is None:
+                text = f"Name ID: id value of incorrect type: {who}"
+                raise Refused("FIELD_INTEGRITY_EXCEPTION", text, ["WhoId"])
+            if person["IsDeleted"]:
+                raise Refused("ENTITY_IS_DELETED", "entity is deleted")
 
     def update(
         self,
@@ -441,6 +479,7 @@ class Org:
         record["LastModifiedDate"] = record["SystemModstamp"] = stamp
         record["LastModifiedById"] = by
         self._name(record)
+        _close(object_name, record)
         self.tables[object_name].put(record["Id"], record, stamp)
         if record.get("IsPersonAccount"):
             self._touch_other_half(object_name, record, by, stamp)
@@ -697,8 +736,12 @@ class Org:
         leads = self.leads if self.leads is not None else self.contacts // 4
         start = self.clock.now() - timedelta(days=400)
         step = timedelta(days=390) / max(1, self.contacts + leads)
-        self.create("User", {"Username": "admin@sandbox.example", "Name": "Admin"}, start)
-        user = self.create("User", {"Username": "worker@sandbox.example", "Name": "Worker"}, start)
+        names = {"admin": "Admin", "worker": "Worker"}
+        _admin, user = (
+            self.create("User", {"Username": f"{login}@sandbox.example", "Name": name,
+                                 "IsActive": True}, start)
+            for login, name in names.items()
+        )  # fmt: skip
         self.integration_user = user
         for object_name in self.automation.assignment_rules:
             rule = {"Name": "Standard", "SobjectType": object_name, "Active": True}

@@ -87,6 +87,7 @@ class SalesforceService(Service):
             web.post(data + "/parameterizedSearch{slash:/?}", self.signed_in(self.search)),
             web.patch(data + "/composite/sobjects{slash:/?}", self.signed_in(self.update_many)),
             web.post(data + "/composite/sobjects{slash:/?}", self.signed_in(self.create_many)),
+            web.delete(data + "/composite/sobjects{slash:/?}", self.signed_in(self.delete_many)),
             web.post(
                 data + "/tooling/sobjects/CustomField{slash:/?}", self.signed_in(self.create_field)
             ),
@@ -426,6 +427,9 @@ class SalesforceService(Service):
 
     async def create_many(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
+        if len(body.get("records", [])) > MAX_COLLECTION:
+            text = f"record limit reached. cannot submit more than {MAX_COLLECTION} records"
+            return error("EXCEEDED_ID_LIMIT", text)
         results = []
         for record in body.get("records", []):
             name = record.pop("attributes")["type"]
@@ -434,6 +438,26 @@ class SalesforceService(Service):
                 results.append({"id": record_id, "success": True, "errors": []})
             except Refused as refused:
                 results.append(_failed(refused))
+        return answer(results)
+
+    async def delete_many(self, request: web.Request) -> web.Response:
+        """REST API Developer Guide, "Delete Multiple Records": up to 200 ids, in the address."""
+        ids = [name for name in request.query.get("ids", "").split(",") if name]
+        if not 0 < len(ids) <= MAX_COLLECTION:
+            return error("EXCEEDED_ID_LIMIT", f"between 1 and {MAX_COLLECTION} ids are needed")
+        prefixes = {prefix: name for name, (prefix, _fields) in self.org.schema.items()}
+        results: list[dict[str, Any]] = []
+        for record_id in ids:
+            name = prefixes.get(record_id[:3], "")
+            record = self.org.find(name, record_id) if name else None
+            if record is None:
+                refused = Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+                results.append(_failed(refused))
+            elif record["IsDeleted"]:
+                results.append(_failed(Refused("ENTITY_IS_DELETED", "entity is deleted")))
+            else:
+                self.org.delete(name, record_id)
+                results.append({"id": record_id, "success": True, "errors": []})
         return answer(results)
 
     async def create_one(self, request: web.Request) -> web.Response:

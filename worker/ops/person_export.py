@@ -246,6 +246,8 @@ SECTIONS: Final = (
     Section(t.shared_numbers, "Numbers of yours that many contacts have", _of_numbers),
     Section(t.writes, "What we wrote to your records, before and after", _of_records),
     Section(t.failures, "What could not be written to your records", _of_records),
+    Section(t.owner_tasks, "Tasks that we gave the owners of your records", _of_records,
+            ("lease_expires_at",)),
     Section(t.changed_records, "Your records that were changed, and wait to be read", _of_records),
     Section(t.rechecks, "Re-checks of your records that somebody asked for", _of_records,
             ("callback",)),

@@ -14,6 +14,7 @@ from worker.store.tables import (
     absent_records,
     alerts,
     lookups,
+    owner_tasks,
     pages,
     rechecks,
     reviews,
@@ -120,5 +121,6 @@ def _runs(ctx: Context, age: timedelta) -> int:
         if not ids:
             return 0
         connection.execute(sa.delete(pages).where(pages.c.run_id.in_(ids)))
+        connection.execute(sa.delete(owner_tasks).where(owner_tasks.c.run_id.in_(ids)))
         connection.execute(sa.delete(absent_records).where(absent_records.c.run_id.in_(ids)))
         return connection.execute(sa.delete(runs).where(runs.c.id.in_(ids))).rowcount

@@ -36,6 +36,7 @@ from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
 from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.suppression.apply_reports import has_pending as reports_wait
+from worker.sync import owner_tasks
 from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
 from worker.sync.pages import reword_recovery
@@ -163,6 +164,7 @@ def read(run_id: str) -> None:
         finally:
             reader_lease.release(ctx, run_id)
     if lifecycle.finish_if_done(ctx, run_id):
+        owner_tasks.create_waiting(ctx, lifecycle.load(ctx, run_id).connector)
         segments.apply_async(expires=60)  # what it found is seen at once
 
 
@@ -216,6 +218,7 @@ def page(page_id: int, run_id: str) -> None:
     if not done:
         return
     if lifecycle.finish_if_done(ctx, run_id):
+        owner_tasks.create_waiting(ctx, lifecycle.load(ctx, run_id).connector)
         segments.apply_async(expires=60)
         return
     run = lifecycle.load(ctx, run_id)

@@ -66,6 +66,7 @@ IN_FEED = "type IN ('number.suppressed', 'number.wrong', 'number.lifted')"
 RecordId = sa.String(80).with_variant(sa.String(80, collation="C"), "postgresql")
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+_UNSENT = "state IN ('waiting', 'sending')"
 _UNDER_WAY = "state IN ('running', 'paused')"
 
 runs = sa.Table(
@@ -840,6 +841,32 @@ call_outcomes = sa.Table(
     # The meaning with which its calls were read up to now; "": with none.
     sa.Column("counted_as", sa.String(20), nullable=False),
 )
+
+# Tasks for the owners of records whose numbers went bad (worker.sync.owner_tasks): one row for each
+# run, record and reason.
+owner_tasks = sa.Table(
+    "owner_tasks",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("run_id", sa.String(40), nullable=False),
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("object", sa.String(80), nullable=False),
+    sa.Column("record_id", sa.String(80), nullable=False),
+    sa.Column("reason", sa.String(20), nullable=False),  # the status that the fields got
+    sa.Column("fields", sa.String(255), nullable=False),  # names, not numbers
+    # waiting, sending, created, open, no_owner, refused, over_limit, deleted, kept
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("due", sa.String(10), nullable=False),  # YYYY-MM-DD
+    sa.Column("task_id", sa.String(40), nullable=False),
+    sa.Column("message", sa.String(255), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("lease_expires_at", UtcDateTime),
+    sa.UniqueConstraint("run_id", "object", "record_id", "reason"),
+    sa.Index(
+        "ix_owner_tasks_unsent", "connector", "id",
+        sqlite_where=sa.text(_UNSENT), postgresql_where=sa.text(_UNSENT),
+    ),
+)  # fmt: skip
 
 # What belongs to this installation as a whole, such as prints of the keys it was used with.
 app_state = sa.Table(

@@ -44,6 +44,7 @@ from worker.store.tables import (
     lookup_retries,
     lookups,
     merged_records,
+    owner_tasks,
     pages,
     rechecks,
     reviews,
@@ -158,6 +159,7 @@ def _erase_contact(
         record = (connector, object_name, record_id)
         for table in (
             contact_numbers, former_readings, failures, changed_records, rechecks, list_members,
+            owner_tasks,
         ):  # fmt: skip
             connection.execute(sa.delete(table).where(_is_record(table, record)))
         done.writes += connection.execute(

@@ -29,6 +29,7 @@ def show_result(result: Mapping[str, Any], currency: str) -> None:
         names = ", ".join(".".join(filter(None, (o["object"], o["field"]))) for o in lost)
         out.print(Text(f"  no longer visible to our user: {names}", style="red"))
     _show_would_write(result)
+    _show_tasks(result)
     _show_statuses(result["fields"])
     _show_readings(result)
     calls = result["api_calls"]
@@ -67,6 +68,22 @@ def _show_would_write(result: Mapping[str, Any]) -> None:
             out.print(
                 f"  {removal['object']}: {removal['records']:,} would be removed from the index"
             )
+
+
+def _show_tasks(result: Mapping[str, Any]) -> None:
+    counts = {state: count for state, count in result["owner_tasks"].items() if count}
+    if not counts:
+        return
+    if result["dry_run"]:
+        out.print(f"  tasks for owners: {counts['asked']:,} would be asked for")
+        return
+    words = {
+        "created": "created", "open": "open already", "no_owner": "without an owner",
+        "refused": "refused", "waiting": "waiting", "deleted": "deleted by an undo",
+        "kept": "changed since", "over_limit": "not created (connectors.NAME.owner_tasks.per_run)",
+    }  # fmt: skip
+    parts = [f"{counts[state]:,} {text}" for state, text in words.items() if state in counts]
+    out.print(f"  tasks for owners: {', '.join(parts)}")
 
 
 def _show_statuses(fields: Mapping[str, int]) -> None:
@@ -154,6 +171,11 @@ def _change(key: str, before: Any, after: Any) -> Text:
 def show_undone(done: Any, dry_run: bool) -> None:
     would = "would be restored" if dry_run else "restored"
     out.print(f"{done.restored:,} fields in {done.records:,} records {would}")
+    if done.tasks_deleted or done.tasks_kept:
+        out.print(
+            f"  {done.tasks_deleted:,} tasks for owners deleted, {done.tasks_kept:,} kept, since "
+            "somebody has changed or closed them"
+        )
     for kept in done.kept[:MAX_LISTED]:
         why = (
             f"changed since: we wrote {kept.wrote!r}, now {kept.holds!r}"

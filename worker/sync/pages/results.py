@@ -20,7 +20,7 @@ from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, writes
 from worker.store.unanswered_writes import UNANSWERED
 from worker.suppression import confirm_links
-from worker.sync import contact_index, merge_log
+from worker.sync import contact_index, merge_log, owner_tasks
 from worker.sync.contact_index import IndexEntry
 from worker.sync.pages import (
     attribution,
@@ -103,6 +103,10 @@ def commit(written: WrittenPage) -> None:
             not_visible=len(missing.not_visible),
         )
         _mark_done(connection, written.evaluated, totals, written.written_at)
+        owner_tasks.record(
+            connection, work.ctx, work.run.id, connector, object_name, work.page.id, known,
+            {record_id: outcome.written for record_id, outcome in failed.items()},
+        )  # fmt: skip
         page_events.append(connection, work.ctx, connector, object_name, present)
 
 
@@ -113,9 +117,20 @@ def commit_forecast(evaluated: EvaluatedPage) -> None:
         changed=len(evaluated.updates),
         not_visible=len(evaluated.missing.not_visible),
     )
+    _count_tasks(evaluated)
     with evaluated.work.ctx.store.write() as connection:
         if lease.is_held(connection, evaluated.work):
             _mark_done(connection, evaluated, totals, None)
+
+
+def _count_tasks(evaluated: EvaluatedPage) -> None:
+    """Count the tasks for owners that a real run would ask for."""
+    work = evaluated.work
+    if (settings := owner_tasks.settings_of(work.ctx, work.run.connector)) is not None:
+        pairs = zip(evaluated.updates, evaluated.updated, strict=True)
+        changes = [(update.id, contact.current, update.values) for update, contact in pairs]
+        known = evaluated.prepared.taken_over.known
+        evaluated.counts.owner_tasks = owner_tasks.count_new(settings, known, changes)
 
 
 def _mark_done(
@@ -142,6 +157,7 @@ def _mark_done(
                 "sources": {name: dict(numbers) for name, numbers in counts.sources.items()},
                 "spared": counts.spared,
                 "readings": dict(counts.readings),
+                "owner_tasks": counts.owner_tasks,
             },
             error=None,
             read=totals.read,

@@ -10,6 +10,7 @@ from config import process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store import pause
+from worker.sync import owner_tasks
 from worker.sync.pages import process
 from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader
@@ -48,7 +49,8 @@ def run_to_completion(
             with PagePool(ctx, count, lambda _page: progress(run_id)) as pool:
                 _read(ctx, run_id, pool.submit, lambda: progress(run_id))
         _wait_for_other_workers(ctx, run_id, progress)
-        lifecycle.finish_if_done(ctx, run_id)
+        if lifecycle.finish_if_done(ctx, run_id) and not run.dry_run:
+            owner_tasks.create_waiting(ctx, run.connector)
         if run.connector == "csv" and not run.dry_run:
             ctx.finish_connector(run.connector)
     except ConnectorError as error:

@@ -142,6 +142,7 @@ class PageCounts:
     spared: int = 0  # contacts that a quiet first sync leaves alone
     # What is read differently: contacts, fields, numbers; contacts whose rewrite waits.
     readings: Counter[str] = field(default_factory=Counter)
+    owner_tasks: int = 0  # for owners, that a real run would ask for; counted in a dry run
     fields: Counter[str] = field(default_factory=Counter)  # by status
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 

@@ -50,7 +50,9 @@ _DECIDING_CODE = (
 )
 # The wording of reasons (`decisions/wording/`) is not among them: it decides nothing.
 # Settings of a connector that say how it is called, or how it is worded, and not what is decided.
-CONNECTION_SETTINGS = {"api_reserve", "bulk_from", "search_lag", "reason_language"}
+CONNECTION_SETTINGS = {
+    "api_reserve", "bulk_from", "search_lag", "reason_language", "owner_tasks",
+}  # fmt: skip
 
 
 # What our index holds of a contact as it was last decided: its content hash, its statuses ({phone

@@ -40,6 +40,8 @@ class UndoResult:
     failed: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     not_visible: list[str] = field(default_factory=list)  # nothing could be put back there
+    tasks_deleted: int = 0  # of owners
+    tasks_kept: int = 0  # since somebody has changed or closed them
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

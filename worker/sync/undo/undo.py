@@ -18,6 +18,7 @@ from connectors.records import Update
 from worker.context import Context
 from worker.store import pause
 from worker.store.states import RunState
+from worker.sync import owner_tasks
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs import reader_lease
 from worker.sync.runs.model import RunActiveError
@@ -81,6 +82,9 @@ def execute(
                 return work.result  # it was cancelled
             _restore_batch(work, object_name, rows)
             progress(len(rows))
+        if not undoing.dry_run:
+            deleted, kept = owner_tasks.take_back(ctx, work.connector, run.id)
+            work.result.tasks_deleted, work.result.tasks_kept = deleted, kept
     except ConnectorError as error:
         run_store.fail(ctx, undoing.id, str(error))
         raise

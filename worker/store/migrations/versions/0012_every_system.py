@@ -123,6 +123,7 @@ def upgrade() -> None:
     )
     op.add_column('writes', sa.Column('settled_at', Time))
     create_imported_reports()
+    create_owner_tasks()
 
 
 def index_few_rows() -> None:
@@ -245,9 +246,35 @@ def create_imported_reports() -> None:
     op.create_index(op.f('ix_undone_reports_contact'), 'undone_reports', ['contact'])
 
 
+def create_owner_tasks() -> None:
+    op.create_table(
+        'owner_tasks',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('run_id', sa.String(length=40), nullable=False),
+        sa.Column('connector', sa.String(length=40), nullable=False),
+        sa.Column('object', sa.String(length=80), nullable=False),
+        sa.Column('record_id', sa.String(length=80), nullable=False),
+        sa.Column('reason', sa.String(length=20), nullable=False),
+        sa.Column('fields', sa.String(length=255), nullable=False),
+        sa.Column('state', sa.String(length=10), nullable=False),
+        sa.Column('due', sa.String(length=10), nullable=False),
+        sa.Column('task_id', sa.String(length=40), nullable=False),
+        sa.Column('message', sa.String(length=255), nullable=False),
+        sa.Column('at', Time, nullable=False),
+        sa.Column('lease_expires_at', Time),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_owner_tasks')),
+        sa.UniqueConstraint(
+            'run_id', 'object', 'record_id', 'reason',
+            name=op.f('uq_owner_tasks_run_id_object_record_id_reason'),
+        ),
+    )
+    unsent = where("state IN ('waiting', 'sending')")
+    op.create_index('ix_owner_tasks_unsent', 'owner_tasks', ['connector', 'id'], **unsent)
+
+
 def downgrade() -> None:
     op.drop_column('writes', 'settled_at')
-    for table in ('undone_reports', 'imported_reports'):
+    for table in ('owner_tasks', 'undone_reports', 'imported_reports'):
         op.drop_table(table)
     for table in ('scrubs', 'registry_numbers', 'registry_imports', 'registries'):
         op.drop_table(table)

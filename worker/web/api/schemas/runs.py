@@ -118,7 +118,9 @@ class ReadingCounts(TypedDict):
 
 
 class RunResult(TypedDict):
-    """What a run has done so far. `would_write` and `forecast`: of dry runs only."""
+    """What a run has done so far. `would_write` and `forecast`: of dry runs only. `owner_tasks`:
+    tasks for the owners of records, by what became of them: created, open (there was one already),
+    no_owner, refused, over_limit, waiting, deleted and kept (by an undo); of a dry run, asked."""
 
     run: str
     connector: str
@@ -129,6 +131,7 @@ class RunResult(TypedDict):
     scope: str
     contacts: ContactCounts
     not_visible: int
+    owner_tasks: dict[str, int]
     removals: list[RunRemovals]
     fields: dict[str, int]
     lookups: dict[str, LookupCounts]

@@ -50,6 +50,7 @@ class FieldNames(Section):
     best_phone: str = ""
     recheck: str = ""
     confirm_link: str = ""
+    calling_hours: str = ""
     proposed_phone: str = ""
     isolated: str = ""
 

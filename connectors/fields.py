@@ -111,6 +111,15 @@ CONTACT_SPECS = (
         optional=True,
     ),
     FieldSpec(
+        "calling_hours",
+        "text",
+        "Calling Hours",
+        "When this person may be called, by law and by their local time. Empty: not to be called, "
+        "or not known.",
+        length=255,
+        optional=True,
+    ),
+    FieldSpec(
         "confirm_link",
         "url",
         "Phone Confirm Link",

@@ -128,6 +128,7 @@ class OwnWriteFilter:
 
 
 NO_OWN_WRITES = OwnWriteFilter()
+_ALONG = {"run", "checked_at", "calling_hours"}  # keys that are written only along with others
 
 
 class Update(Struct, frozen=True):
@@ -139,9 +140,9 @@ class Update(Struct, frozen=True):
 
     def without(self, fields: Collection[str]) -> Update | None:
         """The rest of it; None where that is no change. A run's mark and time belong to a change:
-        alone they would be a pointless write."""
+        alone they would be a pointless write. So do calling hours."""
         rest = {key: value for key, value in self.values.items() if key not in fields}
-        return replace(self, values=rest) if rest.keys() - {"run", "checked_at"} else None
+        return replace(self, values=rest) if rest.keys() - _ALONG else None
 
 
 class WriteResult(Struct, frozen=True):

@@ -30,6 +30,7 @@ _CONTACTS = "0-1"
 # What can be left out first where a plan has little room: the least needed first.
 _EXPENDABLE = (
     "line_type", "e164", "checked_at", "run", "proposed_phone", "isolated", "confirm_link",
+    "calling_hours",
     "best_phone", "recheck", "reason",
 )  # fmt: skip
 _ROOM = "room for custom properties"

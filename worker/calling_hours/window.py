@@ -57,7 +57,7 @@ def window(
 @lru_cache(maxsize=4096)
 def _window(place: Place, at: datetime, known: Rules) -> Window:
     """Cached, since thousands of numbers that are scrubbed at one moment lie in few places."""
-    holding = _rules_of(place, known)
+    holding = rules_of_place(place, known)
     words = _words(place, holding)
     if not place.zones:
         return Window(None, False, None, None, f"the time zone is not known: {words}")
@@ -73,7 +73,7 @@ def _window(place: Place, at: datetime, known: Rules) -> Window:
 
 
 @dataclass(frozen=True, slots=True)
-class _Holding:
+class Holding:
     """A rule that is to be kept, and whose public holidays it means."""
 
     rule: Rule
@@ -81,22 +81,23 @@ class _Holding:
     state: str
 
 
-def _rules_of(place: Place, rules: Rules) -> list[_Holding]:
+def rules_of_place(place: Place, rules: Rules) -> list[Holding]:
+    """Return the rules that may hold at a place, the cautious default if none is known."""
     holding = [
-        _Holding(rule, country, rule.state)
+        Holding(rule, country, rule.state)
         for country in place.countries
         for rule in rules.of(country, place.states)
     ]
     if not holding:
-        holding = [_Holding(rules.default, "", "")]
+        holding = [Holding(rules.default, "", "")]
     if rules.own is not None:
         country = place.countries[0] if place.countries else ""
         state = min(place.states, default="")
-        holding.append(_Holding(rules.own, country, state))
+        holding.append(Holding(rules.own, country, state))
     return holding
 
 
-def _allowed(place: Place, holding: Iterable[_Holding], at: datetime) -> list[Interval]:
+def _allowed(place: Place, holding: Iterable[Holding], at: datetime) -> list[Interval]:
     """Return the hours that every rule allows in every zone, in order."""
     allowed: list[Interval] | None = None
     for name in place.zones:
@@ -109,7 +110,7 @@ def _allowed(place: Place, holding: Iterable[_Holding], at: datetime) -> list[In
     return allowed or []
 
 
-def _intervals(holding: _Holding, zone: ZoneInfo, at: datetime) -> Iterator[Interval]:
+def _intervals(holding: Holding, zone: ZoneInfo, at: datetime) -> Iterator[Interval]:
     """Yield the hours of one rule in one zone, day by day."""
     first = at.astimezone(zone).date() - timedelta(days=1)
     hours = holding.rule.hours
@@ -182,7 +183,7 @@ def _holidays(country: str, state: str, year: int) -> frozenset[date]:
     return frozenset(days)
 
 
-def _words(place: Place, holding: Iterable[_Holding]) -> str:
+def _words(place: Place, holding: Iterable[Holding]) -> str:
     names = dict.fromkeys(each.rule.name for each in holding)
     text = "; ".join(names)
     if len(place.zones) > 1:

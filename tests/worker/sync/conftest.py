@@ -14,6 +14,7 @@ Read in this order:
     test_owner_tasks.py       a task for a record's owner when a number goes bad
     test_paid.py              paid verification from end to end
     test_country_code.py      HubSpot's two country properties
+    test_calling_hours_field.py  calling hours as a field of the CRM
     test_quiet_first_sync.py  a first sync that starts few workflows
     test_faults.py            faults of a CRM during a run
     test_kill.py              killed workers and a flushed Redis

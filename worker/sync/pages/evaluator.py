@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from connectors.protocol import Connector
 from connectors.records import Value
+from worker.calling_hours import week_text
 from worker.context import Context
 from worker.decisions import (
     ContactFacts,
@@ -33,6 +34,7 @@ from worker.decisions.model import Language
 from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.report_log import ReportSet
 from worker.phones import Number, ParsedField
+from worker.scrub.hours import rules_of
 from worker.suppression import confirm_links
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages import existing_contacts
@@ -130,6 +132,7 @@ class Evaluator:
         )
         self._language: Language = ctx.settings.section(run.connector).reason_language
         self._replaces_numbers = ctx.settings.feedback.corrections == "replace"
+        self._hours = rules_of(ctx.settings.calling_hours)
         self._read_contact = reader(ctx, run.connector, remembered=remembered)
         labels = {provider.name: provider.label for provider in ctx.providers.providers}
         self._answers = {
@@ -168,6 +171,8 @@ class Evaluator:
         ):
             decision = replace(decision, skipped=True)
             differing = {} if self.quiet else differing
+        if differing and "calling_hours" in writable:
+            differing |= self._calling_hours(prepared, decision)
         if decision.same_reason and "reason" not in differing:  # it stays as it is worded there
             decision = replace(decision, reason=_text(contact.current.get("reason")))
         return Evaluation(decision, differing)
@@ -275,6 +280,21 @@ class Evaluator:
             return {}
         token = confirm_links.create_token(keys, contact, number, now, lifetime)
         return {"confirm_link": confirm_links.url(public_url, token)}
+
+    def _calling_hours(self, prepared: Prepared, decision: Decision) -> dict[str, Value]:
+        """Return when the contact may be called, where the CRM holds something else. It only goes
+        along with another change. Empty for whoever is not to be called by any number."""
+        usable = [
+            number.e164
+            for field, reading in zip(decision.fields, prepared.readings.values(), strict=True)
+            if field.status in ("valid", "unverified")
+            for number in reading.numbers
+        ]
+        text = None
+        if not decision.do_not_call and not decision.do_not_contact:
+            text = week_text(usable, prepared.contact.state, prepared.region or "", self._hours)
+        current = _text(prepared.contact.current.get("calling_hours"))
+        return {"calling_hours": text} if (current or None) != text else {}
 
     # -- facts -----------------------------------------------------------------------------
 

@@ -30,7 +30,8 @@ from worker.verification.models import Verification
 
 _DAY = timedelta(days=1)
 # Ours, of the contact as a whole, that follow from its fields.
-_DERIVED = {"reason", "best_phone", "checked_at", "run", "confirm_link", "proposed_phone"}
+_DERIVED = {"reason", "best_phone", "checked_at", "run", "confirm_link", "proposed_phone",
+            "calling_hours"}  # fmt: skip
 
 
 def plan(page: VerifiedPage, evaluations: Sequence[Evaluation]) -> Rewrites:

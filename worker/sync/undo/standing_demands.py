@@ -136,6 +136,8 @@ def _demand(
             number in stopped or _is_stopped(ctx, loaded, contact, number)
         ):
             del allowed[key]
+    if demanded:
+        allowed.pop("calling_hours", None)  # nobody is told to call whom a report stops
     if any(key in demanded and key not in allowed for key in values):
         allowed.pop("reason", None)  # it goes with what it explains
     after = {**restore.contact.current, **allowed}

@@ -151,7 +151,17 @@ _HUBSPOT_OBJECTS = {
 }
 
 
+class ConsentRecordSettings(Section):
+    """Consent records that a CRM keeps beside its contacts: opt-outs in them count as reports."""
+
+    enabled: bool = False
+    every: Duration = timedelta(minutes=15)
+    # Checkboxes of Salesforce's Individual that count as opt-outs, and for what.
+    individual_fields: dict[str, OptOutChannel] = Field({})
+
+
 class SalesforceSettings(ConnectorSettings):
+    consent_records: ConsentRecordSettings = ConsentRecordSettings()
     # Of Contact and Lead (Object Reference); of a person account PersonDoNotCall is read instead.
     opt_out_fields: dict[str, OptOutChannel] = Field({"DoNotCall": "call"})
     bulk_from: int = Field(20_000, ge=0)  # records left from which Bulk API 2.0 reads; 0 = never

@@ -19,6 +19,7 @@ from connectors.records import (
     NO_OWN_WRITES,
     CallOutcome,
     Caution,
+    ConsentOptOut,
     Contact,
     FoundPerson,
     Merge,
@@ -72,6 +73,7 @@ class BaseConnector(ABC):
     - `merged_into`, `flags_before_merge`: merges that give a record a new id.
     - `ticked`: records by a checkbox.
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
+    - `owner_tasks`: tasks for owners.           - `consent_opt_outs`: consent records.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `probe`: settle with an account what the documents leave open.
     - `object_of`, `locate`: ids that tell their object, or that other systems know differently.
@@ -266,6 +268,9 @@ class BaseConnector(ABC):
         raise InvalidRequestError(f"{self.name} has no checkboxes that could be read")
 
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome] | None:
+        return None
+
+    def consent_opt_outs(self, since: datetime | None) -> Iterator[ConsentOptOut] | None:
         return None
 
     def owner_tasks(self) -> OwnerTasks | None:

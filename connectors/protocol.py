@@ -15,6 +15,7 @@ from connectors.records import (
     NO_OWN_WRITES,
     CallOutcome,
     Caution,
+    ConsentOptOut,
     Contact,
     FoundPerson,
     Merge,
@@ -156,6 +157,11 @@ class Connector(Protocol):
 
         `heartbeat` is called now and then while the CRM takes its time.
         """
+
+    def consent_opt_outs(self, since: datetime | None) -> Iterator[ConsentOptOut] | None:
+        """Opt-outs in the CRM's consent records: all that stand, or those that were changed at or
+        after `since`, in no promised order. None where the CRM has no such records, or the settings
+        do not want them read."""
 
     def owner_tasks(self) -> OwnerTasks | None:
         """What makes tasks for the owners of records; None where the CRM has no tasks."""

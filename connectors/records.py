@@ -190,6 +190,19 @@ class CallOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentOptOut:
+    """An opt-out that a CRM's consent records hold of a record. `id`: of the consent; `channels`:
+    as of a report ("call text"); `changed_at`: when the consent record was changed last."""
+
+    id: str
+    object: str
+    record_id: str
+    channels: str
+    changed_at: datetime
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeNames:
     """What people call the outcomes of calls, by id. `problem`: why some may be missing."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from config.connectors import SalesforceSettings
@@ -29,6 +29,7 @@ from connectors.protocol import noop
 from connectors.records import (
     NO_OWN_WRITES,
     CallOutcome,
+    ConsentOptOut,
     Contact,
     CrmField,
     FoundPerson,
@@ -47,6 +48,7 @@ from connectors.records import (
 )
 from connectors.salesforce import (
     campaign_members,
+    consent_records,
     merges,
     people_search,
     person_accounts,
@@ -92,6 +94,7 @@ class SalesforceConnector(BaseConnector):
             name: with_own_do_not_call(fields) for name, fields in self._configured.items()
         }
         self.write_size = settings.bulk_batch_size
+        self._consent_records = settings.consent_records
         self._filterable: set[tuple[str, str]] = set()
         self._contact_rows = ContactRows()
         self._queries = Queries(self._client.call)
@@ -186,7 +189,11 @@ class SalesforceConnector(BaseConnector):
 
     @guards_response
     def unwatched(self) -> Iterator[SchemaProblem]:
-        return unwatched_phones.unwatched(self._client.call, self._configured)
+        yield from unwatched_phones.unwatched(self._client.call, self._configured)
+        if self._consent_records.enabled:
+            yield from consent_records.problems(
+                self._client.call, self._consent_checkboxes, self.objects
+            )
 
     # -- reading -------------------------------------------------------------------------
 
@@ -321,6 +328,23 @@ class SalesforceConnector(BaseConnector):
         """Of tasks: CallDisposition is what dialers and people put there. A task names a person,
         and not the number that was called."""
         return self._call_log.call_outcomes(since, only)
+
+    @guards_response
+    def consent_opt_outs(self, since: datetime | None) -> Iterator[ConsentOptOut] | None:
+        if not self._consent_records.enabled:
+            return None
+        now = self.clock() or datetime.now(UTC)
+        checkboxes = self._consent_checkboxes
+        objects = self.objects
+        return consent_records.opt_outs(
+            self._queries, since, checkboxes, objects, self._living, now
+        )
+
+    @property
+    def _consent_checkboxes(self) -> dict[str, str]:
+        words = {"call": "call", "text": "text", "any": "call text"}
+        fields = self._consent_records.individual_fields
+        return {name: words[channel] for name, channel in fields.items()}
 
     # -- writing -------------------------------------------------------------------------
 

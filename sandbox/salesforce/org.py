@@ -319,6 +319,50 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
 }
 
 
+# Where Data Protection and Privacy is enabled. Source: Object Reference, "Individual" and
+# "ContactPointTypeConsent". The prefixes of their ids are the stand-in's own.
+CONSENT_SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
+    "Individual": (
+        "0PK",
+        _fields(
+            *_SYSTEM,
+            "FirstName:string:40",
+            "LastName:string:80",
+            "!Name:string:121",
+            "HasOptedOutSolicit:boolean",
+            "HasOptedOutProcessing:boolean",
+            "ShouldForget:boolean",
+            "OwnerId:reference:18",
+        ),
+    ),
+    "ContactPointTypeConsent": (
+        "1CT",
+        _fields(
+            *_SYSTEM,
+            "Name:string:255",
+            "PartyId:reference:18",
+            "ContactPointType:picklist:255",
+            "EngagementChannelTypeId:reference:18",
+            "DataUsePurposeId:reference:18",
+            "PrivacyConsentStatus:picklist:255",
+            "CaptureContactPointType:picklist:255",
+            "CaptureDate:datetime",
+            "CaptureSource:string:255",
+            "EffectiveFrom:datetime",
+            "EffectiveTo:datetime",
+            "OwnerId:reference:18",
+        ),
+    ),
+}
+_CONSENT_VALUES = {
+    "PrivacyConsentStatus": ("NotSeen", "Seen", "OptIn", "OptInPending", "OptOut", "OptOutPending"),
+    "ContactPointType": ("Email", "MailingAddress", "Phone", "Social", "Web"),
+    "CaptureContactPointType": ("Email", "MailingAddress", "Phone", "Social", "Web"),
+}
+_CONSENT_NEEDS = ("Name", "PartyId", "PrivacyConsentStatus", "CaptureContactPointType",
+                  "CaptureDate", "CaptureSource")  # fmt: skip
+
+
 # Members of a CustomField that the stand-in knows, with their types in the Metadata API's WSDL.
 _CUSTOM_FIELD: dict[str, type] = {
     "type": str, "label": str, "description": str, "inlineHelpText": str, "defaultValue": str,
@@ -386,6 +430,20 @@ class Org:
             self._install_fields()
         self._populate()
 
+    def enable_data_protection(self) -> None:
+        """Turn on Data Protection and Privacy: the objects are there, and records name theirs."""
+        for name, (prefix, fields) in CONSENT_SCHEMA.items():
+            own = {key: FieldInfo(**vars(info)) for key, info in fields.items()}
+            for field_name, values in _CONSENT_VALUES.items():
+                if field_name in own:
+                    own[field_name].restricted, own[field_name].values = True, values
+            self.schema[name] = prefix, own
+            self.tables[name] = Table("SystemModstamp")
+            self._numbers[name] = 0
+        for name in ("Contact", "Lead"):
+            link = FieldInfo("IndividualId", "reference", "Individual ID", 18)
+            self.schema[name][1]["IndividualId"] = link
+
     # -- records -------------------------------------------------------------------------
 
     def create(
@@ -395,6 +453,11 @@ class Org:
         if object_name in _CHECKED and by == self.integration_user:
             values = {name: self._check(fields, name, value) for name, value in values.items()}
             self._check_references(values)
+        if object_name == "ContactPointTypeConsent":
+            if lacking := [name for name in _CONSENT_NEEDS if not values.get(name)]:
+                text = f"Required fields are missing: [{', '.join(lacking)}]"
+                raise Refused("REQUIRED_FIELD_MISSING", text, lacking)
+            values = {name: self._check(fields, name, value) for name, value in values.items()}
         self._numbers[object_name] += 1
         record_id = full_id(prefix, self._numbers[object_name])
         stamp = stamp or self.clock.now()

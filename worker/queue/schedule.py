@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from config.connectors import SalesforceSettings
 from config.settings import Settings
 from worker.alerts.channels import digest_route
 
@@ -45,6 +46,14 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
     if often := settings.feedback.dispositions.every.total_seconds():
         plan["calls"] = {"task": "hygiene.calls", "schedule": often, "options": {"expires": often}}
+    sections = map(settings.section, settings.active_connectors)
+    consents = [section.consent_records for section in sections
+                if isinstance(section, SalesforceSettings)]  # fmt: skip
+    if wanted := [chosen.every.total_seconds() for chosen in consents if chosen.enabled]:
+        often = min(wanted)
+        plan["consents"] = {
+            "task": "hygiene.consents", "schedule": often, "options": {"expires": often},
+        }  # fmt: skip
     for name in settings.active_connectors:
         every = sync.every.total_seconds()
         plan[f"sync-{name}"] = {

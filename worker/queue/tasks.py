@@ -22,6 +22,7 @@ from worker.alerts import notifier
 from worker.context import Context
 from worker.events import delivery, endpoints
 from worker.feedback.receivers import crms_to_notify
+from worker.feedback.sources import consent_records
 from worker.feedback.sources.dispositions import poll_all
 from worker.ops import retention
 from worker.queries import digest_message
@@ -248,6 +249,13 @@ def deliver() -> None:
 def calls() -> None:
     """Read what people logged of their calls; what it reports is applied at once."""
     if poll_all(context()):
+        dedupe.enqueue_once(apply)
+
+
+@app.task(name="hygiene.consents")
+def consents() -> None:
+    """Read the consent records of CRMs; what they report is applied at once."""
+    if consent_records.poll_all(context()):
         dedupe.enqueue_once(apply)
 
 

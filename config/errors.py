@@ -26,6 +26,8 @@
     ├── EndpointError                            2        422  worker.events.endpoints
     ├── NoSuchEndpointError                      2        404  worker.events.endpoints
     │   └── NoSuchDeliveryError                                worker.events.delivery_log
+    ├── CaptureKeyError                          2        422  worker.capture.model
+    ├── NoSuchCaptureKeyError                    2        404  worker.capture.model
     ├── CursorError                              2        422  worker.events.feed
     ├── ExpiredCursorError                       2        410  worker.events.feed
     ├── UnknownRegistryError                     2        404  worker.registries.model

@@ -20,6 +20,7 @@ from config import events as event_settings
 from config.access import AccessSettings
 from config.alerts import AlertSettings
 from config.calling_hours import CallingHours
+from config.capture import CaptureSettings
 from config.connectors import Connectors, ConnectorSettings, CsvSettings
 from config.credentials import (
     AircallCredentials,
@@ -107,6 +108,7 @@ class FileSettings(Section):
     feedback: FeedbackSettings = FeedbackSettings()
     registries: dict[RegistryName, RegistrySettings] = Field({})
     scrub: ScrubSettings = ScrubSettings()
+    capture: CaptureSettings = CaptureSettings()
     calling_hours: CallingHours = CallingHours()
     retention: Retention = Retention()
     segments: SegmentSettings = SegmentSettings()

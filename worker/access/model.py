@@ -12,14 +12,16 @@ ROLES: tuple[Role, ...] = ("viewer", "admin")
 
 # Of tokens. read: runs, numbers, segments. recheck: have named records looked at again, and nothing
 # else (for automations of a CRM). scrub: ask whether numbers may be contacted, and nothing else
-# (for dialers). rescan: open, pause, resume, cancel and undo runs. feedback: report and review.
-# suppress: change the suppression list. admin: all of it.
-SCOPES = ("read", "recheck", "scrub", "rescan", "feedback", "suppress", "admin")
+# (for dialers). verify: verify one number at a time, and nothing else (for the server of a form or
+# portal; a browser shows a capture key). rescan: open, pause, resume, cancel and undo runs.
+# feedback: report and review. suppress: change the suppression list. admin: all of it.
+SCOPES = ("read", "recheck", "scrub", "verify", "rescan", "feedback", "suppress", "admin")
 # What each lets a token do, as the form that makes one and the API's refusals say it.
 SCOPE_WORDS = {
     "read": "read runs, numbers and segments",
     "recheck": "rescan named records, and nothing else",
     "scrub": "scrub numbers, and nothing else",
+    "verify": "verify a number, and nothing else",
     "rescan": "start, pause and undo runs",
     "feedback": "report feedback",
     "suppress": "change suppressions",

@@ -33,6 +33,7 @@ COMMANDS = {
     "contact": ("numbers", "contact"),
     "suppressions": ("suppressions", "suppressions"),
     "endpoints": ("endpoints", "endpoints"),
+    "capture-keys": ("capture_keys", "capture_keys"),
     "registries": ("registries", "registries"),
     "scrub": ("scrub", "scrub"),
     "feedback": ("feedback", "feedback"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from worker.capture import counts
 from worker.context import Context
 from worker.events import feed as event_feed
 from worker.feedback import reply_model
@@ -13,6 +14,7 @@ from worker.store.states import RunState
 from worker.store.tables import (
     absent_records,
     alerts,
+    capture_answers,
     lookups,
     owner_tasks,
     pages,
@@ -26,6 +28,7 @@ from worker.store.tables import (
 )
 
 _AT_ONCE = 5000  # rows of a transaction
+_CAPTURE_COUNTS = timedelta(days=400)
 
 
 def purge_expired(ctx: Context) -> dict[str, int]:
@@ -41,6 +44,7 @@ def purge_expired(ctx: Context) -> dict[str, int]:
     done["events"] = _events(ctx)
     done["runs"] = _runs(ctx, keep.runs)
     done["access"] = _expired_access_rows(ctx)
+    done["captures"] = _captures(ctx)
     return done
 
 
@@ -71,6 +75,16 @@ def _expired_access_rows(ctx: Context) -> int:
                 (alerts, alerts.c.resolved_at < now - timedelta(days=90)),
             )
         )
+
+
+def _captures(ctx: Context) -> int:
+    """Delete answers of forms that nobody can ask for any more, and old counts."""
+    now = ctx.now()
+    with ctx.store.write() as connection:
+        answers = connection.execute(
+            sa.delete(capture_answers).where(capture_answers.c.expires_at < now)
+        )
+        return answers.rowcount + counts.purge(connection, ctx, _CAPTURE_COUNTS)
 
 
 def _rechecks(ctx: Context, age: timedelta) -> int:

@@ -52,12 +52,14 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One cap, with what has been used of it; None = no cap. `name`: as a person would say it."""
+    """One cap, with what has been used of it; None = no cap. `name`: as a person would say it.
+    `period`: "" for one of no period, such as a credit."""
 
     name: str
     money: int | None
     lookups: int | None
     used: Used
+    period: Period | Literal[""] = ""
 
     def room(self, price: int) -> int | None:
         """Return how many lookups at this price still fit; None = any number."""
@@ -77,7 +79,7 @@ def limits(caps: Caps, used: Mapping[Period, Used], whose: str = "") -> Iterator
         if most is not None or most_lookups is not None:
             name = f"{_SAID[period]} for {whose}" if whose else _SAID[period]
             cap = None if most is None else millionths(most)
-            yield Limit(name, cap, most_lookups, used.get(period, Used()))
+            yield Limit(name, cap, most_lookups, used.get(period, Used()), period)
 
 
 def affordable(among: Sequence[Limit], price: int, lookups: int) -> tuple[int, str]:

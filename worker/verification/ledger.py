@@ -86,7 +86,7 @@ class Ledger:
                 return reservation
             room = min(len(free), step.provider.batch) if permit.trial else len(free)
             price = budget.millionths(step.price)
-            limits = self._limits(connection, step, request.run_id, now)
+            limits = self.limits(connection, step, request, now)
             count, cap = budget.affordable(limits, price, room)
             if cap:
                 reservation.refused, reservation.reason = "cap", f"{cap} is used up"
@@ -120,14 +120,20 @@ class Ledger:
         _write_off(connection, by_claim.orphaned, now)
         return by_claim.free
 
-    def _limits(
-        self, connection: Connection, step: ChainStep, run_id: str, now: datetime
+    def limits(
+        self, connection: Connection, step: ChainStep, request: LookupRequest, now: datetime
     ) -> list[budget.Limit]:
+        """Return every cap that holds for a lookup of this step, with what is used of it."""
         tuning = self._settings.providers.get(step.name)
-        overall, by_provider = spend.used_amounts(connection, now, run_id, step.name)
+        overall, by_provider = spend.used_amounts(connection, now, request.run_id, step.name)
         limits = list(budget.limits(self._settings.budget, overall))
         if tuning is not None:
             limits += budget.limits(tuning.budget, by_provider, step.provider.label)
+        if request.own_budgets:
+            limits = [limit for limit in limits if limit.period != "run"]
+        for own in request.own_budgets:
+            own_used = spend.used_by_part(connection, now, own.run_ids)
+            limits += budget.limits(own.caps, own_used, own.whose)
         credit = circuit_breaker.load(connection, step.name).credits
         if credit is not None:
             used = Used(0, spend.reserved_lookups(connection, step.name))
@@ -190,7 +196,8 @@ class Ledger:
             ])  # fmt: skip
             for (day, run_id), amounts in _settled_amounts(mine, outcome).items():
                 spend.add(connection, day, step.name, run_id, amounts)
-            self._store_retries(connection, step, outcome, now)
+            if request.retried:
+                self._store_retries(connection, step, outcome, now)
             claims.delete(connection, step, mine)
             if outcome.succeeded:
                 circuit_breaker.record_success(connection, step.name)

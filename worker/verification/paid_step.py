@@ -120,7 +120,8 @@ class PaidStep:
     def _give_up(self, reservation: Reservation, questions: list[Question]) -> None:
         step, results = self._step, self._call.results
         results.lookups.failed[step.name] += len(questions)
-        self._call.ledger.defer_questions(step, reservation.reason, questions)
+        if self._call.request.retried:
+            self._call.ledger.defer_questions(step, reservation.reason, questions)
         by_cap = reservation.refused == "cap"
         results.record_failure(step, questions, reservation.reason, by_cap)
 
@@ -150,7 +151,8 @@ class PaidStep:
             return
         ledger.release_claims(step, job)
         reason = "has not finished our file yet"
-        ledger.defer_questions(step, reason, questions)
+        if self._call.request.retried:
+            ledger.defer_questions(step, reason, questions)
         self._call.results.lookups.failed[step.name] += len(questions)
         self._call.results.record_failure(step, questions, reason)
 

@@ -6,10 +6,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from config.verification import Caps
 from worker.verification.errors import ProviderError
 from worker.verification.models import Answer, Question, Verification
 
 Refusal = Literal["", "cap", "breaker"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBudget:
+    """Caps of a day and a month for a part of all lookups, inside the caps of the settings.
+
+    `run_ids`: which spending counts: of one run id, or, where it ends with a colon, of all that
+    begin with it. `whose`: the part, as in "today's budget for the form shop".
+    """
+
+    run_ids: str
+    whose: str
+    caps: Caps
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +33,17 @@ class LookupRequest:
     `owner`: the worker that asks; its claims hold as long as its process lives. `fresh_since`:
     answers given before do not count (a forced check); None = they count as long as they are valid.
     `for_due`: it asks because answers are due; a step that no longer wants one stops refreshing it.
+    `own_budgets`: caps besides those of the settings; with any, `run_id` names no run, so the caps
+    of a run are not for it. `retried`: what gets no answer is to be asked again later; not where
+    nobody waits for it any more.
     """
 
     run_id: str
     owner: str
     fresh_since: datetime | None = None
     for_due: bool = False
+    own_budgets: tuple[OwnBudget, ...] = ()
+    retried: bool = True
 
 
 @dataclass

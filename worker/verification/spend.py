@@ -45,6 +45,26 @@ def used_amounts(
     return overall, by_provider
 
 
+def used_by_part(connection: Connection, now: datetime, run_ids: str) -> dict[budget.Period, Used]:
+    """Return what is spent and reserved today and this month by one run id, or, where it ends with
+    a colon, by all that begin with it."""
+    c = spend.c
+    today, month = budget.day_of(now), budget.month_of(now)
+    is_part = c.run_id.startswith(run_ids, autoescape=True)
+    sums = [
+        sa.func.coalesce(sa.func.sum(sa.case((counts, amount), else_=0)), 0)
+        for counts in (c.day == today, sa.true())
+        for amount in (c.money + c.reserved_money, c.lookups + c.reserved_lookups)
+    ]
+    query = sa.select(*sums).where(
+        is_part if run_ids.endswith(":") else c.run_id == run_ids,
+        c.day >= month,
+        c.day <= f"{month[:7]}-31",
+    )
+    money, lookups, month_money, month_lookups = map(int, connection.execute(query).one())
+    return {"day": Used(money, lookups), "month": Used(month_money, month_lookups)}
+
+
 def reserved_lookups(connection: Connection, provider: str) -> int:
     """Return how many lookups of a provider are reserved, by all workers."""
     reserved = sa.func.coalesce(sa.func.sum(spend.c.reserved_lookups), 0)

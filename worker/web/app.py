@@ -22,11 +22,12 @@ from config.logging_setup import about
 from config.settings import Settings
 from config.tracing import span
 from config.version import product_version
+from worker.capture.captures import Captures
 from worker.context import Context
 from worker.store import embedded_redis, heartbeat
 from worker.store.engine import is_current
 from worker.store.errors import StoreError
-from worker.web import api, login, metrics, webhooks
+from worker.web import api, capture_script, login, metrics, webhooks
 from worker.web.auth import LoginNeededError, give_cookie, logged_in
 from worker.web.confirm import routes as confirm_routes
 from worker.web.hosts import KnownHosts, known_hosts
@@ -34,6 +35,7 @@ from worker.web.hubspot import app as hubspot_app
 from worker.web.hubspot.portal import Portal
 from worker.web.limits import Limits
 from worker.web.pages import (
+    capture_keys,
     charts,
     contacts,
     docs,
@@ -71,10 +73,12 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     """
     ctx = Context.create(settings)
     workers = queue or Workers()
+    captures = Captures(ctx)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        captures.close()
         ctx.close()
 
     app = FastAPI(
@@ -87,6 +91,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.ctx = ctx
+    app.state.captures = captures
     # Compressed here and nowhere else: beside secrets, the length of an answer would tell of them.
     files = StaticFiles(directory=_HERE / "static")
     app.mount("/static", GZipMiddleware(files, compresslevel=6), name="static")
@@ -128,7 +133,8 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     portal = Portal(ctx)
     app.include_router(webhooks.router(ctx, workers.reports, portal))
     app.include_router(hubspot_app.router(ctx, workers.reports, portal))
-    app.include_router(api.router(ctx, workers))
+    app.include_router(api.router(ctx, workers, captures))
+    app.include_router(capture_script.router())
     app.include_router(confirm_routes.router(ctx, workers.reports))
     app.include_router(login.router(ctx))
     app.include_router(overview.router(ctx))
@@ -140,6 +146,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(segments.router(ctx, workers))
     app.include_router(suppressions.router(ctx, workers))
     app.include_router(endpoints.router(ctx, workers))
+    app.include_router(capture_keys.router(ctx))
     app.include_router(system.router(ctx))
     app.include_router(setup.router(ctx))
     app.include_router(docs.router(app))

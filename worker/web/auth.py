@@ -222,21 +222,25 @@ def require_caller(*scopes: str) -> Callable[..., Caller]:
     def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
     ) -> Caller:
-        ctx: Context = request.app.state.ctx
-        admin: str = request.app.state.settings.admin_token
-        shown = given.credentials if given is not None else ""
-        if admin and hmac.compare_digest(shown.encode(), admin.encode()):
-            return Caller("ADMIN_TOKEN", ("admin",))
-        token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
-        if token is not None:
-            if not any(map(token.allows, scopes)):
-                needed = " or ".join(f"“{SCOPE_WORDS[scope]}” ({scope})" for scope in scopes)
-                raise HTTPException(
-                    403, f"The token lacks the scope {needed}. An admin can make one under Access."
-                )
-            return Caller(f"token {token.name}", token.scopes)
-        if not admin and not tokens.list_tokens(ctx.store):
-            raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
-        raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})
+        return caller_of(request, given.credentials if given is not None else "", *scopes)
 
     return check
+
+
+def caller_of(request: Request, shown: str, *scopes: str) -> Caller:
+    """Whoever shows this token, if it has one of these scopes; raises 401 or 403."""
+    ctx: Context = request.app.state.ctx
+    admin: str = request.app.state.settings.admin_token
+    if admin and hmac.compare_digest(shown.encode(), admin.encode()):
+        return Caller("ADMIN_TOKEN", ("admin",))
+    token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
+    if token is not None:
+        if not any(map(token.allows, scopes)):
+            needed = " or ".join(f"“{SCOPE_WORDS[scope]}” ({scope})" for scope in scopes)
+            raise HTTPException(
+                403, f"The token lacks the scope {needed}. An admin can make one under Access."
+            )
+        return Caller(f"token {token.name}", token.scopes)
+    if not admin and not tokens.list_tokens(ctx.store):
+        raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
+    raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})

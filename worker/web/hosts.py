@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _ANY_NAME = ("/healthz", "/readyz", "/metrics")
-_ANY_NAME_UNDER = ("/webhooks/", "/api/", "/confirm/", "/static/")
+_ANY_NAME_UNDER = ("/webhooks/", "/api/", "/confirm/", "/static/", "/capture.")
 REFUSED = (
     "This is not the host of PUBLIC_URL. If there is a proxy, let it pass on the Host header, as "
     "nginx does with: proxy_set_header Host $host;"

@@ -13,7 +13,10 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from sqlalchemy.engine import Connection
 
+from worker.capture import counts as capture_counts
+from worker.capture import keys as capture_keys
 from worker.context import Context
 from worker.queries import waiting as waiting_work
 from worker.queue.schedule import QUEUES
@@ -117,6 +120,13 @@ class _Tables(Collector):
                 if cap["cap"]:
                     spent.add_metric([cap["name"]], cap["used"] / cap["cap"])
             yield spent
+            captured = _gauge(
+                "capture_answers", "Numbers of forms and portals today (UTC)", "key", "outcome"
+            )
+            for name, outcome, count in capture_counts.of_today(connection, ctx):
+                captured.add_metric([name, outcome], count)
+            yield captured
+            yield self._capture_budgets(connection)
             parked = sa.select(sa.func.count()).where(
                 PAGES_PARKED, pages.c.stored_at > now - timedelta(days=1)
             )
@@ -152,6 +162,18 @@ class _Tables(Collector):
             yield gauge
         yield self._queues()
         yield self._set_aside()
+
+    def _capture_budgets(self, connection: Connection) -> GaugeMetricFamily:
+        """What each capture key has used of its budgets."""
+        used = _gauge("capture_budget_used_ratio", "Share of a key's budget", "key", "period")
+        for key in capture_keys.all_keys(self._ctx):
+            if key.pays:
+                spent = capture_keys.spent(connection, key.id, self._ctx.now())
+                used.add_metric([key.name, "day"], spent["spent_today"] / float(key.day_budget))
+                used.add_metric(
+                    [key.name, "month"], spent["spent_this_month"] / float(key.month_budget)
+                )
+        return used
 
     def _queues(self) -> GaugeMetricFamily:
         """How many messages wait in Redis. None is told while Redis is away."""

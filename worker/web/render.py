@@ -59,6 +59,12 @@ _DONE = {
     "endpoint-paused": "The endpoint is paused. Its events wait.",
     "endpoint-resumed": "The endpoint is active. What it has missed is sent now.",
     "endpoint-removed": "The endpoint is removed.",
+    "key-added": "The capture key is added. Include its line in your form.",
+    "key-changed": "The capture key is changed.",
+    "key-paused": "The capture key is paused. Forms work on without hints.",
+    "key-resumed": "The capture key is active.",
+    "key-rotated": "The capture key has a new text. Include the new line in your form.",
+    "key-removed": "The capture key is removed.",
     "paused": "Everything is paused.",
     "resumed": "Everything is resumed. What waited goes on within a minute.",
 }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import requests
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
+from openapi_document import DOCUMENT, FILE, schema_of
 from openapi_schema_validator import OAS31Validator
 from vendor_webhooks import receive_twilio_sms
 
@@ -22,24 +21,12 @@ from worker.suppression import imported_lists, suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.web import openapi
 
-FILE = Path(__file__).parents[3] / openapi.FILE
-DOCUMENT = json.loads(FILE.read_text(encoding="utf-8"))
 ROUTES = [
     (method, path, route)
     for path, methods in DOCUMENT["paths"].items()
     if path.startswith("/api/")
     for method, route in methods.items()
 ]
-
-
-def schema_of(method: str, path: str, status: int) -> dict[str, Any]:
-    """The schema of an answer, in which a key that is not described is an error."""
-    components = json.loads(json.dumps(DOCUMENT["components"]))
-    for schema in components["schemas"].values():
-        if "properties" in schema:
-            schema.setdefault("additionalProperties", False)
-    answer = DOCUMENT["paths"][path][method]["responses"][str(status)]
-    return {**answer["content"]["application/json"]["schema"], "components": components}
 
 
 def test_the_checked_in_document_is_current(make_settings: Callable[..., Settings]) -> None:

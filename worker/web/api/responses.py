@@ -14,7 +14,9 @@ _ERRORS = {
     410: "The cursor is older than what is kept.",
     413: "The request is too large.",
     422: "The request is not valid; the text names what is wrong.",
+    429: "Too many requests; `Retry-After` says when to ask again.",
     502: "The CRM did not answer, or refused the request.",
+    503: "It takes too long now; `Retry-After` says when to ask again.",
 }
 
 

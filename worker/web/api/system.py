@@ -30,9 +30,9 @@ from worker.web.api.schemas import system as system_schemas
 
 class TokenRequest(StrictBody):
     name: Annotated[Short, Field(min_length=1, max_length=120)]
-    scopes: list[Literal["read", "recheck", "rescan", "feedback", "suppress", "admin"]] = Field(
-        min_length=1
-    )
+    scopes: list[
+        Literal["read", "recheck", "scrub", "verify", "rescan", "feedback", "suppress", "admin"]
+    ] = Field(min_length=1)
 
 
 def router(ctx: Context) -> APIRouter:

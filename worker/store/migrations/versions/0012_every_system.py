@@ -124,6 +124,7 @@ def upgrade() -> None:
     op.add_column('writes', sa.Column('settled_at', Time))
     create_imported_reports()
     create_owner_tasks()
+    create_capture()
 
 
 def index_few_rows() -> None:
@@ -272,9 +273,53 @@ def create_owner_tasks() -> None:
     op.create_index('ix_owner_tasks_unsent', 'owner_tasks', ['connector', 'id'], **unsent)
 
 
+def create_capture() -> None:
+    op.create_table(
+        'capture_keys',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('name', sa.String(40), nullable=False),
+        sa.Column('key', sa.String(64), nullable=False),
+        sa.Column('former_key', sa.String(64), nullable=False),
+        sa.Column('former_until', Time),
+        sa.Column('state', sa.String(10), nullable=False),
+        sa.Column('origins', sa.JSON, nullable=False),
+        sa.Column('per_minute', sa.Integer, nullable=False),
+        sa.Column('per_address', sa.Integer, nullable=False),
+        sa.Column('day_budget', sa.BigInteger, nullable=False),
+        sa.Column('month_budget', sa.BigInteger, nullable=False),
+        sa.Column('created_at', Time, nullable=False),
+        sa.Column('created_by', sa.String(120), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_capture_keys')),
+        sa.UniqueConstraint('name', name=op.f('uq_capture_keys_name')),
+        sa.UniqueConstraint('key', name=op.f('uq_capture_keys_key')),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f('ix_capture_keys_former_key'), 'capture_keys', ['former_key'])
+    op.create_table(
+        'capture_answers',
+        sa.Column('id', sa.String(64), nullable=False),
+        sa.Column('answer', sa.JSON, nullable=False),
+        sa.Column('expires_at', Time, nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_capture_answers')),
+    )
+    op.create_index(op.f('ix_capture_answers_expires_at'), 'capture_answers', ['expires_at'])
+    op.create_table(
+        'capture_counts',
+        sa.Column('day', sa.String(10), nullable=False),
+        sa.Column('key_id', BigId, autoincrement=False, nullable=False),
+        sa.Column('outcome', sa.String(20), nullable=False),
+        sa.Column('answers', sa.Integer, nullable=False),
+        sa.Column('at', Time, nullable=False),
+        sa.PrimaryKeyConstraint('day', 'key_id', 'outcome', name=op.f('pk_capture_counts')),
+    )
+
+
 def downgrade() -> None:
     op.drop_column('writes', 'settled_at')
-    for table in ('owner_tasks', 'undone_reports', 'imported_reports'):
+    for table in (
+        'capture_counts', 'capture_answers', 'capture_keys',
+        'owner_tasks', 'undone_reports', 'imported_reports',
+    ):
         op.drop_table(table)
     for table in ('scrubs', 'registry_numbers', 'registry_imports', 'registries'):
         op.drop_table(table)

@@ -11,6 +11,7 @@ Read in this order:
     events/        other systems are told of it
     registries/    lists with an authority
     scrub/         whether numbers may be contacted now
+    capture/       a number is verified while somebody types it
     segments/      counts by source, and bad sources isolated
     calling_hours/ when somebody may be called
     alerts/        what operators are told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from worker.verification import budget, spend
 PREFIX = "hygpub_"  # tells a key, which is public, from a token, which is secret
 KEEP_FORMER = timedelta(days=1)  # after a rotation: pages are kept in caches
 PER_MINUTE, PER_ADDRESS = 120, 20  # by default
+ALL_CAPTURES = "capture:"  # how the names of all captures begin in the books
 MAX_RATE, _MOST_ORIGINS = 6000, 50
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?")
@@ -136,7 +137,7 @@ def is_known_origin(ctx: Context, origin: str) -> bool:
 
 def run_id(key_id: int) -> str:
     """Return under which name the books have what a key has spent."""
-    return f"capture:{key_id}"
+    return f"{ALL_CAPTURES}{key_id}"
 
 
 def spent(connection: Connection, key_id: int, now: datetime) -> dict[str, float]:
@@ -156,8 +157,10 @@ def described(ctx: Context, key: CaptureKey) -> dict[str, Any]:
     with ctx.store.read() as connection:
         counts = {row.outcome: row.answers for row in connection.execute(query)}
         at: datetime | None = connection.scalar(last)
+        is_rotated = key.former_until is not None and key.former_until > now
         return {
-            **key.as_json(), **spent(connection, key.id, now), "today": counts,
+            **replace(key, former_until=key.former_until if is_rotated else None).as_json(),
+            **spent(connection, key.id, now), "today": counts,
             "used_at": at.isoformat() if at else None,
         }  # fmt: skip
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from config.errors import HygieneError
 from config.verification import Caps
 from worker.capture import answers, polls
-from worker.capture.keys import run_id
+from worker.capture.keys import ALL_CAPTURES, run_id
 from worker.capture.model import Answer, Asker
 from worker.context import Context
 from worker.store import pause
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 _THREADS = 8  # lookups at once of this process
 _IN_FLIGHT = 32  # lookups under way or waiting for a thread; more are not begun
 _LONGEST = 60.0  # seconds after which a lookup is given up, which others may be asking for
-ALL_CAPTURES = "capture:"  # how the names of all captures begin in the books
 
 
 class _TookTooLongError(Exception):

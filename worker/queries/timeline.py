@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from config.errors import HygieneError
 from connectors.labels import crm_name
+from worker.capture.keys import ALL_CAPTURES
 from worker.context import Context
 from worker.feedback.models import FeedbackKind, SuppressionReason
 from worker.queries import number_head
@@ -247,9 +248,16 @@ def _paid(ctx: Context, story: Mapping[str, Any]) -> list[dict[str, Any]]:
         _event(row["at"], "lookup",
                f"Asked {labels.get(row['provider'], row['provider'])} "
                f"({_humanize(row['package'])})",
-               f"{row['cost']:.4f} {story['currency']}, {_humanize(row['state'])}", run=row["run"])
+               f"{row['cost']:.4f} {story['currency']}, {_humanize(row['state'])}"
+               f"{', while a form was filled in' if _of_form(row) else ''}",
+               run="" if _of_form(row) else row["run"])
         for row in story["lookups"]
     ]  # fmt: skip
+
+
+def _of_form(lookup: Mapping[str, Any]) -> bool:
+    """Return whether a lookup was made at capture, and so of no run."""
+    return str(lookup["run"]).startswith(ALL_CAPTURES)
 
 
 def _all_suppressions(ctx: Context, number: str) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ Read in this order:
     test_main.py        results, JSON, exit codes, mistakes
     test_feedback.py    reports, suppressions, evidence, erasure
     test_endpoints.py   endpoints of events, and the feed of changes
+    test_capture_keys.py  the keys of forms
     test_explain.py     how one text is read
     test_removals.py    removals on hold
     test_admin.py       overview, segments, users, runs

@@ -6,6 +6,7 @@ Read in this order:
     test_fields.py          spellings, extensions, notes, confidence
     test_hard_fields.py     hard fields that nobody here wrote
     test_contact_fields.py  fields of a contact together, and its country
+    test_typed_number.py    a number as it is typed into a form, and slips of the finger
     test_fast_parser.py     the fast parser agrees with libphonenumber
     test_plan_changes.py    renumberings
     test_tables.py          tables kept by hand: sources, shape, agreement with the plans

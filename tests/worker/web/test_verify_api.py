@@ -26,6 +26,7 @@ from worker.access import tokens
 from worker.capture import keys
 from worker.context import Context
 from worker.ops import retention
+from worker.queries import timeline
 from worker.store import pause
 from worker.store.tables import (
     capture_answers,
@@ -128,6 +129,13 @@ class TestAForm:
         )  # fmt: skip
         settled(url, key, NUMBER)
         assert (provider.calls, paid(ctx)) == (1, 10_000)  # never paid twice
+
+    def test_is_no_run_on_the_page_of_its_number(self, url: str, ctx: Context) -> None:
+        settled(url, add_key(ctx, **PAYING).key, NUMBER)
+        events = timeline.number_timeline(ctx, NUMBER)["events"]
+        [asked] = [event for event in events if event["kind"] == "lookup"]
+        assert asked["text"].endswith("while a form was filled in")
+        assert not asked["run"]
 
     @pytest.mark.parametrize("limit", ["key", "captures", "all"])
     def test_never_goes_over_its_budget_or_one_that_this_is_in(

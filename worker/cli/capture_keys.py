@@ -81,12 +81,7 @@ def _values(command: Any) -> Any:
 
 
 @capture_keys.command(
-    "add",
-    examples=[
-        "hygiene capture-keys add shop --origin https://shop.example.com",
-        "hygiene capture-keys add shop --origin https://shop.example.com --day-budget 2 "
-        "--month-budget 20",
-    ],
+    "add", examples=["hygiene capture-keys add shop --origin https://shop.example.com"]
 )
 @click.argument("name")
 @_values
@@ -104,7 +99,13 @@ def add(name: str, as_json: bool, **given: Any) -> None:
         _show(ctx, key, as_json, f"{key.name} added")
 
 
-@capture_keys.command("change", examples=["hygiene capture-keys change shop --per-minute 300"])
+@capture_keys.command(
+    "change",
+    examples=[
+        "hygiene capture-keys change shop --per-minute 300",
+        "hygiene capture-keys change shop --day-budget 2 --month-budget 20",
+    ],
+)
 @click.argument("name")
 @_values
 @json_option

@@ -132,7 +132,7 @@ class TestAForm:
 
     def test_is_no_run_on_the_page_of_its_number(self, url: str, ctx: Context) -> None:
         settled(url, add_key(ctx, **PAYING).key, NUMBER)
-        events = timeline.number_timeline(ctx, NUMBER)["events"]
+        events = timeline.number_timeline(ctx, NUMBER)["timeline"]
         [asked] = [event for event in events if event["kind"] == "lookup"]
         assert asked["text"].endswith("while a form was filled in")
         assert not asked["run"]

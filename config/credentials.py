@@ -42,6 +42,7 @@ class TwilioCredentials(Section):
 
     `webhook_shared_key`: signs webhooks instead of the auth token where a Webhook Rule of the
     account says so; two of them, separated by a comma, while one replaces the other.
+    `messaging_service_sid` or `from_number`: what messages are sent by, at `api_url`.
     """
 
     account_sid: str = ""
@@ -50,6 +51,9 @@ class TwilioCredentials(Section):
     api_secret: str = Field("", repr=False)
     webhook_shared_key: str = Field("", repr=False)
     url: str = "https://lookups.twilio.com"
+    messaging_service_sid: str = ""
+    from_number: str = ""
+    api_url: str = "https://api.twilio.com"
 
     @property
     def shared_keys(self) -> tuple[str, ...]:

@@ -318,10 +318,25 @@ def _twilio(env: Mapping[str, str], problems: list[str]) -> TwilioCredentials | 
     if _missing(variables, problems, *pair, why="Twilio's login is a pair of both"):
         return None
     variables |= _given(env, "TWILIO_WEBHOOK_SHARED_KEY")
+    variables |= _twilio_sender(env, problems)
     return TwilioCredentials(
         **{name.removeprefix("TWILIO_").lower(): value for name, value in variables.items()},
         url=url,
     )
+
+
+def _twilio_sender(env: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    """Return what messages are sent by. Forms: https://www.twilio.com/docs/glossary/what-is-a-sid
+    and https://www.twilio.com/docs/glossary/what-e164."""
+    variables = _given(env, "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM_NUMBER")
+    for name, form, example in (
+        ("TWILIO_MESSAGING_SERVICE_SID", r"MG[0-9a-fA-F]{32}", "MG and 32 characters"),
+        ("TWILIO_FROM_NUMBER", r"\+[1-9][0-9]{6,14}|[0-9]{3,8}", "+14155550123, or a short code"),
+    ):
+        if name in variables and not re.fullmatch(form, variables[name]):
+            problems.append(f"{name}: write {example}")
+    api_url = _url(env, "TWILIO_API_URL", problems, "https://api.twilio.com")
+    return {**variables, "TWILIO_API_URL": api_url}
 
 
 def _keyed(

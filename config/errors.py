@@ -33,6 +33,8 @@
     ├── UnknownRegistryError                     2        404  worker.registries.model
     ├── ImportRefusedError                       2        422  worker.registries.imports
     ├── NoSuchCertificateError                   2        404  worker.scrub.certificates
+    ├── AskingError                              2        422  worker.asking.model
+    ├── NoSuchCampaignError                      2        404  worker.asking.model
     ├── NoSuchSegmentError                       2        404  worker.segments.isolation
     ├── NoSuchRecordError                        2        404  worker.queries.timeline
     ├── OutcomeError                             2        422  worker.segments.campaign_outcomes

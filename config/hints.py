@@ -38,7 +38,10 @@ ENVIRONMENT = {
     "TWILIO_WEBHOOK_SHARED_KEY": (
         "set it if Twilio signs its webhooks with a shared key (SHA-256) instead of the auth token"
     ),
+    "TWILIO_MESSAGING_SERVICE_SID": "what texts to customers are sent by",
+    "TWILIO_FROM_NUMBER": "what texts to customers are sent by",
     "TWILIO_LOOKUP_URL": "other base addresses",
+    "TWILIO_API_URL": "other base addresses",
     "NUMVERIFY_URL": "other base addresses",
     "CLEAROUTPHONE_URL": "other base addresses",
     "RND_URL": "other base addresses",

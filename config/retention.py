@@ -14,4 +14,5 @@ class Retention(Section):
     lookups: Duration = timedelta(days=730)
     runs: Duration = timedelta(days=730)
     scrubs: Duration = timedelta(days=1826)  # certificates; US rules: 5 years (16 CFR 310.5)
+    asked: Duration = timedelta(days=730)  # whom ask campaigns asked, and what they answered
     replies: Duration = timedelta(days=90)  # texts of replies in the review queue, once decided

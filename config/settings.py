@@ -19,6 +19,7 @@ from config import environment
 from config import events as event_settings
 from config.access import AccessSettings
 from config.alerts import AlertSettings
+from config.asking import AskingSettings
 from config.calling_hours import CallingHours
 from config.capture import CaptureSettings
 from config.connectors import Connectors, ConnectorSettings, CsvSettings
@@ -110,6 +111,7 @@ class FileSettings(Section):
     scrub: ScrubSettings = ScrubSettings()
     capture: CaptureSettings = CaptureSettings()
     calling_hours: CallingHours = CallingHours()
+    asking: AskingSettings = AskingSettings()
     retention: Retention = Retention()
     segments: SegmentSettings = SegmentSettings()
     alerts: AlertSettings = AlertSettings()

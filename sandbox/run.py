@@ -12,6 +12,8 @@ from aiohttp import web
 from sandbox import pages
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.hubspot.service import TOKEN as HUBSPOT_TOKEN
+from sandbox.messages import SERVICE as MESSAGING_SERVICE
+from sandbox.messages import MessagesService
 from sandbox.network import Network
 from sandbox.providers import (
     ClearoutPhoneService,
@@ -31,6 +33,7 @@ Ports = Mapping[str, int]
 T = TypeVar("T")
 CRMS = ("salesforce", "hubspot")
 PROVIDERS = ("twilio", "numverify", "clearoutphone", "rnd")
+SENDERS = ("messages",)
 
 
 def environment(ports: Ports, host: str = "127.0.0.1") -> dict[str, str]:
@@ -47,6 +50,12 @@ def environment(ports: Ports, host: str = "127.0.0.1") -> dict[str, str]:
             "TWILIO_LOOKUP_URL": "",
             "TWILIO_ACCOUNT_SID": twilio.SID,
             "TWILIO_AUTH_TOKEN": twilio.TOKEN,
+        },
+        "messages": {
+            "TWILIO_API_URL": "",
+            "TWILIO_ACCOUNT_SID": twilio.SID,
+            "TWILIO_AUTH_TOKEN": twilio.TOKEN,
+            "TWILIO_MESSAGING_SERVICE_SID": MESSAGING_SERVICE,
         },
         "numverify": {"NUMVERIFY_URL": "", "NUMVERIFY_ACCESS_KEY": numverify.KEY},
         "clearoutphone": {"CLEAROUTPHONE_URL": "", "CLEAROUTPHONE_API_TOKEN": clearoutphone.TOKEN},
@@ -81,8 +90,11 @@ class Sandbox:
         self.numverify = NumVerifyService(self.network)
         self.clearoutphone = ClearoutPhoneService(self.network)
         self.rnd = RndService(self.network)
+        self.messages = MessagesService()
         self.host = host
-        self.ports: dict[str, int] = {**dict.fromkeys((*CRMS, *PROVIDERS), 0), **(ports or {})}
+        self.ports: dict[str, int] = {
+            **dict.fromkeys((*CRMS, *PROVIDERS, *SENDERS), 0), **(ports or {}),
+        }  # fmt: skip
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._problem: BaseException | None = None

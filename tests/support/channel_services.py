@@ -210,6 +210,7 @@ class Mail:
         self.reply = ""  # to what is to be sent, instead of taking it
         self.seconds = 0.0
         self.unknown: set[str] = set()  # addresses that it does not take
+        self.cuts = False  # hang up once a message is taken, instead of saying so
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"smtp://127.0.0.1:{self.socket.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -240,7 +241,10 @@ class Mail:
             word = line.split()[0].upper()
             if word == b"DATA":
                 say("354 go on")
-                say(self._take(file))
+                taken = self._take(file)
+                if self.cuts:
+                    return
+                say(taken)
             elif word == b"MAIL" and (self.reply or self.seconds):
                 time.sleep(self.seconds)
                 say(self.reply or "250 fine")

@@ -12,6 +12,7 @@ Read in this order:
     registries/    lists with an authority
     scrub/         whether numbers may be contacted now
     capture/       a number is verified while somebody types it
+    asking/        customers are asked to confirm their number
     segments/      counts by source, and bad sources isolated
     calling_hours/ when somebody may be called
     alerts/        what operators are told

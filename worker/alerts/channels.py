@@ -8,23 +8,20 @@ import json
 import logging
 import re
 import smtplib
-import socket
-import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import requests
 
 from config.alerts import DEFAULT_ROUTE, url_variable
 from config.settings import Settings
 from connectors.http.client import retry_after
-from connectors.http.deadline import clocked_file, connected, session, whole_call
+from connectors.http.deadline import session, whole_call
+from worker.alerts import smtp
 from worker.alerts.formats import teams as teams_format
 from worker.alerts.formats.html import html
 from worker.alerts.formats.plain import plain
@@ -130,57 +127,15 @@ def send(settings: Settings, channel: str, message: Message) -> None:
 # -- email ---------------------------------------------------------------------------------
 
 
-class _Smtp(smtplib.SMTP):
-    """An SMTP client that connects, and reads what a server says, within the deadline
-    of the whole."""
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Connect, for smtplib. Its TLS checks the name that it was made with."""
-
-        def connect(address: str, remaining: float | None) -> socket.socket:
-            within = timeout if remaining is None else min(timeout, remaining)
-            connection: socket.socket = super(_Smtp, self)._get_socket(address, port, within)  # type: ignore[misc]
-            return connection
-
-        return connected(host, port, connect)
-
-    def getreply(self) -> tuple[int, bytes]:
-        if self.file is None and self.sock is not None:
-            self.file = clocked_file(self.sock)
-        return super().getreply()
-
-
-class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
-    pass
-
-
 def _email(settings: Settings, channel: Channel, message: Message) -> None:
-    parts = urlsplit(settings.smtp_url)
     mail = compose(settings, channel, message)
-    host = parts.hostname or ""
-    loopback = host in ("127.0.0.1", "localhost", "::1")
-    context = ssl.create_default_context()
-    client: smtplib.SMTP
-    if parts.scheme == "smtps":
-        client = _SmtpTls(host, parts.port or 465, timeout=_TIMEOUT, context=context)
-    else:
-        client = _Smtp(host, parts.port or 587, timeout=_TIMEOUT)
-    try:
-        if parts.scheme == "smtp" and not loopback:
-            client.starttls(context=context)  # refuses to go on without it
-        if parts.username:
-            client.login(unquote(parts.username), unquote(parts.password or ""))
+    with smtp.connected_to(settings.smtp_url) as client:
         refused = client.send_message(mail)
         if refused:
             log.warning(
                 "%s: the mail server takes mail for %d of %d addresses only",
                 channel.name, len(channel.to) - len(refused), len(channel.to),
             )  # fmt: skip
-    finally:
-        # What was accepted is sent, however a server says goodbye.
-        with suppress(smtplib.SMTPException, OSError):
-            client.quit()
-        client.close()
 
 
 def compose(settings: Settings, channel: Channel, message: Message) -> EmailMessage:

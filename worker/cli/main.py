@@ -36,6 +36,7 @@ COMMANDS = {
     "capture-keys": ("capture_keys", "capture_keys"),
     "registries": ("registries", "registries"),
     "scrub": ("scrub", "scrub"),
+    "ask": ("asking", "ask"),
     "feedback": ("feedback", "feedback"),
     "replies": ("replies", "replies"),
     "explain": ("explain", "explain"),

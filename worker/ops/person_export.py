@@ -251,6 +251,8 @@ SECTIONS: Final = (
     Section(t.changed_records, "Your records that were changed, and wait to be read", _of_records),
     Section(t.rechecks, "Re-checks of your records that somebody asked for", _of_records,
             ("callback",)),
+    Section(t.ask_messages, "When you were asked to confirm a number, and what you answered",
+            _of_records, ("owner", "code_hash")),
     Section(t.list_members, "Lists of the CRM that your records are on", _of_records),
     Section(t.absent_records, "Records of yours that a full read did not find",
             lambda table, person: [
@@ -291,6 +293,7 @@ EXEMPT: Final[Mapping[str, str]] = {
     "segment_history": "counts",
     "daily_counts": "counts",
     "campaign_outcomes": "counts",
+    "ask_campaigns": "whom campaigns ask, as a rule; their messages are exported",
     "isolations": "groups of contacts, with counts",
     "users": "those who work with this installation",
     "sessions": "those who work with this installation",

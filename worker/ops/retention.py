@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +16,7 @@ from worker.store.tables import (
     absent_records,
     alerts,
     capture_answers,
+    ask_messages,
     lookups,
     owner_tasks,
     pages,
@@ -38,6 +40,13 @@ def purge_expired(ctx: Context) -> dict[str, int]:
         "writes": _delete(ctx, writes, writes.c.at, keep.writes),
         "lookups": _delete(ctx, lookups, lookups.c.at, keep.lookups),
         "scrubs": _delete(ctx, scrubs, scrubs.c.at, keep.scrubs),
+        # Those that were not sent are old when they might have been.
+        "asked": _delete(
+            ctx,
+            ask_messages,
+            sa.func.coalesce(ask_messages.c.claimed_at, ask_messages.c.not_before),
+            keep.asked,
+        ),
         "replies": _redact_replies(ctx, keep.replies),
         "rechecks": _rechecks(ctx, keep.runs),
     }
@@ -97,7 +106,7 @@ def _rechecks(ctx: Context, age: timedelta) -> int:
         ).rowcount
 
 
-def _delete(ctx: Context, table: sa.Table, at: sa.Column[object], age: timedelta) -> int:
+def _delete(ctx: Context, table: sa.Table, at: sa.ColumnElement[Any], age: timedelta) -> int:
     if not age:
         return 0
     old = sa.select(table.c.id).where(at < ctx.now() - age).limit(_AT_ONCE)

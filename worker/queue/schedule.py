@@ -44,6 +44,8 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     plan["tidy"] = {"task": "hygiene.tidy", "schedule": TIDY_EVERY}
     every = settings.feedback.deliver_every.total_seconds()
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
+    asked = settings.asking.every.total_seconds()
+    plan["ask"] = {"task": "hygiene.ask", "schedule": asked, "options": {"expires": asked}}
     if often := settings.feedback.dispositions.every.total_seconds():
         plan["calls"] = {"task": "hygiene.calls", "schedule": often, "options": {"expires": often}}
     sections = map(settings.section, settings.active_connectors)

@@ -19,6 +19,7 @@ from config import process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
+from worker.asking import sending as asking
 from worker.context import Context
 from worker.events import delivery, endpoints
 from worker.feedback.receivers import crms_to_notify
@@ -243,6 +244,12 @@ def apply() -> None:
 def deliver() -> None:
     """Send events to the endpoints that subscribe to them."""
     delivery.begin(context())
+
+
+@app.task(name="hygiene.ask")
+def ask() -> None:
+    """Send what is due of ask campaigns, and count answers."""
+    asking.send_due(context())
 
 
 @app.task(name="hygiene.calls")

@@ -62,31 +62,42 @@ def load(
 ) -> Evidence:
     """Read all that is known of these numbers (E.164), in one snapshot of the database."""
     with ctx.store.snapshot() as connection:
-        registries = load_all(connection, ctx.settings)
-        holders = _holders(connection, numbers)
-        known_contacts = _known(ctx, connection, contact_keys)
-        people = {
-            who.key: who
-            for who in (
-                *known_contacts.values(),
-                *(who for of in holders.values() for who in of.identities),
-                *(ContactIdentity(key) for key in contact_keys if key not in known_contacts),
-            )
-        }
-        about = report_log.load_about_contacts(connection, list(people.values()))
-        on_whole = dict[str, Feedback]()
-        for _, hold in review_holds.load_about_contacts(connection, people.values()):
-            on_whole.setdefault(hold.contact, hold)
-        reports = _reports(ctx, connection, numbers, about, holders, rules)
-        return Evidence(
-            registries,
-            reports,
-            _suppressions(ctx, connection, numbers),
-            holders,
-            known_contacts,
-            on_whole,
-            _verifications(ctx, connection, numbers),
+        return load_in(ctx, connection, numbers, contact_keys, rules)
+
+
+def load_in(
+    ctx: Context,
+    connection: Connection,
+    numbers: Sequence[str],
+    contact_keys: Collection[str],
+    rules: Rules,
+) -> Evidence:
+    """Read the same in the caller's own transaction, which is to act on it."""
+    registries = load_all(connection, ctx.settings)
+    holders = _holders(connection, numbers)
+    known_contacts = _known(ctx, connection, contact_keys)
+    people = {
+        who.key: who
+        for who in (
+            *known_contacts.values(),
+            *(who for of in holders.values() for who in of.identities),
+            *(ContactIdentity(key) for key in contact_keys if key not in known_contacts),
         )
+    }
+    about = report_log.load_about_contacts(connection, list(people.values()))
+    on_whole = dict[str, Feedback]()
+    for _, hold in review_holds.load_about_contacts(connection, people.values()):
+        on_whole.setdefault(hold.contact, hold)
+    reports = _reports(ctx, connection, numbers, about, holders, rules)
+    return Evidence(
+        registries,
+        reports,
+        _suppressions(ctx, connection, numbers),
+        holders,
+        known_contacts,
+        on_whole,
+        _verifications(ctx, connection, numbers),
+    )
 
 
 def _reports(

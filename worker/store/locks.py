@@ -9,6 +9,7 @@
 | `PLANNING_REWRITES` | giving contacts whose reading has changed their days |
 | `DATING_REPORTS` | dating a stop or what lifts it, from another that it does not see (promise 7) |
 | `APPENDING_EVENTS` | the order of events: ids are committed in the order that they are given |
+| `CLAIMING_QUESTIONS` | asking a person, from a second campaign or worker that asks them too |
 
 Before these names, one number, 7226454, protected booking, applying and counting. During a rolling
 deployment an old worker that takes it exclusively runs beside new ones, and each of the three must
@@ -43,6 +44,7 @@ class Lock(IntEnum):
     PLANNING_REWRITES = 7226458
     DATING_REPORTS = 7226459
     APPENDING_EVENTS = 7226460
+    CLAIMING_QUESTIONS = 7226461
 
 
 _SHARED_WITH_THE_VERSIONS_BEFORE = (

@@ -31,6 +31,7 @@ from worker.store.pseudonyms import ERASED_PREFIX, Keys
 from worker.store.states import PageState
 from worker.store.tables import (
     app_state,
+    ask_messages,
     changed_records,
     contact_numbers,
     contacts,
@@ -159,7 +160,7 @@ def _erase_contact(
         record = (connector, object_name, record_id)
         for table in (
             contact_numbers, former_readings, failures, changed_records, rechecks, list_members,
-            owner_tasks,
+            owner_tasks, ask_messages,
         ):  # fmt: skip
             connection.execute(sa.delete(table).where(_is_record(table, record)))
         done.writes += connection.execute(
@@ -276,7 +277,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         setattr(done, name, getattr(done, name) + changed.rowcount)
     for table in (
         lookup_retries, lookup_claims, contact_numbers, former_readings, last_delivered,
-        shared_numbers, undone_reports,
+        shared_numbers, undone_reports, ask_messages,
     ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
     reply_model.note_erasure(connection, reviews.c.number == number, ctx.now())

@@ -6,6 +6,7 @@ Read in this order:
     test_feedback.py    reports, suppressions, evidence, erasure
     test_endpoints.py   endpoints of events, and the feed of changes
     test_capture_keys.py  the keys of forms
+    test_asking.py      campaigns that ask customers
     test_explain.py     how one text is read
     test_removals.py    removals on hold
     test_admin.py       overview, segments, users, runs

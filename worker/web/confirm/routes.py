@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import phonenumbers
 import sqlalchemy as sa
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
 
+from worker.asking import links as ask_links
+from worker.asking.answers import ANSWER_OF
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import RECIPIENT_PAGE, Feedback, FeedbackKind, Scope
@@ -36,9 +40,22 @@ _ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
     "yes": (FeedbackKind.CONFIRMED, "person", "the person said “yes, this is me” on our page"),
     "no": (FeedbackKind.WRONG_NUMBER, "number", "said “I am not this person” on our page"),
     "stop": (FeedbackKind.OPT_OUT, "number", "said “do not contact me” on our page"),
+    "stop_call": (FeedbackKind.OPT_OUT, "number", "said “do not call me” on our page"),
+    "stop_text": (FeedbackKind.OPT_OUT, "number", "said “do not text me” on our page"),
     "new": (FeedbackKind.CORRECTED, "person", "the person gave another number on our page"),
 }
+_CHANNELS = {"stop_call": "call", "stop_text": "text"}  # of an answer; any other is of both
+_ONE_CLICK = "List-Unsubscribe=One-Click"  # what a mail reader posts: RFC 8058, section 3.2
 Lang = Annotated[str, Query(max_length=5)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A link that counts: what it is about, and the ask message that it came with, if any."""
+
+    link: Link
+    number: str
+    message: int = 0
 
 
 def masked(number: str) -> str:
@@ -72,20 +89,27 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             request, "confirm.html", context, status, {"X-Robots-Tag": "noindex"}
         )
 
-    def opened(token: str) -> tuple[Link, str]:
-        link = confirm_links.read_token(ctx.keys, token, ctx.now())
+    def opened(token: str) -> _Opened:
+        message = 0
+        if ask_links.is_code(token):
+            asked = ask_links.find(ctx, token)
+            link, message = asked.link, asked.message
+        else:
+            link = confirm_links.read_token(ctx.keys, token, ctx.now())
         for number in intake.numbers_of_contact(ctx, link.connector, link.object, link.record_id):
             if ctx.keys.short_hash(number) == link.number_hash:
-                return link, number
+                return _Opened(link, number, message)
         raise BadLinkError("the number is no longer there")
 
     @routes.get("/confirm/{token}", summary="The recipient's page", response_class=Response)
     def page(request: Request, token: str, lang: Lang = "") -> Response:
         try:
-            _, number = opened(token)
+            page_of = opened(token)
         except BadLinkError:
             return show(request, lang, 404, state="gone")
-        return show(request, lang, state="ask", number=masked(number))
+        if page_of.message:
+            ask_links.record_opened(ctx, page_of.message)
+        return show(request, lang, state="ask", number=masked(page_of.number))
 
     @routes.post("/confirm/{token}", summary="An answer", response_class=Response)
     def answer(
@@ -93,9 +117,10 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
     ) -> Response:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         try:
-            link, number = opened(token)
+            page_of = opened(token)
         except BadLinkError:
             return show(request, lang, 404, state="gone")
+        link, number = page_of.link, page_of.number
         answer_given = form.get("answer", "")
         asking = {"state": "ask", "number": masked(number)}
         if answer_given not in _ANSWERS:
@@ -122,6 +147,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             number=number,
             source=RECIPIENT_PAGE,
             at=now,
+            channels=_CHANNELS.get(answer_given, ""),
             contact=link.contact,
             scope=reach,
             person=who.person,
@@ -130,8 +156,53 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             received_at=now,
         )
         intake.store_reports(ctx, [report])
+        if page_of.message:
+            ask_links.record_answer_to(ctx, page_of.message, ANSWER_OF[kind])
         background.add_task(notify)
         return show(request, lang, state="done", answer=answer_given)
+
+    @routes.get(
+        "/confirm/{token}/unsubscribe", summary="The page, from an email", response_class=Response
+    )
+    def from_email(token: str) -> Response:
+        """A mail reader that knows no one-click unsubscribing opens the page: that says nothing."""
+        return RedirectResponse(f"/confirm/{quote(token)}", 303)
+
+    @routes.post(
+        "/confirm/{token}/unsubscribe",
+        summary="One-click unsubscribing (RFC 8058), from an email",
+        response_class=Response,
+    )
+    def unsubscribe(token: str, body: RawBody, background: BackgroundTasks) -> Response:
+        """Also with a link that can no longer be answered: who wants to hear less never waits."""
+        if body.decode("ascii", "replace").strip() != _ONE_CLICK:
+            return Response("Write List-Unsubscribe=One-Click.", 400, media_type="text/plain")
+        try:
+            if not ask_links.is_code(token):
+                raise BadLinkError("this is not one of our links")
+            asked = ask_links.find(ctx, token, also_expired=True)
+        except BadLinkError:
+            return Response("There is no such link.", 404, media_type="text/plain")
+        now = ctx.now()
+        print_ = hashlib.blake2b(token.encode(), digest_size=12).hexdigest()
+        link = asked.link
+        who = intake.find_identity(ctx, link.connector, link.object, link.record_id)
+        report = Feedback(
+            key=f"page:{print_}:unsubscribe",
+            kind=FeedbackKind.OPT_OUT,
+            number=asked.number,
+            source=RECIPIENT_PAGE,
+            at=now,
+            contact=link.contact,
+            scope="number",
+            person=who.person,
+            evidence="unsubscribed from our emails",
+            received_at=now,
+        )
+        intake.store_reports(ctx, [report])
+        ask_links.record_answer_to(ctx, asked.message, ANSWER_OF[FeedbackKind.OPT_OUT])
+        background.add_task(notify)
+        return Response("You are unsubscribed.", media_type="text/plain")
 
     return routes
 

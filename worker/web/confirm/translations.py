@@ -33,6 +33,10 @@ class Translation:
     choose: str
     language: str
     privacy: str
+    stop_call: str
+    stop_text: str
+    thanks_stop_call: str
+    thanks_stop_text: str
 
 
 TRANSLATIONS: dict[str, Translation] = {
@@ -53,6 +57,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Please choose an answer", "Language",
         "We use your answer only for this number. This page sets no cookies and does not track "
         "anybody.",
+        stop_call="Do not call me",
+        stop_text="Do not text me",
+        thanks_stop_call="We have noted that you do not want to be called at this number.",
+        thanks_stop_text="We have noted that you do not want to be texted at this number.",
     ),
     "es": Translation(
         "Español", "¿Es este su número?", "Tenemos registrado este número de teléfono:",
@@ -69,6 +77,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Este enlace se ha respondido demasiadas veces hoy. Vuelva mañana, por favor.",
         "Elija una respuesta", "Idioma",
         "Su respuesta se usa solo para este número. Esta página no usa cookies ni rastrea a nadie.",
+        stop_call="No me llamen",
+        stop_text="No me envíen mensajes de texto",
+        thanks_stop_call="Hemos anotado que no desea que le llamemos a este número.",
+        thanks_stop_text="Hemos anotado que no desea recibir mensajes de texto en este número.",
     ),
     "fr": Translation(
         "Français", "Est-ce votre numéro ?",
@@ -89,6 +101,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Choisissez une réponse", "Langue",
         "Votre réponse ne sert qu'à ce numéro. Cette page n'utilise pas de cookies et ne suit "
         "personne.",
+        stop_call="Ne m'appelez plus",
+        stop_text="Ne m'envoyez plus de SMS",
+        thanks_stop_call="Nous avons noté que vous ne souhaitez plus être appelé à ce numéro.",
+        thanks_stop_text="Nous avons noté que vous ne souhaitez plus recevoir de SMS à ce numéro.",
     ),
     "de": Translation(
         "Deutsch", "Ist das Ihre Nummer?", "Wir haben diese Telefonnummer gespeichert:",
@@ -108,6 +124,12 @@ TRANSLATIONS: dict[str, Translation] = {
         "Bitte wählen Sie eine Antwort", "Sprache",
         "Ihre Antwort wird nur für diese Nummer verwendet. Diese Seite setzt keine Cookies und "
         "verfolgt niemanden.",
+        stop_call="Rufen Sie mich nicht an",
+        stop_text="Schicken Sie mir keine SMS",
+        thanks_stop_call="Wir haben notiert, dass Sie unter dieser Nummer "
+        "nicht angerufen werden möchten.",
+        thanks_stop_text="Wir haben notiert, dass Sie unter dieser Nummer "
+        "keine SMS erhalten möchten.",
     ),
     "pt": Translation(
         "Português", "Este número é seu?", "Temos este número de telefone registado:",
@@ -125,6 +147,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Escolha uma resposta", "Idioma",
         "A sua resposta serve apenas para este número. Esta página não usa cookies nem segue "
         "ninguém.",
+        stop_call="Não me telefonem",
+        stop_text="Não me enviem SMS",
+        thanks_stop_call="Registámos que não quer receber chamadas neste número.",
+        thanks_stop_text="Registámos que não quer receber SMS neste número.",
     ),
     "it": Translation(
         "Italiano", "Questo numero è suo?", "Abbiamo registrato questo numero di telefono:",
@@ -143,6 +169,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Scelga una risposta", "Lingua",
         "La sua risposta vale solo per questo numero. Questa pagina non usa cookie e non traccia "
         "nessuno.",
+        stop_call="Non chiamatemi",
+        stop_text="Non inviatemi SMS",
+        thanks_stop_call="Abbiamo annotato che non desidera ricevere chiamate a questo numero.",
+        thanks_stop_text="Abbiamo annotato che non desidera ricevere SMS a questo numero.",
     ),
     "pl": Translation(
         "Polski", "Czy to Twój numer?", "Mamy zapisany ten numer telefonu:",
@@ -159,6 +189,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Na ten link odpowiedziano dziś zbyt wiele razy. Prosimy wrócić jutro.",
         "Wybierz odpowiedź", "Język",
         "Odpowiedź dotyczy tylko tego numeru. Ta strona nie używa ciasteczek i nikogo nie śledzi.",
+        stop_call="Proszę do mnie nie dzwonić",
+        stop_text="Proszę nie wysyłać mi SMS-ów",
+        thanks_stop_call="Zapisaliśmy, że nie chcesz telefonów pod tym numerem.",
+        thanks_stop_text="Zapisaliśmy, że nie chcesz SMS-ów pod tym numerem.",
     ),
     "ru": Translation(
         "Русский", "Это ваш номер?", "У нас записан этот номер телефона:",
@@ -177,6 +211,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Выберите ответ", "Язык",
         "Ответ касается только этого номера. Эта страница не использует cookie и никого не "
         "отслеживает.",
+        stop_call="Не звоните мне",
+        stop_text="Не присылайте мне СМС",
+        thanks_stop_call="Мы записали, что вы не хотите, чтобы вам звонили по этому номеру.",
+        thanks_stop_text="Мы записали, что вы не хотите получать СМС на этот номер.",
     ),
     "uk": Translation(
         "Українська", "Це ваш номер?", "У нас записано цей номер телефону:",
@@ -195,6 +233,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "Оберіть відповідь", "Мова",
         "Відповідь стосується лише цього номера. Ця сторінка не використовує cookie і нікого не "
         "відстежує.",
+        stop_call="Не телефонуйте мені",
+        stop_text="Не надсилайте мені СМС",
+        thanks_stop_call="Ми записали, що ви не хочете, щоб вам телефонували за цим номером.",
+        thanks_stop_text="Ми записали, що ви не хочете отримувати СМС на цей номер.",
     ),
 }  # fmt: skip
 

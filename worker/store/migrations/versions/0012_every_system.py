@@ -125,6 +125,7 @@ def upgrade() -> None:
     create_imported_reports()
     create_owner_tasks()
     create_capture()
+    create_asking()
 
 
 def index_few_rows() -> None:
@@ -314,9 +315,71 @@ def create_capture() -> None:
     )
 
 
+def create_asking() -> None:
+    op.create_table(
+        'ask_campaigns',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('name', sa.String(60), nullable=False),
+        sa.Column('channel', sa.String(10), nullable=False),
+        sa.Column('selection', sa.JSON, nullable=False),
+        sa.Column('basis', sa.String(255), nullable=False),
+        sa.Column('state', sa.String(10), nullable=False),
+        sa.Column('per_minute', sa.Integer, nullable=False),
+        sa.Column('budget', sa.BigInteger, nullable=False),
+        sa.Column('spent', sa.BigInteger, nullable=False),
+        sa.Column('next_at', Time, nullable=False),
+        sa.Column('troubles', sa.Integer, nullable=False),
+        sa.Column('error', sa.String(255), nullable=False),
+        sa.Column('left_out', sa.JSON, nullable=False),
+        sa.Column('created_at', Time, nullable=False),
+        sa.Column('created_by', sa.String(120), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_ask_campaigns')),
+        sa.UniqueConstraint('name', name=op.f('uq_ask_campaigns_name')),
+    )
+    op.create_table(
+        'ask_messages',
+        sa.Column('id', BigId, autoincrement=True, nullable=False),
+        sa.Column('campaign_id', BigId, nullable=False),
+        sa.Column('connector', sa.String(40), nullable=False),
+        sa.Column('object', sa.String(80), nullable=False),
+        sa.Column('record_id', sa.String(80), nullable=False),
+        sa.Column('recipient', sa.String(200), nullable=False),
+        sa.Column('number', sa.String(40), nullable=False),
+        sa.Column('state', sa.String(10), nullable=False),
+        sa.Column('reason', sa.String(40), nullable=False),
+        sa.Column('not_before', Time, nullable=False),
+        sa.Column('attempts', sa.Integer, nullable=False),
+        sa.Column('owner', sa.String(120)),
+        sa.Column('claimed_at', Time),
+        sa.Column('price', sa.BigInteger, nullable=False),
+        sa.Column('code_hash', sa.String(64)),
+        sa.Column('vendor_id', sa.String(64), nullable=False),
+        sa.Column('opened_at', Time),
+        sa.Column('answer', sa.String(10), nullable=False),
+        sa.Column('answered_at', Time),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_ask_messages')),
+        sa.UniqueConstraint(
+            'campaign_id', 'recipient', name=op.f('uq_ask_messages_campaign_id_recipient')
+        ),
+        sa.UniqueConstraint(
+            'campaign_id', 'number', name=op.f('uq_ask_messages_campaign_id_number')
+        ),
+        sa.UniqueConstraint('code_hash', name=op.f('uq_ask_messages_code_hash')),
+    )
+    op.create_index(
+        'ix_ask_messages_state', 'ask_messages', ['campaign_id', 'state', 'not_before']
+    )
+    for column in ('number', 'recipient', 'claimed_at'):
+        op.create_index(f'ix_ask_messages_{column}', 'ask_messages', [column])
+    op.create_index(
+        'ix_ask_messages_record', 'ask_messages', ['connector', 'object', 'record_id']
+    )
+
+
 def downgrade() -> None:
     op.drop_column('writes', 'settled_at')
     for table in (
+        'ask_messages', 'ask_campaigns',
         'capture_counts', 'capture_answers', 'capture_keys',
         'owner_tasks', 'undone_reports', 'imported_reports',
     ):

@@ -1,0 +1,65 @@
+"""`hygiene ask`: plan, start, look, pause and stop, as an operator types them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking_support import BASIS, TOML, index
+from click.testing import CliRunner
+from constants import NUMBER, PUBLIC_URL
+
+from sandbox.run import Sandbox
+from worker.cli.main import main
+from worker.context import Context
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(
+    make_context: Callable[..., Context], sandbox: Sandbox, tmp_path: Path, database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:  # fmt: skip
+    env = {"PUBLIC_URL": PUBLIC_URL, **sandbox.env("messages")}
+    ctx = make_context(TOML, **env)
+    index(ctx, "1", NUMBER, {"phone": "unverified"})
+    monkeypatch.setenv("HYGIENE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("HYGIENE_CONFIG", str(tmp_path / "hygiene.toml"))
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+
+    def call(*words: str, exit_code: int = 0) -> Any:
+        done = CliRunner().invoke(main, ["ask", *words, "--json"])
+        assert done.exit_code == exit_code, done.output
+        return json.loads(done.stdout) if exit_code == 0 else done.output
+
+    return call
+
+
+def test_a_campaign_from_plan_to_stop(run: Run) -> None:
+    whom = ("spring", "--unverified", "--budget", "5", "--basis", BASIS)
+    assert run("plan", *whom)["messages"] == 1
+    assert run("list") == [], "a plan stores nothing"
+    started = run("start", *whom)
+    assert (started["state"], started["waiting"], started["basis"]) == ("running", 1, BASIS)
+    assert run("pause", "spring")["state"] == "paused"
+    assert run("resume", "spring")["state"] == "running"
+    assert run("stop", "spring")["state"] == "stopped"
+    assert run("show", "spring")["asks"] == "all contacts, unverified"
+    assert [campaign["name"] for campaign in run("list")] == ["spring"]
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(run: Run) -> None:
+    for words in (
+        ("show", "winter"),
+        ("plan", "spring", "--budget", "much"),
+        ("plan", "spring", "--budget", "5", "--segment", "source"),
+        ("plan", "spring", "--budget", "5", "--older-than", "a year"),
+        ("resume", "winter"),
+    ):
+        assert run(*words, exit_code=2)

@@ -1,0 +1,253 @@
+"""`hygiene ask`: campaigns that ask customers to confirm or correct their number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from worker.cli.base import Group, json_option
+from worker.cli.choices import Choice
+from worker.cli.common import ConnectorName, open_context, user_name
+from worker.cli.output import console
+from worker.cli.output.times import local_minute
+
+if TYPE_CHECKING:
+    from worker.asking.campaigns import Plan, Progress
+    from worker.asking.model import Campaign, Request
+    from worker.context import Context
+
+
+@click.group("ask", cls=Group, examples=["hygiene ask list"])
+def ask() -> None:
+    """Ask customers to confirm or correct their number.
+
+    By text or email, each of them once, with a link to their own page. Whoever must not be
+    contacted is never asked (docs/asking.md).
+    """
+
+
+def _whom(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say who is asked, how, and for how much."""
+    options = (
+        click.option("--by", "channel", type=Choice(("text", "email")), default="text",
+                     show_default=True, help="How they are asked."),
+        click.option("--connector", default=None, type=ConnectorName(), metavar="CONNECTOR",
+                     help="Only contacts of this CRM."),
+        click.option("--segment", default="", metavar="KEY=VALUE",
+                     help="Only contacts of a segment: source, campaign, country, month or list."),
+        click.option("--unverified", is_flag=True,
+                     help="Only contacts with a phone field that is unverified."),
+        click.option("--older-than", default="", metavar="AGE",
+                     help="Only contacts whose number nobody has confirmed for so long, such as "
+                     "365d. With --unverified, either is enough."),
+        click.option("--basis", default="", metavar="TEXT",
+                     help="The legal basis, in your words. Without it, only contacts whose "
+                     "consent to texts is recorded are asked."),
+        click.option("--budget", required=True, metavar="AMOUNT",
+                     help="The most that all messages may cost."),
+        click.option("--per-minute", default=30, show_default=True, metavar="N",
+                     type=click.IntRange(1, 3000), help="How many messages a minute."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@ask.command("plan", examples=["hygiene ask plan spring --unverified --budget 50"])
+@click.argument("name", metavar="NAME")
+@_whom
+@json_option
+def ask_plan(name: str, as_json: bool, **whom: Any) -> None:
+    """Show what a campaign would do and cost.
+
+    This is a dry run: nothing is stored or sent, and no CRM is asked.
+    """
+    from worker.asking import campaigns
+
+    with open_context(read_only=True) as ctx:
+        request = _request(name, **whom)
+        planned = campaigns.plan(ctx, request)
+        _show_plan(planned, _currency(ctx), as_json)
+
+
+@ask.command("start", examples=['hygiene ask start spring --budget 50 --basis "customers"'])
+@click.argument("name", metavar="NAME")
+@_whom
+@json_option
+def ask_start(name: str, as_json: bool, **whom: Any) -> None:
+    """Start a campaign; the workers send its messages.
+
+    See first what it would do and cost: `hygiene ask plan`, with the same options.
+    """
+    from worker.access import audit
+    from worker.asking import campaigns
+
+    with open_context() as ctx:
+        request = _request(name, **whom)
+        campaign = campaigns.start(ctx, request, user_name())
+        basis = campaign.basis or "recorded consent"
+        audit.note(ctx.store, ctx.now(), user_name(), "ask.start", name, basis)
+        _show(ctx, campaign, as_json)
+
+
+@ask.command("list", examples=["hygiene ask list"])
+@json_option
+def ask_list(as_json: bool) -> None:
+    """List campaigns, newest first, and how each is doing."""
+    from worker.asking import campaigns
+
+    with open_context(read_only=True) as ctx:
+        listed = campaigns.list_campaigns(ctx)
+        done = campaigns.progress(ctx, [campaign.id for campaign in listed])
+        currency = _currency(ctx)
+    if as_json:
+        console.print_json(
+            [campaigns.as_json(campaign, done[campaign.id], currency) for campaign in listed]
+        )
+    elif not listed:
+        console.info("no campaigns yet; see what one would do with: hygiene ask plan")
+    else:
+        table = console.table(
+            "name", "by", "state", ">waiting", ">sent", ">opened", ">confirmed", ">corrected",
+            ">not me", ">stopped", "~error",
+        )  # fmt: skip
+        console.rows(table, [_row(campaign, done[campaign.id]) for campaign in listed])
+        console.show_table(table)
+
+
+@ask.command("show", examples=["hygiene ask show spring"])
+@click.argument("name", metavar="NAME")
+@json_option
+def ask_show(name: str, as_json: bool) -> None:
+    """Show a campaign: whom it asks, what was sent, and what they said."""
+    from worker.asking import campaigns
+
+    with open_context(read_only=True) as ctx:
+        _show(ctx, campaigns.find(ctx, name), as_json)
+
+
+@ask.command("pause", examples=["hygiene ask pause spring"])
+@click.argument("name", metavar="NAME")
+@json_option
+def ask_pause(name: str, as_json: bool) -> None:
+    """Send nothing of a campaign for now."""
+    _change(name, "pause", as_json)
+
+
+@ask.command("resume", examples=["hygiene ask resume spring"])
+@click.argument("name", metavar="NAME")
+@json_option
+def ask_resume(name: str, as_json: bool) -> None:
+    """Go on with a campaign that was paused, or has paused itself."""
+    _change(name, "resume", as_json)
+
+
+@ask.command("stop", examples=["hygiene ask stop spring"])
+@click.argument("name", metavar="NAME")
+@json_option
+def ask_stop(name: str, as_json: bool) -> None:
+    """End a campaign for good.
+
+    Links that were sent can still be answered.
+    """
+    _change(name, "stop", as_json)
+
+
+def _change(name: str, action: str, as_json: bool) -> None:
+    from worker.access import audit
+    from worker.asking import campaigns
+
+    actions = {"pause": campaigns.pause, "resume": campaigns.resume, "stop": campaigns.stop}
+    with open_context() as ctx:
+        campaign = actions[action](ctx, name)
+        audit.note(ctx.store, ctx.now(), user_name(), f"ask.{action}", name)
+        _show(ctx, campaign, as_json)
+
+
+def _request(
+    name: str, channel: Any, connector: str | None, segment: str, unverified: bool, older_than: str,
+    basis: str, budget: str, per_minute: int,
+) -> Request:  # fmt: skip
+    from datetime import timedelta
+
+    from config.section import parse_duration
+    from worker.asking.model import MICROS, Request, Selection
+
+    key, equals, value = segment.partition("=")
+    if segment and not (equals and value):
+        raise click.UsageError('--segment: write KEY=VALUE, such as "source=Trade fair"')
+    seconds = 0
+    if older_than:
+        try:
+            age = parse_duration(older_than)
+        except ValueError as error:
+            raise click.UsageError(f"--older-than: {error}") from None
+        seconds = int(age.total_seconds()) if isinstance(age, timedelta) else 0
+    try:
+        amount = Decimal(budget)
+        micros = int(amount * MICROS)
+    except (InvalidOperation, ValueError, OverflowError):
+        raise click.UsageError("--budget: write an amount of money, such as 50") from None
+    selection = Selection(connector or "", key, value, unverified, seconds)
+    return Request(name, channel, selection, micros, basis, per_minute)
+
+
+def _currency(ctx: Context) -> str:
+    return ctx.settings.verification.budget.currency
+
+
+def _show_plan(planned: Plan, currency: str, as_json: bool) -> None:
+    document = planned.as_json(currency)
+    if as_json:
+        console.print_json(document)
+        return
+    console.out.print(
+        f"{planned.messages:,} of {planned.contacts:,} contacts would be asked, for "
+        f"{document['cost']:,.2f} {currency} at most",
+        soft_wrap=True,
+    )
+    if planned.affordable < planned.messages:
+        console.out.print(f"the budget pays for {planned.affordable:,} of them", soft_wrap=True)
+    for title, counts in (("left out", planned.left_out), ("languages", planned.languages)):
+        for name, count in counts.most_common():
+            console.out.print(f"{title}  {name.replace('_', ' ')} {count:,}", soft_wrap=True)
+
+
+def _row(campaign: Campaign, done: Progress) -> tuple[str, ...]:
+    counts = done.as_json()
+    numbers = ("waiting", "sent", "opened", "confirmed", "corrected", "not_me", "stopped")
+    return (
+        campaign.name, campaign.channel, campaign.state.value,
+        *(f"{counts[name]:,}" for name in numbers), campaign.error,
+    )  # fmt: skip
+
+
+def _show(ctx: Context, campaign: Campaign, as_json: bool) -> None:
+    from worker.asking import campaigns
+
+    done = campaigns.progress(ctx, [campaign.id])[campaign.id]
+    document = campaigns.as_json(campaign, done, _currency(ctx))
+    if as_json:
+        console.print_json(document)
+        return
+    money = f"{document['spent']:,.2f} of {document['budget']:,.2f} {document['currency']}"
+    for title, text in (
+        ("campaign", f"{campaign.name}, by {campaign.channel}: {campaign.state}"),
+        ("error", campaign.error),
+        ("asks", document["asks"]),
+        ("basis", document["basis"]),
+        ("started", f"{local_minute(campaign.created_at)} by {campaign.created_by}"),
+        ("spent", money),
+        *((name.replace("_", " "), f"{document[name]:,}") for name in (
+            "waiting", "sent", "uncertain", "refused", "withheld", "opened", "confirmed",
+            "corrected", "not_me", "stopped",
+        )),
+        *((f"not sent: {name.replace('_', ' ')}", f"{n:,}") for name, n in done.reasons.items()),
+        *((f"left out: {name.replace('_', ' ')}", f"{n:,}")
+          for name, n in campaign.left_out.items()),
+    ):  # fmt: skip
+        if text:
+            console.out.print(f"{title:<28}{text}", soft_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -167,32 +166,11 @@ def _change(name: str, action: str, as_json: bool) -> None:
         _show(ctx, campaign, as_json)
 
 
-def _request(
-    name: str, channel: Any, connector: str | None, segment: str, unverified: bool, older_than: str,
-    basis: str, budget: str, per_minute: int,
-) -> Request:  # fmt: skip
-    from datetime import timedelta
+def _request(name: str, **whom: Any) -> Request:
+    from worker.asking.requests import Typed, read
 
-    from config.section import parse_duration
-    from worker.asking.model import MICROS, Request, Selection
-
-    key, equals, value = segment.partition("=")
-    if segment and not (equals and value):
-        raise click.UsageError('--segment: write KEY=VALUE, such as "source=Trade fair"')
-    seconds = 0
-    if older_than:
-        try:
-            age = parse_duration(older_than)
-        except ValueError as error:
-            raise click.UsageError(f"--older-than: {error}") from None
-        seconds = int(age.total_seconds()) if isinstance(age, timedelta) else 0
-    try:
-        amount = Decimal(budget)
-        micros = int(amount * MICROS)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise click.UsageError("--budget: write an amount of money, such as 50") from None
-    selection = Selection(connector or "", key, value, unverified, seconds)
-    return Request(name, channel, selection, micros, basis, per_minute)
+    words = {**whom, "connector": whom["connector"] or "", "per_minute": str(whom["per_minute"])}
+    return read(Typed(name, **words))
 
 
 def _currency(ctx: Context) -> str:

@@ -35,6 +35,7 @@ from worker.web.hubspot import app as hubspot_app
 from worker.web.hubspot.portal import Portal
 from worker.web.limits import Limits
 from worker.web.pages import (
+    asking,
     capture_keys,
     charts,
     contacts,
@@ -147,6 +148,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(suppressions.router(ctx, workers))
     app.include_router(endpoints.router(ctx, workers))
     app.include_router(capture_keys.router(ctx))
+    app.include_router(asking.router(ctx))
     app.include_router(system.router(ctx))
     app.include_router(setup.router(ctx))
     app.include_router(docs.router(app))

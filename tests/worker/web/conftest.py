@@ -18,6 +18,7 @@ Read in this order:
     test_reviews_page.py  replies that a person decides, in Chromium
     test_endpoints_api.py  endpoints of events and the feed of changes, by the API
     test_endpoints_page.py  endpoints of events, by the pages and in Chromium
+    test_asking_page.py   campaigns that ask customers, in Chromium
     test_openapi.py       the document of the API, held against real answers
     test_docs_page.py     the API's reference as a page, in Chromium
     test_rechecks.py      the API for automations of a CRM

@@ -241,7 +241,7 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
         "/segments/of?connector=hubspot&by=country&value=US",
         "/segments/shared", "/segments/history", "/suppressions", "/endpoints",
         "/endpoints/dialer", "/endpoints/dialer?state=parked&watch=1", "/endpoints/dialer?before=1",
-        "/reviews", "/spend", "/providers", "/settings", "/alerts", "/access", "/audit",
+        "/reviews", "/ask", "/spend", "/providers", "/settings", "/alerts", "/access", "/audit",
     ]  # fmt: skip
 
 

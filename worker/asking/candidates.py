@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from worker.asking.model import SEGMENT_KEYS, AskingError, Selection
 from worker.feedback.models import contact_key
+from worker.store.array_param import any_of
 from worker.store.tables import contact_numbers, contacts, list_members
 
 _CONTACTS_AT_ONCE = 500
@@ -76,6 +77,33 @@ def load(connection: Connection, row: Any) -> Candidate | None:
             if candidate.number == row.number:
                 return candidate
     return None
+
+
+def numbers_of_people(connection: Connection, several: Sequence[Candidate]) -> dict[str, set[str]]:
+    """Return all numbers of each of these people, by contact: those of the contact, and those of
+    other records of the same person."""
+    c, n = contacts.c, contact_numbers.c
+    same = sa.and_(c.connector == n.connector, c.object == n.object, c.record_id == n.record_id)
+    columns = sa.select(c.connector, c.object, c.record_id, c.person, n.number).join(
+        contact_numbers, same
+    )
+    records = {(one.connector, one.object, one.record_id) for one in several}
+    persons = sorted({one.person for one in several if one.person})
+    by_contact: dict[str, set[str]] = {}
+    by_person: dict[str, set[str]] = {}
+    for where in (
+        (sa.tuple_(c.connector, c.object, c.record_id).in_(sorted(records)),),
+        (any_of(c.person, persons), c.person != sa.literal_column("''")),
+    ):
+        for row in connection.execute(columns.where(*where)):
+            key = contact_key(row.connector, row.object, row.record_id)
+            by_contact.setdefault(key, set()).add(row.number)
+            if row.person:
+                by_person.setdefault(row.person, set()).add(row.number)
+    return {
+        one.contact: by_contact.get(one.contact, set()) | by_person.get(one.person, set())
+        for one in several
+    }
 
 
 def _numbers_of(connection: Connection, records: Sequence[Any]) -> Iterator[list[Candidate]]:

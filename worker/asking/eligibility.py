@@ -2,20 +2,22 @@
 
 Whether a number may be contacted is decided by `worker.scrub.decide` alone. It is asked twice: for
 this person, and for anybody who may be reached by the number, since a text reaches whoever has it.
+What the person said by another of their numbers counts too: a STOP is not evaded that way.
 For an email it is asked about calls and texts alike: who has refused either is left alone. In
 doubt, nobody is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
-from worker.asking.candidates import Candidate
+from worker.asking.candidates import Candidate, numbers_of_people
 from worker.asking.consent import has_agreed_to_texts
 from worker.asking.model import ASKED, AskChannel, LeftOut, Selection
 from worker.context import Context
@@ -32,6 +34,8 @@ from worker.store.tables import ask_messages
 
 _ASKABLE = ("valid", "unverified")  # statuses of a phone field
 _NO_TEXTS = ("landline", "toll_free", "premium", "pager")  # types of line
+# A person's own word, or what may be one: it holds for all of their numbers.
+_OF_PERSON = (Reason.ERASURE, Reason.COMPLAINT, Reason.OPT_OUT, Reason.PENDING_REVIEW)
 _OF_TEXT: tuple[ScrubChannel, ...] = ("text",)
 _OF_EMAIL: tuple[ScrubChannel, ...] = ("call", "text")
 
@@ -56,10 +60,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What is known of some candidates. `asked`: numbers and recipients that another campaign, or
-    this one, asked not long ago."""
+    """What is known of some candidates. `numbers`: all of each person's numbers, by contact.
+    `asked`: numbers and recipients that another campaign, or this one, asked not long ago."""
 
     evidence: Evidence
+    numbers: Mapping[str, Collection[str]]
     asked: Collection[str]
 
 
@@ -91,9 +96,11 @@ def load(
 ) -> Knowledge:
     """Read what is known of candidates, in the caller's transaction. `own`: the id of a message
     that is about to be sent, which does not count as asked."""
+    of_people = numbers_of_people(connection, candidates)
     numbers = list(dict.fromkeys(candidate.number for candidate in candidates))
+    all_numbers = list(dict.fromkeys(number for of in of_people.values() for number in sorted(of)))
     contacts = {candidate.contact for candidate in candidates}
-    evidence = known.load_in(ctx, connection, numbers, contacts, at.rules)
+    evidence = known.load_in(ctx, connection, all_numbers, contacts, at.rules)
     m = ask_messages.c
     names = {candidate.recipient for candidate in candidates}
     query = sa.select(m.number, m.recipient).where(
@@ -103,7 +110,7 @@ def load(
         m.id != (own or 0),
     )
     asked = {name for row in connection.execute(query) for name in row}
-    return Knowledge(evidence, asked)
+    return Knowledge(evidence, of_people, asked)
 
 
 def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> Verdict:
@@ -115,6 +122,11 @@ def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> V
     scrubbed = _scrub(candidate, terms.channel, evidence, at)
     if scrubbed.reason and scrubbed.reason != Reason.OUTSIDE_HOURS:
         return scrubbed
+    for other in about.numbers.get(candidate.contact, ()):
+        if other != number:
+            said = _scrub(replace(candidate, number=other), terms.channel, evidence, at)
+            if said.reason in _OF_PERSON:
+                return said
     if candidate.status not in _ASKABLE:
         return Verdict(LeftOut.BAD_STATUS)
     holders = evidence.holders.get(number, NO_HOLDERS)

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from worker.asking.model import AskChannel, LeftOut
 from worker.context import Context
+from worker.phones import ContactLocation
 from worker.phones.plan_changes import equal_forms
 from worker.sync.pages import fields
 from worker.sync.pages.fields import Prepared
@@ -76,4 +77,5 @@ def _recipient(prepared: Prepared | None, number: str, channel: AskChannel) -> R
     contact = prepared.contact
     if channel == "email" and not _ADDRESS.fullmatch(contact.email.strip()):
         return Recipient(LeftOut.NO_EMAIL)
-    return Recipient("", contact.email.strip(), prepared.region or "", contact.state)
+    country = ContactLocation(contact.country, contact.state).region or ""
+    return Recipient("", contact.email.strip(), country, contact.state)

@@ -1,8 +1,9 @@
 """The switch that pauses everything that writes or sends, for this whole installation.
 
-While it is on, nothing is written to a CRM, no lookup is paid for, no event and no digest is sent,
-and no run begins; runs under way stop at their next page, and go on when it is off. Reports are
-received and stored all the same, and applied to our own suppressions: nobody who says no is lost.
+While it is on, nothing is written to a CRM, no lookup is paid for, no event, no digest and no
+question to a customer is sent, and no run begins; runs under way stop at their next page, and go on
+when it is off. Reports are received and stored all the same, and applied to our own suppressions:
+nobody who says no is lost.
 
 Whatever writes or sends asks here right before it does (`check`, `is_on`). What has been sent to a
 CRM or provider just before is completed.

@@ -61,6 +61,16 @@ class TestWhoIsLeftOut:
         )  # fmt: skip
         assert left_out(asking_ctx) == {"opt_out": 1}
 
+    def test_who_has_opted_out_by_another_of_their_numbers(
+        self, asking_ctx: Context, people: People
+    ) -> None:
+        """Also by one that another record of theirs holds. A wrong number is no refusal."""
+        people(NUMBER, OTHER, person="one and the same")
+        store_report(asking_ctx, "wrong_number", OTHER)
+        assert left_out(asking_ctx) == {"wrong_number": 1}
+        store_report(asking_ctx, "opt_out", OTHER, channels="text", source="twilio sms")
+        assert left_out(asking_ctx) == {"opt_out": 2}
+
     @pytest.mark.parametrize("status", ["invalid", "unreachable", "wrong_number", "do_not_contact"])
     def test_a_field_with_a_bad_status(
         self, asking_ctx: Context, people: People, status: str

@@ -194,7 +194,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             source=RECIPIENT_PAGE,
             at=now,
             contact=link.contact,
-            scope="number",
+            scope="person",  # whoever has the address, by whichever number
             person=who.person,
             evidence="unsubscribed from our emails",
             received_at=now,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,9 @@ from worker.asking.claims import Offer, Step
 from worker.asking.model import MICROS, CampaignState
 from worker.asking.sending import send_due
 from worker.context import Context
+from worker.feedback import clearings, report_log
+from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.models import Feedback, FeedbackKind
 from worker.store import pause
 from worker.store.tables import ask_campaigns
 
@@ -293,14 +297,19 @@ def several(
     ]  # fmt: skip
 
 
-def test_workers_that_claim_at_the_same_time_ask_each_once_within_the_budget(
-    several: list[Context],
-) -> None:
-    """Two campaigns, four workers, one budget: whoever is in both is asked by one of them."""
-    first = several[0]
+def at_daytime(several: list[Context]) -> list[datetime]:
+    """Let the contexts go by one clock, which can be set."""
     clock = [DAYTIME]
     for ctx in several:
-        ctx.now = lambda: clock[0]
+        ctx.now = lambda: clock[0]  # type: ignore[method-assign]
+    return clock
+
+
+def test_workers_that_claim_at_the_same_time_ask_each_once_within_the_budget(
+    several: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two campaigns, four workers, one budget: whoever is in both is asked by one of them."""
+    first, clock = several[0], at_daytime(several)
     for place in range(6):
         index(first, str(9000 + place), f"+1415555269{place}", {"phone": "valid"})
     started = [
@@ -310,22 +319,33 @@ def test_workers_that_claim_at_the_same_time_ask_each_once_within_the_budget(
     clock[0] += timedelta(seconds=30)  # the pace is not what is looked at
     rows = messages(first)
     claimed: list[int] = []
+    judge = eligibility.judge
 
-    def work(ctx: Context) -> None:
+    def slowly(*args: Any) -> Any:
+        verdict = judge(*args)
+        time.sleep(0.05)  # between what is known and what follows from it
+        return verdict
+
+    monkeypatch.setattr(eligibility, "judge", slowly)
+
+    def work(ctx: Context, order: list[Any]) -> None:
         at = eligibility.moment(ctx)
-        for row in rows:
+        for row in order:
             offer = Offer(row.id, f"{ctx.owner}:{row.id}", CENT)
             if claims.claim(ctx, row.campaign_id, offer, at).step is Step.CLAIMED:
                 claimed.append(row.id)
 
-    threads = [threading.Thread(target=work, args=(ctx,)) for ctx in several]
+    half = rows[len(rows) // 2 :] + rows[: len(rows) // 2]  # the other campaign first
+    threads = [
+        threading.Thread(target=work, args=(ctx, order))
+        for ctx, order in zip(several, (rows, half, rows, half), strict=True)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    now = messages(first)
-    sending_now = [row for row in now if row.state == "sending"]
-    assert len(claimed) == len(set(claimed)) == len(sending_now)
+    sending_now = [row for row in messages(first) if row.state == "sending"]
+    assert len(claimed) == len(set(claimed)) == len(sending_now) > 0
     assert len({row.number for row in sending_now}) == len(sending_now)
     with first.store.read() as connection:
         for of_campaign in started:
@@ -334,3 +354,29 @@ def test_workers_that_claim_at_the_same_time_ask_each_once_within_the_budget(
             )
             own = [row for row in sending_now if row.campaign_id == of_campaign.id]
             assert spent == len(own) * CENT <= 4 * CENT
+
+
+def test_a_claim_waits_for_a_stop_that_is_being_stored(several: list[Context]) -> None:
+    first, second = several[:2]
+    clock = at_daytime(several)
+    index(first, "9000", NUMBER, {"phone": "valid"})
+    started = campaigns.start(first, request(), "an admin")
+    clock[0] += timedelta(seconds=30)
+    offer = Offer(messages(first)[0].id, "code", CENT)
+    steps: list[Step] = []
+
+    def claim() -> None:
+        claimed = claims.claim(second, started.id, offer, eligibility.moment(second))
+        steps.append(claimed.step)
+
+    stop = Feedback("k", FeedbackKind.OPT_OUT, NUMBER, "twilio sms", DAYTIME, "text")
+    keys, rules = first.keys, rules_from_settings(first.settings)
+    thread = threading.Thread(target=claim)
+    with first.store.write() as connection:
+        dated = clearings.date_late_stops(connection, [stop], rules, keys)
+        thread.start()
+        time.sleep(0.3)
+        report_log.store(connection, dated, first.now(), keys)
+    thread.join()
+    assert steps == [Step.PASSED]
+    assert state_of(first) == ("withheld", "opt_out")

@@ -15,8 +15,8 @@ from worker.store.states import RunState
 from worker.store.tables import (
     absent_records,
     alerts,
-    capture_answers,
     ask_messages,
+    capture_answers,
     lookups,
     owner_tasks,
     pages,

@@ -46,7 +46,7 @@ def create_token(keys: Keys, contact: str, number: str, now: datetime, lifetime:
     return _signer(keys).dumps([connector, object_name, record_id, print_, days])
 
 
-def read_token(keys: Keys, token: str, now: datetime) -> Link:
+def read_token(keys: Keys, token: str, now: datetime, also_expired: bool = False) -> Link:
     """Return what a token is about. Raises `BadLinkError`."""
     try:
         connector, object_name, record_id, print_, days = _signer(keys).loads(
@@ -55,7 +55,7 @@ def read_token(keys: Keys, token: str, now: datetime) -> Link:
         link = Link(connector, object_name, record_id, print_, _EPOCH + timedelta(days=days))
     except (BadData, ValueError, TypeError, OverflowError) as error:
         raise BadLinkError("this is not one of our links") from error
-    if link.expires <= now:
+    if link.expires <= now and not also_expired:
         raise BadLinkError("the link has expired")
     return link
 

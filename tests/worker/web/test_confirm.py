@@ -84,7 +84,23 @@ class TestTheLink:
         self, serve: Serve, ctx: Context, crm: Crm, contact: str
     ) -> None:
         token = token_for(ctx, crm, contact, days=-2)
-        assert requests.get(f"{serve()}/confirm/{token}").status_code == 404
+        shown = requests.get(f"{serve()}/confirm/{token}")
+        assert shown.status_code == 404
+        assert "••" not in shown.text
+        assert 'value="yes"' not in shown.text
+
+    @pytest.mark.parametrize("given", ["stop", "stop_call", "stop_text"])
+    def test_that_has_expired_takes_a_stop_and_nothing_else(
+        self, serve: Serve, ctx: Context, crm: Crm, contact: str, given: str
+    ) -> None:
+        link = f"{serve()}/confirm/{token_for(ctx, crm, contact, days=-2)}"
+        assert f'value="{given}"' in requests.get(link).text
+        for other in ("yes", "no", "new"):
+            said = requests.post(link, data={"answer": other, "number": OTHER})
+            assert said.status_code == 404
+        assert reports(ctx) == []
+        assert requests.post(link, data={"answer": given}).status_code == 200
+        assert [(row.kind, row.number) for row in reports(ctx)] == [("opt_out", NUMBER)]
 
     def test_ends_when_the_record_has_another_number(
         self, link: str, ctx: Context, crm: Crm, contact: str, sync: Sync
@@ -220,6 +236,14 @@ class TestAnAnswer:
         codes = [answer(link, "yes").status_code for _ in range(12)]
         assert codes == [200] * 10 + [429] * 2
         assert len(reports(ctx)) == 10
+
+    def test_too_often_keeps_nobody_from_stopping(self, link: str, ctx: Context) -> None:
+        for _ in range(11):
+            answer(link, "yes")
+        assert [answer(link, "stop").status_code for _ in range(5)] == [200] * 5
+        assert [row.kind for row in reports(ctx)] == ["confirmed"] * 10 + ["opt_out"], (
+            "counted once"
+        )
 
 
 class TestTheLinkInTheCrm:

@@ -44,6 +44,7 @@ _ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
     "stop_text": (FeedbackKind.OPT_OUT, "number", "said “do not text me” on our page"),
     "new": (FeedbackKind.CORRECTED, "person", "the person gave another number on our page"),
 }
+_STOPS = frozenset({"stop", "stop_call", "stop_text"})  # taken with any link of ours, at any time
 _CHANNELS = {"stop_call": "call", "stop_text": "text"}  # of an answer; any other is of both
 _ONE_CLICK = "List-Unsubscribe=One-Click"  # what a mail reader posts: RFC 8058, section 3.2
 Lang = Annotated[str, Query(max_length=5)]
@@ -51,11 +52,13 @@ Lang = Annotated[str, Query(max_length=5)]
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A link that counts: what it is about, and the ask message that it came with, if any."""
+    """A link of ours: what it is about, and the ask message that it came with, if any. One that has
+    expired still takes a stop."""
 
     link: Link
     number: str
     message: int = 0
+    expired: bool = False
 
 
 def masked(number: str) -> str:
@@ -92,13 +95,14 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
     def opened(token: str) -> _Opened:
         message = 0
         if ask_links.is_code(token):
-            asked = ask_links.find(ctx, token)
+            asked = ask_links.find(ctx, token, also_expired=True)
             link, message = asked.link, asked.message
         else:
-            link = confirm_links.read_token(ctx.keys, token, ctx.now())
+            link = confirm_links.read_token(ctx.keys, token, ctx.now(), also_expired=True)
+        expired = link.expires <= ctx.now()
         for number in intake.numbers_of_contact(ctx, link.connector, link.object, link.record_id):
             if ctx.keys.short_hash(number) == link.number_hash:
-                return _Opened(link, number, message)
+                return _Opened(link, number, message, expired)
         raise BadLinkError("the number is no longer there")
 
     @routes.get("/confirm/{token}", summary="The recipient's page", response_class=Response)
@@ -107,6 +111,8 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             page_of = opened(token)
         except BadLinkError:
             return show(request, lang, 404, state="gone")
+        if page_of.expired:
+            return show(request, lang, 404, state="expired")
         if page_of.message:
             ask_links.record_opened(ctx, page_of.message)
         return show(request, lang, state="ask", number=masked(page_of.number))
@@ -122,6 +128,8 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             return show(request, lang, 404, state="gone")
         link, number = page_of.link, page_of.number
         answer_given = form.get("answer", "")
+        if page_of.expired and answer_given not in _STOPS:
+            return show(request, lang, 404, state="expired")
         asking = {"state": "ask", "number": masked(number)}
         if answer_given not in _ANSWERS:
             return show(request, lang, 400, problem="choose", **asking)
@@ -132,15 +140,17 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             if not new:
                 return show(request, lang, 400, problem="bad_number", typed=typed, **asking)
         print_ = hashlib.blake2b(token.encode(), digest_size=12).hexdigest()
+        nonce = "".join(c for c in form.get("nonce", "") if c.isalnum() or c in "-_")[:24]
         if _answers_today(ctx, print_) >= ctx.settings.feedback.answers_per_link:
-            return show(request, lang, 429, state="too_often")
+            if answer_given not in _STOPS:
+                return show(request, lang, 429, state="too_often")
+            nonce = f"{ctx.now():%Y%m%d}"  # heard, and counted once a day
         kind, reach, evidence = _ANSWERS[answer_given]
         if new == number:  # the number that we have: that is a yes
             kind, reach, evidence = _ANSWERS["yes"]
             new = ""
         who = intake.find_identity(ctx, link.connector, link.object, link.record_id)
         now = ctx.now()
-        nonce = "".join(c for c in form.get("nonce", "") if c.isalnum() or c in "-_")[:24]
         report = Feedback(
             key=f"page:{print_}:{answer_given}:{new and ctx.keys.short_hash(new)}:{nonce}",
             kind=kind,

@@ -47,7 +47,7 @@ AS_IF_LOCAL: list[dict[str, str]] = [
 ]  # fmt: skip
 FOR_ALL = {
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/login", "/login/link", "/logout",
-    "/confirm/{token}",
+    "/confirm/{token}", "/confirm/{token}/unsubscribe", "/capture.js", "/capture.{version}.js",
 }  # fmt: skip
 
 

@@ -274,6 +274,7 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
         if over > 0:
             problems.append(f"{path} is {over} px wider than the screen")
         assert page.locator("main script, main b > b").count() == 0, path
+        assert page.locator("#find").input_value() == "", f"{path}: nobody has searched"
         if shots := os.environ.get("SCREENSHOTS"):
             name = path.partition("?")[0].strip("/").replace("/", "-")[:40] or "overview"
             page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)

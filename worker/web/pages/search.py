@@ -36,7 +36,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/numbers")
     def form(request: Request, me: Viewer) -> Response:
-        return page(request, "search.html", me, here="numbers", results=None, typed="")
+        return page(request, "search.html", me, here="numbers", results=None, search_text="")
 
     @routes.post("/numbers")
     def results(request: Request, me: Viewer, body: RawBody) -> Response:
@@ -47,7 +47,7 @@ def router(ctx: Context) -> APIRouter:
             return RedirectResponse(_path_of(matches, address), 303)
         nothing = not matches.count and not matches.person
         return page(
-            request, "search.html", me, 404 if nothing else 200, here="numbers", typed=typed,
+            request, "search.html", me, 404 if nothing else 200, here="numbers", search_text=typed,
             results=matches, address=address,
             asked=ctx.settings.active_connectors if matches.person else (),
         )  # fmt: skip

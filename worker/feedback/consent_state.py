@@ -34,6 +34,10 @@ READING_KEY_PREFIX = (
 REVIEW_KEY_PREFIX = "review:"  # begins the key of what a person read in a reply
 HOLD_KEY_PREFIX = "review-hold:"  # begins the key of a hold (`review_holds`), which is no report
 _CARRIED_KEY_PREFIXES = (MERGED_KEY_PREFIX, READING_KEY_PREFIX)
+# Opt-ins that end a suppression, and of which nobody can say that the person agreed to anything:
+# an admin lifted it, an action was undone, a CRM user cleared a flag, or it was said of another
+# record or number.
+_NO_CONSENT = (LIFT_KEY_PREFIX, ACTION_KEY_PREFIX, *_CARRIED_KEY_PREFIXES, "crm:")
 _STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE)
 # What a suppression for each of these reasons is lifted by. A confirmation says who somebody is,
 # not that they want to be contacted: it lifts no opt-out.
@@ -201,6 +205,12 @@ def evaluate(
 _NO_REPORTS = ConsentState()
 
 
+def is_consent(report: Feedback) -> bool:
+    """Return whether a report is a recorded yes of the person's own, and not only the end of a
+    suppression."""
+    return report.kind == FeedbackKind.OPT_IN and not report.key.startswith(_NO_CONSENT)
+
+
 @dataclass(slots=True)
 class _Weighing:
     """The state of one contact after the reports so far. Each rule takes the next report."""
@@ -283,7 +293,8 @@ class _Weighing:
         """
         channels = channels_of(report, self.rules)
         self.any_opened = self.any_opened or "any" in channels
-        self.consented |= _OPENS["text"] if is_by_text(report) else channels
+        if is_consent(report):
+            self.consented |= _OPENS["text"] if is_by_text(report) else channels
         self._release(channels)
         if is_by_text(report):
             channels -= self.refused - _OPENS["text"]

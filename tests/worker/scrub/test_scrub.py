@@ -267,6 +267,18 @@ class TestAListOrRegistry:
         assert reason(ctx, OTHER) == "opt_out"
         assert reason(ctx, THIRD) is None
 
+    @pytest.mark.parametrize("key", ["lift:1:now", "lift:feedback:1:undo:now", "crm:hubspot:1"])
+    def test_the_end_of_a_suppression_is_no_opt_in(
+        self, make_context: Callable[..., Context], tmp_path: Path, key: str
+    ) -> None:
+        """An admin lifted it, an action was undone, or a CRM user cleared a flag."""
+        ctx = make_context(TOML.replace('"FTC"', '"FTC"\nconsent_overrides = true', 1))
+        listed(ctx, tmp_path, "415,5552671\n")
+        store_report(ctx, "opt_out", at=ctx.now() - timedelta(days=2))
+        store_report(ctx, "opt_in", key=key, at=ctx.now() - timedelta(days=1))
+        apply_pending(ctx)
+        assert reason(ctx) == "registry"
+
     def test_a_replaced_registry_lifts_its_own_alone(self, ctx: Context, tmp_path: Path) -> None:
         listed(ctx, tmp_path, "415,5552671\n415,5552672\n")
         imported_lists.import_list(ctx, [NUMBER], "do not call")

@@ -10,6 +10,7 @@ The folders mirror the packages. The `conftest.py` of each lists what is specifi
     fuzz/                    random input from outside
     chaos/                   the parts of the fault campaign
     test_markers.py          the markers of tests
+    test_combinations.py     which combinations of CRM, database and screen are run
     test_index.py            these lists are complete
     test_project.py          CI, hooks, types, licence
     test_docs.py             README and docs/

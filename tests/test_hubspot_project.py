@@ -7,13 +7,14 @@ calls need by HubSpot's own API documents.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from constants import ROOT
@@ -92,12 +93,27 @@ def node(script: str, *args: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+class Spoilt(Protocol):
+    def __call__(self, file: str, right: str, wrong: str, *, into: str = "") -> Path: ...
+
+
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The project, to be spoilt."""
-    target = tmp_path / "project"
-    shutil.copytree(PROJECT, target, ignore=shutil.ignore_patterns("node_modules"))
-    return target
+def spoilt(tmp_path: Path) -> Spoilt:
+    """A copy of the project in which a file of the app says something else, or lies elsewhere."""
+    numbers = itertools.count()
+
+    def spoil(file: str, right: str, wrong: str, *, into: str = "") -> Path:
+        target = tmp_path / f"project{next(numbers)}"
+        shutil.copytree(PROJECT, target, ignore=shutil.ignore_patterns("node_modules"))
+        path = target / "src" / "app" / file
+        before = path.read_text("utf-8")
+        assert right in before
+        path.write_text(before.replace(right, wrong, 1), "utf-8")
+        if into:
+            path.rename(target / "src" / "app" / into / path.name)
+        return target
+
+    return spoil
 
 
 class TestTheForm:
@@ -112,60 +128,47 @@ class TestTheForm:
         assert "https://hygiene.example.com/webhooks/hubspot/recheck" in project
         assert "${" not in project
 
-    @pytest.mark.parametrize(
-        ("file", "wrong", "right"),
-        [
-            ("webhooks/phone-hygiene-webhooks-hsmeta.json", "object.propertyChangd",
-             "object.propertyChange"),
-            ("webhooks/phone-hygiene-webhooks-hsmeta.json", '"maxConcurrentRequests": 5',
-             '"maxConcurrentRequests": 10'),
-            ("webhooks/phone-hygiene-webhooks-hsmeta.json", "${publicUlr}", "${publicUrl}"),
-            ("webhooks/phone-hygiene-webhooks-hsmeta.json", '"type": "webhook"',
-             '"type": "webhooks"'),
-            ("app-hsmeta.json", '"type": "oauth"', '"type": "static"'),
-            ("app-hsmeta.json", '"scopes"', '"requiredScopes"'),
-            ("app-hsmeta.json", '"fetch": ["${publicUrl}/x"]', '"fetch": ["${publicUrl}"]'),
-            ("workflow-actions/recheck-hsmeta.json", '"fieldType": "dropdown"',
-             '"fieldType": "select"'),
-            ("workflow-actions/recheck-hsmeta.json", '"uid": "phone hygiene"',
-             '"uid": "phone_hygiene_recheck"'),
-            ("cards/phone-hygiene-card-hsmeta.json", "crm.record.middle", "crm.record.tab"),
-        ],
-    )  # fmt: skip
-    def test_what_is_wrong_is_told(
-        self, copy: Path, tmp_path: Path, file: str, wrong: str, right: str
-    ) -> None:
-        path = copy / "src" / "app" / file
-        before = path.read_text("utf-8")
-        assert right in before
-        path.write_text(before.replace(right, wrong, 1), "utf-8")
-        assert node("validate.mjs", copy, tmp_path / "out").returncode != 0
-
-    def test_a_part_in_another_folder_is_told(self, copy: Path, tmp_path: Path) -> None:
-        card = copy / "src" / "app" / "cards" / "phone-hygiene-card-hsmeta.json"
-        card.rename(copy / "src" / "app" / "webhooks" / card.name)
-        assert node("validate.mjs", copy, tmp_path / "out").returncode != 0
+    def test_what_is_wrong_is_told(self, spoilt: Spoilt, tmp_path: Path) -> None:
+        webhooks = "webhooks/phone-hygiene-webhooks-hsmeta.json"
+        recheck = "workflow-actions/recheck-hsmeta.json"
+        card = "cards/phone-hygiene-card-hsmeta.json"
+        projects = [
+            spoilt(webhooks, "object.propertyChange", "object.propertyChangd"),
+            spoilt(webhooks, '"maxConcurrentRequests": 10', '"maxConcurrentRequests": 5'),
+            spoilt(webhooks, "${publicUrl}", "${publicUlr}"),
+            spoilt(webhooks, '"type": "webhooks"', '"type": "webhook"'),
+            spoilt("app-hsmeta.json", '"type": "static"', '"type": "oauth"'),
+            spoilt("app-hsmeta.json", '"requiredScopes"', '"scopes"'),
+            spoilt("app-hsmeta.json", '"fetch": ["${publicUrl}"]', '"fetch": ["${publicUrl}/x"]'),
+            spoilt(recheck, '"fieldType": "select"', '"fieldType": "dropdown"'),
+            spoilt(recheck, '"uid": "phone_hygiene_recheck"', '"uid": "phone hygiene"'),
+            spoilt(card, "crm.record.tab", "crm.record.middle"),
+            spoilt(card, "", "", into="webhooks"),  # a part in another folder
+        ]
+        outs = [tmp_path / f"out{place}" for place in range(len(projects))]
+        done = node("validate.mjs", *itertools.chain(*zip(projects, outs, strict=True)))
+        told = [line.partition(": ")[0] for line in done.stderr.splitlines()]
+        assert told == [str(project) for project in projects], done.stderr
+        assert done.returncode == 1
 
     def test_the_card_uses_hubspots_components_as_they_are_published(self) -> None:
         done = node("types.mjs", PROJECT)
-        assert (done.returncode, done.stdout.strip()) == (0, "3 files, 0 problems")
+        assert (done.returncode, done.stdout.strip()) == (0, f"{PROJECT}: 3 files, 0 problems")
 
-    @pytest.mark.parametrize(
-        ("right", "wrong"),
-        [
-            ('variant="secondary"', 'variant="loud"'),
-            ("<Divider />", "<Rule />"),
-            ("useCrmProperties(ALL)", "useCrmProperties('phone')"),
-            ("actions.addAlert({", "actions.shout({"),
-            ("context.crm;", "context.record;"),
-        ],
-    )
-    def test_a_card_that_does_not_is_told(self, copy: Path, right: str, wrong: str) -> None:
-        card = copy / "src" / "app" / "cards" / "PhoneHygieneCard.tsx"
-        before = card.read_text("utf-8")
-        assert right in before
-        card.write_text(before.replace(right, wrong, 1), "utf-8")
-        assert node("types.mjs", copy).returncode == 1
+    def test_a_card_that_does_not_is_told(self, spoilt: Spoilt) -> None:
+        card = "cards/PhoneHygieneCard.tsx"
+        projects = [
+            spoilt(card, 'variant="secondary"', 'variant="loud"'),
+            spoilt(card, "<Divider />", "<Rule />"),
+            spoilt(card, "useCrmProperties(ALL)", "useCrmProperties('phone')"),
+            spoilt(card, "actions.addAlert({", "actions.shout({"),
+            spoilt(card, "context.crm;", "context.record;"),
+        ]
+        done = node("types.mjs", *projects)
+        told = dict(re.findall(r"^(/\S+): 3 files, (\d+) problems$", done.stdout, re.MULTILINE))
+        assert list(told) == [str(project) for project in projects]
+        assert "0" not in told.values(), done.stdout
+        assert done.returncode == 1
 
     def test_versions_are_those_that_the_documents_name(self) -> None:
         config = json.loads((PROJECT / "hsproject.json").read_text("utf-8"))

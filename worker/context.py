@@ -33,6 +33,7 @@ from worker.verification.registry import ChainPlan, plan_chain
 
 log = logging.getLogger(__name__)
 
+_SCHEMA_AT = sa.select(schemas.c.at).where(schemas.c.connector == sa.bindparam("name"))
 _RECHECK_AFTER = timedelta(minutes=1)  # where a field is missing, ask the CRM at most this often
 
 
@@ -131,9 +132,8 @@ class Context:
         fields that statuses are written to.
         """
         opened = self.open(name)
-        cached_at = sa.select(schemas.c.at).where(schemas.c.connector == name)
         with self.store.read() as connection:
-            at: datetime | None = connection.scalar(cached_at)
+            at: datetime | None = connection.scalar(_SCHEMA_AT, {"name": name})
         now = self.now()
         # What a list holds is known by opening it.
         fresh = fresh or (bool(opened.guessed_from) and name not in self._schema_at)

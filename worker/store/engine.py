@@ -109,8 +109,10 @@ def _tune_sqlite(engine: Engine) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("immediate"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # takes no lock, so that there is no error for SQLAlchemy to translate
+            connection.connection.cursor().execute("BEGIN")
 
 
 def upgrade(url: str) -> None:

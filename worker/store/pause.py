@@ -26,6 +26,7 @@ from worker.store.engine import Store
 from worker.store.tables import app_state
 
 _NAME = "pause"  # of `app_state`
+_STORED = sa.select(app_state.c.value).where(app_state.c.name == _NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class PausedError(HygieneError):
 
 def load(connection: Connection) -> Pause | None:
     """Return the pause that is in force; None if nothing is paused."""
-    stored = connection.scalar(sa.select(app_state.c.value).where(app_state.c.name == _NAME))
+    stored = connection.scalar(_STORED)
     return None if stored is None else msgspec.json.decode(stored, type=Pause)
 
 

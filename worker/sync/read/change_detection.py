@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
-from importlib.metadata import version
 from pathlib import Path
 
 import orjson
+import phonenumbers
 import sqlalchemy as sa
 
 from connectors.records import Contact, Value
@@ -76,7 +76,7 @@ def decision_config_hash(ctx: Context, connector: str) -> bytes:
         [(step.package, step.step.model_dump_json()) for step in ctx.providers.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,
-        version("phonenumbers"),
+        phonenumbers.__version__,
         _code_version(),
     )
     return hashlib.blake2b(repr(chosen).encode(), digest_size=16).digest()

@@ -35,6 +35,7 @@ from worker.verification import provider_status
 # A record that keeps failing is tried by this many runs, then left to a person.
 MAX_RETRIES = 10
 _SHORTEST_PREFIX = 4  # characters of an id by which a run is still found
+_RUN = sa.select(runs).where(runs.c.id == sa.bindparam("run_id"))
 
 # -- loading -------------------------------------------------------------------------------
 
@@ -44,7 +45,7 @@ def load(ctx: Context, run_id: str) -> Run:
     if not run_id.isprintable():
         raise NoSuchRunError(ascii(run_id))
     with ctx.store.read() as connection:
-        row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).one_or_none()
+        row = connection.execute(_RUN, {"run_id": run_id}).one_or_none()
         if row is None and len(run_id) >= _SHORTEST_PREFIX:
             matches = connection.execute(
                 sa.select(runs).where(runs.c.id.startswith(run_id, autoescape=True)).limit(2)
@@ -422,7 +423,7 @@ def finish_if_done(ctx: Context, run_id: str) -> bool:
 
 def _load_and_check(connection: Connection, run_id: str) -> tuple[Run, bool]:
     """Load a run, and whether all of it is read and done."""
-    run = Run.from_row(connection.execute(sa.select(runs).where(runs.c.id == run_id)).one())
+    run = Run.from_row(connection.execute(_RUN, {"run_id": run_id}).one())
     if not run.active or not run.read_all:
         return run, False
     pending = sa.select(pages.c.id).where(

@@ -69,7 +69,7 @@ def same_reading(text: str, region: str | None) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(near_numbers())
 @example(("+39 06 1234567", None))  # in Italy the zero stays
 @example(("0 11 15 1234 5678", "AR"))  # a prefix that becomes another one
@@ -81,7 +81,7 @@ def test_what_is_typed_is_read_as_the_library_reads_it(typed: tuple[str, str | N
 
 
 @pytest.mark.slow
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(any_digits())
 def test_any_digits_are_read_as_the_library_reads_them(typed: tuple[str, str | None]) -> None:
     same_reading(*typed)
@@ -122,13 +122,13 @@ def test_every_kind_of_line_of_every_country_is_told(region: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=3000)
+@settings(max_examples=1000)
 @given(st.sampled_from(CODES), st.text("0123456789", min_size=2, max_size=17))
 def test_any_number_is_judged_as_the_library_judges_it(code: int, national: str) -> None:
     same_facts(code, national)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(st.sampled_from((1, 7, 44, 47, 39, 61, 212, 262, 290, 358, 590, 599)),
        st.text("0123456789", min_size=8, max_size=11))  # fmt: skip
 def test_countries_that_share_a_code_are_told_apart(code: int, national: str) -> None:

@@ -161,7 +161,7 @@ extras = st.lists(
 
 class TestAList:
     @settings(
-        max_examples=40, deadline=None,
+        max_examples=20, deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )  # fmt: skip
     @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),
@@ -195,7 +195,7 @@ class TestAList:
             assert keys(streamed) == sorted(expected)
 
     @settings(
-        max_examples=40, deadline=None,
+        max_examples=20, deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )  # fmt: skip
     @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),

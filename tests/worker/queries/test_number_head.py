@@ -145,7 +145,7 @@ def ctx(make_context: Callable[..., Context]) -> Context:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(STEPS, min_size=1, max_size=10))
 @pytest.mark.slow

@@ -299,7 +299,9 @@ def _keyword(folded: str) -> Intent | None:
     if not marked and _keyword_starts().isdisjoint(text_words):
         return None
     stops = LANGUAGES[0].opt_out_keywords
+    # What most languages make of a text is the text itself: its forms are made once.
     asked_of: dict[str, str] = {}
+    once: dict[str, str] = {}
     # The keywords of the other languages are in Latin letters.
     possible = LANGUAGES if _LATIN_OR_DIGIT.search(folded) else _CYRILLIC_LANGUAGES
     for language in possible:
@@ -307,10 +309,13 @@ def _keyword(folded: str) -> Intent | None:
         core = meant
         if marked or not language.polite_words.isdisjoint(meant.split()):
             core = " ".join(language.politeness_pattern.sub(" ", meant).split())
-        for words in dict.fromkeys((meant, _once(meant), core, _once(core))):
-            # STOP is understood everywhere, with politeness in any language.
-            if words in stops or words in language.opt_out_keywords:
-                return _intent("opt_out", words, language)
+        for said in (meant, core) if core != meant else (meant,):
+            if said not in once:
+                once[said] = _once(said)
+            for words in (said, once[said]):
+                # STOP is understood everywhere, with politeness in any language.
+                if words in stops or words in language.opt_out_keywords:
+                    return _intent("opt_out", words, language)
         asked = asked_of.get(meant)
         if asked is None:
             asked = asked_of[meant] = " ".join(_PLEASE.sub(" ", meant).split())

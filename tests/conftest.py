@@ -9,6 +9,7 @@ The folders mirror the packages. The `conftest.py` of each lists what is specifi
     security/                the threats of docs/security.md
     fuzz/                    random input from outside
     chaos/                   the parts of the fault campaign
+    bench/                   the benchmarks
     test_markers.py          the markers of tests
     test_combinations.py     which combinations of CRM, database and screen are run
     test_index.py            these lists are complete

@@ -21,6 +21,7 @@ from worker.segments.reported import (
     Object,
     any_row,
     distinct_values,
+    hidden,
     in_default_order,
     is_reported,
     reported_contacts,
@@ -110,7 +111,8 @@ def _reported(kind: str, objects: Sequence[Object]) -> Pick:
         ]
         reported = reported_contacts([kind], connector_objects).subquery()
         query = sa.select(reported.c.connector, reported.c.object, reported.c.record_id)
-        return query.where(reported.c.connector == connector) if connector else query
+        # Hidden, so that the reports come first: a connector has more numbers than reports.
+        return query.where(*hidden([reported.c.connector == connector])) if connector else query
 
     return Pick(keys, keys, lambda key: is_reported(kind, key), True)
 
@@ -170,13 +172,6 @@ def _indexed(status: str, by_index: bool) -> bool:
 
 def statuses_meant(status: str) -> tuple[str, ...]:
     return tuple(BAD_STATUSES) if status == BAD else (status,)
-
-
-def hidden(conditions: Sequence[Condition]) -> list[Condition]:
-    """Return the same conditions, so that each row is checked, and no index is looked for."""
-    if not conditions:
-        return []
-    return [sa.case((sa.and_(*conditions), sa.true()), else_=sa.false())]
 
 
 def worst_first() -> sa.ColumnElement[int]:

@@ -32,7 +32,6 @@ from worker.queries.contact_conditions import (
     connectors_of,
     fields_with,
     has_own_index,
-    hidden,
     in_segment,
     needs_index,
     own_conditions,
@@ -42,7 +41,7 @@ from worker.queries.contact_conditions import (
     worst_first,
 )
 from worker.queries.contact_filter import STATUSES, ContactFilter, FilterError
-from worker.segments.reported import contact_objects
+from worker.segments.reported import contact_objects, hidden
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.tables import UtcDateTime, contacts, failures
@@ -302,6 +301,8 @@ def _sorted_few(
     cursor: _Row | None, limit: int,
 ) -> list[_Row]:  # fmt: skip
     """Gather all that match, and sort them."""
+    if not plan.count.contacts:
+        return []
     rows: list[_Row] = []
     for connector in connectors:
         gathered = _gathered(plan.wanted, connector, plan.picks, plan.start, plan.by_segment)
@@ -325,12 +326,15 @@ def _walk(
     rows: list[_Row] = []
     c = contacts.c
     for connector in connectors:
-        walked = _walked(plan, connector)
-        value = _sort_key(sort, False)
-        query = walked.query(value.label("at"), *walked.key_columns)
-        rows += _rows(
-            connection, _behind(query, value, c, connector, sort, cursor).limit(limit)
-        )  # fmt: skip
+        if few := _few_of(connection, plan, connector):
+            rows += _sorted_few(connection, few, [connector], sort, cursor, limit)
+        else:
+            walked = _walked(plan, connector)
+            value = _sort_key(sort, False)
+            query = walked.query(value.label("at"), *walked.key_columns)
+            rows += _rows(
+                connection, _behind(query, value, c, connector, sort, cursor).limit(limit)
+            )
         if sort == "source" and len(rows) >= limit:  # which goes connector by connector
             break
     if sort == "checked":
@@ -349,20 +353,39 @@ def _walk_ranks(
     rows: list[_Row] = []
     c = contacts.c
     first = cursor[0] if cursor else 0
+    gathered = {
+        connector: _sorted_few(connection, few, [connector], "status", cursor, limit)
+        for connector in connectors
+        if (few := _few_of(connection, plan, connector))
+    }
     for rank in range(first, len(STATUSES) + 1):
         for connector in connectors:
             if cursor and rank == first and connector < cursor[1]:
                 continue
-            walked = _walked(plan, connector, with_rank(rank))
-            at: Any = sa.literal(rank)
-            query = walked.query(at, *walked.key_columns)
-            if cursor and (rank, connector) == cursor[:2]:
-                query = query.where(sa.tuple_(c.object, c.record_id) > sa.tuple_(*cursor[2:]))
-            query = query.order_by(c.object, c.record_id).limit(limit - len(rows))
-            rows += _rows(connection, query)
+            if connector in gathered:
+                rows += [row for row in gathered[connector] if row[0] == rank]
+            else:
+                walked = _walked(plan, connector, with_rank(rank))
+                at: Any = sa.literal(rank)
+                query = walked.query(at, *walked.key_columns)
+                if cursor and (rank, connector) == cursor[:2]:
+                    query = query.where(sa.tuple_(c.object, c.record_id) > sa.tuple_(*cursor[2:]))
+                query = query.order_by(c.object, c.record_id).limit(limit - len(rows))
+                rows += _rows(connection, query)
             if len(rows) >= limit:
-                return rows
+                return rows[:limit]
     return rows
+
+
+def _few_of(connection: Connection, plan: QueryPlan, connector: str) -> QueryPlan | None:
+    """Return how to gather what matches in one connector, where another table names few records of
+    it; None if it names many. To walk through a CRM of which hardly a contact is named would be to
+    read all of it."""
+    for pick in plan.picks:
+        number = _number_of(connection, pick.keys(connector), _FEW_ROWS)
+        if number <= _FEW_ROWS:
+            return replace(plan, start=pick, count=Count(number, False))
+    return None
 
 
 def _by_key(

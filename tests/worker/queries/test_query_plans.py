@@ -20,7 +20,7 @@ from worker.queries import contacts as listing
 from worker.queries import first_steps, waiting
 from worker.queries.contact_filter import ContactFilter
 from worker.store.bulk import insert
-from worker.store.tables import PAGES_PARKED, contacts, deliveries, pages, runs
+from worker.store.tables import PAGES_PARKED, contacts, deliveries, feedback, pages, runs
 from worker.sync.runs import lifecycle
 
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -128,6 +128,46 @@ def test_a_list_by_a_rare_property_begins_with_it_and_not_with_a_large_segment(
         assert listing.look(filled, wanted).count.contacts == 0
     reads = {way for way in read_of(steps, "contacts") if "COVERING" not in way}
     assert reads == {f"SEARCH contacts USING INDEX {index} (connector=?)"}
+
+
+def test_reports_without_a_number_are_found_by_whom_they_name(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A walk through a CRM asks for each contact; such reports may be thousands."""
+    lower_limits(monkeypatch, few_rows=-1)
+    with plans(filled) as steps:
+        listing.list_contacts(filled, ContactFilter(report="opt_out"))
+    assert {
+        "SEARCH feedback USING INDEX ix_feedback_contact (contact=?)",
+        "SEARCH feedback USING INDEX ix_feedback_person (person=?)",
+    } <= read_of(steps, "feedback")
+
+
+def test_a_crm_with_few_reported_contacts_is_not_walked_through(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many are reported, but in the other CRM."""
+    report = {
+        "kind": "opt_out", "channels": "call text", "number": "", "contact": "", "person": "",
+        "reach": "number", "source": "api", "evidence": "", "at": AT, "received_at": AT,
+        "applied_at": AT,
+    }  # fmt: skip
+    names = [f"{number}" for number in range(2, 6)]
+    row = {"connector": "hubspot", "object": "Contact", "fingerprint": "", "checked_at": AT,
+           "last_seen_flags": {}, "content_hash": "", "statuses": {}, "waiting": False,
+           "readings": "", "person": "", "source": "", "campaign": "", "country": "",
+           "month": ""}  # fmt: skip
+    with filled.store.write() as connection:
+        insert(connection, contacts, [row | {"record_id": name} for name in names])
+        insert(connection, feedback, [
+            report | {"key": name, "contact": f"hubspot/Contact/{name}"} for name in names
+        ])  # fmt: skip
+    lower_limits(monkeypatch, few_rows=2)
+    with plans(filled) as steps:
+        found = listing.list_contacts(filled, ContactFilter(report="opt_out")).contacts
+    assert [contact.id for contact in found] == names
+    walks = [step for step in steps if "ix_contacts_connector_checked_at" in step]
+    assert len(walks) == 1
 
 
 def test_a_list_begins_with_a_segment_that_is_smaller_than_its_status(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from config import connections
 from config.credentials import (
     HUBSPOT_API_VERSION,
     AircallCredentials,
@@ -192,8 +193,7 @@ def _check_database(url: str, problems: list[str]) -> None:
 
 
 def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
-    ours = [name for name in env if name.startswith("SALESFORCE_")]
-    variables = _given(env, *ours)
+    variables = _given(env, *connections.variables("salesforce"))
     if not variables.keys() - {"SALESFORCE_API_VERSION"}:
         return None
     version = variables.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
@@ -292,6 +292,62 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
     if env.get("HUBSPOT_API_URL"):
         problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
     return None
+
+
+def credentials_of(
+    env: Mapping[str, str], names: Iterable[str], problems: list[str]
+) -> dict[str, SalesforceCredentials | HubSpotCredentials]:
+    """Return the credentials of connections that are not the first of their kind, by name: those
+    of Salesforce and HubSpot that have any."""
+    readers = {"salesforce": _salesforce, "hubspot": _hubspot}
+    found: dict[str, SalesforceCredentials | HubSpotCredentials] = {}
+    for name in names:
+        kind = connections.kind_of(name)
+        if kind not in readers:
+            continue
+        values = {}
+        for of_kind in connections.variables(kind):
+            own = connections.variable(name, of_kind)
+            if of_kind in SECRETS:
+                values[of_kind] = secret(env, own, problems)
+            elif of_kind.removesuffix("_FILE") not in SECRETS:
+                values[of_kind] = env.get(own, "").strip()
+        lines: list[str] = []
+        credentials = readers[kind](values, lines)
+        problems += [connections.in_words_of(name, line) for line in lines]
+        if credentials is not None:
+            found[name] = credentials
+    return found
+
+
+def shared_accounts(
+    credentials: Mapping[str, SalesforceCredentials | HubSpotCredentials],
+) -> list[str]:
+    """Return a line for each connection that goes to the account of one before it: each would take
+    the other's writes for those of people."""
+    first: dict[tuple[str, ...], str] = {}
+    problems = []
+    for name, of_name in credentials.items():
+        field, *account = _account(of_name)
+        other = first.setdefault((connections.kind_of(name), *account), name)
+        if other != name and any(account):
+            kind = connections.prefix(connections.kind_of(name))
+            problems.append(
+                f"{connections.variable(name, f'{kind}_{field}')}: {name} and {other} go to the "
+                "same account; remove one of the two connections"
+            )
+    return problems
+
+
+def _account(credentials: SalesforceCredentials | HubSpotCredentials) -> tuple[str, ...]:
+    """Return the variable that names the account, and what tells it from others. At a shared login
+    the user tells the org."""
+    if isinstance(credentials, HubSpotCredentials):
+        return "ACCESS_TOKEN", credentials.access_token
+    if credentials.access_token:
+        return "INSTANCE_URL", urlsplit(credentials.instance_url).netloc
+    user = "" if credentials.client_secret else credentials.username
+    return "LOGIN_URL", urlsplit(credentials.login_url).netloc, user
 
 
 def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:

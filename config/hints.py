@@ -10,6 +10,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from config import connections
+
 _TABLE = re.compile(r"\[([\w.]+)\]")
 _SETTING = re.compile(r"(\w+)\s*=\s*(?:\"[^\"]*\"|[^#\"]*)+?\s*#\s*(.+)")
 _MORE = re.compile(r"\s+#\s+(.+)")
@@ -113,4 +115,7 @@ def hint(name: str) -> str:
     >>> hint("PORT")[:20], hint("unheard.of")
     ('port of the web proc', '')
     """
-    return ENVIRONMENT.get(name) or _of_file().get(name, "")
+    if name.startswith("connectors."):
+        table, connection, *rest = name.split(".")
+        name = ".".join((table, connections.kind_of(connection), *rest))
+    return ENVIRONMENT.get(connections.base_variable(name)) or _of_file().get(name, "")

@@ -92,7 +92,7 @@ class Client:
     """The only place from which HubSpot is called."""
 
     def __init__(self, credentials: HubSpotCredentials, http: Http, quota: Quota) -> None:
-        self._calls = Calls("hubspot", http, quota)
+        self._calls = Calls(quota.name, http, quota)
         self.clock = CrmClock(quota)
         self.host = credentials.api_url
         self.token = credentials.access_token

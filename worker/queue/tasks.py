@@ -15,7 +15,7 @@ from typing import Any
 
 from celery.signals import worker_ready
 
-from config import process_memory, stopping
+from config import connections, process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
@@ -142,7 +142,7 @@ def read(run_id: str) -> None:
     run = lifecycle.load(ctx, run_id)
     if not run.active or (pause.is_on(ctx.store) and not run.dry_run):
         return  # `revive` takes it up again after a pause
-    if run.dry_run or run.connector == "csv":
+    if run.dry_run or connections.is_file(run.connector):
         # A dry run counts each number once, a file has one writer: one process does it all.
         try:
             run_to_completion(ctx, run_id)
@@ -360,7 +360,7 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     """Enqueue a run's open pages, and its reader. Twice does no harm: pages are claimed."""
     ctx = context()
     run = lifecycle.load(ctx, run_id)
-    if not (run.dry_run or run.connector == "csv"):
+    if not (run.dry_run or connections.is_file(run.connector)):
         idle = stored_pages.list_pending(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
         for stored in idle:
             enqueue_page(stored.id, run_id)

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 BUILT_IN: Final = ("salesforce", "hubspot", "csv")
 FILE_KIND: Final = "csv"  # a list on disk
-LONGEST_NAME: Final = 40  # characters: as wide as the database's columns
+LONGEST_NAME: Final = 30  # characters: less than the columns, which hold a word beside it
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HOW = "write it with lower-case letters, digits and single hyphens, such as salesforce-emea"

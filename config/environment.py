@@ -253,12 +253,12 @@ _OLDEST_API = 42.0
 
 # The hosts at which any org logs in; the client credentials flow wants the org's own.
 # Source: Salesforce Help, "OAuth 2.0 Client Credentials Flow for Server-to-Server Integration".
-_SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
+SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
 
 
 def _salesforce_addresses(credentials: SalesforceCredentials, problems: list[str]) -> None:
     """Report Salesforce addresses that were copied from the wrong place, before the first call."""
-    if credentials.client_secret and _host(credentials.login_url) in _SHARED_LOGINS:
+    if credentials.client_secret and _host(credentials.login_url) in SHARED_LOGINS:
         problems.append(
             f"SALESFORCE_LOGIN_URL: {credentials.login_url} does not take the client credentials "
             "flow; write your My Domain address, such as https://yourcompany.my.salesforce.com "
@@ -343,7 +343,7 @@ def _account(credentials: SalesforceCredentials | HubSpotCredentials) -> tuple[s
     """Return the variable that names the account, and what tells it from others. At a shared login
     the user tells the org."""
     if isinstance(credentials, HubSpotCredentials):
-        return "ACCESS_TOKEN", credentials.access_token
+        return "ACCESS_TOKEN", urlsplit(credentials.api_url).netloc, credentials.access_token
     if credentials.access_token:
         return "INSTANCE_URL", urlsplit(credentials.instance_url).netloc
     user = "" if credentials.client_secret else credentials.username

@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.hubspot.answers import error
-from sandbox.hubspot.events import APP_ID, PORTAL_ID
+from sandbox.hubspot.events import APP_ID
 from sandbox.hubspot.portal import Portal
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
@@ -55,7 +55,7 @@ class Account:
     async def details(self, _request: web.Request) -> web.Response:
         return answer(
             {
-                "portalId": PORTAL_ID,
+                "portalId": self.portal.id,
                 "accountType": "STANDARD",
                 "timeZone": "Europe/Berlin",
                 "companyCurrency": "EUR",
@@ -73,7 +73,12 @@ class Account:
         if token not in self.tokens:
             return error("No private app was found for this token.", "OBJECT_NOT_FOUND", 404)
         return answer(
-            {"userId": _USER_ID, "hubId": PORTAL_ID, "appId": APP_ID, "scopes": sorted(self.scopes)}
+            {
+                "userId": _USER_ID,
+                "hubId": self.portal.id,
+                "appId": APP_ID,
+                "scopes": sorted(self.scopes),
+            }
         )
 
 

@@ -270,6 +270,18 @@ def check_work(ctx: Context) -> Iterator[Check]:
             yield warning("countries", f"{text} {remedy}")
 
 
+def check_accounts(ctx: Context) -> Iterator[Check]:
+    """Check for two connections to one HubSpot account, by different tokens: each would take the
+    other's writes for those of people."""
+    names = ctx.settings.of_kind("hubspot")
+    first: dict[str, str] = {}
+    for name in names if len(names) > 1 else ():
+        portal = ctx.open(name).account
+        if portal and (other := first.setdefault(portal, name)) != name:
+            text = f"{name} and {other} go to the same HubSpot account ({portal}): remove one"
+            yield Check(name, "problem", text)
+
+
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:
     """Check for call outcomes without a known name or meaning, as of the last read of calls."""
     dispositions = ctx.settings.feedback.dispositions

@@ -347,6 +347,8 @@ def _revive_runs(ctx: Context) -> None:
             continue
         if reader_lease.has_live_reader(ctx, run.id):
             continue
+        if run.connector not in ctx.settings.active_connectors:
+            continue  # nobody can go on with it until its CRM is connected again
         if run.kind == "undo":
             undo.delay(run.id)
         else:

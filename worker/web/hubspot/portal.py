@@ -8,22 +8,17 @@ database.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-
 from connectors.errors import ConnectorError
 from connectors.hubspot import account
 from worker.context import Context
-from worker.store.bulk import upsert
-from worker.store.tables import app_state
+from worker.store import hubspot_accounts
 
 log = logging.getLogger(__name__)
 
-_NAME = "hubspot portal:"  # of `app_state`, with a print of the token
 _ASK_AGAIN_AFTER = timedelta(minutes=10)  # where HubSpot did not tell
 
 
@@ -39,11 +34,8 @@ class Portal:
     def known(self) -> int | None:
         """The account's id; None where nobody has asked yet."""
         if self._id is None:
-            with self._ctx.store.read() as connection:
-                stored = connection.scalar(
-                    sa.select(app_state.c.value).where(app_state.c.name == self._name())
-                )
-            self._id = int(stored) if stored else None
+            ctx = self._ctx
+            self._id = hubspot_accounts.load(ctx.settings, ctx.store, self._connector)
         return self._id
 
     def learn(self) -> int | None:
@@ -62,16 +54,10 @@ class Portal:
             return None
         finally:
             self._ctx.give_back(beside)
-        row = {"name": self._name(), "value": str(portal_id)}
-        with self._ctx.store.write() as connection:
-            upsert(connection, app_state, [row])
+        ctx = self._ctx
+        hubspot_accounts.record(ctx.settings, ctx.store, self._connector, portal_id)
         self._id = portal_id
         return portal_id
-
-    def _name(self) -> str:
-        credentials = self._ctx.settings.hubspot_of(self._connector)
-        token = credentials.access_token if credentials is not None else ""
-        return _NAME + hashlib.blake2b(token.encode(), digest_size=8).hexdigest()
 
 
 class Portals:

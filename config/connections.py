@@ -53,7 +53,10 @@ def is_file(name: str) -> bool:
 
 def is_well_formed(name: str) -> bool:
     """Return whether this can be the name of a connection, declared or not."""
-    return len(name) <= LONGEST_NAME and bool(_NAME.fullmatch(name)) and kind_of(name) in kinds()
+    known = kinds()
+    if name in known:
+        return True
+    return len(name) <= LONGEST_NAME and bool(_NAME.fullmatch(name)) and kind_of(name) in known
 
 
 def prefix(name: str) -> str:

@@ -190,6 +190,12 @@ class Settings(FileSettings):
             settings = type(getattr(self.connectors, connections.kind_of(connector)))()
         return settings
 
+    def sync_of(self, connector: str) -> Sync:
+        """Return `[sync]` as it holds for one connection."""
+        own = self.section(connector).sync
+        changed = {name: value for name in type(own).model_fields if (value := getattr(own, name))}
+        return self.sync.model_copy(update=changed) if changed else self.sync
+
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """Return the active connections of a kind."""
         return tuple(n for n in self.active_connectors if connections.kind_of(n) == kind)

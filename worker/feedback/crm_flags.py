@@ -100,7 +100,9 @@ def reports_from_flags(
             key=f"crm:{identity.key}:{flag}:{_verb(ticked)}:{number}:{stamp}"[:255],
             kind=_kind(flag, ticked),
             number=number,
-            source=_machine(connector) if (flag, ticked) in late_flags else f"{connector}{_BY_USER}",
+            source=_machine(connector)
+            if (flag, ticked) in late_flags
+            else f"{connector}{_BY_USER}",
             at=modified - clock_offset if modified else now,
             channels=_channels(flag, ticked, {**before, **current}),
             contact=identity.key,

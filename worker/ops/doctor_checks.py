@@ -79,9 +79,14 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
             "Redis is on another machine, but the database is a file on this one: for workers on "
         )
         yield warning("database", text + "other machines, set DATABASE_URL to a PostgreSQL")
-    if settings.sync.full_every and settings.sync.every > timedelta(hours=6):
-        text = f"changes are read only every {settings.sync.every}: a STOP typed into the CRM waits"
-        yield warning("sync.every", text)
+    often = {"sync.every": settings.sync.every}
+    for connector in settings.active_connectors:
+        if own := settings.section(connector).sync.every:
+            often[f"connectors.{connector}.sync.every"] = own
+    for name, every in often.items():
+        if settings.sync.full_every and every > timedelta(hours=6):
+            text = f"changes are read only every {every}: a STOP typed into the CRM waits"
+            yield warning(name, text)
 
 
 def _goes_nowhere(settings: Settings, kind: str) -> bool:

@@ -110,7 +110,7 @@ def sync(connector: str, full: bool = False) -> None:
 
 def _full_is_due(ctx: Context, connector: str) -> bool:
     last = lifecycle.last_full(ctx, connector)
-    return last is not None and ctx.now() - last > settings.sync.full_every
+    return last is not None and ctx.now() - last > settings.sync_of(connector).full_every
 
 
 @app.task(name="hygiene.reverify", queued_once=True)
@@ -176,6 +176,7 @@ def _read_on(ctx: Context, run_id: str) -> bool:
     While enough pages wait for a worker, this one does one itself instead of reading further.
     """
     until = time.monotonic() + READ_SLICE
+    at_once = settings.sync_of(lifecycle.load(ctx, run_id).connector).pages_in_flight
 
     def active() -> bool:
         return lifecycle.load(ctx, run_id).active  # a page may have ended it
@@ -186,7 +187,7 @@ def _read_on(ctx: Context, run_id: str) -> bool:
         enqueue_page(stored.id, run_id)
         while active():
             idle = stored_pages.list_pending(own, run_id, only_idle=True)
-            if len(idle) < settings.sync.pages_in_flight:
+            if len(idle) < at_once:
                 return
             if not page_work.process(own, idle[0].id):
                 stopping.sleep(POLL_INTERVAL)
@@ -363,7 +364,7 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     ctx = context()
     run = lifecycle.load(ctx, run_id)
     if not (run.dry_run or connections.is_file(run.connector)):
-        idle = stored_pages.list_pending(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
-        for stored in idle:
+        at_once = settings.sync_of(run.connector).pages_in_flight
+        for stored in stored_pages.list_pending(ctx, run_id, only_idle)[:at_once]:
             enqueue_page(stored.id, run_id)
     read.delay(run_id)

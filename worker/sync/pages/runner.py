@@ -40,7 +40,7 @@ def run_to_completion(
     """
     process_memory.tune_gc_for_bulk()
     run = lifecycle.load(ctx, run_id)
-    count = pages_at_once or ctx.settings.sync.pages_in_flight
+    count = pages_at_once or ctx.settings.sync_of(run.connector).pages_in_flight
     try:
         # A dry run counts each number once, and a file has one writer.
         if count == 1 or run.dry_run or connections.is_file(run.connector):

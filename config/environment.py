@@ -43,7 +43,7 @@ _CHANNEL_URL = re.compile(r"(ALERT_CHANNEL_[A-Z0-9_]+_URL)(?:_FILE)?")
 # Each may stand in a file instead, as container platforms and systemd hand secrets over: NAME_FILE.
 SECRETS = (
     "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_CLIENT_SECRET", "HUBSPOT_ACCESS_TOKEN",
-    "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
+    "HUBSPOT_CLIENT_SECRET", "HUBSPOT_REFRESH_TOKEN", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
     "TWILIO_WEBHOOK_SHARED_KEY", "NUMVERIFY_ACCESS_KEY", "CLEAROUTPHONE_API_TOKEN",
     "VONAGE_SIGNATURE_SECRET", "SINCH_WEBHOOK_SECRET", "SINCH_CALLBACK_PASSWORD",
     "PLIVO_AUTH_TOKEN", "JUSTCALL_API_SECRET", "AIRCALL_WEBHOOK_TOKEN",
@@ -278,8 +278,19 @@ def _salesforce_addresses(credentials: SalesforceCredentials, problems: list[str
 
 def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials | None:
     url = _url(env, "HUBSPOT_API_URL", problems, "https://api.hubapi.com")
-    if token := env.get("HUBSPOT_ACCESS_TOKEN", "").strip():
-        secret = env.get("HUBSPOT_CLIENT_SECRET", "").strip()
+    token = _one(env, "HUBSPOT_ACCESS_TOKEN")
+    oauth = _given(env, "HUBSPOT_CLIENT_ID", "HUBSPOT_REFRESH_TOKEN")
+    if token and "HUBSPOT_REFRESH_TOKEN" in oauth:
+        problems.append(
+            "HUBSPOT_REFRESH_TOKEN: HUBSPOT_ACCESS_TOKEN is set too; remove one of the two"
+        )
+    names = ("HUBSPOT_CLIENT_ID", "HUBSPOT_CLIENT_SECRET", "HUBSPOT_REFRESH_TOKEN")
+    if oauth and not token:
+        given = oauth | _given(env, "HUBSPOT_CLIENT_SECRET")
+        if _missing(given, problems, *names, why="login by OAuth needs all three"):
+            return None
+    if token or oauth:
+        secret = _one(env, "HUBSPOT_CLIENT_SECRET")
         version = env.get("HUBSPOT_API_VERSION", "").strip() or HUBSPOT_API_VERSION
         if not _DATED.fullmatch(version):
             problems.append(
@@ -287,7 +298,12 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
                 f"as {HUBSPOT_API_VERSION} (those with numbers, v1 to v4, end in 2027)"
             )
         return HubSpotCredentials(
-            access_token=token, api_url=url, api_version=version, client_secret=secret
+            access_token=token,
+            api_url=url,
+            api_version=version,
+            client_secret=secret,
+            client_id=oauth.get("HUBSPOT_CLIENT_ID", ""),
+            refresh_token=oauth.get("HUBSPOT_REFRESH_TOKEN", ""),
         )
     if env.get("HUBSPOT_API_URL"):
         problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
@@ -343,7 +359,9 @@ def _account(credentials: SalesforceCredentials | HubSpotCredentials) -> tuple[s
     """Return the variable that names the account, and what tells it from others. At a shared login
     the user tells the org."""
     if isinstance(credentials, HubSpotCredentials):
-        return "ACCESS_TOKEN", urlsplit(credentials.api_url).netloc, credentials.access_token
+        field = "ACCESS_TOKEN" if credentials.access_token else "REFRESH_TOKEN"
+        token = credentials.access_token or credentials.refresh_token
+        return field, urlsplit(credentials.api_url).netloc, token
     if credentials.access_token:
         return "INSTANCE_URL", urlsplit(credentials.instance_url).netloc
     user = "" if credentials.client_secret else credentials.username

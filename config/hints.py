@@ -28,6 +28,8 @@ ENVIRONMENT = {
     "SALESFORCE_API_VERSION": "version of Salesforce's API",
     "HUBSPOT_ACCESS_TOKEN": "token of a Service Key or of the app; another base address",
     "HUBSPOT_API_URL": "token of a Service Key or of the app; another base address",
+    "HUBSPOT_CLIENT_ID": "login by OAuth, instead of the access token",
+    "HUBSPOT_REFRESH_TOKEN": "login by OAuth, instead of the access token",
     "HUBSPOT_API_VERSION": "dated version of HubSpot's API",
     "TWILIO_ACCOUNT_SID": "Twilio Lookup",
     "TWILIO_AUTH_TOKEN": "Twilio Lookup",

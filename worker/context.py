@@ -141,11 +141,24 @@ class Context:
             if name not in self.quotas:
                 self.quotas[name] = connectors.quota_of(name, self.settings, self.pace)
             self._open[name] = connectors.build(name, self.settings, self.quotas[name])
+            self._share_tokens(name, self._open[name])
         opened = self._open[name]
         if self._is_one_of_several_portals(name) and not opened.account:
             portal = hubspot_accounts.load(self.settings, self.store, name)
             opened.account = str(portal or "")
         return opened
+
+    def _share_tokens(self, name: str, opened: Connector) -> None:
+        """Let a connection by OAuth take its token from the database, as all processes do."""
+        credentials = self.settings.hubspot_of(name)
+        if credentials is None or not credentials.refresh_token:
+            return
+        from connectors.hubspot.account import client_of  # HubSpot's package takes its time to load
+        from worker.store.hubspot_tokens import DatabaseTokens
+
+        client_of(opened).tokens.store = DatabaseTokens(
+            self.store, self.keys, name, credentials.refresh_token, lambda: self.now()
+        )
 
     def _is_one_of_several_portals(self, name: str) -> bool:
         portals = self.settings.of_kind("hubspot")

@@ -34,7 +34,9 @@ def record(settings: Settings, store: Store, connector: str, portal_id: int) -> 
 
 def _name(settings: Settings, connector: str) -> str:
     credentials = settings.hubspot_of(connector)
-    token = credentials.access_token if credentials is not None else ""
+    token = ""
+    if credentials is not None:
+        token = credentials.access_token or credentials.refresh_token
     if credentials is not None and connector != "hubspot":
         token = f"{connector} {credentials.api_url} {token}"
     return _NAME + hashlib.blake2b(token.encode(), digest_size=8).hexdigest()

@@ -23,7 +23,10 @@ from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
 from worker.store.tables import contact_numbers, lookups, poll_cursors, watermarks
 from worker.suppression.apply_reports import apply_pending
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
 from worker.sync.undo import undo
 
 EMEA = """
@@ -244,13 +247,16 @@ class TestEachConnection:
 def test_an_installation_of_before_goes_on_with_a_second_org_beside_it(
     make_context: Make, sandbox: Sandbox, env: dict[str, str], sync: Sync
 ) -> None:
-    """Nothing has to be migrated: names, watermarks and what is unchanged stay as they were."""
+    """Nothing has to be migrated: names, watermarks, a run under way and what is unchanged stay."""
     before = make_context(**sandbox.env())
     for name in ("salesforce", "hubspot"):
         sync(before, name)
     with before.store.read() as connection:
         marks = set(connection.execute(sa.select(watermarks.c.connector, watermarks.c.position)))
+    under_way = lifecycle.open_run(before, "hubspot", Scope("everything"))
     after = make_context(EMEA, **env)
+    run_to_completion(after, under_way)
+    assert lifecycle.load(after, under_way).state == "done"
     for name in ("salesforce", "hubspot"):
         result = sync(after, name, "everything")
         assert result["contacts"]["written"] == 0

@@ -215,6 +215,20 @@ class TestEachConnection:
         assert {f"calls:{name}" for name in NAMES} <= places
         assert {f"sync-{name}" for name in NAMES} <= beat_schedule(ctx.settings).keys()
 
+    def test_may_have_a_schedule_and_pages_that_decide_nothing_anew(
+        self, ctx: Context, make_context: Make, env: dict[str, str], sync: Sync
+    ) -> None:
+        sync(ctx, "hubspot-emea")
+        own = '[connectors.hubspot-emea.sync]\nevery = "5m"\npage_contacts = 7\n'
+        changed = make_context(EMEA + own, **env)
+        plan = beat_schedule(changed.settings)
+        assert (plan["sync-hubspot-emea"]["schedule"], plan["sync-hubspot"]["schedule"]) == (
+            300.0, 900.0,
+        )  # fmt: skip
+        assert changed.settings.sync_of("hubspot-emea").page_contacts == 7
+        counts = sync(changed, "hubspot-emea", "everything")["contacts"]
+        assert counts["unchanged"] == counts["read"] > 0
+
     def test_has_its_own_quota(self, ctx: Context, sync: Sync) -> None:
         opened = ctx.connector("hubspot-emea")
         used_up = Remaining(remaining=1, limit=100, seconds=86_400.0)

@@ -69,8 +69,18 @@ class OwnerTaskSettings(Section):
     first_reading: bool = False
 
 
+class ConnectionSync(Section):
+    """What of `[sync]` is different for one connection; 0: as it is there."""
+
+    every: Duration = timedelta(0)
+    full_every: Duration = timedelta(0)
+    pages_in_flight: int = Field(0, ge=0, le=64)
+    page_contacts: int = Field(0, ge=0, le=5000)
+
+
 class ConnectorSettings(Section):
     enabled: bool = True
+    sync: ConnectionSync = ConnectionSync()
     # Checkboxes of the CRM's own that hold opt-outs, and for what: hygiene crm opt-outs.
     opt_out_fields: dict[str, OptOutChannel] = Field({})
     default_country: str = ""
@@ -184,6 +194,7 @@ class CsvSettings(Section):
     names."""
 
     enabled: bool = True
+    sync: ConnectionSync = ConnectionSync()
     path: str = ""
     encoding: str = ""
     delimiter: str = ""

@@ -31,10 +31,16 @@ class SalesforceCredentials(Section):
 
 
 class HubSpotCredentials(Section):
-    access_token: str = Field(repr=False)
+    """Either a token that does not expire, or what OAuth needs to get one: id and secret of the
+    app, and the refresh token of the account that it is installed in. HubSpot signs its webhooks
+    with the secret too."""
+
+    access_token: str = Field("", repr=False)
     api_url: str = "https://api.hubapi.com"
     api_version: str = HUBSPOT_API_VERSION
-    client_secret: str = Field("", repr=False)  # HubSpot signs its webhooks with it
+    client_secret: str = Field("", repr=False)
+    client_id: str = ""
+    refresh_token: str = Field("", repr=False)
 
 
 class TwilioCredentials(Section):

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from config import connections
+from config.connectors import Connectors
 from config.events import SECRET_ENDS
 from config.former_names import use_current_names
 from config.section import environment_variable
@@ -69,6 +71,13 @@ def _environment(settings: Settings) -> Iterator[EffectiveSetting]:
                 variable = f"{group}_{name}".upper()
                 shown.add(_VARIABLES.get(variable, variable))
                 yield EffectiveSetting(_VARIABLES.get(variable, variable), text, "environment")
+    for connection, credentials in settings.named_credentials.items():
+        kind = connections.kind_of(connection)
+        for name, info in type(credentials).model_fields.items():
+            if value := getattr(credentials, name):
+                variable = connections.variable(connection, f"{kind}_{name}".upper())
+                text = str(value) if info.repr else _SECRET
+                yield EffectiveSetting(variable, text, "environment")
     for variable, value in settings.system_variables.items():
         if variable not in shown:
             text = _SECRET if variable.endswith(SECRET_ENDS) else value
@@ -98,9 +107,16 @@ def _file(settings: Settings) -> Iterator[EffectiveSetting]:
 
 
 def _section(value: Any, name: str, in_file: Any) -> Iterator[EffectiveSetting]:
+    if isinstance(value, Connectors):
+        for field in type(value).model_fields:
+            kind = connections.kind_of(field)
+            if field != kind:
+                yield EffectiveSetting(f"{name}.{field}.kind", kind, "file")
     if isinstance(value, BaseModel):
         for field, info in type(value).model_fields.items():
             if variable := environment_variable(info):
+                if name.startswith("connectors."):
+                    variable = connections.variable(name.split(".")[1], variable)
                 yield EffectiveSetting(variable, _SECRET, "environment")
                 continue
             inner = in_file.get(field, {}) if isinstance(in_file, Mapping) else {}

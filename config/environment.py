@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from config import connections
 from config.credentials import (
     HUBSPOT_API_VERSION,
     AircallCredentials,
@@ -42,7 +43,7 @@ _CHANNEL_URL = re.compile(r"(ALERT_CHANNEL_[A-Z0-9_]+_URL)(?:_FILE)?")
 # Each may stand in a file instead, as container platforms and systemd hand secrets over: NAME_FILE.
 SECRETS = (
     "SALESFORCE_ACCESS_TOKEN", "SALESFORCE_CLIENT_SECRET", "HUBSPOT_ACCESS_TOKEN",
-    "HUBSPOT_CLIENT_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
+    "HUBSPOT_CLIENT_SECRET", "HUBSPOT_REFRESH_TOKEN", "TWILIO_AUTH_TOKEN", "TWILIO_API_SECRET",
     "TWILIO_WEBHOOK_SHARED_KEY", "NUMVERIFY_ACCESS_KEY", "CLEAROUTPHONE_API_TOKEN",
     "VONAGE_SIGNATURE_SECRET", "SINCH_WEBHOOK_SECRET", "SINCH_CALLBACK_PASSWORD",
     "PLIVO_AUTH_TOKEN", "JUSTCALL_API_SECRET", "AIRCALL_WEBHOOK_TOKEN",
@@ -192,8 +193,7 @@ def _check_database(url: str, problems: list[str]) -> None:
 
 
 def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
-    ours = [name for name in env if name.startswith("SALESFORCE_")]
-    variables = _given(env, *ours)
+    variables = _given(env, *connections.variables("salesforce"))
     if not variables.keys() - {"SALESFORCE_API_VERSION"}:
         return None
     version = variables.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
@@ -253,12 +253,12 @@ _OLDEST_API = 42.0
 
 # The hosts at which any org logs in; the client credentials flow wants the org's own.
 # Source: Salesforce Help, "OAuth 2.0 Client Credentials Flow for Server-to-Server Integration".
-_SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
+SHARED_LOGINS = ("login.salesforce.com", "test.salesforce.com")
 
 
 def _salesforce_addresses(credentials: SalesforceCredentials, problems: list[str]) -> None:
     """Report Salesforce addresses that were copied from the wrong place, before the first call."""
-    if credentials.client_secret and _host(credentials.login_url) in _SHARED_LOGINS:
+    if credentials.client_secret and _host(credentials.login_url) in SHARED_LOGINS:
         problems.append(
             f"SALESFORCE_LOGIN_URL: {credentials.login_url} does not take the client credentials "
             "flow; write your My Domain address, such as https://yourcompany.my.salesforce.com "
@@ -278,8 +278,19 @@ def _salesforce_addresses(credentials: SalesforceCredentials, problems: list[str
 
 def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials | None:
     url = _url(env, "HUBSPOT_API_URL", problems, "https://api.hubapi.com")
-    if token := env.get("HUBSPOT_ACCESS_TOKEN", "").strip():
-        secret = env.get("HUBSPOT_CLIENT_SECRET", "").strip()
+    token = _one(env, "HUBSPOT_ACCESS_TOKEN")
+    oauth = _given(env, "HUBSPOT_CLIENT_ID", "HUBSPOT_REFRESH_TOKEN")
+    if token and "HUBSPOT_REFRESH_TOKEN" in oauth:
+        problems.append(
+            "HUBSPOT_REFRESH_TOKEN: HUBSPOT_ACCESS_TOKEN is set too; remove one of the two"
+        )
+    names = ("HUBSPOT_CLIENT_ID", "HUBSPOT_CLIENT_SECRET", "HUBSPOT_REFRESH_TOKEN")
+    if oauth and not token:
+        given = oauth | _given(env, "HUBSPOT_CLIENT_SECRET")
+        if _missing(given, problems, *names, why="login by OAuth needs all three"):
+            return None
+    if token or oauth:
+        secret = _one(env, "HUBSPOT_CLIENT_SECRET")
         version = env.get("HUBSPOT_API_VERSION", "").strip() or HUBSPOT_API_VERSION
         if not _DATED.fullmatch(version):
             problems.append(
@@ -287,11 +298,74 @@ def _hubspot(env: Mapping[str, str], problems: list[str]) -> HubSpotCredentials 
                 f"as {HUBSPOT_API_VERSION} (those with numbers, v1 to v4, end in 2027)"
             )
         return HubSpotCredentials(
-            access_token=token, api_url=url, api_version=version, client_secret=secret
+            access_token=token,
+            api_url=url,
+            api_version=version,
+            client_secret=secret,
+            client_id=oauth.get("HUBSPOT_CLIENT_ID", ""),
+            refresh_token=oauth.get("HUBSPOT_REFRESH_TOKEN", ""),
         )
     if env.get("HUBSPOT_API_URL"):
         problems.append("HUBSPOT_ACCESS_TOKEN: missing; HUBSPOT_API_URL alone connects nothing")
     return None
+
+
+def credentials_of(
+    env: Mapping[str, str], names: Iterable[str], problems: list[str]
+) -> dict[str, SalesforceCredentials | HubSpotCredentials]:
+    """Return the credentials of connections that are not the first of their kind, by name: those
+    of Salesforce and HubSpot that have any."""
+    readers = {"salesforce": _salesforce, "hubspot": _hubspot}
+    found: dict[str, SalesforceCredentials | HubSpotCredentials] = {}
+    for name in names:
+        kind = connections.kind_of(name)
+        if kind not in readers:
+            continue
+        values = {}
+        for of_kind in connections.variables(kind):
+            own = connections.variable(name, of_kind)
+            if of_kind in SECRETS:
+                values[of_kind] = secret(env, own, problems)
+            elif of_kind.removesuffix("_FILE") not in SECRETS:
+                values[of_kind] = env.get(own, "").strip()
+        lines: list[str] = []
+        credentials = readers[kind](values, lines)
+        problems += [connections.in_words_of(name, line) for line in lines]
+        if credentials is not None:
+            found[name] = credentials
+    return found
+
+
+def shared_accounts(
+    credentials: Mapping[str, SalesforceCredentials | HubSpotCredentials],
+) -> list[str]:
+    """Return a line for each connection that goes to the account of one before it: each would take
+    the other's writes for those of people."""
+    first: dict[tuple[str, ...], str] = {}
+    problems = []
+    for name, of_name in credentials.items():
+        field, *account = _account(of_name)
+        other = first.setdefault((connections.kind_of(name), *account), name)
+        if other != name and any(account):
+            kind = connections.prefix(connections.kind_of(name))
+            problems.append(
+                f"{connections.variable(name, f'{kind}_{field}')}: {name} and {other} go to the "
+                "same account; remove one of the two connections"
+            )
+    return problems
+
+
+def _account(credentials: SalesforceCredentials | HubSpotCredentials) -> tuple[str, ...]:
+    """Return the variable that names the account, and what tells it from others. At a shared login
+    the user tells the org."""
+    if isinstance(credentials, HubSpotCredentials):
+        field = "ACCESS_TOKEN" if credentials.access_token else "REFRESH_TOKEN"
+        token = credentials.access_token or credentials.refresh_token
+        return field, urlsplit(credentials.api_url).netloc, token
+    if credentials.access_token:
+        return "INSTANCE_URL", urlsplit(credentials.instance_url).netloc
+    user = "" if credentials.client_secret else credentials.username
+    return "LOGIN_URL", urlsplit(credentials.login_url).netloc, user
 
 
 def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:

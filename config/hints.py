@@ -10,6 +10,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from config import connections
+
 _TABLE = re.compile(r"\[([\w.]+)\]")
 _SETTING = re.compile(r"(\w+)\s*=\s*(?:\"[^\"]*\"|[^#\"]*)+?\s*#\s*(.+)")
 _MORE = re.compile(r"\s+#\s+(.+)")
@@ -26,6 +28,8 @@ ENVIRONMENT = {
     "SALESFORCE_API_VERSION": "version of Salesforce's API",
     "HUBSPOT_ACCESS_TOKEN": "token of a Service Key or of the app; another base address",
     "HUBSPOT_API_URL": "token of a Service Key or of the app; another base address",
+    "HUBSPOT_CLIENT_ID": "login by OAuth, instead of the access token",
+    "HUBSPOT_REFRESH_TOKEN": "login by OAuth, instead of the access token",
     "HUBSPOT_API_VERSION": "dated version of HubSpot's API",
     "TWILIO_ACCOUNT_SID": "Twilio Lookup",
     "TWILIO_AUTH_TOKEN": "Twilio Lookup",
@@ -113,4 +117,7 @@ def hint(name: str) -> str:
     >>> hint("PORT")[:20], hint("unheard.of")
     ('port of the web proc', '')
     """
-    return ENVIRONMENT.get(name) or _of_file().get(name, "")
+    if name.startswith("connectors."):
+        table, connection, *rest = name.split(".")
+        name = ".".join((table, connections.kind_of(connection), *rest))
+    return ENVIRONMENT.get(connections.base_variable(name)) or _of_file().get(name, "")

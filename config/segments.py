@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from config.connectors import Connectors
+from config import connections
 from config.section import Duration, Section
 from config.segment_keys import SEGMENTS, By
 
@@ -16,12 +16,9 @@ __all__ = ["SEGMENTS", "By", "SegmentSettings"]
 
 def _named_list(text: str) -> str:
     """Check a list's name, CONNECTOR:NAME. Any connector may have lists, except for a file."""
-    from config.plugins import installed_connectors  # only where a list is named
-
     connector, _, name = text.partition(":")
-    known = [*dict.fromkeys((*Connectors.model_fields, *installed_connectors()))]
-    known.remove("csv")
-    if connector not in known or not name:
+    known = [kind for kind in connections.kinds() if kind != connections.FILE_KIND]
+    if not connections.is_well_formed(connector) or connections.is_file(connector) or not name:
         raise ValueError(
             "write CONNECTOR:NAME, such as hubspot:Newsletter; the connectors are "
             + ", ".join(known)

@@ -7,7 +7,7 @@ one clear line for each problem, before anything else is read or opened.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from config import alerts as alert_settings
-from config import environment
+from config import connections, environment
 from config import events as event_settings
 from config.access import AccessSettings
 from config.alerts import AlertSettings
@@ -134,6 +134,8 @@ class Settings(FileSettings):
     admin_token: str = Field("", repr=False)
     salesforce: SalesforceCredentials | None = None
     hubspot: HubSpotCredentials | None = None
+    # Of further connections of these kinds, by name.
+    named_credentials: dict[str, SalesforceCredentials | HubSpotCredentials] = Field({}, repr=False)
     twilio: TwilioCredentials | None = None
     numverify: NumVerifyCredentials | None = None
     clearoutphone: ClearoutPhoneCredentials | None = None
@@ -160,22 +162,66 @@ class Settings(FileSettings):
 
     @property
     def active_connectors(self) -> tuple[str, ...]:
-        """Return the connectors that are connected and enabled, in a fixed order: ours by their
+        """Return the connections that are connected and enabled, in a fixed order: ours by their
         credentials, those of other packages by their table in the TOML file."""
-        on = {
-            "salesforce": self.salesforce is not None and self.connectors.salesforce.enabled,
-            "hubspot": self.hubspot is not None and self.connectors.hubspot.enabled,
-            "csv": bool(self.connectors.csv.path) and self.connectors.csv.enabled,
-        }
-        for name in type(self.connectors).model_fields:
-            if name not in on:
-                on[name] = self.section(name).enabled
-        return tuple(name for name, active in on.items() if active)
+        return tuple(
+            name for name in self.declared_connectors
+            if self.is_connected(name) and self.section(name).enabled
+        )  # fmt: skip
+
+    @property
+    def declared_connectors(self) -> tuple[str, ...]:
+        """Return all connections that there are settings of: the first one of each kind of ours,
+        then those of the TOML file in its order."""
+        return tuple(type(self.connectors).model_fields)
+
+    def is_connected(self, connector: str) -> bool:
+        """Return whether a declared connection has what it needs to be used."""
+        kind = connections.kind_of(connector)
+        if kind in ("salesforce", "hubspot"):
+            return self.credentials_of(connector) is not None
+        section = self.section(connector)
+        return bool(section.path) if isinstance(section, CsvSettings) else True
 
     def section(self, connector: str) -> ConnectorSettings | CsvSettings:
-        """Return the settings of one connector, by its name."""
-        settings: ConnectorSettings | CsvSettings = getattr(self.connectors, connector)
+        """Return the settings of one connection, by its name."""
+        settings: ConnectorSettings | CsvSettings | None = getattr(self.connectors, connector, None)
+        if settings is None:  # of a connection that the file no longer declares
+            settings = type(getattr(self.connectors, connections.kind_of(connector)))()
         return settings
+
+    def sync_of(self, connector: str) -> Sync:
+        """Return `[sync]` as it holds for one connection."""
+        own = self.section(connector).sync
+        changed = {name: value for name in type(own).model_fields if (value := getattr(own, name))}
+        return self.sync.model_copy(update=changed) if changed else self.sync
+
+    def of_kind(self, kind: str) -> tuple[str, ...]:
+        """Return the active connections of a kind."""
+        return tuple(n for n in self.active_connectors if connections.kind_of(n) == kind)
+
+    def credentials_of(self, connector: str) -> SalesforceCredentials | HubSpotCredentials | None:
+        """Return the credentials of a connection to Salesforce or HubSpot; None without any."""
+        if connector == "salesforce":
+            return self.salesforce
+        return self.hubspot if connector == "hubspot" else self.named_credentials.get(connector)
+
+    def hubspot_of(self, connector: str) -> HubSpotCredentials | None:
+        """Return the credentials of a connection to HubSpot; None where it has none."""
+        found = self.credentials_of(connector)
+        return found if isinstance(found, HubSpotCredentials) else None
+
+    def for_connection(self, connector: str) -> Settings:
+        """Return the settings as a connector's code takes them, which knows its kind alone: with
+        this connection's table and credentials where those of the first one stand."""
+        kind = connections.kind_of(connector)
+        if connector == kind:
+            return self
+        tables = self.connectors.model_copy(update={kind: self.section(connector)})
+        changed: dict[str, Any] = {"connectors": tables}
+        if kind in ("salesforce", "hubspot"):
+            changed[kind] = self.named_credentials.get(connector)
+        return self.model_copy(update=changed)
 
 
 def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) -> Settings:
@@ -185,6 +231,12 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
     path = toml_path or (Path(env["HYGIENE_CONFIG"]) if env.get("HYGIENE_CONFIG") else None)
     file = FileSettings() if path is None else read_file(FileSettings, path, env, problems)
     values = environment.read(env, problems)
+    if file is not None:
+        named = [n for n in type(file.connectors).model_fields if n != connections.kind_of(n)]
+        values["named_credentials"] = environment.credentials_of(env, named, problems)
+        firsts = {kind: values[kind] for kind in ("salesforce", "hubspot") if values[kind]}
+        problems += environment.shared_accounts({**firsts, **values["named_credentials"]})
+        problems += _check_lists(file, named)
     kinds = {*BUILT_IN_SYSTEMS, *(file.events.kinds if file else ())}
     values["system_variables"] = environment.system_variables(env, sorted(kinds), problems)
     if file is not None:
@@ -193,6 +245,16 @@ def load(env: Mapping[str, str] | None = None, toml_path: Path | None = None) ->
         raise SettingsError(*problems)
     sections = {name: getattr(file, name) for name in FileSettings.model_fields}
     return Settings(**sections, **values, toml_path=path)
+
+
+def _check_lists(file: FileSettings, named: Sequence[str]) -> list[str]:
+    """Return a line for each list of a connection that the file does not declare."""
+    lists = [entry.partition(":")[0] for entry in file.segments.lists]
+    return [
+        f"segments.lists: there is no connection {name}; declare it, or name another one"
+        for name in dict.fromkeys(lists)
+        if name != connections.kind_of(name) and name not in named
+    ]
 
 
 def _check_both(file: FileSettings, values: Mapping[str, Any], path: Path | None) -> list[str]:

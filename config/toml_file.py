@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError, create_model
 
+from config import connections
 from config.connectors import Connectors, ConnectorSettings, ObjectMap
 from config.environment import secret
 from config.former_names import use_current_names
@@ -44,7 +45,8 @@ def _validated(
     before = len(problems)
     connectors: type[Connectors] = Connectors
     if isinstance(tables := raw.get("connectors"), dict):
-        connectors = _with_plugins(tables, env, problems)
+        problems.extend(f"{path}: {problem}" for problem in connections.take_kinds(tables))
+        connectors = _with_connections(tables, env, problems)
         _merge_defaults(tables, connectors)
     if connectors is not Connectors:
         model = create_model("FileSettings", __base__=model, connectors=(connectors, ...))
@@ -57,16 +59,23 @@ def _validated(
     return settings if len(problems) == before else None
 
 
-def _with_plugins(
+def _with_connections(
     tables: dict[str, Any], env: Mapping[str, str], problems: list[str]
 ) -> type[Connectors]:
-    """Return `Connectors` with a field for each table that names a connector of another package."""
+    """Return `Connectors` with a field for each table that names a further connection of a kind, or
+    a connector of another package."""
     fields: dict[str, Any] = {}
     for name in tables:
-        if name in Connectors.model_fields or name not in installed_connectors():
+        kind = connections.kind_of(name)
+        if name in Connectors.model_fields:
+            continue
+        if kind in Connectors.model_fields:
+            fields[name] = (Connectors.model_fields[kind].annotation, ...)
+            continue
+        if kind not in installed_connectors():
             continue
         try:
-            settings = load_connector(name).settings_type
+            settings = load_connector(kind).settings_type
         except SettingsError as error:
             problems.extend(error.problems)
             settings = dict
@@ -86,9 +95,10 @@ def _fill_from_environment(
     """Put a connector's secrets into its table, from the variables that its model names."""
     table = tables[name]
     for field, info in settings.model_fields.items():
-        variable = environment_variable(info)
-        if not variable or not isinstance(table, dict):
+        of_kind = environment_variable(info)
+        if not of_kind or not isinstance(table, dict):
             continue
+        variable = connections.variable(name, of_kind)
         if field in table:
             problems.append(
                 f"connectors.{name}.{field}: secrets do not belong in the file; set {variable}"

@@ -1,7 +1,8 @@
 """The connectors to the CRMs. `build()` opens one by name.
 
 A connector is a line in `BUILT_IN`, or an entry point of the group `phone_hygiene.connectors` in an
-installed package (`config.plugins`). Loads nothing until one is checked or opened: the command
+installed package (`config.plugins`). Of each there may be several connections, each with a name of
+its own (`config.connections`). Loads nothing until one is checked or opened: the command
 line's help needs only the names.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from config import connections
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -31,15 +34,14 @@ _CREDENTIALS = {
 
 
 def names() -> tuple[str, ...]:
-    """All connectors that there are: ours, and those of installed packages."""
-    from config.plugins import installed_connectors
-
-    return tuple(dict.fromkeys((*BUILT_IN, *installed_connectors())))
+    """All names that a connector can be called by: ours, those of installed packages, and further
+    connections that the TOML file declares."""
+    return tuple(dict.fromkeys((*connections.kinds(), *connections.declared())))
 
 
 def checked_name(name: str) -> str:
-    """Return the name of a connector; raises `ValueError` for any other text."""
-    if name not in names():
+    """Return a name that a connection can have; raises `ValueError` for any other text."""
+    if not connections.is_well_formed(name):
         raise ValueError(f"there is no connector of this name; available: {', '.join(names())}")
     return name
 
@@ -50,16 +52,24 @@ def build(name: str, settings: Settings, quota: Quota | None = None) -> Connecto
     Connectors of one CRM that are open at once in a process share a `quota` (`quota_of`).
     """
     check(name, settings)
-    opened: Connector = _class_of(name).from_settings(settings, quota or quota_of(name, settings))
+    from connectors.named import give_name, renamed_errors
+
+    kind = connections.kind_of(name)
+    with renamed_errors(name):
+        opened: Connector = _class_of(kind).from_settings(
+            settings.for_connection(name), quota or quota_of(name, settings)
+        )
+    if name != kind:
+        give_name(opened, name)
     return opened
 
 
-def _class_of(name: str) -> Any:
-    if name not in BUILT_IN:
+def _class_of(kind: str) -> Any:
+    if kind not in BUILT_IN:
         from config.plugins import load_connector
 
-        return load_connector(name)
-    module, class_name = BUILT_IN[name]
+        return load_connector(kind)
+    module, class_name = BUILT_IN[kind]
     return getattr(import_module(module), class_name)
 
 
@@ -74,12 +84,18 @@ def check(name: str, settings: Settings) -> None:
     """Raise `SettingsError` where a connector is unknown, turned off or not connected."""
     from config.section import SettingsError
 
-    if name not in names():
-        raise SettingsError(f"{name}: no such connector; available: {', '.join(names())}")
     if name in settings.active_connectors:
         return
-    if name not in type(settings.connectors).model_fields:
-        raise SettingsError(f"{name}: not connected; add [connectors.{name}] to the TOML file")
+    kind = connections.kind_of(name)
+    if name not in settings.declared_connectors:
+        if not connections.is_well_formed(name):
+            known = dict.fromkeys((*connections.kinds(), *settings.declared_connectors))
+            raise SettingsError(f"{name}: no such connector; available: {', '.join(known)}")
+        with_kind = f' with kind = "{kind}"' if name != kind else ""
+        raise SettingsError(
+            f"{name}: not connected; add [connectors.{name}]{with_kind} to the TOML file"
+        )
     if not settings.section(name).enabled:
         raise SettingsError(f"connectors.{name}.enabled: it is turned off in the TOML file")
-    raise SettingsError(f"{name}: not connected; set {_CREDENTIALS[name]}")
+    needed = connections.in_words_of(name, _CREDENTIALS[kind])
+    raise SettingsError(f"{name}: not connected; set {needed}")

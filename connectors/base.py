@@ -45,7 +45,8 @@ class BaseConnector(ABC):
 
     **Set** in a derived class:
 
-    - `name`: as in the TOML file and the entry point.
+    - `name`: as in the TOML file and the entry point. An object of a further connection of this
+      kind gets that connection's name, and its errors are renamed to it (`connectors.named`).
     - `settings_type`: the model of `[connectors.NAME]`, derived from `ConnectorSettings`.
     - `write_size`: how many updates one `write` takes. 100 if you set nothing.
     - `incremental`: True if `read` can be limited to what changed since a moment. Without it each
@@ -86,7 +87,8 @@ class BaseConnector(ABC):
     contact of a record, `crm_values` to turn an update into the CRM's names, `count` for each call.
     """
 
-    name: ClassVar[str]
+    name: str
+    account: str = ""
     settings_type: ClassVar[type[ConnectorSettings]] = ConnectorSettings
     write_size: int = 100
     names_size: int = 0
@@ -114,7 +116,8 @@ class BaseConnector(ABC):
     @classmethod
     @abstractmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> Self:
-        """Open the connector. Its own settings are `settings.section(cls.name)`; `quota` is what
+        """Open the connector. Its own settings are `settings.section(cls.name)`, also for a further
+        connection of this kind, whose settings then stand there; `quota` is what
         all connectors of this CRM in this process share: give it to `connectors.http.client.Calls`.
         Raises `SettingsError` for settings that cannot be meant so."""
 

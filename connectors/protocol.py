@@ -42,7 +42,8 @@ def noop() -> None:
 class Connector(Protocol):
     """The door to one CRM (or to a list that is treated like one)."""
 
-    name: str
+    name: str  # of the connection: of its kind, or kind and suffix
+    account: str  # the CRM's id of our account, where it is needed to tell several apart, or ""
     write_size: int  # updates that one `write` takes, at most
     names_size: int  # records of which one call of `read_names` reads the names; 0: it cannot
     is_file: bool  # whether it is a file on this machine, which is read without calls

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sandbox import pages
 from sandbox.hubspot import HubSpotService, Portal
+from sandbox.hubspot.events import PORTAL_ID
 from sandbox.hubspot.service import TOKEN as HUBSPOT_TOKEN
 from sandbox.messages import SERVICE as MESSAGING_SERVICE
 from sandbox.messages import MessagesService
@@ -36,8 +37,9 @@ PROVIDERS = ("twilio", "numverify", "clearoutphone", "rnd")
 SENDERS = ("messages",)
 
 
-def environment(ports: Ports, host: str = "127.0.0.1") -> dict[str, str]:
-    """Environment variables that connect the product to the stand-ins that have a port here."""
+def environment(ports: Ports, host: str = "127.0.0.1", suffix: str = "") -> dict[str, str]:
+    """Environment variables that connect the product to the stand-ins that have a port here.
+    `suffix`: of the CRMs' connections, such as EMEA for SALESFORCE_EMEA_LOGIN_URL."""
     url = {name: f"http://{host}:{port}" for name, port in ports.items()}
     known = {
         "salesforce": {
@@ -66,11 +68,16 @@ def environment(ports: Ports, host: str = "127.0.0.1") -> dict[str, str]:
         },
     }
     return {
-        variable: value or url[name]
+        _of_connection(variable, suffix if name in CRMS else ""): value or url[name]
         for name, variables in known.items()
         if name in ports
         for variable, value in variables.items()
     }
+
+
+def _of_connection(variable: str, suffix: str) -> str:
+    kind, _, rest = variable.partition("_")
+    return f"{kind}_{suffix}_{rest}" if suffix else variable
 
 
 class Sandbox:
@@ -108,12 +115,13 @@ class Sandbox:
         seed: int = 7,
         with_fields: bool = True,
         ports: Ports | None = None,
+        portal_id: int = PORTAL_ID,
     ) -> Sandbox:
         """`contacts` people in each CRM; in Salesforce `leads` of them (a fifth) are Leads."""
         leads = contacts // 5 if leads is None else leads
         sandbox = cls(
             SalesforceService(Org(contacts - leads, leads, seed, with_fields)),
-            HubSpotService(Portal(contacts, seed, with_fields)),
+            HubSpotService(Portal(contacts, seed, with_fields, id=portal_id)),
             ports=ports,
         )
         sandbox.begin()
@@ -137,10 +145,10 @@ class Sandbox:
     def hubspot_url(self) -> str:
         return self.url("hubspot")
 
-    def env(self, *providers: str) -> dict[str, str]:
+    def env(self, *providers: str, suffix: str = "") -> dict[str, str]:
         """What connects the product to the CRMs, and to these providers."""
         wanted = {name: self.ports[name] for name in (*CRMS, *providers)}
-        return environment(wanted, self.host)
+        return environment(wanted, self.host, suffix)
 
     def call(self, function: Callable[[], T]) -> T:
         """Do something to the stand-ins between two of their answers, as their own code does."""

@@ -112,7 +112,7 @@ class TestTheForm:
             "reportType": "ReportType", "report": "Report", "reportFolder": "ReportFolder",
             "flexipage": "FlexiPage", "namedCredential": "NamedCredential",
             "externalCredential": "ExternalCredential", "cls": "ApexClass",
-            "js": "LightningComponentBundle",
+            "labels": "CustomLabels", "js": "LightningComponentBundle",
         }  # fmt: skip
         kind = path.name.removesuffix("-meta.xml").rpartition(".")[2]
         assert root.tag == f"{{{NAMESPACE}}}{kinds[kind]}"

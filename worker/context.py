@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 
 import connectors
 from config.settings import Settings
-from connectors.errors import SchemaError
+from connectors.errors import ConnectorError, SchemaError
 from connectors.http.pacing import Pace
 from connectors.http.rate_limits import Quota
 from connectors.protocol import Connector
@@ -19,7 +21,7 @@ from connectors.records import CrmField, Purpose, Schema, SchemaProblem
 from worker.leases import is_alive, new_owner
 from worker.phones import parse_field
 from worker.phones.contact_fields import FieldParser
-from worker.store import Store, lost_fields, open_store
+from worker.store import Store, hubspot_accounts, lost_fields, open_store
 from worker.store.bulk import upsert
 from worker.store.lost_fields import History
 from worker.store.private_files import protect_home
@@ -87,6 +89,24 @@ class Context:
         """Keep a borrowed context for the next thread."""
         self._pool.append(borrowed)
 
+    def for_each(self, connectors: Sequence[str], work: Callable[[Context, str], int]) -> list[int]:
+        """Do `work` for several CRMs at once, each with a context of its own, so that one which
+        does not answer holds up no other; return what each came to. An error of one is raised when
+        all are done."""
+        if len(connectors) < 2:
+            return [work(self, name) for name in connectors]
+
+        def one(name: str) -> int:
+            borrowed = self.borrow()
+            try:
+                return work(borrowed, name)
+            finally:
+                self.give_back(borrowed)
+
+        with ThreadPoolExecutor(len(connectors)) as pool:
+            running = [pool.submit(copy_context().run, one, name) for name in connectors]
+        return [future.result() for future in running]
+
     @property
     def keys(self) -> Keys:
         """Return the keys for hashes of persons and erased numbers, and for links. Raises
@@ -122,7 +142,28 @@ class Context:
             if name not in self.quotas:
                 self.quotas[name] = connectors.quota_of(name, self.settings, self.pace)
             self._open[name] = connectors.build(name, self.settings, self.quotas[name])
-        return self._open[name]
+            self._share_tokens(name, self._open[name])
+        opened = self._open[name]
+        if self._is_one_of_several_portals(name) and not opened.account:
+            portal = hubspot_accounts.load(self.settings, self.store, name)
+            opened.account = str(portal or "")
+        return opened
+
+    def _share_tokens(self, name: str, opened: Connector) -> None:
+        """Let a connection by OAuth take its token from the database, as all processes do."""
+        credentials = self.settings.hubspot_of(name)
+        if credentials is None or not credentials.refresh_token:
+            return
+        from connectors.hubspot.account import client_of  # HubSpot's package takes its time to load
+        from worker.store.hubspot_tokens import DatabaseTokens
+
+        client_of(opened).tokens.store = DatabaseTokens(
+            self.store, self.keys, name, credentials.refresh_token, lambda: self.now()
+        )
+
+    def _is_one_of_several_portals(self, name: str) -> bool:
+        portals = self.settings.of_kind("hubspot")
+        return name in portals and len(portals) > 1
 
     def connector(self, name: str, fresh: bool = False) -> Connector:
         """Return an open connector that knows the CRM's fields.
@@ -170,6 +211,7 @@ class Context:
         }
 
     def _refresh_schema(self, name: str, opened: Connector) -> None:
+        self._learn_account(name, opened)
         before = self._cached_schema(name)
         schema = opened.describe()
         findings = opened.apply_schema(schema)
@@ -184,6 +226,21 @@ class Context:
             self.fields[name] = lost_fields.record_schema(connection, name, reading, before, at)
         self.findings[name] = findings
         self._schema_at[name] = at
+
+    def _learn_account(self, name: str, opened: Connector) -> None:
+        """Ask which HubSpot account a connection is of, once, where it is to be told from others.
+        Where HubSpot does not tell, the next time will do."""
+        if opened.account or not self._is_one_of_several_portals(name):
+            return
+        from connectors.hubspot import account  # HubSpot's package takes its time to load
+
+        try:
+            portal = account.portal_id(opened)
+        except ConnectorError as error:
+            log.warning("%s: the account of its token is not known: %s", name, error)
+            return
+        hubspot_accounts.record(self.settings, self.store, name, portal)
+        opened.account = str(portal)
 
     def connector_for_run(self, name: str) -> Connector:
         """Like `connector`, but ask the CRM again if a field is missing: it may be back."""

@@ -45,7 +45,7 @@ class Quota:
         sleep: Callable[[float], None] = stopping.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name = name
+        self.name = name
         self._api_reserve = api_reserve
         self._pace = pace or LocalPace(clock)
         self._sleep = sleep
@@ -62,7 +62,7 @@ class Quota:
             with self._lock:
                 self._day = limits.day, self._clock()
         if limits.window is not None:
-            self._pace.update(self._name, limits.window)
+            self._pace.update(self.name, limits.window)
 
     @property
     def today(self) -> Remaining | None:
@@ -79,12 +79,12 @@ class Quota:
         with self._turn:  # near the limit one call waits at a time, by the newest answer
             if not from_reserve:
                 self._stop_at_reserve()
-            while (pause := self._pace.enter(self._name)) > 0:
+            while (pause := self._pace.enter(self.name)) > 0:
                 self._sleep(min(max(pause, _MIN_WAIT), _MAX_NAP))
 
     def acquire(self, bucket: str, seconds: float) -> None:
         """Wait for a turn in a bucket that all workers share: one call every `seconds`."""
-        pause = self._pace.reserve(f"{self._name}:{bucket}", seconds)
+        pause = self._pace.reserve(f"{self.name}:{bucket}", seconds)
         if pause > _MIN_WAIT:
             self._sleep(pause)
 
@@ -98,9 +98,9 @@ class Quota:
             self._day = None  # the window may have moved on: let one call find out
             return
         raise QuotaError(
-            f"{self._name}: {day.remaining:,} of today's {day.limit:,} API calls are left, and "
+            f"{self.name}: {day.remaining:,} of today's {day.limit:,} API calls are left, and "
             f"{self._api_reserve:.0%} are reserved for others "
-            f"(connectors.{self._name}.api_reserve). When more are free: hygiene runs resume RUN"
+            f"(connectors.{self.name}.api_reserve). When more are free: hygiene runs resume RUN"
         )
 
 

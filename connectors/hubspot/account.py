@@ -35,7 +35,7 @@ def portal_id(connector: Connector) -> int:
     Whoever asks keeps it for good, and takes no event of another account. So HubSpot is asked until
     it says the same twice, three times at most.
     """
-    client = _client(connector)
+    client = client_of(connector)
     portals: list[int] = []
     for _ in range(_MOST_ASKED):
         answer = client.get("other", client.paths.account("details"), check=account_details)
@@ -60,10 +60,11 @@ def complete(connector: Connector, completions: Sequence[Completion]) -> None:
         }
         for completion in completions
     ]
-    client = _client(connector)
+    client = client_of(connector)
     client.post("write", client.paths.workflow_callbacks("complete"), {"inputs": inputs})
 
 
-def _client(connector: Connector) -> Client:
+def client_of(connector: Connector) -> Client:
+    """Return the client of a connector to HubSpot."""
     assert isinstance(connector, HubSpotConnector)
     return connector.client

@@ -19,6 +19,7 @@ from hubspot import HubSpot
 
 from config.credentials import HubSpotCredentials
 from config.settings import Http
+from connectors.errors import ConnectorError
 from connectors.http.client import Calls, CrmClock, RetryableError
 from connectors.http.consistency import Check, counted
 from connectors.http.deadline import keep_deadlines
@@ -27,6 +28,7 @@ from connectors.http.no_answer import explain
 from connectors.http.rate_limits import DAY, Limits, Quota, parse_remaining
 from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.hubspot.errors import translate
+from connectors.hubspot.tokens import AccessToken
 from connectors.records import Purpose
 
 OBJECT: Final = "contacts"  # the only object that is read
@@ -37,6 +39,7 @@ TOKEN_INFO: Final = "/oauth/v2/private-apps/get/access-token-info"
 
 # Seconds of a rate limit's interval that can be: HubSpot documents ten, and one for some apps.
 _LONGEST_INTERVAL = 60.0
+_UNAUTHORIZED = 401
 _SEARCHES = ("searches", 1 / 4)  # five a second are allowed: one is left to others
 
 
@@ -92,10 +95,9 @@ class Client:
     """The only place from which HubSpot is called."""
 
     def __init__(self, credentials: HubSpotCredentials, http: Http, quota: Quota) -> None:
-        self._calls = Calls("hubspot", http, quota)
+        self._calls = Calls(quota.name, http, quota)
         self.clock = CrmClock(quota)
         self.host = credentials.api_url
-        self.token = credentials.access_token
         self.paths = Paths(credentials.api_version)
         package = HubSpot(
             access_token=credentials.access_token,
@@ -105,6 +107,24 @@ class Client:
         # Every access to package.crm... makes a connection pool: this one is kept, for all paths.
         self._api = package.crm.contacts.basic_api.api_client
         keep_deadlines(self._api.rest_client.pool_manager)
+        self.tokens = AccessToken(credentials, self._send_form)
+
+    @property
+    def token(self) -> str:
+        """The access token that calls are made with now."""
+        return self.tokens.current()
+
+    def _send_form(self, url: str, form: bytes) -> urllib3.BaseHTTPResponse:
+        connect, read = self._calls.timeout
+        kept: urllib3.BaseHTTPResponse = self._api.rest_client.pool_manager.request(
+            "POST",
+            url,
+            body=form,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            timeout=urllib3.Timeout(connect=connect, read=read),
+            retries=urllib3.Retry(total=0, redirect=0),
+        )
+        return kept
 
     @property
     def counts(self) -> Counter[Purpose]:
@@ -187,6 +207,8 @@ class Client:
         try:
             response = self._call(method, path, query, body)
             status, headers, raw = response.status, response.headers, response.data
+        except (ConnectorError, RetryableError):
+            raise  # there is no token
         except Exception as error:
             refusal = self._refusal(error)
             if isinstance(refusal, RetryableError) or getattr(error, "status", None) is None:
@@ -201,6 +223,19 @@ class Client:
             return Answer(status, headers, None)
 
     def _call(self, method: Method, path: str, query: Query | None, body: Any) -> Any:
+        token = self.tokens.current()
+        try:
+            return self._call_with(token, method, path, query, body)
+        except Exception as error:
+            if getattr(error, "status", None) != _UNAUTHORIZED or not self.tokens.can_be_renewed:
+                raise
+        self.tokens.replace(token)  # it was revoked, or HubSpot's clock is ahead
+        return self._call_with(self.tokens.current(), method, path, query, body)
+
+    def _call_with(
+        self, token: str, method: Method, path: str, query: Query | None, body: Any
+    ) -> Any:
+        self._api.configuration.access_token = token
         return self._api.call_api(
             path,
             method,
@@ -218,6 +253,8 @@ class Client:
         try:
             response = self._call(method, path, query, body)
             raw = response.data
+        except (ConnectorError, RetryableError):
+            raise  # there is no token
         except Exception as error:
             raise self._refusal(error) from error
         self._calls.note(limits(response.headers))
@@ -248,7 +285,9 @@ class Client:
             self._api.rest_client.pool_manager.clear()
         headers = getattr(error, "headers", None) or {}
         self._calls.note(limits(headers))
-        return translate(status, raw, headers, self.paths.version)
+        by_oauth = self.tokens.can_be_renewed
+        token = "HUBSPOT_REFRESH_TOKEN" if by_oauth else "HUBSPOT_ACCESS_TOKEN"
+        return translate(status, raw, headers, self.paths.version, token)
 
 
 def _pairs(query: Query | None) -> list[tuple[str, str]]:

@@ -463,7 +463,9 @@ class HubSpotConnector(BaseConnector):
         base = "https://app.hubspot.com"
         if self.client.host.startswith("http://"):
             base = self.client.host  # a stand-in on this machine
-        return f"{base}/contacts/record/0-1/{record_id}"
+        # Without the account's id HubSpot shows the record of the account that one used last.
+        account = f"{self.account}/" if self.account else ""
+        return f"{base}/contacts/{account}record/0-1/{record_id}"
 
 
 def _check_length(read: int, total: int | None) -> None:

@@ -67,8 +67,15 @@ def kind_of(entries: list[dict[str, Any]]) -> FailureKind:
     return next(filter(None, known), "validation")
 
 
-def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -> Exception:
-    """The exception that an error answer is. `version`: of the API that was asked."""
+def translate(
+    status: int,
+    raw: Any,
+    headers: Mapping[str, str],
+    version: str,
+    token: str = "HUBSPOT_ACCESS_TOKEN",
+) -> Exception:
+    """The exception that an error answer is. `version`: of the API that was asked. `token`: the
+    variable that the token came from."""
     if status == PROXY_LOGIN:
         return ConnectorError(f"hubspot: {no_answer.PROXY_LOGIN}")
     if page := web_page(headers, raw):
@@ -87,9 +94,9 @@ def translate(status: int, raw: Any, headers: Mapping[str, str], version: str) -
     message = " ".join(str(body.get("message", "")).split())
     short = message[:500]
     if status == 401:
-        return AuthError("hubspot: HUBSPOT_ACCESS_TOKEN is not accepted; make or renew the token")
+        return AuthError(f"hubspot: {token} is not accepted; make or renew the token")
     if status == 403:
-        return AuthError(f"hubspot: HUBSPOT_ACCESS_TOKEN may not do this: {_lacking(body, short)}")
+        return AuthError(f"hubspot: {token} may not do this: {_lacking(body, short)}")
     if status == 429:
         return _over_limit(body, headers)
     if status == 404:

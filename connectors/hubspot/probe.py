@@ -36,7 +36,9 @@ class Account(Protocol):
     """What a check may use of the connector's client."""
 
     paths: Paths
-    token: str
+
+    @property
+    def token(self) -> str: ...
 
     def response(
         self, method: Method, path: str, query: Query | None = None, body: Any = None

@@ -70,7 +70,7 @@ class Client:
         """`write_headers`: sent with each call that is no GET, beside the one that keeps owners."""
         self._credentials = credentials
         self._quota = quota
-        self._calls = Calls("salesforce", http, quota)
+        self._calls = Calls(quota.name, http, quota)
         self._http = http_session(credentials, self._calls.timeout)
         self._http.hooks["response"].append(self._note_headers)
         self._write_headers = {**_KEEP_OWNERS, **(write_headers or {})}

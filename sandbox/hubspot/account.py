@@ -1,5 +1,8 @@
 """The account itself: who it is, what its token may do, what its plan has room for.
 
+OAuth tokens: HubSpot's "Manage OAuth access tokens with the 2026-03 API", and its changelog "New
+OAuth v3 API Endpoints and Standardized Error Responses" (the body of errors).
+
 Sources: HubSpot's OpenAPI document `accountInfo` of 2026-09 (details); its API reference "Read
 custom property limits"; the token's introspection by what public programs send and get.
 """
@@ -13,21 +16,27 @@ import orjson
 from aiohttp import web
 
 from sandbox.hubspot.answers import error
-from sandbox.hubspot.events import APP_ID, PORTAL_ID
+from sandbox.hubspot.events import APP_ID
 from sandbox.hubspot.portal import Portal
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
 
 _USER_ID = 9586504
+CLIENT_ID, CLIENT_SECRET = "sandbox-app-id", "sandbox-app-secret"
 
 
 class Account:
     """`tokens` and `scopes` are the service's own, as they are at the moment."""
 
-    def __init__(self, portal: Portal, tokens: Collection[str], scopes: Collection[str]) -> None:
+    def __init__(self, portal: Portal, tokens: set[str], scopes: Collection[str]) -> None:
         self.portal = portal
         self.tokens = tokens
         self.scopes = scopes
+        # Of OAuth: what counts as the account's refresh token now, and how it goes on.
+        self.refresh_token = f"refresh-{portal.id}"
+        self.rotates = False
+        self.expires_in = 1800
+        self.granted = 0
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         limits = "/crm/v3/limits/custom-properties", "/crm/limits/{}/custom-properties"
@@ -37,7 +46,34 @@ class Account:
             *both(web.get, *limits, allowed("crm.objects.contacts.read", self.limits)),
             *both(web.get, *details, allowed("oauth", self.details)),
             web.post(info, self.token_info),
+            web.post("/oauth/{version}/token", self.token),
         ]
+
+    async def token(self, request: web.Request) -> web.Response:
+        """Give an access token for a refresh token. With `rotates`, the refresh token is new too,
+        and the one before ends. Parameters stand in the body alone, as since the dated versions."""
+        if "application/x-www-form-urlencoded" not in request.content_type:
+            return _oauth_error(415, "invalid_request", "unsupported content type")
+        form = await request.post()
+        if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
+            return _oauth_error(401, "invalid_client", "client id or client secret is wrong")
+        if form.get("grant_type") != "refresh_token":
+            return _oauth_error(400, "unsupported_grant_type", "unknown grant type")
+        if form.get("refresh_token") != self.refresh_token:
+            text = "refresh token is invalid, expired or revoked"
+            return _oauth_error(400, "invalid_grant", text, "BAD_REFRESH_TOKEN")
+        self.granted += 1
+        access = f"access-{self.portal.id}-{self.granted}"
+        self.tokens.add(access)
+        if self.rotates:
+            self.refresh_token = f"refresh-{self.portal.id}-{self.granted}"
+        return answer(
+            {
+                "token_type": "bearer", "access_token": access, "expires_in": self.expires_in,
+                "refresh_token": self.refresh_token, "hub_id": self.portal.id,
+                "user_id": _USER_ID, "scopes": sorted(self.scopes),
+            }
+        )  # fmt: skip
 
     async def limits(self, _request: web.Request) -> web.Response:
         used = self.portal.custom_properties
@@ -55,7 +91,7 @@ class Account:
     async def details(self, _request: web.Request) -> web.Response:
         return answer(
             {
-                "portalId": PORTAL_ID,
+                "portalId": self.portal.id,
                 "accountType": "STANDARD",
                 "timeZone": "Europe/Berlin",
                 "companyCurrency": "EUR",
@@ -73,7 +109,12 @@ class Account:
         if token not in self.tokens:
             return error("No private app was found for this token.", "OBJECT_NOT_FOUND", 404)
         return answer(
-            {"userId": _USER_ID, "hubId": PORTAL_ID, "appId": APP_ID, "scopes": sorted(self.scopes)}
+            {
+                "userId": _USER_ID,
+                "hubId": self.portal.id,
+                "appId": APP_ID,
+                "scopes": sorted(self.scopes),
+            }
         )
 
 
@@ -83,3 +124,9 @@ def _share(limit: int, used: int) -> dict[str, float]:
         "usage": used,
         "percentage": round(100 * used / limit, 2) if limit else 100.0,
     }
+
+
+def _oauth_error(status: int, code: str, text: str, former: str = "") -> web.Response:
+    """By RFC 6749, with the fields of before beside it."""
+    body = {"error": code, "error_description": text, "message": text}
+    return answer({**body, "status": former or code.upper()}, status)

@@ -22,7 +22,8 @@ _KEPT = 10_000
 class Events:
     """The latest events of the account, the oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, portal_id: int = PORTAL_ID) -> None:
+        self._portal_id = portal_id
         self._kept: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._ids = itertools.count(1)
 
@@ -67,7 +68,7 @@ class Events:
             {
                 "eventId": next(self._ids),
                 "subscriptionId": 25,
-                "portalId": PORTAL_ID,
+                "portalId": self._portal_id,
                 "appId": APP_ID,
                 "occurredAt": int(at.timestamp() * 1000),
                 "subscriptionType": kind,

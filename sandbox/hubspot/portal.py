@@ -210,6 +210,7 @@ class Portal:
     contacts: int = 200
     seed: int = 7
     with_fields: bool = True
+    id: int = PORTAL_ID
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
@@ -223,7 +224,7 @@ class Portal:
         }
         self.table = Table("lastmodifieddate", key=int)
         self.archived: set[int] = set()
-        self.events = Events()
+        self.events = Events(self.id)
         # An admin's rules: a property that has a value -> one that the record must have then; and
         # a property -> what its values must match.
         self.required_when: dict[str, str] = {}

@@ -70,7 +70,7 @@ class HubSpotService(Service):
             "oauth",  # of every token
         }
         self.tokens = {TOKEN}
-        self.app_calls = AppCalls()
+        self.app_calls = AppCalls(portal.id)
         self.account = Account(portal, self.tokens, self.scopes)
 
     @property

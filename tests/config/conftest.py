@@ -3,6 +3,7 @@
 Read in this order:
 
     test_settings.py       defaults, mistakes, redaction of secrets
+    test_connections.py    several connections of a kind
     test_alert_settings.py  channels and routes of alerts, the weekly digest
     test_errors.py         the tree of errors, exit codes and HTTP statuses
     test_logging_setup.py  what log lines hold, and what they never hold

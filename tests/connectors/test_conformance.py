@@ -11,6 +11,7 @@ from crms import Crm
 from limits import lower_limits
 
 import connectors
+from config.connections import kind_of
 from config.settings import Settings, load
 from connectors import build
 from connectors.errors import ConnectorError, QuotaError
@@ -24,8 +25,10 @@ from sandbox.service import Fault
 from worker.context import Context
 from worker.sync.write.crm_writes import write_all
 
-CONNECTORS = ("salesforce", "hubspot", "csv")
+# The last one is a further connection of a kind.
+CONNECTORS = ("salesforce", "hubspot", "csv", "hubspot-emea")
 COUNT = 60
+SECOND = '[connectors.hubspot-emea]\nkind = "hubspot"\n'
 
 
 @pytest.fixture(params=CONNECTORS)
@@ -33,12 +36,22 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def toml_of(path: Path) -> str:
+    return f'[connectors.csv]\npath = "{path}"\n{SECOND}'
+
+
+def second_token(sandbox: Sandbox) -> dict[str, str]:
+    """What connects a further connection to the account."""
+    sandbox.hubspot.tokens.add("second")
+    return {**sandbox.env(suffix="EMEA"), "HUBSPOT_EMEA_ACCESS_TOKEN": "second"}
+
+
 @pytest.fixture
-def settings(make_settings: Callable[..., Settings], tmp_path: Path) -> Settings:
+def settings(make_settings: Callable[..., Settings], tmp_path: Path, sandbox: Sandbox) -> Settings:
     path = tmp_path / "list.csv"
     rows = [f"{n},+44 20 7946 {n:04},GB,Web" for n in range(COUNT)]
     path.write_text("\n".join(["id,Phone,Country,Source", *rows]) + "\n", encoding="utf-8")
-    return make_settings(f'[connectors.csv]\npath = "{path}"\n')
+    return make_settings(toml_of(path), **second_token(sandbox))
 
 
 @pytest.fixture
@@ -47,6 +60,15 @@ def connector(name: str, settings: Settings) -> Iterator[Connector]:
     opened.apply_schema(opened.describe())
     yield opened
     opened.close()
+
+
+def crm_of(sandbox: Sandbox, name: str) -> Crm:
+    """A CRM of the sandbox by the name of its connection."""
+    return Crm.all(sandbox, name.removeprefix(kind_of(name)))[name]
+
+
+def is_hubspot(name: str) -> bool:
+    return kind_of(name) == "hubspot"
 
 
 def everything(connector: Connector) -> list[Any]:
@@ -67,7 +89,7 @@ class TestReading:
         if name == "csv":
             assert everything(connector)[3].phones == {"Phone": "+44 20 7946 0003"}
             return
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         typed = {rid: str(r.get(crm.phone) or "") for rid, r in crm.records().items()}
         read = {c.id: c.phones[crm.phone] for c in everything(connector) if c.object == crm.object}
         assert read == typed
@@ -129,7 +151,7 @@ class TestNames:
             typed = {field: text for field, text in contact.phones.items() if text}
             assert named[contact.id].phones == typed
         if name != "csv":
-            crm = Crm.all(sandbox)[name]
+            crm = crm_of(sandbox, name)
             first, last = ("FirstName", "LastName") if name == "salesforce" else (
                 "firstname", "lastname")  # fmt: skip
             for record_id, record in crm.records().items():
@@ -163,7 +185,7 @@ class TestAWriteThatIsSentAgain:
 
     @pytest.fixture
     def write(self, connector: Connector, name: str, sandbox: Sandbox) -> Callable[..., bool]:
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
 
         def sent_again(kind: str, **how: Any) -> bool:
             crm.service.faults.append(Fault(crm.write_call, kind, **how))
@@ -279,7 +301,7 @@ class TestWhatACrmRefusesAsAWhole:
     ) -> None:
         if name == "csv":
             return
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         crm.fault(crm.read_call, "status", status=403, body=body, times=99)
         with pytest.raises(ConnectorError, match=r"(?i)access.denied.by.proxy"):
             everything(connector)
@@ -293,7 +315,7 @@ class TestIncrements:
         if not connector.incremental:
             return
         everything(connector)
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         target = crm.ids()[4]
         crm.edit(target, {f"phone/{crm.phone}": "new"})
         (changed,) = connector.fetch(crm.object, [target])
@@ -306,7 +328,7 @@ class TestIncrements:
     ) -> None:
         if not connector.incremental:
             return
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         first, second, third = crm.ids()[:3]
         for record_id in (first, second, third):
             connector.write([Update(crm.object, record_id, {"run": "run-1"})])
@@ -331,14 +353,14 @@ class TestWhatIsGone:
     ) -> None:
         if name == "csv":
             return  # a list hides nothing: see test_csvfile.py
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         deleted, merged, winner, hidden, there = crm.ids()[:5]
         crm.act(deleted, {"delete": True})
         crm.act(merged, {"merge_into": winner})
         crm.hide([hidden])
         nobody = "003000000000000AAA" if name == "salesforce" else "999999999"
         asked = [deleted, merged, hidden, there, nobody, "no id at all"]
-        into = sandbox.hubspot.portal.merged[merged] if name == "hubspot" else winner
+        into = sandbox.hubspot.portal.merged[merged] if is_hubspot(name) else winner
         outcomes = connector.deleted(crm.object, asked)
         assert outcomes == {deleted: None, merged: Merge(merged, crm.object, into)}
         assert {contact.id for contact in connector.fetch(crm.object, asked)} == {there}
@@ -349,12 +371,12 @@ class TestWhatIsGone:
     ) -> None:
         if name == "csv":
             return
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         away, into, three = crm.ids()[:3]
         crm.act(away, {"merge_into": into})
-        second = sandbox.hubspot.portal.merged[away] if name == "hubspot" else into
+        second = sandbox.hubspot.portal.merged[away] if is_hubspot(name) else into
         crm.act(second, {"merge_into": three})
-        last = sandbox.hubspot.portal.merged[second] if name == "hubspot" else three
+        last = sandbox.hubspot.portal.merged[second] if is_hubspot(name) else three
         outcomes = connector.deleted(crm.object, [away])
         assert outcomes == {away: Merge(away, crm.object, last)}
 
@@ -366,7 +388,7 @@ class TestWhatIsGone:
 
         lower_limits(monkeypatch, hubspot_batch=3, salesforce_merge_ids=3)
         sandbox.salesforce.page_limit = 2
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         ids = crm.ids()
         for record_id in ids[:10]:
             crm.act(record_id, {"delete": True})
@@ -381,7 +403,7 @@ class TestWhatIsGone:
         assert not any(visibility.limited for visibility in by_object.values())
         if name == "csv":
             return
-        crm = Crm.all(sandbox)[name]
+        crm = crm_of(sandbox, name)
         crm.hide(crm.ids()[:5])
         (after,) = [
             visibility for visibility in connector.visibility() if visibility.object == crm.object
@@ -395,8 +417,9 @@ class TestWhatIsGone:
     ) -> None:  # fmt: skip
         if name == "csv":
             return  # nothing is removed by a full read of a list
-        ctx = make_context("[sync]\nmax_removals_floor = 4\n")
-        crm = Crm.all(sandbox)[name]
+        toml = "[sync]\nmax_removals_floor = 4\n" + SECOND
+        ctx = make_context(toml, **second_token(sandbox))
+        crm = crm_of(sandbox, name)
         sync(ctx, name)
         crm.hide(crm.ids()[:20])
         crm.act(crm.ids()[25], {"delete": True})

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from config.connections import kind_of
 from config.connectors import Connectors
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
@@ -33,23 +34,28 @@ class Crm:
     write_call: str
 
     @classmethod
-    def all(cls, sandbox: Sandbox) -> dict[str, Crm]:
+    def all(cls, sandbox: Sandbox, suffix: str = "") -> dict[str, Crm]:
+        """`suffix`: of the connections' names, such as -emea."""
         return {
-            "salesforce": cls(
-                "salesforce", sandbox.salesforce, "Contact", "Phone",
+            f"salesforce{suffix}": cls(
+                f"salesforce{suffix}", sandbox.salesforce, "Contact", "Phone",
                 r"GET .*/query", r"PATCH .*/composite/sobjects",
             ),
-            "hubspot": cls(
-                "hubspot", sandbox.hubspot, "contacts", "phone",
+            f"hubspot{suffix}": cls(
+                f"hubspot{suffix}", sandbox.hubspot, "contacts", "phone",
                 r"GET /crm/objects/2026-09/contacts\?|POST .*/contacts/search",
                 r"POST .*/contacts/batch/update",
             ),
         }  # fmt: skip
 
+    @property
+    def kind(self) -> str:
+        return kind_of(self.name)
+
     def field(self, canonical: str) -> str:
         """`status/Phone` -> the CRM's own name of the field."""
         key, _, phone = canonical.partition("/")
-        names = getattr(Connectors(), self.name).fields
+        names = getattr(Connectors(), self.kind).fields
         return phone if key == "phone" else getattr(names, key).replace("{phone}", phone)
 
     @property
@@ -58,7 +64,7 @@ class Crm:
 
     def add_text_field(self, name: str) -> None:
         """An admin adds a field of our kind."""
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             for object_name in ("Contact", "Lead"):
                 metadata = {"type": "Text", "length": 255, "label": name}
                 self.service.org.add_custom_field(object_name, name, metadata, visible=True)
@@ -67,7 +73,7 @@ class Crm:
 
     def records(self) -> dict[str, dict[str, Any]]:
         """All live records of the main object: id -> CRM field -> value."""
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             table = self.service.org.tables["Contact"]
             return {r["Id"]: r for r in table.after_id(None) if not r["IsDeleted"]}
         table = self.service.portal.table
@@ -78,7 +84,7 @@ class Crm:
 
     def get(self, record_id: str, canonical: str) -> Any:
         value = self.records()[record_id].get(self.field(canonical))
-        if self.name == "hubspot" and value in ("true", "false"):
+        if self.kind == "hubspot" and value in ("true", "false"):
             return value == "true"
         return value or None
 
@@ -88,7 +94,7 @@ class Crm:
 
     def edited(self, values: Mapping[str, Any]) -> dict[str, Any]:
         def typed(value: Any) -> Any:
-            if self.name == "hubspot":
+            if self.kind == "hubspot":
                 return str(value).lower() if isinstance(value, bool) else value or ""
             return value
 
@@ -100,7 +106,7 @@ class Crm:
     def hide_field(self, name: str) -> None:
         """Take a field out of our user's sight in mid-life: by field-level security in Salesforce
         (of each object that has it), by archiving the property in HubSpot."""
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             for _prefix, fields in self.service.org.schema.values():
                 if name in fields:
                     fields[name].readable = False
@@ -110,7 +116,7 @@ class Crm:
 
     def show_field(self, name: str) -> None:
         """Give it back as it was, with the values that records have."""
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             for _prefix, fields in self.service.org.schema.values():
                 if name in fields:
                     fields[name].readable = True
@@ -124,14 +130,14 @@ class Crm:
         In Salesforce by sharing. HubSpot knows no such thing: there they are left out of every
         answer, as by a fault of its own.
         """
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             self.service.org.sharing.hide(record_ids)
             return {}
         table = self.service.portal.table
         return {record_id: table.take(record_id) for record_id in record_ids}
 
     def show(self, hidden: dict[str, Any]) -> None:
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             self.service.org.sharing.view_all = True
             return
         table = self.service.portal.table
@@ -150,7 +156,7 @@ class Crm:
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """All values that a write could change, of all records."""
-        if self.name == "salesforce":
+        if self.kind == "salesforce":
             tables = [self.service.org.tables[name] for name in ("Contact", "Lead")]
             rows = {r["Id"]: r for table in tables for r in table.after_id(None)}
             skipped = {"SystemModstamp", "LastModifiedDate", "LastModifiedById", "_stamp"}

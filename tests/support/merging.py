@@ -13,7 +13,7 @@ from worker.context import Context
 
 def surviving_id(crm: Crm, record_id: str) -> str:
     """Return the id under which a record lives on after its merges."""
-    if crm.name == "hubspot":
+    if crm.kind == "hubspot":
         portal = crm.service.portal
         while record_id in portal.merged:
             record_id = portal.merged[record_id]
@@ -32,7 +32,7 @@ def merge(crm: Crm, away: str, into: str) -> str:
 
 def set_only_number(crm: Crm, record_id: str, number: str) -> None:
     """Give a record this number and no other."""
-    nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.name]}
+    nothing = {f"phone/{name}": None for name in OTHER_PHONES[crm.kind]}
     crm.edit(record_id, {f"phone/{crm.phone}": number or None, **nothing})
 
 

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import connectors
+from config import connections
 from worker.cli.choices import Choice, did_you_mean
 from worker.cli.output import console
 
@@ -87,7 +88,10 @@ class ConnectorName(_ParamType):
     name = "connector"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return Choice(connectors.names()).convert(value, param, ctx)
+        names = connectors.names()
+        if value not in names and connections.is_well_formed(value):
+            read_settings()  # raises what is wrong with the file that may declare it
+        return Choice(names).convert(value, param, ctx)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from worker.cli.output.setup import show_steps
 from worker.cli.reasons import crm_reasons
 
 if TYPE_CHECKING:
+    from config.settings import Settings
+    from connectors.protocol import Connector
     from connectors.records import SchemaProblem, Visibility
 
 
@@ -45,7 +49,7 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 
     with open_context(connector) as ctx:
         pause.check(ctx.store)
-        opened = connectors.build(connector, ctx.settings)
+        opened = ctx.open(connector)
         again = f"hygiene crm setup {connector} (what was already created stays)"
         steps = []
         try:
@@ -72,6 +76,21 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
+@contextmanager
+def _opened(name: str, settings: Settings) -> Iterator[Connector]:
+    """Yield an open connector. No database is needed, except by OAuth, whose tokens are in it."""
+    credentials = settings.hubspot_of(name)
+    if credentials is not None and credentials.refresh_token:
+        with open_context(name) as ctx:
+            yield ctx.open(name)
+        return
+    opened = connectors.build(name, settings)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
 @crm.command("check", examples=["hygiene crm check salesforce"])
 @connector_argument()
 @json_option
@@ -84,10 +103,9 @@ def crm_check(connector: str, as_json: bool) -> None:
 
     settings = read_settings()
     connectors.check(connector, settings)
-    opened = connectors.build(connector, settings)
     seen: list[Visibility] = []
     unwatched: list[SchemaProblem] = []
-    try:
+    with _opened(connector, settings) as opened:
         findings = opened.apply_schema(opened.describe())
         try:
             seen = opened.visibility()
@@ -97,8 +115,6 @@ def crm_check(connector: str, as_json: bool) -> None:
             unwatched = list(opened.unwatched())
         except ConnectorError as error:
             console.info(f"could not check whether other fields hold phone numbers: {error}")
-    finally:
-        opened.close()
     if as_json:
         listed: list[dict[str, Any]] = [
             {"object": f.object, "field": f.field, "problem": f.problem, "blocks": f.blocks}
@@ -144,16 +160,12 @@ def crm_probe(connector: str, record: str, as_json: bool) -> None:
     if record:
         with open_context(read_only=True) as ctx:
             pause.check(ctx.store)
-    opened = connectors.build(connector, settings)
-    try:
-        with console.progress() as bar:
-            task = bar.add_task(f"asking {connector}", total=None)
-            results = []
-            for result in opened.probe(record):
-                results.append(result)
-                bar.advance(task)
-    finally:
-        opened.close()
+    with _opened(connector, settings) as opened, console.progress() as bar:
+        task = bar.add_task(f"asking {connector}", total=None)
+        results = []
+        for result in opened.probe(record):
+            results.append(result)
+            bar.advance(task)
     if as_json:
         console.print_json([asdict(result) for result in results])
     elif not results:

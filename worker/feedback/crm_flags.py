@@ -100,7 +100,9 @@ def reports_from_flags(
             key=f"crm:{identity.key}:{flag}:{_verb(ticked)}:{number}:{stamp}"[:255],
             kind=_kind(flag, ticked),
             number=number,
-            source=connector if (flag, ticked) in late_flags else f"{connector}{_BY_USER}",
+            source=_machine(connector)
+            if (flag, ticked) in late_flags
+            else f"{connector}{_BY_USER}",
             at=modified - clock_offset if modified else now,
             channels=_channels(flag, ticked, {**before, **current}),
             contact=identity.key,
@@ -112,6 +114,11 @@ def reports_from_flags(
         if ticked or (flag, ticked) not in late_flags
         for number in _numbers_meant(flag, ticked, numbers, history.former_numbers)
     ]
+
+
+def _machine(connector: str) -> str:
+    """Return the source of what nobody said just now. One that ends with "sms" would be a text."""
+    return f"{connector} crm" if connector.endswith("sms") else connector
 
 
 def is_by_user(report: Feedback) -> bool:

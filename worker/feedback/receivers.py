@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from config import connections
 from worker.context import Context
-
-_FILE = "csv"
 
 
 def crms_to_notify(ctx: Context) -> tuple[str, ...]:
@@ -12,4 +11,4 @@ def crms_to_notify(ctx: Context) -> tuple[str, ...]:
 
     A list on disk learns of them in its next run.
     """
-    return tuple(name for name in ctx.settings.active_connectors if name != _FILE)
+    return tuple(n for n in ctx.settings.active_connectors if not connections.is_file(n))

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import redis
 
+from config import connections
 from config.settings import Settings
 from connectors.errors import ConnectorError
 from connectors.http.pacing import LocalPace
+from connectors.labels import crm_name
 from connectors.records import ProbeResult
 from worker.access import ways_in
 from worker.context import Context
@@ -66,6 +68,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
         try:
             for name in settings.active_connectors:
                 yield from _connector(ctx, name)
+            yield from doctor_checks.check_accounts(ctx)
             yield from doctor_checks.check_work(ctx)
             yield from doctor_checks.check_call_outcomes(ctx)
             yield from doctor_checks.check_background(ctx)
@@ -143,8 +146,12 @@ def _webhooks(settings: Settings) -> Iterator[Check]:
     lacking = []
     if settings.twilio is None or not (settings.twilio.auth_token or settings.twilio.shared_keys):
         lacking.append("Twilio's (TWILIO_AUTH_TOKEN)")
-    if settings.hubspot is not None and not settings.hubspot.client_secret:
-        lacking.append("HubSpot's (HUBSPOT_CLIENT_SECRET)")
+    portals = dict.fromkeys(("hubspot", *settings.of_kind("hubspot")))
+    for name in portals:
+        credentials = settings.hubspot_of(name)
+        if credentials is not None and not credentials.client_secret:
+            variable = connections.variable(name, "HUBSPOT_CLIENT_SECRET")
+            lacking.append(f"{crm_name(name)}'s ({variable})")
     if taken := [vendor.label for vendor in VENDORS.values() if vendor.is_configured(settings)]:
         yield Check("reports", "ok", f"webhooks are taken from {', '.join(taken)}")
     if lacking:
@@ -166,7 +173,7 @@ def _providers(settings: Settings) -> Iterator[Check]:
 
 
 def _countries(settings: Settings) -> Iterator[Check]:
-    for name in type(settings.connectors).model_fields:
+    for name in settings.declared_connectors:
         country = settings.section(name).default_country
         if country and region_of(country) is None:
             yield Check(

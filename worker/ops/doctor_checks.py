@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 import redis
 import sqlalchemy as sa
 
+from config import connections
 from config.alerts import KINDS
+from config.credentials import SalesforceCredentials
 from config.former_names import find_former_names
 from config.redis_url import is_unchecked
 from config.settings import Settings
@@ -37,6 +39,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 MAX_CLOCK_SKEW = timedelta(seconds=30)
 LONG_PAUSE = timedelta(days=1)
 _MANY_FAILING = 100
+_ADDRESSES = {"salesforce": ("login_url", "instance_url"), "hubspot": ("api_url",)}
 _SOME_OUTCOMES = 5
 COMMON_SECRETS = ("admin", "password", "changeme", "change-me", "secret", "hygiene", "test")
 
@@ -44,6 +47,7 @@ COMMON_SECRETS = ("admin", "password", "changeme", "change-me", "secret", "hygie
 def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> Iterator[Check]:
     """Check what can be seen from settings and files alone."""
     yield from _former_names(settings)
+    yield from _stray_variables(settings, env)
     yield from _secrets(settings)
     yield from _addresses(settings)
     yield from _files(settings)
@@ -75,9 +79,14 @@ def check_settings(settings: Settings, env: Mapping[str, str] = os.environ) -> I
             "Redis is on another machine, but the database is a file on this one: for workers on "
         )
         yield warning("database", text + "other machines, set DATABASE_URL to a PostgreSQL")
-    if settings.sync.full_every and settings.sync.every > timedelta(hours=6):
-        text = f"changes are read only every {settings.sync.every}: a STOP typed into the CRM waits"
-        yield warning("sync.every", text)
+    often = {"sync.every": settings.sync.every}
+    for connector in settings.active_connectors:
+        if own := settings.section(connector).sync.every:
+            often[f"connectors.{connector}.sync.every"] = own
+    for name, every in often.items():
+        if settings.sync.full_every and every > timedelta(hours=6):
+            text = f"changes are read only every {every}: a STOP typed into the CRM waits"
+            yield warning(name, text)
 
 
 def _goes_nowhere(settings: Settings, kind: str) -> bool:
@@ -123,15 +132,35 @@ def _secrets(settings: Settings) -> Iterator[Check]:
             yield warning("redis", text)
 
 
+def _stray_variables(settings: Settings, env: Mapping[str, str]) -> Iterator[Check]:
+    """Check for variables that look like those of a connection, and are read by nobody."""
+    stray = connections.stray_variables(env, settings.declared_connectors)
+    for name, variables in stray.items():
+        listed = ", ".join(variables)
+        if not name:
+            text = f"{listed}: nothing reads a variable of this name; is it mistyped?"
+        elif name in settings.declared_connectors:
+            text = f"{listed}: the connection {name} has no such variable; is it mistyped?"
+        else:
+            text = (
+                f"{listed}: read by nothing, since there is no connection {name}; declare it in "
+                f'the TOML file ([connectors.{name}] with kind = "{connections.kind_of(name)}"), '
+                "or remove the variables"
+            )
+        yield warning("connectors", text)
+
+
 def _addresses(settings: Settings) -> Iterator[Check]:
     """Check for stand-ins, which are for trying things out: in production nothing reaches a CRM
     through them."""
     crms = {
-        "SALESFORCE_LOGIN_URL": settings.salesforce.login_url if settings.salesforce else "",
-        "SALESFORCE_INSTANCE_URL": settings.salesforce.instance_url if settings.salesforce else "",
-        "HUBSPOT_API_URL": settings.hubspot.api_url if settings.hubspot else "",
-        "TWILIO_LOOKUP_URL": settings.twilio.url if settings.twilio else "",
+        connections.variable(name, f"{kind.upper()}_{field.upper()}"): getattr(credentials, field)
+        for kind, fields in _ADDRESSES.items()
+        for name in dict.fromkeys((kind, *settings.of_kind(kind)))
+        if (credentials := settings.credentials_of(name)) is not None
+        for field in fields
     }
+    crms["TWILIO_LOOKUP_URL"] = settings.twilio.url if settings.twilio else ""
     for name, url in crms.items():
         if url and urlsplit(url).hostname in LOOPBACK_HOSTS:
             yield warning(
@@ -144,11 +173,15 @@ def _addresses(settings: Settings) -> Iterator[Check]:
 
 
 def _files(settings: Settings) -> Iterator[Check]:
-    key = settings.salesforce.private_key_file if settings.salesforce else ""
+    keys = {
+        connections.variable(name, "SALESFORCE_PRIVATE_KEY_FILE"): credentials.private_key_file
+        for name in dict.fromkeys(("salesforce", *settings.of_kind("salesforce")))
+        if isinstance(credentials := settings.credentials_of(name), SalesforceCredentials)
+    }
     database = urlsplit(settings.database_url)
     file = Path(database.path[1:]) if database.scheme == "sqlite" else None
     for name, path in (
-        ("SALESFORCE_PRIVATE_KEY_FILE", Path(key) if key else None),
+        *((variable, Path(key)) for variable, key in keys.items() if key),
         ("secret-key", settings.home / "secret-key"),
         ("the database", file),
         ("the database's log", file.with_name(f"{file.name}-wal") if file else None),
@@ -235,11 +268,23 @@ def check_work(ctx: Context) -> Iterator[Check]:
         text = f"{name}: {count:,} records cannot be written ({kind}); see: hygiene runs show"
         yield warning("records", text)
     for name, all_of_them, without in homeless:
-        country = getattr(getattr(ctx.settings.connectors, name), "default_country", "")
+        country = ctx.settings.section(name).default_country
         if not country and all_of_them >= 50 and (without or 0) > all_of_them / 5:
             text = f"{name}: {without / all_of_them:.0%} of contacts have no known country:"
             remedy = f"set connectors.{name}.default_country, or `country` to the right fields"
             yield warning("countries", f"{text} {remedy}")
+
+
+def check_accounts(ctx: Context) -> Iterator[Check]:
+    """Check for two connections to one HubSpot account, by different tokens: each would take the
+    other's writes for those of people."""
+    names = ctx.settings.of_kind("hubspot")
+    first: dict[str, str] = {}
+    for name in names if len(names) > 1 else ():
+        portal = ctx.open(name).account
+        if portal and (other := first.setdefault(portal, name)) != name:
+            text = f"{name} and {other} go to the same HubSpot account ({portal}): remove one"
+            yield Check(name, "problem", text)
 
 
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:
@@ -293,7 +338,7 @@ def check_crm(ctx: Context, name: str) -> Iterator[Check]:
     quota = ctx.quotas.get(name)
     if quota is not None and (today := quota.today) is not None:
         reported = {"remaining": today.remaining, "limit": today.limit}
-    api_reserve = getattr(getattr(ctx.settings.connectors, name), "api_reserve", 0.0)
+    api_reserve = getattr(ctx.settings.section(name), "api_reserve", 0.0)
     if reported and reported["remaining"] <= reported["limit"] * (api_reserve + 0.05):
         text = f"{reported['remaining']:,} of {reported['limit']:,} API calls are left today, and "
         yield warning(

@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import connections
 from config.logging_setup import redact
 from worker.alerts import notifier
 from worker.alerts.weeks import Week
@@ -333,9 +334,10 @@ def _failing(connection: Connection) -> Iterator[Failing]:
 def _unconnected(ctx: Context) -> Iterator[str]:
     """Yield connectors that the TOML file names and turns on, and that have no credentials."""
     named = ctx.settings.connectors.model_fields_set
-    for name in type(ctx.settings.connectors).model_fields:
+    for name in ctx.settings.declared_connectors:
         section = ctx.settings.section(name)
-        without = name in ("salesforce", "hubspot") and getattr(ctx.settings, name) is None
+        ours = connections.kind_of(name) in ("salesforce", "hubspot")
+        without = ours and not ctx.settings.is_connected(name)
         if name in named and section.enabled and without:
             yield name
 

@@ -6,7 +6,7 @@ REMEDIES = {
     "required_property": "a rule of the CRM wants a value that the record lacks: fill it in, or "
     "leave the integration out of the rule",
     "duplicate": "a duplicate rule refuses the write; leave the integration user out of the rule, "
-    "or set connectors.salesforce.allow_duplicates",
+    "or set allow_duplicates of the connection",
     "approval": "an approval process has locked the record; a later run writes when it is approved "
     "or recalled, or let the integration user edit locked records",
     "security_policy": "a transaction security policy stops our user; exempt the integration user",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import connections
 from connectors.labels import crm_name
 from worker.context import Context
 from worker.feedback.sources.vendor_registry import VENDORS
@@ -25,9 +26,6 @@ _DISMISSED = "first steps dismissed"  # of `app_state`
 _CHECKED = "connection checked: "  # of `app_state`, with the connector's name
 _WEBHOOKS_CHECKED = "webhooks checked: "  # of `app_state`, with the service's name
 _CRMS = ("salesforce", "hubspot")
-_SERVICES = {"twilio": "Twilio", "hubspot": "HubSpot"}
-# Services whose webhooks can be tested, with the variable that their secret is in.
-_WEBHOOKS = {"twilio": "TWILIO_AUTH_TOKEN", "hubspot": "HUBSPOT_CLIENT_SECRET"}
 _VARIABLES: Mapping[str, tuple[str, ...]] = {
     "salesforce": ("SALESFORCE_LOGIN_URL", "SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"),
     "hubspot": ("HUBSPOT_ACCESS_TOKEN",),
@@ -78,7 +76,7 @@ def steps(ctx: Context) -> list[Step]:
     """Return all steps in the order in which they are taken."""
     facts = _load(ctx)
     return [
-        *(_connect(ctx, facts, name) for name in _CRMS),
+        *(_connect(ctx, facts, name) for name in _crms(ctx)),
         _fields(ctx, facts),
         _dry_run(ctx, facts),
         _first_sync(ctx, facts),
@@ -178,11 +176,22 @@ def _is_sync() -> sa.ColumnElement[bool]:
 # -- steps ---------------------------------------------------------------------------------
 
 
+def _crms(ctx: Context) -> list[str]:
+    """Return the connections to list: all that are declared, and the first one of a kind where it
+    is connected or there is no other."""
+    declared = [n for n in ctx.settings.declared_connectors if connections.kind_of(n) in _CRMS]
+    others = {connections.kind_of(name) for name in declared if name not in _CRMS}
+    return [n for n in declared if n not in others or ctx.settings.is_connected(n)]
+
+
 def _connect(ctx: Context, facts: _Facts, name: str) -> Step:
-    title, variables = f"Connect {crm_name(name)}", _VARIABLES[name]
+    title = f"Connect {crm_name(name)}"
+    variables = tuple(
+        connections.variable(name, one) for one in _VARIABLES[connections.kind_of(name)]
+    )
     active = ctx.settings.active_connectors
     if name not in active:
-        elsewhere = any(other in active for other in _CRMS)
+        elsewhere = any(connections.kind_of(other) in _CRMS for other in active)
         text = "Set these variables in the environment, then restart."
         if elsewhere:
             text += " Skip this if you do not use it."
@@ -215,7 +224,9 @@ def _fields(ctx: Context, facts: _Facts) -> Step:
     if active and all(name in answered for name in active):
         text = "All fields are there." if not problems else "All fields that are needed are there."
         return Step("fields", title, "done", text, problems=problems)
-    names = " and ".join(f"hygiene crm setup {name}" for name in active if name != "csv")
+    names = " and ".join(
+        f"hygiene crm setup {name}" for name in active if not connections.is_file(name)
+    )
     text = f"To create our fields, run: {names}. Then test the connection." if names else (
         "Connect a CRM first."
     )  # fmt: skip
@@ -256,29 +267,40 @@ def _run_step(
 
 def _webhooks(ctx: Context, facts: _Facts) -> Step:
     settings = ctx.settings
-    secrets = {
-        "HUBSPOT_CLIENT_SECRET": bool(settings.hubspot and settings.hubspot.client_secret),
-        "TWILIO_AUTH_TOKEN": bool(settings.twilio and settings.twilio.auth_token),
-    }
+    # Services whose webhooks can be tested, with the variable that their secret is in.
+    portals = [n for n in settings.of_kind("hubspot") if n != "hubspot"]
+    variables = {
+        "twilio": "TWILIO_AUTH_TOKEN", "hubspot": "HUBSPOT_CLIENT_SECRET",
+        **{n: connections.variable(n, "HUBSPOT_CLIENT_SECRET") for n in portals},
+    }  # fmt: skip
+    secrets = {"HUBSPOT_CLIENT_SECRET": False}
+    for name in ("hubspot", *portals):
+        credentials = settings.hubspot_of(name)
+        secrets[variables[name]] = bool(credentials and credentials.client_secret)
+    secrets["TWILIO_AUTH_TOKEN"] = bool(settings.twilio and settings.twilio.auth_token)
     missing = tuple(
         ([] if settings.public_url else ["PUBLIC_URL"])
         + ([] if any(secrets.values()) or _other_vendors(ctx) else [*secrets])
     )
     if not missing:
         text = f"Replies and changes are taken at {settings.public_url}/webhooks/."
-        services = tuple(name for name, variable in _WEBHOOKS.items() if secrets[variable])
+        services = tuple(name for name, variable in variables.items() if secrets[variable])
         tested = {name: facts.webhooks[name] for name in services if name in facts.webhooks}
         failed = tuple(
-            f"{_SERVICES[name]}: {check.error}" for name, check in tested.items() if check.error
+            f"{_service(name)}: {check.error}" for name, check in tested.items() if check.error
         )
         if failed:
             text = f"{text} The last test did not come through."
             return Step("webhooks", "Webhooks", "failed", text, problems=failed, webhooks=services)
-        if good := " and ".join(_SERVICES[name] for name in tested):
+        if good := " and ".join(_service(name) for name in tested):
             text = f"{text} Tested as {good}: it came through."
         return Step("webhooks", "Webhooks", "done", text, webhooks=services)
     text = "Replies and changes then arrive at once instead of with the next sync. Set these "
     return Step("webhooks", "Webhooks", "to_do", f"{text}variables and restart.", missing)
+
+
+def _service(name: str) -> str:
+    return "Twilio" if name == "twilio" else crm_name(name)
 
 
 def _other_vendors(ctx: Context) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import connectors
+from config import connections
 from connectors.errors import ConnectorError, QuotaError
 from connectors.protocol import Connector
 from connectors.records import TypedContact
@@ -80,7 +81,8 @@ def _read_from(ctx: Context, name: str, objects: Mapping[str, Sequence[str]], na
 def _open(ctx: Context, name: str) -> Connector:
     """Open a connector. A file is opened anew, since a run may have replaced it; and it is not
     closed, which would fold the journal of a run that still writes into it."""
-    opened = ctx.open(name) if name != "csv" else connectors.build(name, ctx.settings)
+    is_file = connections.is_file(name)
+    opened = connectors.build(name, ctx.settings) if is_file else ctx.open(name)
     if not opened.is_file:
         return ctx.connector(name)
     opened.apply_schema(opened.describe())

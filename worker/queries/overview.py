@@ -82,7 +82,7 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
         last = run_store.recent(ctx, 1, name)
         position, counted = positions.get(name), latest.get(name)
         # A watermark lies behind the last read by what is read again, and a run takes its time.
-        behind = 3 * ctx.settings.sync.every + ctx.settings.read_again(name)
+        behind = 3 * ctx.settings.sync_of(name).every + ctx.settings.read_again(name)
         late = position is not None and now - position > behind
         failed = any(summary["outcome"] in _FAILING for summary in report.summaries(ctx, last))
         entries.append(

@@ -9,10 +9,13 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.credentials import SalesforceCredentials
+from config.environment import SHARED_LOGINS
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.phones import facts, region_of
@@ -31,6 +34,8 @@ _CLOSE = 0.6  # likeness of a suggestion, from 0 to 1 (`difflib`)
 # A record's id by itself, or the last one in the address of its page.
 _ID = re.compile(r"00[3Q1][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|\d{1,20}")
 _IN_ADDRESS = re.compile(rf".*/({_ID.pattern})(?![A-Za-z0-9])")
+_OWN_PAGE = re.compile(r"/contacts/([a-z0-9-]+)/[^/\s]+/[^/\s]+")  # of our own address
+_PORTAL = re.compile(r"/contacts/(\d{1,20})/")  # of an address in HubSpot
 _RUN = re.compile(r"(?:.*/runs/)?(\d{8}-[\d]{0,6}(?:-[0-9a-f]{0,6})?)(?:[/?#].*)?")
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
@@ -192,7 +197,7 @@ def _records_by_id(ctx: Context, text: str) -> list[RecordMatch]:
     if not record_id:
         return matches
     with ctx.store.read() as connection:
-        for name in ctx.settings.active_connectors:
+        for name in _of_address(ctx, text) if address else ctx.settings.active_connectors:
             try:
                 object_name = ctx.open(name).object_of(record_id)
             except ConnectorError:
@@ -206,6 +211,47 @@ def _records_by_id(ctx: Context, text: str) -> list[RecordMatch]:
             query = columns.where(c.connector == name, c.object == object_name, same)
             matches += [RecordMatch(*row) for row in connection.execute(query.limit(5))]
     return list(dict.fromkeys(matches))
+
+
+def _of_address(ctx: Context, text: str) -> list[str]:
+    """Return the connections that a record's address can be of: where there are several of a kind,
+    ids of one may mean other people in the other. A Salesforce address names the org (its My
+    Domain), one of HubSpot the account; what cannot be told apart stays."""
+    names = [*ctx.settings.active_connectors]
+    if (own := _OWN_PAGE.search(text)) and own.group(1) in names:
+        return [own.group(1)]
+    orgs = {name: org for name in names if (org := _org_of(ctx, name))}
+    try:
+        org = _org(urlsplit(text).netloc)
+    except ValueError:
+        org = ""  # no address after all
+    if org in orgs.values():
+        names = [name for name in names if orgs.get(name) == org]
+    if portal := _PORTAL.search(text):
+        names = [name for name in names if ctx.open(name).account in ("", portal.group(1))]
+    return names
+
+
+def _org_of(ctx: Context, name: str) -> str:
+    """Return what tells a Salesforce org's hosts from others: its My Domain name, or the address of
+    a stand-in; "" for any other CRM, and at a login that orgs share."""
+    credentials = ctx.settings.credentials_of(name)
+    if not isinstance(credentials, SalesforceCredentials):
+        return ""
+    host = urlsplit(credentials.instance_url or credentials.login_url).netloc
+    return "" if host in SHARED_LOGINS else _org(host)
+
+
+def _org(host: str) -> str:
+    """
+    >>> _org("acme.my.salesforce.com"), _org("acme.lightning.force.com"), _org("127.0.0.1:8080")
+    ('acme', 'acme', '127.0.0.1:8080')
+    >>> _org("acme--uat.sandbox.lightning.force.com")
+    'acme--uat'
+    """
+    host = host.lower()
+    known = host.endswith((".salesforce.com", ".force.com", ".salesforce-setup.com"))
+    return host.partition(".")[0] if known else host
 
 
 def _records_by_email(ctx: Context, text: str) -> list[RecordMatch]:

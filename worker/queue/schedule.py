@@ -57,7 +57,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "task": "hygiene.consents", "schedule": often, "options": {"expires": often},
         }  # fmt: skip
     for name in settings.active_connectors:
-        every = sync.every.total_seconds()
+        every = settings.sync_of(name).every.total_seconds()
         plan[f"sync-{name}"] = {
             "task": "hygiene.sync",
             "schedule": every,

@@ -15,7 +15,7 @@ from typing import Any
 
 from celery.signals import worker_ready
 
-from config import process_memory, stopping
+from config import connections, process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
@@ -110,7 +110,7 @@ def sync(connector: str, full: bool = False) -> None:
 
 def _full_is_due(ctx: Context, connector: str) -> bool:
     last = lifecycle.last_full(ctx, connector)
-    return last is not None and ctx.now() - last > settings.sync.full_every
+    return last is not None and ctx.now() - last > settings.sync_of(connector).full_every
 
 
 @app.task(name="hygiene.reverify", queued_once=True)
@@ -142,7 +142,7 @@ def read(run_id: str) -> None:
     run = lifecycle.load(ctx, run_id)
     if not run.active or (pause.is_on(ctx.store) and not run.dry_run):
         return  # `revive` takes it up again after a pause
-    if run.dry_run or run.connector == "csv":
+    if run.dry_run or connections.is_file(run.connector):
         # A dry run counts each number once, a file has one writer: one process does it all.
         try:
             run_to_completion(ctx, run_id)
@@ -176,6 +176,7 @@ def _read_on(ctx: Context, run_id: str) -> bool:
     While enough pages wait for a worker, this one does one itself instead of reading further.
     """
     until = time.monotonic() + READ_SLICE
+    at_once = settings.sync_of(lifecycle.load(ctx, run_id).connector).pages_in_flight
 
     def active() -> bool:
         return lifecycle.load(ctx, run_id).active  # a page may have ended it
@@ -186,7 +187,7 @@ def _read_on(ctx: Context, run_id: str) -> bool:
         enqueue_page(stored.id, run_id)
         while active():
             idle = stored_pages.list_pending(own, run_id, only_idle=True)
-            if len(idle) < settings.sync.pages_in_flight:
+            if len(idle) < at_once:
                 return
             if not page_work.process(own, idle[0].id):
                 stopping.sleep(POLL_INTERVAL)
@@ -347,6 +348,8 @@ def _revive_runs(ctx: Context) -> None:
             continue
         if reader_lease.has_live_reader(ctx, run.id):
             continue
+        if run.connector not in ctx.settings.active_connectors:
+            continue  # nobody can go on with it until its CRM is connected again
         if run.kind == "undo":
             undo.delay(run.id)
         else:
@@ -360,8 +363,8 @@ def go_on(run_id: str, only_idle: bool = False) -> None:
     """Enqueue a run's open pages, and its reader. Twice does no harm: pages are claimed."""
     ctx = context()
     run = lifecycle.load(ctx, run_id)
-    if not (run.dry_run or run.connector == "csv"):
-        idle = stored_pages.list_pending(ctx, run_id, only_idle)[: settings.sync.pages_in_flight]
-        for stored in idle:
+    if not (run.dry_run or connections.is_file(run.connector)):
+        at_once = settings.sync_of(run.connector).pages_in_flight
+        for stored in stored_pages.list_pending(ctx, run_id, only_idle)[:at_once]:
             enqueue_page(stored.id, run_id)
     read.delay(run_id)

@@ -26,6 +26,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import connections
 from connectors.records import Role, Schema, SchemaProblem
 from worker.store import Store
 from worker.store.array_param import any_of
@@ -63,7 +64,8 @@ class LostField:
             "own": "it is not written",
         }.get(self.role, "contacts are read without it")
         where = f"connectors.{connector}.objects" if self.role != "own" else "the settings"
-        where = "connectors.csv.phone_columns" if connector == "csv" else where
+        if connections.is_file(connector):
+            where = f"connectors.{connector}.phone_columns"
         return (
             f"{name} was readable until {self.since:%Y-%m-%d %H:%M} UTC, and no longer is "
             f"({self.problem}); {kept}. Give our user access again, or change {where}; see: "

@@ -31,6 +31,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import connections
 from worker.context import Context
 from worker.events import log, suppression_changes
 from worker.events.model import Event, EventType
@@ -145,7 +146,7 @@ def requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: d
         for connector, object_name, record_id in connection.execute(query).all():
             index_of = (c.connector == connector, c.object == object_name, c.record_id == record_id)
             connection.execute(sa.update(contacts).where(*index_of).values(fresh_until=None))
-            if connector != "csv":  # a list on disk is told by its next run
+            if not connections.is_file(connector):  # a list on disk is told by its next run
                 changed_records.record(connection, connector, object_name, [record_id], now)
 
 

@@ -16,6 +16,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import connections
 from worker.context import Context
 from worker.events import erased as erased_events
 from worker.events import suppression_changes
@@ -192,7 +193,7 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
     """Have the record read again soon, if its CRM still has it: what stands against it has to be
     written there, and nothing that we know would find it by its number any more."""
     connector, object_name, record_id = holder
-    if connector != "csv" and connector in ctx.settings.active_connectors:
+    if not connections.is_file(connector) and connector in ctx.settings.active_connectors:
         note_touched(connection, connector, object_name, [record_id], ctx.now())
 
 

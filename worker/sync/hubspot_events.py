@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from config.connectors import ConnectorSettings
 from connectors.records import Merge
 from worker.context import Context
 from worker.decisions.diff import FLAGS
@@ -23,13 +24,14 @@ from worker.store import changed_records
 from worker.suppression.erasure import erase_contact
 from worker.sync import merge_log
 
-_CONNECTOR, _OBJECT, _OBJECT_TYPE = "hubspot", "contacts", "0-1"
+_OBJECT, _OBJECT_TYPE = "contacts", "0-1"
 _MAX_ID_LENGTH = 20  # digits of a record's id in HubSpot
 
 
-def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
-    """Store what events say, so that the contacts are read soon; return how many there are."""
-    watched = _watched_properties(ctx)
+def receive(ctx: Context, events: Sequence[Mapping[str, Any]], connector: str = "hubspot") -> int:
+    """Store what events of a connection's account say, so that the contacts are read soon; return
+    how many there are."""
+    watched = _watched_properties(ctx, connector)
     changed: set[str] = set()
     erased: list[str] = []
     merged: list[Merge] = []
@@ -46,31 +48,32 @@ def receive(ctx: Context, events: Sequence[Mapping[str, Any]]) -> int:
             changed.update(_ids(event, "objectId"))
     now = ctx.now()
     with ctx.store.write() as connection:
-        merge_log.record(connection, _CONNECTOR, [(_OBJECT, merge) for merge in merged], now)
-        into = {contact_key(_CONNECTOR, _OBJECT, merge.into_id) for merge in merged}
+        merge_log.record(connection, connector, [(_OBJECT, merge) for merge in merged], now)
+        into = {contact_key(connector, _OBJECT, merge.into_id) for merge in merged}
         erased += [key.rpartition("/")[2] for key in merged_records.erased_keys(connection, into)]
         living = {
-            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, record_id)[1]
+            merged_records.surviving_record(connection, connector, _OBJECT, record_id)[1]
             for record_id in changed
         }
-        changed_records.record(connection, _CONNECTOR, _OBJECT, sorted(living), now)
+        changed_records.record(connection, connector, _OBJECT, sorted(living), now)
         erased = [
-            merged_records.surviving_record(connection, _CONNECTOR, _OBJECT, record_id)[1]
+            merged_records.surviving_record(connection, connector, _OBJECT, record_id)[1]
             for record_id in erased
         ]
     for record_id in dict.fromkeys(erased):
-        done = erase_contact(ctx, _CONNECTOR, _OBJECT, record_id, "erased in HubSpot")
+        done = erase_contact(ctx, connector, _OBJECT, record_id, "erased in HubSpot")
         if not done.contacts:
             with ctx.store.write() as connection:
                 merged_records.record_erased(
-                    connection, contact_key(_CONNECTOR, _OBJECT, record_id), now
+                    connection, contact_key(connector, _OBJECT, record_id), now
                 )
     return len(living) + len(erased)
 
 
-def _watched_properties(ctx: Context) -> set[str]:
+def _watched_properties(ctx: Context, connector: str) -> set[str]:
     """Return the properties whose change matters: phones, our flags, the recheck."""
-    mapping = ctx.settings.connectors.hubspot
+    mapping = ctx.settings.section(connector)
+    assert isinstance(mapping, ConnectorSettings)
     ours = mapping.fields.model_dump()
     phones = mapping.objects[_OBJECT].phones if _OBJECT in mapping.objects else ()
     return {*phones, *filter(None, (ours[name] for name in (*FLAGS, "recheck")))}

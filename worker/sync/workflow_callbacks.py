@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config import connections
 from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
 from connectors.hubspot import account
 from connectors.hubspot.account import BATCH, Completion
@@ -38,7 +39,7 @@ def complete(ctx: Context, connector: str) -> int:
     Never raises for a CRM that is away: the rest is tried again later.
     """
     completed = 0
-    while connector == "hubspot" and not pause.is_on(ctx.store):
+    while connections.kind_of(connector) == "hubspot" and not pause.is_on(ctx.store):
         with ctx.store.read() as connection:
             rows = rechecks.callbacks_due(connection, connector, ctx.now(), BATCH)
         if not rows:
@@ -114,7 +115,7 @@ def _complete(connector: Connector, asked: Mapping[str, Completion]) -> Sequence
         raise
     except ConnectorError as error:
         if len(asked) == 1:
-            log.warning("hubspot: a workflow was not told of its re-check: %s", error)
+            log.warning("%s: a workflow was not told of its re-check: %s", connector.name, error)
             return list(asked)
         return [key for single in _singly(asked) for key in _complete(connector, single)]
     return list(asked)

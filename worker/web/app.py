@@ -32,7 +32,7 @@ from worker.web.auth import LoginNeededError, give_cookie, logged_in
 from worker.web.confirm import routes as confirm_routes
 from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot import app as hubspot_app
-from worker.web.hubspot.portal import Portal
+from worker.web.hubspot.portal import Portals
 from worker.web.limits import Limits
 from worker.web.pages import (
     asking,
@@ -131,9 +131,9 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
 
     app.add_middleware(Limits)
     app.include_router(metrics.router(ctx))
-    portal = Portal(ctx)
-    app.include_router(webhooks.router(ctx, workers.reports, portal))
-    app.include_router(hubspot_app.router(ctx, workers.reports, portal))
+    portals = Portals(ctx)
+    app.include_router(webhooks.router(ctx, workers.reports, portals))
+    app.include_router(hubspot_app.router(ctx, workers.reports, portals))
     app.include_router(api.router(ctx, workers, captures))
     app.include_router(capture_script.router())
     app.include_router(confirm_routes.router(ctx, workers.reports))

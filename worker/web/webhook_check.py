@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import requests
 from hubspot.utils.signature import Signature
 
+from config import connections
 from connectors.http.deadline import Adapter, whole_call
 from worker.context import Context
 from worker.feedback.sources.twilio import twilio_signature
@@ -58,12 +59,13 @@ _MESSAGES: Mapping[str, _Message] = {
 
 
 def check_webhooks(ctx: Context, service: str) -> CheckResult:
-    """Test the webhooks of a service (twilio, hubspot), and keep the result. Raises `KeyError`
-    for a service whose secret or whose PUBLIC_URL is not set."""
+    """Test the webhooks of a service (twilio, or a connection to HubSpot), and keep the result.
+    Raises `KeyError` for a service whose secret or whose PUBLIC_URL is not set."""
     secret = webhook_secrets(ctx)[service]
     if not (secret and ctx.settings.public_url):
         raise KeyError(service)
-    error = _try(ctx.settings.public_url, secret, _MESSAGES[service])
+    message = _MESSAGES[connections.kind_of(service)]
+    error = _try(ctx.settings.public_url, secret, message)
     result = CheckResult(ctx.now(), error=error)
     record_webhook_check(ctx, service, result)
     return result
@@ -74,6 +76,11 @@ def webhook_secrets(ctx: Context) -> dict[str, str]:
     return {
         "twilio": settings.twilio.auth_token if settings.twilio else "",
         "hubspot": settings.hubspot.client_secret if settings.hubspot else "",
+        **{
+            name: credentials.client_secret
+            for name in settings.of_kind("hubspot")
+            if name != "hubspot" and (credentials := settings.hubspot_of(name))
+        },
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 
 from connectors.http.lenient_json import decode
 from worker.context import Context
@@ -29,8 +30,8 @@ from worker.feedback.sources.vendor_registry import VENDORS
 from worker.sync import hubspot_events
 from worker.web.api.responses import webhook_answers
 from worker.web.body import RawBody, url_of
-from worker.web.hubspot.portal import Portal
-from worker.web.hubspot.requests import of_our_account, require_signed
+from worker.web.hubspot.portal import Portals
+from worker.web.hubspot.requests import signers_of, sort_events
 from worker.web.notify import Notify
 
 
@@ -40,7 +41,7 @@ class TwimlResponse(Response):
     media_type = "text/xml"
 
 
-def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
+def router(ctx: Context, notify: Notify, portals: Portals) -> APIRouter:
     routes = APIRouter(prefix="/webhooks", tags=["webhooks"])
     for vendor in VENDORS.values():
         for path in vendor.paths:
@@ -49,13 +50,16 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     @routes.post(
         "/hubspot",
         summary="Changes of contacts, from HubSpot",
-        **webhook_answers(None, 400, 403, 503, status=204),
+        **webhook_answers(None, 400, 403, 409, 503, status=204),
     )
     def hubspot(request: Request, body: RawBody, then: BackgroundTasks) -> Response:
-        require_signed(ctx, request, body)
-        events = of_our_account(_events(body), portal, then.add_task)
-        if hubspot_events.receive(ctx, events):
+        signers = signers_of(ctx, portals, request, body)
+        events = sort_events(_events(body), portals, signers, then.add_task)
+        received = [hubspot_events.receive(ctx, of, name) for name, of in events.of.items()]
+        if any(received):
             then.add_task(notify)
+        if (refusal := events.refusal) is not None:  # returned, so that the tasks still run
+            return JSONResponse({"error": refusal.detail}, refusal.status_code, refusal.headers)
         return Response(status_code=204)
 
     return routes

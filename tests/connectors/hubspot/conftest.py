@@ -2,6 +2,7 @@
 
 Read in this order:
 
+    test_tokens.py    login by OAuth
     test_setup.py     properties and lists that the set-up creates
     test_writes.py    rules on writes, and what a refusal costs
     test_call_log.py  logged calls are read once each

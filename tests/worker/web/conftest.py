@@ -23,6 +23,7 @@ Read in this order:
     test_docs_page.py     the API's reference as a page, in Chromium
     test_rechecks.py      the API for automations of a CRM
     test_hubspot_app.py   the HubSpot app
+    test_two_portals.py   two HubSpot accounts at one address
     test_hubspot_card.py  the HubSpot card in Chromium
     test_frame.py         the frame of every page, and the files of others
     test_charts.py        the plots

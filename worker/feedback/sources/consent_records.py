@@ -34,15 +34,17 @@ _READ = "read consent records"  # what is refused, as an operator is told
 def poll_all(ctx: Context) -> int:
     """Poll every CRM; return how many reports are new. One that is away does not hold up the
     others."""
-    new = 0
-    for name in ctx.settings.active_connectors:
-        try:
-            new += poll(ctx, name)
-        except ConnectorError as error:
-            log.warning("%s: consent records could not be read: %s", name, error)
-            setbacks.note(ctx.store, name, _READ, error, ctx.now())
-        else:
-            setbacks.clear(ctx.store, name, _READ)
+    return sum(ctx.for_each(ctx.settings.active_connectors, _poll_one))
+
+
+def _poll_one(ctx: Context, name: str) -> int:
+    try:
+        new = poll(ctx, name)
+    except ConnectorError as error:
+        log.warning("%s: consent records could not be read: %s", name, error)
+        setbacks.note(ctx.store, name, _READ, error, ctx.now())
+        return 0
+    setbacks.clear(ctx.store, name, _READ)
     return new
 
 

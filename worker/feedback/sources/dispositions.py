@@ -238,15 +238,17 @@ def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now
 
 def poll_all(ctx: Context) -> int:
     """Poll every CRM. One that is away does not hold up the others."""
-    new = 0
-    for name in ctx.settings.active_connectors:
-        try:
-            new += poll(ctx, name)
-        except ConnectorError as error:
-            log.warning("%s: calls could not be read: %s", name, error)
-            setbacks.note(ctx.store, name, _READ_CALLS, error, ctx.now())
-        else:
-            setbacks.clear(ctx.store, name, _READ_CALLS)
+    return sum(ctx.for_each(ctx.settings.active_connectors, _poll_one))
+
+
+def _poll_one(ctx: Context, name: str) -> int:
+    try:
+        new = poll(ctx, name)
+    except ConnectorError as error:
+        log.warning("%s: calls could not be read: %s", name, error)
+        setbacks.note(ctx.store, name, _READ_CALLS, error, ctx.now())
+        return 0
+    setbacks.clear(ctx.store, name, _READ_CALLS)
     return new
 
 

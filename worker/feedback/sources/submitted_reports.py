@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 import connectors
+from config import connections
 from worker.context import Context
 from worker.feedback import intake, records, report_log
 from worker.feedback.consent_state import LIFTED_BY
@@ -71,7 +72,7 @@ class InvalidReportError(ValueError):
 
 def _as_crm(name: str) -> str:
     """Return the name of a connector whose records other systems know: any but a list on disk."""
-    if name == "csv":
+    if connections.is_file(name):
         raise ValueError("other systems do not know the rows of a list")
     return connectors.checked_name(name)
 
@@ -276,6 +277,7 @@ def _content_hash(report: Report, now: datetime) -> str:
 def _contact_hash(contact: ContactRef) -> str:
     """Hash a record's key, the same for both spellings of a Salesforce id (15 and 18
     characters)."""
-    record_id = contact.id[:15] if contact.connector == "salesforce" else contact.id
+    is_salesforce = connections.kind_of(contact.connector) == "salesforce"
+    record_id = contact.id[:15] if is_salesforce else contact.id
     content = f"{contact.connector}/{record_id}"
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()

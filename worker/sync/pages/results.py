@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config import connections
 from worker.decisions import Decision
 from worker.feedback import report_log as feedback_log
 from worker.feedback.models import ContactIdentity, contact_key
@@ -323,7 +324,7 @@ def _answers_by_provider(answers: Sequence[Verification]) -> dict[str, int]:
 
 def _requeue_rewrites(connection: Connection, work: PageWork, waiting: Mapping[str, date]) -> None:
     """Have contacts whose rewrite waits looked at on their day; a list by its next run."""
-    if work.run.connector == "csv":
+    if connections.is_file(work.run.connector):
         return
     for day in sorted(set(waiting.values())):
         ids = [record_id for record_id, on in waiting.items() if on == day]

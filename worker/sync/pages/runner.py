@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from config import process_memory, stopping
+from config import connections, process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store import pause
@@ -40,10 +40,10 @@ def run_to_completion(
     """
     process_memory.tune_gc_for_bulk()
     run = lifecycle.load(ctx, run_id)
-    count = pages_at_once or ctx.settings.sync.pages_in_flight
+    count = pages_at_once or ctx.settings.sync_of(run.connector).pages_in_flight
     try:
         # A dry run counts each number once, and a file has one writer.
-        if count == 1 or run.dry_run or run.connector == "csv":
+        if count == 1 or run.dry_run or connections.is_file(run.connector):
             _one_by_one(ctx, run_id, progress)
         else:
             with PagePool(ctx, count, lambda _page: progress(run_id)) as pool:
@@ -51,7 +51,7 @@ def run_to_completion(
         _wait_for_other_workers(ctx, run_id, progress)
         if lifecycle.finish_if_done(ctx, run_id) and not run.dry_run:
             owner_tasks.create_waiting(ctx, run.connector)
-        if run.connector == "csv" and not run.dry_run:
+        if connections.is_file(run.connector) and not run.dry_run:
             ctx.finish_connector(run.connector)
     except ConnectorError as error:
         lifecycle.fail(ctx, run_id, str(error))

@@ -52,7 +52,7 @@ _DECIDING_CODE = (
 # Settings of a connector that say how it is called, or how it is worded, and not what is decided.
 CONNECTION_SETTINGS = {
     "api_reserve", "bulk_from", "search_lag", "reason_language", "owner_tasks",
-    "consent_records",
+    "consent_records", "sync",
 }  # fmt: skip
 
 

@@ -134,7 +134,8 @@ class _ObjectReader:
                 pages = connector.read(
                     entry["object"], since, entry["cursor"], run.own_writes, self._renew_lease
                 )
-                for page in coalesce_pages(pages, self._ctx.settings.sync.page_contacts):
+                least = self._ctx.settings.sync_of(run.connector).page_contacts
+                for page in coalesce_pages(pages, least):
                     # When the first page was asked for, by the CRM's clock (its answer's Date, less
                     # what that took). Ours plays no part in where a watermark comes to stand.
                     took = timedelta(seconds=time.monotonic() - started + 1)

@@ -82,7 +82,7 @@ class ReverseReader:
             connector = ctx.connector(self._run.connector)
             before = dict(connector.calls)
             pages = connector.read_reverse(self._entry["object"], self._entry.get("back"))
-            least = ctx.settings.sync.page_contacts
+            least = ctx.settings.sync_of(self._run.connector).page_contacts
             for page in coalesce_pages(pages or (), least, backwards=True):
                 if not self._take(ctx, connector, page, before) or self._over.is_set():
                     return

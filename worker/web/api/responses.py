@@ -23,9 +23,10 @@ _ERRORS = {
 _WEBHOOK_ERRORS = {
     400: "The body is not one that the sender's documents describe.",
     403: "The signature is missing, wrong or too old, or the account is another one.",
+    409: "No connection is of that account; what concerned others was taken.",
     413: "The body is too large.",
     422: "The request is not valid; the text names what is wrong.",
-    503: "The secret that the signature is checked with is not set.",
+    503: "The secret that the signature is checked with is not set, or accounts are not known yet.",
 }
 
 

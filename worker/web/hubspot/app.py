@@ -16,12 +16,12 @@ from worker.web.api.schemas import webhooks as schemas
 from worker.web.body import RawBody
 from worker.web.hubspot import card as hubspot_card
 from worker.web.hubspot import step as workflow_step
-from worker.web.hubspot.portal import Portal
-from worker.web.hubspot.requests import parse, require_our_portal, require_signed
+from worker.web.hubspot.portal import Portals
+from worker.web.hubspot.requests import connection_of, parse, signers_of
 from worker.web.notify import Notify
 
 
-def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
+def router(ctx: Context, notify: Notify, portals: Portals) -> APIRouter:
     """Return the routes under /webhooks/hubspot."""
     routes = APIRouter(prefix="/webhooks/hubspot", tags=["webhooks"])
 
@@ -31,10 +31,10 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
         **webhook_answers(schemas.StepAnswer, 403, 422, 503),
     )
     def recheck(request: Request, body: RawBody, background: BackgroundTasks) -> dict[str, Any]:
-        require_signed(ctx, request, body, v2=True)
+        signers = signers_of(ctx, portals, request, body, v2=True)
         step = parse(workflow_step.Step, body)
-        require_our_portal(portal, step.origin.portalId, background)
-        answer, is_new = workflow_step.execute(ctx, step)
+        connector = connection_of(portals, signers, step.origin.portalId, background)
+        answer, is_new = workflow_step.execute(ctx, step, connector)
         if is_new:
             background.add_task(notify)
         return answer
@@ -45,7 +45,7 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
         **webhook_answers(schemas.Card, 403, 422, 503),
     )
     def card(request: Request, body: RawBody, background: BackgroundTasks) -> dict[str, Any]:
-        return hubspot_card.card(ctx, contact_of(request, body, background))
+        return hubspot_card.card(ctx, *contact_of(request, body, background))
 
     @routes.post(
         "/card/recheck",
@@ -55,18 +55,21 @@ def router(ctx: Context, notify: Notify, portal: Portal) -> APIRouter:
     def card_recheck(
         request: Request, body: RawBody, background: BackgroundTasks
     ) -> dict[str, Any]:
-        record_id = contact_of(request, body, background)
-        if hubspot_card.request_recheck(ctx, record_id, request.query_params.get("userId", "")):
+        connector, record_id = contact_of(request, body, background)
+        user_id = request.query_params.get("userId", "")
+        if hubspot_card.request_recheck(ctx, connector, record_id, user_id):
             background.add_task(notify)
-        return hubspot_card.card(ctx, record_id)
+        return hubspot_card.card(ctx, connector, record_id)
 
-    def contact_of(request: Request, body: bytes, background: BackgroundTasks) -> str:
-        """Return the id of the contact that a card stands on; raises 403, 422, 503."""
-        require_signed(ctx, request, body)
+    def contact_of(request: Request, body: bytes, background: BackgroundTasks) -> tuple[str, str]:
+        """Return the connection and the id of the contact that a card stands on; raises 403, 422,
+        503."""
+        signers = signers_of(ctx, portals, request, body)
         shown = parse(hubspot_card.CardRequest, body)
-        require_our_portal(portal, request.query_params.get("portalId"), background)
+        given = request.query_params.get("portalId")
+        connector = connection_of(portals, signers, given, background)
         if shown.objectTypeId not in workflow_step.CONTACT_TYPES:
             raise HTTPException(422, "objectTypeId: the card is for contacts (0-1)")
-        return shown.objectId
+        return connector, shown.objectId
 
     return routes

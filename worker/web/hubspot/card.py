@@ -38,16 +38,16 @@ class CardRequest(BaseModel):
     objectTypeId: str = Field("0-1", max_length=80)
 
 
-def card(ctx: Context, record_id: str) -> dict[str, Any]:
+def card(ctx: Context, connector: str, record_id: str) -> dict[str, Any]:
     """Return what the card on a contact shows."""
     with ctx.store.read() as connection:
-        last = rechecks.latest(connection, "hubspot", ("contacts", record_id))
+        last = rechecks.latest(connection, connector, ("contacts", record_id))
     answer: dict[str, Any] = {
         "waiting": last is not None and last.done_at is None,
         "recheckedAt": last.done_at.isoformat() if last is not None and last.done_at else None,
     }
     try:
-        record = timeline.record_timeline(ctx, "hubspot", "contacts", record_id)
+        record = timeline.record_timeline(ctx, connector, "contacts", record_id)
     except timeline.NoSuchRecordError:
         return {**answer, "known": False, "problem": None, "history": []}
     failure = record["failure"]
@@ -59,16 +59,17 @@ def card(ctx: Context, record_id: str) -> dict[str, Any]:
     }
 
 
-def request_recheck(ctx: Context, record_id: str, user_id: str) -> bool:
+def request_recheck(ctx: Context, connector: str, record_id: str, user_id: str) -> bool:
     """Request a re-check for a HubSpot user; return False where one was requested just now."""
     now, who = ctx.now(), f"HubSpot user {user_id[:20]}".strip()
     with ctx.store.write() as connection:
-        last = rechecks.latest(connection, "hubspot", ("contacts", record_id))
+        last = rechecks.latest(connection, connector, ("contacts", record_id))
         if last is not None and (last.done_at is None or now - last.at < _AGAIN_AFTER):
             return False
-        key = f"card:{record_id}:{now.isoformat()}"
-        rechecks.add(connection, Recheck(key, "hubspot", "contacts", record_id, who), now)
-    audit.note(ctx.store, now, who, "contact.recheck", f"hubspot/contacts/{record_id}")
+        of = "" if connector == "hubspot" else f"{connector}:"  # the form of keys before
+        key = f"card:{of}{record_id}:{now.isoformat()}"
+        rechecks.add(connection, Recheck(key, connector, "contacts", record_id, who), now)
+    audit.note(ctx.store, now, who, "contact.recheck", f"{connector}/contacts/{record_id}")
     return True
 
 

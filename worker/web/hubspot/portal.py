@@ -1,46 +1,41 @@
-"""Which HubSpot account our token belongs to.
+"""Which HubSpot account each of our tokens belongs to.
 
-An app may be installed in a second account, to test it, and its events would then come to the same
-address, with ids that mean other people. So what comes in is compared with the account that the
-token is of. That is asked once for each token and kept in the database.
+Several accounts may send to the same address: those of several connections, and a second one in
+which the app is installed to test it. Their ids mean other people. So what comes in is compared
+with the account that a connection's token is of. That is asked once for each token and kept in the
+database.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-
-import sqlalchemy as sa
 
 from connectors.errors import ConnectorError
 from connectors.hubspot import account
 from worker.context import Context
-from worker.store.bulk import upsert
-from worker.store.tables import app_state
+from worker.store import hubspot_accounts
 
 log = logging.getLogger(__name__)
 
-_NAME = "hubspot portal:"  # of `app_state`, with a print of the token
 _ASK_AGAIN_AFTER = timedelta(minutes=10)  # where HubSpot did not tell
 
 
 class Portal:
-    """What this process knows of the account; one for all its threads."""
+    """What this process knows of a connection's account; one for all its threads."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, connector: str = "hubspot") -> None:
         self._ctx = ctx
+        self._connector = connector
         self._id: int | None = None
         self._asked_at: datetime | None = None
 
     def known(self) -> int | None:
         """The account's id; None where nobody has asked yet."""
         if self._id is None:
-            with self._ctx.store.read() as connection:
-                stored = connection.scalar(
-                    sa.select(app_state.c.value).where(app_state.c.name == self._name())
-                )
-            self._id = int(stored) if stored else None
+            ctx = self._ctx
+            self._id = hubspot_accounts.load(ctx.settings, ctx.store, self._connector)
         return self._id
 
     def learn(self) -> int | None:
@@ -53,19 +48,39 @@ class Portal:
         self._asked_at = now
         beside = self._ctx.borrow()
         try:
-            portal_id = account.portal_id(beside.open("hubspot"))
+            portal_id = account.portal_id(beside.open(self._connector))
         except ConnectorError as error:
-            log.warning("the account of HUBSPOT_ACCESS_TOKEN is not known: %s", error)
+            log.warning("%s: the account of its token is not known: %s", self._connector, error)
             return None
         finally:
             self._ctx.give_back(beside)
-        row = {"name": self._name(), "value": str(portal_id)}
-        with self._ctx.store.write() as connection:
-            upsert(connection, app_state, [row])
+        ctx = self._ctx
+        hubspot_accounts.record(ctx.settings, ctx.store, self._connector, portal_id)
         self._id = portal_id
         return portal_id
 
-    def _name(self) -> str:
-        credentials = self._ctx.settings.hubspot
-        token = credentials.access_token if credentials is not None else ""
-        return _NAME + hashlib.blake2b(token.encode(), digest_size=8).hexdigest()
+
+class Portals:
+    """The accounts of all connections to HubSpot, by the connection's name."""
+
+    def __init__(self, ctx: Context) -> None:
+        settings = ctx.settings
+        names = settings.of_kind("hubspot") or (("hubspot",) if settings.hubspot else ())
+        self._portals = {name: Portal(ctx, name) for name in names}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._portals)
+
+    @property
+    def only(self) -> Portal | None:
+        """The account where there is one connection; None where there are several, or none."""
+        return next(iter(self._portals.values())) if len(self._portals) == 1 else None
+
+    def of(self, names: Iterable[str], account: str) -> list[str]:
+        """Return those of the connections `names` that belong to the account of this id."""
+        return [name for name in names if str(self._portals[name].known()) == account]
+
+    def unknown(self, names: Iterable[str]) -> list[Portal]:
+        """Return the accounts of these connections that nobody has asked for yet."""
+        return [self._portals[name] for name in names if self._portals[name].known() is None]

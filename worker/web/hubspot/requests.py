@@ -1,8 +1,9 @@
-"""Check that a request comes from HubSpot, and concerns the account that our token is of."""
+"""Check that a request comes from HubSpot, and find the connection whose account it concerns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from fastapi import BackgroundTasks, HTTPException, Request
@@ -10,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, StringConstraints, ValidationEr
 
 from worker.context import Context
 from worker.web.body import url_of
-from worker.web.hubspot.portal import Portal
+from worker.web.hubspot.portal import Portal, Portals
 from worker.web.signatures import is_hubspot, is_hubspot_v2
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,7 +23,61 @@ Id = Annotated[
 ]
 
 
-def of_our_account(
+_UNKNOWN_YET = (
+    "It is not known yet which HubSpot account each connection belongs to: HubSpot is being asked. "
+    "Send this again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SortedEvents:
+    """Events by the connection that they are for. `refusal`: why the sender is to keep the others,
+    None where there are none."""
+
+    of: Mapping[str, list[dict[str, Any]]]
+    refusal: HTTPException | None = None
+
+
+def sort_events(
+    events: list[dict[str, Any]],
+    portals: Portals,
+    signers: Sequence[str],
+    background: Callable[..., None],
+) -> SortedEvents:
+    """Give each event to the connection of its account, among those with whose secret the request
+    was signed: a secret says nothing about the accounts of others.
+
+    One connection alone ignores events of other accounts, in which the app may be installed to try
+    it; while its account is not known, all events count. Where there are several, an event of no
+    account of theirs is refused: HubSpot sends it again for a day, so that nothing is lost while a
+    connection is being set up.
+    """
+    if portals.only is not None:
+        return SortedEvents({signers[0]: _of_our_account(events, portals.only, background)})
+    of: dict[str, list[dict[str, Any]]] = {}
+    strangers: set[str] = set()
+    for event in events:
+        account = str(event.get("portalId", ""))
+        names = portals.of(signers, account)
+        for name in names:
+            of.setdefault(name, []).append(event)
+        if not names:
+            strangers.add(account)
+    if not strangers:
+        return SortedEvents(of)
+    if unknown := portals.unknown(signers):
+        for portal in unknown:
+            background(portal.learn)
+        return SortedEvents(of, HTTPException(503, _UNKNOWN_YET, {"Retry-After": "60"}))
+    listed = ", ".join(sorted(account[:20] or "(none)" for account in strangers))
+    text = (
+        f"No connection with this secret belongs to the HubSpot account {listed}; the events of "
+        "other accounts were taken. Declare a connection for it, or uninstall the app there."
+    )
+    return SortedEvents(of, HTTPException(409, text))
+
+
+def _of_our_account(
     events: list[dict[str, Any]], portal: Portal, background: Callable[..., None]
 ) -> list[dict[str, Any]]:
     """Return the events of the account that our token is of.
@@ -36,33 +91,67 @@ def of_our_account(
     return [event for event in events if str(event.get("portalId", account)) == str(account)]
 
 
-def require_our_portal(portal: Portal, given: str | None, background: BackgroundTasks) -> None:
-    """Raise 403 for a request that concerns another account."""
-    account = portal.known()
-    if account is None:
-        background.add_task(portal.learn)
-    elif given is not None and given != str(account):
-        raise HTTPException(403, "This is for another HubSpot account than our token's.")
+def connection_of(
+    portals: Portals, signers: Sequence[str], given: str | None, background: BackgroundTasks
+) -> str:
+    """Return the connection that a signed request concerns, by its account.
 
-
-def require_signed(ctx: Context, request: Request, body: bytes, v2: bool = False) -> None:
-    """Raise 403 for what HubSpot did not sign, or long ago; 503 where we have no secret.
-
-    `v2`: that signature is enough, where the request has no newer one.
+    Raises 403 for a request that concerns another account; 503 while accounts are not known, where
+    there are several.
     """
-    credentials = ctx.settings.hubspot
-    if credentials is None or not credentials.client_secret:
+    if (only := portals.only) is not None:
+        account = only.known()
+        if account is None:
+            background.add_task(only.learn)
+        elif given is not None and given != str(account):
+            raise HTTPException(403, "This is for another HubSpot account than our token's.")
+        return signers[0]
+    if given is not None and (names := portals.of(signers, given)):
+        return names[0]
+    if unknown := portals.unknown(signers):
+        # A background task would not run behind an error: whoever asks waits for this once.
+        for portal in unknown:
+            portal.learn()
+        if given is not None and (names := portals.of(signers, given)):
+            return names[0]
+        if portals.unknown(signers):
+            raise HTTPException(503, _UNKNOWN_YET, {"Retry-After": "60"})
+    raise HTTPException(403, "This is for a HubSpot account that none of our tokens is of.")
+
+
+def signers_of(
+    ctx: Context, portals: Portals, request: Request, body: bytes, v2: bool = False
+) -> tuple[str, ...]:
+    """Return the connections with whose secret HubSpot signed this: apps may share a secret.
+
+    Raises 403 for what HubSpot did not sign, or long ago; 503 where we have no secret. `v2`: that
+    signature is enough, where the request has no newer one.
+    """
+    secrets = {
+        name: credentials.client_secret
+        for name in portals.names
+        if (credentials := ctx.settings.hubspot_of(name)) and credentials.client_secret
+    }
+    if not secrets:
         raise HTTPException(503, "HUBSPOT_CLIENT_SECRET is not set.")
-    secret, url, headers = credentials.client_secret, url_of(ctx, request), request.headers
+    signed = {
+        secret: _is_signed(ctx, secret, request, body, v2)
+        for secret in dict.fromkeys(secrets.values())
+    }
+    signers = tuple(name for name, secret in secrets.items() if signed[secret])
+    if not signers:
+        raise HTTPException(403, "The signature is not HubSpot's, or it is too old.")
+    return signers
+
+
+def _is_signed(ctx: Context, secret: str, request: Request, body: bytes, v2: bool) -> bool:
+    url, headers = url_of(ctx, request), request.headers
     v3_signature = headers.get("x-hubspot-signature-v3", "")
     if v3_signature or not v2 or headers.get("x-hubspot-signature-version") != "v2":
         timestamp = headers.get("x-hubspot-request-timestamp", "")
-        signed = is_hubspot(secret, url, body, v3_signature, timestamp, request.method)
-    else:
-        v2_signature = headers.get("x-hubspot-signature", "")
-        signed = is_hubspot_v2(secret, url, body, v2_signature, request.method)
-    if not signed:
-        raise HTTPException(403, "The signature is not HubSpot's, or it is too old.")
+        return is_hubspot(secret, url, body, v3_signature, timestamp, request.method)
+    v2_signature = headers.get("x-hubspot-signature", "")
+    return is_hubspot_v2(secret, url, body, v2_signature, request.method)
 
 
 def parse(model: type[Model], body: bytes) -> Model:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from config.connectors import ConnectorSettings
 from worker.context import Context
 from worker.feedback import rechecks
 from worker.feedback.rechecks import Recheck
@@ -23,7 +24,7 @@ from worker.web.hubspot.requests import Id
 ALL_FIELDS = "all"  # what the workflow's step says for every phone field
 CONTACT_TYPES = ("CONTACT", "0-1")
 _WAIT = "PT1H"  # until HubSpot lets a workflow go on by itself
-_MAX_KEY = 140  # characters of HubSpot's id of a step
+_MAX_KEY = 148  # characters of a key with HubSpot's id of a step
 
 
 class Origin(BaseModel):
@@ -53,15 +54,15 @@ class Step(BaseModel):
     inputFields: InputFields = InputFields()
 
 
-def execute(ctx: Context, step: Step) -> tuple[dict[str, Any], bool]:
+def execute(ctx: Context, step: Step, connector: str) -> tuple[dict[str, Any], bool]:
     """Request the re-check; return the answer to HubSpot, and whether the request is new."""
-    problem = _problem(ctx, step)
+    problem = _problem(ctx, step, connector)
     if problem:
         return {"outputFields": workflow_callbacks.failed(problem)}, False
     workflow = step.context.workflowId or "(of unknown id)"
     recheck = Recheck(
-        _key(step.callbackId),
-        "hubspot",
+        _key(connector, step.callbackId),
+        connector,
         "contacts",
         step.object.objectId,
         f"HubSpot workflow {workflow}",
@@ -72,34 +73,35 @@ def execute(ctx: Context, step: Step) -> tuple[dict[str, Any], bool]:
         is_new = rechecks.add(connection, recheck, ctx.now())
         row = rechecks.find(connection, recheck.key)
     if row is not None and row.done_at is not None:
-        outputs = workflow_callbacks.outputs(ctx, "hubspot", "contacts", row.record_id, row.field)
+        outputs = workflow_callbacks.outputs(ctx, connector, "contacts", row.record_id, row.field)
         return {"outputFields": outputs}, is_new
     wait = {"hs_execution_state": "BLOCK", "hs_expiration_duration": _WAIT}
     return {"outputFields": wait}, is_new
 
 
-def _problem(ctx: Context, step: Step) -> str:
+def _problem(ctx: Context, step: Step, connector: str) -> str:
     """Return why a step cannot be carried out; "" where it can."""
-    if "hubspot" not in ctx.settings.active_connectors:
+    if connector not in ctx.settings.active_connectors:
         return "HubSpot is not connected to Phone Hygiene."
     if step.object.objectType not in CONTACT_TYPES:
         return "This action is for contacts."
-    phones = _phone_properties(ctx)
+    phones = _phone_properties(ctx, connector)
     if step.inputFields.phone not in (ALL_FIELDS, *phones):
         return (
             f"Phone Hygiene does not watch that phone property. It watches {', '.join(phones)} "
-            "(connectors.hubspot.objects.contacts.phones)."
+            f"(connectors.{connector}.objects.contacts.phones)."
         )
     return ""
 
 
-def _phone_properties(ctx: Context) -> tuple[str, ...]:
-    objects = ctx.settings.connectors.hubspot.objects
+def _phone_properties(ctx: Context, connector: str) -> tuple[str, ...]:
+    section = ctx.settings.section(connector)
+    objects = section.objects if isinstance(section, ConnectorSettings) else {}
     return tuple(objects["contacts"].phones) if "contacts" in objects else ()
 
 
-def _key(callback: str) -> str:
+def _key(connector: str, callback: str) -> str:
     """Return the key by which a step counts once: HubSpot's id of it, where that is short."""
-    if len(callback) > _MAX_KEY:
+    if len(f"{connector}:{callback}") > _MAX_KEY:
         callback = hashlib.blake2b(callback.encode(), digest_size=16).hexdigest()
-    return f"hubspot:{callback}"
+    return f"{connector}:{callback}"

@@ -1,0 +1,281 @@
+"""Two orgs and two portals: one list of suppressions and one index, all else apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+from constants import NUMBER, OTHER
+from crms import Crm
+from fixture_types import Sync
+from merging import merge, set_only_number
+from reports import store_report
+
+from connectors.errors import ConnectorError, QuotaError
+from connectors.http.pacing import Remaining
+from connectors.http.rate_limits import Limits
+from sandbox.run import Sandbox
+from worker.context import Context
+from worker.feedback.sources.dispositions import poll_all
+from worker.queries import search
+from worker.queries.overview import overview
+from worker.queue.schedule import beat_schedule
+from worker.store.tables import contact_numbers, lookups, poll_cursors, watermarks
+from worker.suppression.apply_reports import apply_pending
+from worker.sync.pages.runner import run_to_completion
+from worker.sync.propagate import pending_connectors, propagate
+from worker.sync.runs import lifecycle
+from worker.sync.runs.scope import Scope
+from worker.sync.undo import undo
+
+EMEA = """
+[connectors.salesforce-emea]
+kind = "salesforce"
+default_country = "DE"
+[connectors.hubspot-emea]
+kind = "hubspot"
+"""
+NAMES = ("salesforce", "hubspot", "salesforce-emea", "hubspot-emea")
+Make = Callable[..., Context]
+
+
+@pytest.fixture
+def emea() -> Iterator[Sandbox]:
+    """A second org and portal, which give the very same ids to other people: as a Salesforce
+    sandbox that was copied from production."""
+    started = Sandbox.start(contacts=20, leads=4, seed=8, portal_id=99)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=20, leads=4)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def env(sandbox: Sandbox, emea: Sandbox) -> dict[str, str]:
+    return {**sandbox.env(), **emea.env(suffix="EMEA")}
+
+
+@pytest.fixture
+def ctx(make_context: Make, env: dict[str, str]) -> Context:
+    return make_context(EMEA, **env)
+
+
+@pytest.fixture
+def crms(sandbox: Sandbox, emea: Sandbox) -> dict[str, Crm]:
+    return Crm.all(sandbox) | Crm.all(emea, "-emea")
+
+
+def everybody_holds(number: str, crms: dict[str, Crm]) -> dict[str, str]:
+    """Give one contact of each CRM a number; the contacts' ids."""
+    ids = {name: crm.ids()[0] for name, crm in crms.items()}
+    for name, crm in crms.items():
+        set_only_number(crm, ids[name], number)
+    return ids
+
+
+def settle(ctx: Context) -> None:
+    apply_pending(ctx)
+    for name in pending_connectors(ctx):
+        propagate(ctx, name)
+
+
+class TestOneListOfSuppressions:
+    def test_a_stop_reaches_all_four(self, ctx: Context, crms: dict[str, Crm], sync: Sync) -> None:
+        assert ctx.settings.active_connectors == (
+            "salesforce", "hubspot", "salesforce-emea", "hubspot-emea",
+        )  # fmt: skip
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        for name, crm in crms.items():
+            assert crm.get(ids[name], "do_not_contact") is True, name
+            assert crm.get(ids[name], crm.status) == "do_not_contact"
+
+    def test_a_flag_that_somebody_ticks_in_one_org_reaches_the_other(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
+        sync(ctx, "salesforce-emea")
+        settle(ctx)
+        flagged = [name for name, crm in crms.items() if crm.get(ids[name], "wrong_number")]
+        assert set(flagged) == set(NAMES)
+
+    def test_one_org_that_is_down_leaves_the_others_as_fast(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        crms["salesforce-emea"].fault(".*", "status", status=503, times=1000)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        others = [name for name in NAMES if name != "salesforce-emea"]
+        assert all(crms[name].get(ids[name], "do_not_contact") for name in others)
+        assert pending_connectors(ctx) == [] or "salesforce-emea" in pending_connectors(ctx)
+
+
+class TestOnePaidAnswer:
+    def test_serves_all_four(
+        self, make_context: Make, env: dict[str, str], sandbox: Sandbox, crms: dict[str, Crm],
+        sync: Sync,
+    ) -> None:  # fmt: skip
+        ctx = make_context(EMEA, **{**env, **sandbox.env("twilio")})
+        everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        with ctx.store.read() as connection:
+            paid = sa.select(sa.func.count()).where(lookups.c.number == NUMBER)
+            assert connection.scalar(paid) == 1
+
+
+class TestTheSameIdInTwoOrgs:
+    """Is of two people who have nothing to do with each other."""
+
+    def test_is_told_apart_in_the_index_and_by_a_rescan(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        here, there = crms["salesforce"], crms["salesforce-emea"]
+        record_id = here.ids()[0]
+        assert record_id in there.ids()
+        here.edit(record_id, {"phone/Phone": NUMBER})
+        there.edit(record_id, {"phone/Phone": OTHER})
+        for name in ("salesforce", "salesforce-emea"):
+            sync(ctx, name)
+        n = contact_numbers.c
+        query = sa.select(n.connector, n.number).where(n.record_id == record_id, n.field == "Phone")
+        with ctx.store.read() as connection:
+            assert set(connection.execute(query)) == {
+                ("salesforce", NUMBER), ("salesforce-emea", OTHER),
+            }  # fmt: skip
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        assert here.get(record_id, "do_not_contact") is True
+        assert there.get(record_id, "do_not_contact") is not True
+
+    def test_an_undo_touches_its_own_org_alone(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        runs = {name: sync(ctx, name)["run"] for name in ("salesforce", "salesforce-emea")}
+        before = crms["salesforce"].records()
+        undo.undo(ctx, runs["salesforce-emea"])
+        assert crms["salesforce"].records() == before
+        there = crms["salesforce-emea"]
+        assert not any(there.get(record_id, there.status) for record_id in there.ids())
+
+    def test_the_address_of_a_record_finds_it_in_its_own_org(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        for name in NAMES:
+            sync(ctx, name)
+        for name in ("salesforce-emea", "hubspot-emea"):
+            crm = crms[name]
+            address = ctx.open(name).record_url(crm.object, crm.ids()[0])
+            assert [m.connector for m in search.find(ctx, address).records] == [name]
+        by_id = search.find(ctx, crms["hubspot"].ids()[0]).records
+        assert {match.connector for match in by_id} == {"hubspot", "hubspot-emea"}
+
+    def test_a_merge_in_one_portal_says_nothing_of_the_other(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        here, there = crms["hubspot"], crms["hubspot-emea"]
+        kept, gone = there.ids()[:2]  # of the same two ids, in the other portal, nobody knows
+        for crm in (here, there):
+            crm.edit(gone, {f"phone/{crm.phone}": NUMBER if crm is there else OTHER})
+            sync(ctx, crm.name)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        survivor = merge(there, gone, kept)
+        sync(ctx, "hubspot-emea", "everything")
+        settle(ctx)
+        sync(ctx, "hubspot", "everything")
+        assert there.get(survivor, "do_not_contact") is True
+        assert not any(here.get(record_id, "do_not_contact") for record_id in here.ids())
+
+
+class TestEachConnection:
+    def test_has_its_own_watermark_call_log_and_schedule(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        sync(ctx, "salesforce-emea")
+        poll_all(ctx)
+        with ctx.store.read() as connection:
+            assert set(connection.scalars(sa.select(watermarks.c.connector))) == {"salesforce-emea"}
+            places = set(connection.scalars(sa.select(poll_cursors.c.name)))
+        assert {f"calls:{name}" for name in NAMES} <= places
+        assert {f"sync-{name}" for name in NAMES} <= beat_schedule(ctx.settings).keys()
+
+    def test_may_have_a_schedule_and_pages_that_decide_nothing_anew(
+        self, ctx: Context, make_context: Make, env: dict[str, str], sync: Sync
+    ) -> None:
+        sync(ctx, "hubspot-emea")
+        own = '[connectors.hubspot-emea.sync]\nevery = "5m"\npage_contacts = 7\n'
+        changed = make_context(EMEA + own, **env)
+        plan = beat_schedule(changed.settings)
+        assert (plan["sync-hubspot-emea"]["schedule"], plan["sync-hubspot"]["schedule"]) == (
+            300.0, 900.0,
+        )  # fmt: skip
+        assert changed.settings.sync_of("hubspot-emea").page_contacts == 7
+        counts = sync(changed, "hubspot-emea", "everything")["contacts"]
+        assert counts["unchanged"] == counts["read"] > 0
+
+    def test_has_its_own_quota(self, ctx: Context, sync: Sync) -> None:
+        opened = ctx.connector("hubspot-emea")
+        used_up = Remaining(remaining=1, limit=100, seconds=86_400.0)
+        ctx.quotas["hubspot-emea"].record(Limits(day=used_up))
+        with pytest.raises(QuotaError, match=r"connectors\.hubspot-emea\.api_reserve"):
+            next(iter(opened.read("contacts")))
+        assert sync(ctx, "hubspot")["state"] == "done"
+
+    def test_has_its_own_country(self, ctx: Context, crms: dict[str, Crm], sync: Sync) -> None:
+        crm = crms["salesforce-emea"]
+        record_id = crm.ids()[0]
+        crm.act(record_id, {"set": {"Phone": "030 901820", "MailingCountry": None}})
+        sync(ctx, crm.name)
+        assert crm.get(record_id, "e164/Phone") == "+4930901820"
+
+    def test_is_named_in_errors_with_its_own_variables(
+        self, make_context: Make, env: dict[str, str]
+    ) -> None:
+        ctx = make_context(EMEA, **{**env, "HUBSPOT_EMEA_ACCESS_TOKEN": "wrong"})
+        with pytest.raises(ConnectorError) as caught:
+            ctx.connector("hubspot-emea")
+        assert str(caught.value).startswith("hubspot-emea: HUBSPOT_EMEA_ACCESS_TOKEN is not")
+        ctx.connector("hubspot")
+
+    def test_stands_in_the_overview_by_its_name(self, ctx: Context, sync: Sync) -> None:
+        sync(ctx, "hubspot-emea")
+        assert tuple(entry["name"] for entry in overview(ctx)["connectors"]) == NAMES
+
+
+def test_an_installation_of_before_goes_on_with_a_second_org_beside_it(
+    make_context: Make, sandbox: Sandbox, env: dict[str, str], sync: Sync
+) -> None:
+    """Nothing has to be migrated: names, watermarks, a run under way and what is unchanged stay."""
+    before = make_context(**sandbox.env())
+    for name in ("salesforce", "hubspot"):
+        sync(before, name)
+    with before.store.read() as connection:
+        marks = set(connection.execute(sa.select(watermarks.c.connector, watermarks.c.position)))
+    under_way = lifecycle.open_run(before, "hubspot", Scope("everything"))
+    after = make_context(EMEA, **env)
+    run_to_completion(after, under_way)
+    assert lifecycle.load(after, under_way).state == "done"
+    for name in ("salesforce", "hubspot"):
+        result = sync(after, name, "everything")
+        assert result["contacts"]["written"] == 0
+        assert result["contacts"]["unchanged"] == result["contacts"]["read"] > 0
+    with after.store.read() as connection:
+        names = set(connection.scalars(sa.select(watermarks.c.connector)))
+        assert names == {name for name, _position in marks}
+    assert sync(after, "salesforce-emea")["contacts"]["written"] > 0

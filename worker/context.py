@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import sqlalchemy as sa
 
 import connectors
+from config.owners import organisation_objects
 from config.settings import Settings
 from connectors.errors import SchemaError
 from connectors.http.pacing import Pace
@@ -92,6 +94,11 @@ class Context:
         `StoreError`."""
         self._keys = self._keys or open_keys(self.settings, self.store)
         return self._keys
+
+    @cached_property
+    def organisations(self) -> tuple[str, ...]:
+        """Return the objects whose numbers are organisations' ("salesforce/Account")."""
+        return organisation_objects(self.settings)
 
     @property
     def ledger(self) -> Ledger:

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from config.section import Duration, Section
 
-
 # Whose the numbers of an object are: a person's, or an organisation's (its switchboard).
 Owner = Literal["person", "organisation"]
 

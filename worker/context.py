@@ -147,11 +147,14 @@ class Context:
         if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
             self._refresh_schema(name, opened)
         elif self._schema_at.get(name) != at:
-            findings = opened.apply_schema(self._cached_schema(name))
+            cached = self._cached_schema(name)
+            findings = opened.apply_schema(cached)
             self._schema_at[name] = at
             self.findings[name] = findings
             self.fields[name] = lost_fields.load_history(self.store, name)
-            if any(finding.blocks for finding in findings) and now - at > _RECHECK_AFTER:
+            never_asked = not cached.keys() >= set(opened.objects)  # named in the settings since
+            blocked = any(finding.blocks for finding in findings)
+            if never_asked or (blocked and now - at > _RECHECK_AFTER):
                 self._refresh_schema(name, opened)
         self._require_fields(name, opened)
         return opened

@@ -98,8 +98,10 @@ def person_by_record(ctx: Context, holder: Holder) -> Person:
 
 
 def person_by_number(ctx: Context, number: str) -> Person:
-    """Return whoever holds a number; raises `NotOnePersonError`. An organisation's record that holds
-    it too is nobody's, and stays out."""
+    """Return whoever holds a number; raises `NotOnePersonError`.
+
+    An organisation's record that holds it too is nobody's, and stays out.
+    """
     n = t.contact_numbers.c
     query = sa.select(n.connector, n.object, n.record_id).where(n.number.in_(equal_forms(number)))
     with ctx.store.read() as connection:

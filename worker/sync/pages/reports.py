@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from worker.context import Context
-from worker.feedback import report_log as feedback_log
 from worker.feedback import ownership, review_holds
+from worker.feedback import report_log as feedback_log
 from worker.feedback.changed_readings import ChangedField
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback

@@ -29,7 +29,7 @@ from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.hubspot.errors import translate
 from connectors.records import Purpose
 
-OBJECT: Final = "contacts"  # the only object that is read
+OBJECT: Final = "contacts"  # the object whose lists, calls and people are read
 # The one list of call outcomes that all accounts have; no dated version offers it (2027-03-beta
 # does, to chosen apps alone). Source: HubSpot's guide "Calling extensions", dispositions.
 DISPOSITIONS: Final = "/calling/v1/dispositions"
@@ -68,6 +68,9 @@ class Paths:
 
     def properties(self, *rest: str) -> str:
         return self._of("crm/properties", *rest)
+
+    def schemas(self, *rest: str) -> str:
+        return self._of("crm-object-schemas", "schemas", *rest)
 
     def lists(self, *rest: str) -> str:
         return self._of("crm/lists", *rest)
@@ -137,6 +140,7 @@ class Client:
         object_name: str,
         body: Mapping[str, Any],
         check: Check | None = None,
+        keep_reserve: bool = False,
     ) -> Any:
         """Searches have a limit of their own, of which no answer tells."""
         path = self.paths.objects(object_name, "search")
@@ -146,7 +150,9 @@ class Client:
             if check is not None:
                 check(answer)
 
-        return self.request(purpose, "POST", path, None, body, _SEARCHES, counts)
+        return self.request(
+            purpose, "POST", path, None, body, _SEARCHES, counts, keep_reserve=keep_reserve
+        )
 
     def request(
         self,

@@ -53,6 +53,7 @@ from connectors.salesforce import (
     people_search,
     person_accounts,
     relations,
+    schema_scan,
     setup,
     unwatched_phones,
 )
@@ -70,6 +71,7 @@ from connectors.salesforce.setup import own_do_not_call, with_own_do_not_call
 from connectors.salesforce.soql import Query, full_id, listed
 from connectors.salesforce.write_rules import ALLOW_DUPLICATES
 from connectors.salesforce.writes import Writer
+from connectors.schema_scan import ScannedObject
 
 # Objects that are people to an org: it searches them by name, and they have an `Individual`.
 _OF_PEOPLE = ("Contact", "Lead")
@@ -224,6 +226,11 @@ class SalesforceConnector(BaseConnector):
             yield from consent_records.problems(
                 self._client.call, self._consent_checkboxes, self._read_people
             )
+
+    @guards_response
+    def scan(self) -> Iterator[ScannedObject]:
+        watched = {name: fields.phones for name, fields in self._configured.items()}
+        return schema_scan.scan(self._look, watched)
 
     # -- reading -------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sandbox.hubspot.answers import error
 from sandbox.hubspot.events import APP_ID, PORTAL_ID
+from sandbox.hubspot.more_objects import ObjectPortal
 from sandbox.hubspot.portal import Portal
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
@@ -28,6 +29,7 @@ class Account:
         self.portal = portal
         self.tokens = tokens
         self.scopes = scopes
+        self.others: list[ObjectPortal] = []
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         limits = "/crm/v3/limits/custom-properties", "/crm/limits/{}/custom-properties"
@@ -41,7 +43,8 @@ class Account:
 
     async def limits(self, _request: web.Request) -> web.Response:
         used = self.portal.custom_properties
-        of_all = used + self.portal.properties_elsewhere
+        of_others = sum(portal.custom_properties for portal in self.others)
+        of_all = used + of_others + self.portal.properties_elsewhere
         of_contacts = {
             "objectTypeId": "0-1",
             "singularLabel": "Contact",
@@ -50,7 +53,17 @@ class Account:
         }
         overall = _share(self.portal.overall_property_limit, of_all)
         body: dict[str, Any] = {f"overall{key.title()}": value for key, value in overall.items()}
-        return answer({**body, "byObjectType": [of_contacts]})
+        by_type = [
+            of_contacts,
+            *(
+                {
+                    "objectTypeId": portal.type_id,
+                    **_share(portal.property_limit, portal.custom_properties),
+                }
+                for portal in self.others
+            ),
+        ]
+        return answer({**body, "byObjectType": by_type})
 
     async def details(self, _request: web.Request) -> web.Response:
         return answer(

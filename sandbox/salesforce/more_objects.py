@@ -94,6 +94,6 @@ def _populate(org: Org) -> dict[str, list[str]]:
         )  # fmt: skip
         make(
             "Site__c", Name=f"{company}, yard", Account__c=account,
-            Phone__c=("(415) 555-2681", "030 23125 181", "020 7219 4281")[number],
+            Phone__c=("(415) 555-2681", "030 22735181", "020 7219 4281")[number],
         )  # fmt: skip
     return ids

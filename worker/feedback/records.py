@@ -15,10 +15,14 @@ def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, st
     """
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)
+    named, record_id = (
+        record_id,
+        record_id.rpartition("/")[2],
+    )  # it may be named with its object: companies/123
     with ctx.store.read() as connection:
         object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
     if not intake.is_in_index(ctx, connector, object_name, record_id):
-        ((object_name, record_id),) = opened.locate([record_id])
+        ((object_name, record_id),) = opened.locate([named])
     return object_name, record_id

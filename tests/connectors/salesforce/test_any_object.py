@@ -61,6 +61,7 @@ def objects(sandbox: Sandbox) -> Objects:
 
 @pytest.fixture
 def connector(make_settings: Callable[..., Any], objects: Objects) -> Iterator[Connector]:
+    assert objects.ids  # they are there before the connector asks
     opened = connectors.build("salesforce", make_settings(OBJECTS))
     problems = opened.apply_schema(opened.describe())
     assert not problems
@@ -85,8 +86,9 @@ def test_each_is_read_with_the_country_of_the_record_above_it(
     assert sync(ctx, "salesforce")["contacts"]["written"] == 0
 
 
+@pytest.mark.usefixtures("objects")
 def test_an_unchanged_pass_costs_one_call_more_for_each_object(
-    make_context: Callable[..., Any], sync: Sync, objects: Objects
+    make_context: Callable[..., Any], sync: Sync
 ) -> None:
     alone = make_context("[connectors.salesforce.objects.Contact]")
     sync(alone, "salesforce")
@@ -110,7 +112,9 @@ def test_a_person_account_is_read_once_as_the_contact_beside_it(
         assert sync(ctx, "salesforce")["contacts"]["read"] == 2 + 3 + 9
     finally:
         started.stop()
-    people = [row for row in org.tables["Account"].after_id(None) if row["Id"] not in ids["Account"]]
+    people = [
+        row for row in org.tables["Account"].after_id(None) if row["Id"] not in ids["Account"]
+    ]
     assert len(people) == 3
     assert not any(row.get("Phone_Status__c") for row in people)
 
@@ -166,9 +170,7 @@ class TestGone:
         assert gone in page.deleted_ids
 
 
-def test_an_account_of_a_company_has_no_do_not_call_of_its_own(
-    connector: Connector, objects: Objects
-) -> None:
+def test_an_account_of_a_company_has_no_do_not_call_of_its_own(connector: Connector) -> None:
     with pytest.raises(InvalidRequestError):
         connector.ticked("Account", "DoNotCall")
 
@@ -189,8 +191,9 @@ def test_writes_come_back_as_they_were_sent(connector: Connector, objects: Objec
         ("[connectors.salesforce.objects.Case]\nphones = ['Nope__c']", "Case.Nope__c"),
     ],
 )
+@pytest.mark.usefixtures("objects")
 def test_what_is_not_there_is_told_in_one_line(
-    make_settings: Callable[..., Any], objects: Objects, mapping: str, problem: str
+    make_settings: Callable[..., Any], mapping: str, problem: str
 ) -> None:
     opened = connectors.build("salesforce", make_settings(mapping))
     try:

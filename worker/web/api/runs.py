@@ -273,9 +273,9 @@ def _queue_records(ctx: Context, body: RescanRequest) -> int:
 def _by_object(ctx: Context, body: RescanRequest) -> dict[str, list[str]]:
     by_object: dict[str, list[str]] = {}
     connector = ctx.open(body.connector)
-    for record_id in dict.fromkeys(body.ids):
-        name = connector.object_of(record_id)
-        by_object.setdefault(name, []).append(record_id)
+    for text in dict.fromkeys(body.ids):
+        record_id = text.rpartition("/")[2]  # it may be named with its object: companies/123
+        by_object.setdefault(connector.object_of(text), []).append(record_id)
     return by_object
 
 

@@ -218,8 +218,9 @@ def _with_stop_of(state: ConsentState, organisation: ConsentState) -> ConsentSta
     """Add what an organisation's own record says against contact by its number."""
     if organisation.suppressed <= state.suppressed:
         return state
+    both = (state.suppressed, organisation.suppressed)
     suppressed = state.suppressed | organisation.suppressed
-    if suppressed >= CALL_AND_TEXT:
+    if suppressed >= CALL_AND_TEXT and not any(each >= CALL_AND_TEXT for each in both):
         suppressed |= ALL_CHANNELS
     reason = state.suppressed_reason or organisation.suppressed_reason
     return replace(state, suppressed=suppressed, suppressed_reason=reason)

@@ -55,7 +55,7 @@ def scan(client: Client, watched: Mapping[str, Collection[str]]) -> Iterator[Sca
             left = ", ".join([*names][place:])
             yield ScannedObject(left, problem=f"not looked at: {error}")
             return
-        except (NotFoundError, AuthError) as error:
+        except ConnectorError as error:
             found = ScannedObject(name, problem=f"could not be read: {error}")
         if found.fields or found.problem:
             yield found

@@ -12,6 +12,7 @@ import connectors
 from connectors.errors import AuthError, InvalidRequestError, SchemaError
 from connectors.protocol import Connector
 from connectors.records import Merge, Update
+from connectors.schema_scan import to_toml
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.hubspot.more_objects import Companies, Leads, Sites, Tickets
 from sandbox.run import Sandbox
@@ -191,3 +192,37 @@ class TestWhatIsMissing:
                 opened.describe()
         finally:
             opened.close()
+
+
+class TestAScan:
+    def test_proposes_properties_of_all_objects(
+        self, make_settings: Callable[..., Any], objects: Objects
+    ) -> None:
+        assert objects.portals
+        opened = connectors.build("hubspot", make_settings())
+        try:
+            found = {scanned.object: scanned for scanned in opened.scan()}
+        finally:
+            opened.close()
+        assert {name for name, of in found.items() if of.fields} == {
+            "contacts", "companies", "tickets", "leads", "2-7788",
+        }  # fmt: skip
+        assert "infer object type" in found["deals"].problem  # which this account does not have
+        assert [(f.name, f.filled, f.proposed) for f in found["2-7788"].fields] == [
+            ("gate_phone", 2, True), ("fax_number", 0, False),
+        ]  # fmt: skip
+        toml = to_toml("hubspot", found.values())
+        assert '[connectors.hubspot.objects."2-7788"]\nphones = ["gate_phone"]' in toml
+        settings = make_settings(toml)
+        assert "2-7788" in settings.connectors.hubspot.objects
+
+    def test_says_what_it_may_not_read(
+        self, make_settings: Callable[..., Any], sandbox: Sandbox
+    ) -> None:
+        opened = connectors.build("hubspot", make_settings())
+        try:
+            problems = {scanned.object: scanned.problem for scanned in opened.scan()}
+        finally:
+            opened.close()
+        assert sandbox.hubspot.used
+        assert "crm.schemas.custom.read" in problems["custom objects"]

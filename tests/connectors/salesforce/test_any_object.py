@@ -12,6 +12,7 @@ import connectors
 from connectors.errors import InvalidRequestError
 from connectors.protocol import Connector
 from connectors.records import Merge, Update
+from connectors.schema_scan import to_toml
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
@@ -201,3 +202,53 @@ def test_what_is_not_there_is_told_in_one_line(
     finally:
         opened.close()
     assert any(line.startswith(problem) and "our user" in line for line in lines)
+
+
+class TestAScan:
+    def test_proposes_phone_fields_with_how_full_they_are(
+        self, make_settings: Callable[..., Any], objects: Objects, sandbox: Sandbox
+    ) -> None:
+        assert objects.ids
+        sandbox.salesforce.counters.clear()
+        opened = connectors.build("salesforce", make_settings())
+        try:
+            found = {scanned.object: scanned for scanned in opened.scan()}
+            calls = sum(opened.calls.values())
+        finally:
+            opened.close()
+        assert not any(scanned.problem for scanned in found.values())
+        account, site = found["Account"], found["Site__c"]
+        assert [(f.name, f.filled, f.proposed) for f in account.fields] == [
+            ("Phone", 3, True), ("Fax", 0, False),
+        ]  # fmt: skip
+        assert site.records == 3
+        assert [(f.name, f.proposed) for f in site.fields] == [
+            ("Phone__c", True), ("Gate_Phone__c", False),
+        ]  # fmt: skip
+        assert all(f.watched for f in found["Contact"].fields if f.name != "Fax")
+        assert calls == sandbox.salesforce.counters.total()
+        assert to_toml("salesforce", found.values()).endswith(
+            '[connectors.salesforce.objects.Site__c]\nphones = ["Phone__c"]\n'
+            'country = ["Account__r.BillingCountry"]'
+        )
+
+    def test_what_it_prints_can_be_pasted(
+        self, make_settings: Callable[..., Any], connector: Connector
+    ) -> None:
+        text = to_toml("salesforce", connector.scan())
+        assert text == ""  # nothing is left to watch
+        settings = make_settings(OBJECTS)
+        assert set(settings.connectors.salesforce.objects) == set(connector.objects)
+
+    def test_leaves_the_reserve_of_the_days_calls(
+        self, make_settings: Callable[..., Any], objects: Objects, sandbox: Sandbox
+    ) -> None:
+        assert objects.ids
+        sandbox.salesforce.daily_limit = 10
+        opened = connectors.build("salesforce", make_settings())
+        try:
+            found = list(opened.scan())
+        finally:
+            opened.close()
+        assert found[-1].problem.startswith("not looked at: salesforce")
+        assert sandbox.salesforce.used <= 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from constants import NUMBER, OTHER, PUBLIC_URL
 from fixture_types import Sync
 from reports import deliver_reports, store_report
 
+from connectors.records import Contact
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.hubspot.more_objects import Companies
 from sandbox.run import Sandbox
@@ -21,10 +23,13 @@ from worker.asking.candidates import select
 from worker.asking.eligibility import Terms, judge, load, moment
 from worker.asking.model import LeftOut, Selection
 from worker.context import Context
+from worker.feedback.report_log import ReportSet
 from worker.ops import person_export
 from worker.segments import counters, queries
 from worker.store.tables import contacts
 from worker.suppression.erasure import erase_contact, erase_number
+from worker.sync.pages.fields import reader
+from worker.sync.pages.reports import last_confirmed_date
 from worker.sync.undo.undo import undo
 
 OBJECTS = """
@@ -207,3 +212,19 @@ class TestAPersonsData:
         erase_contact(ctx, "salesforce", "Contact", desk.kim, "an admin")
         sync(ctx, "hubspot", "everything")
         assert "company" not in desk.flagged("do_not_contact")
+
+
+def test_nobody_asks_whether_a_switchboard_was_reassigned(ctx: Context) -> None:
+    """Neither a date of consent on its record nor a confirmation makes a company somebody from whom
+    a number could be taken."""
+    read = reader(ctx, "salesforce")
+    dates = {
+        name: last_confirmed_date(
+            ctx,
+            read(Contact(name, "id", {"Phone": NUMBER}, consent_date="2026-01-31")),
+            ReportSet(),
+            NUMBER,
+        )
+        for name in ("Account", "Contact")
+    }
+    assert dates == {"Account": None, "Contact": date(2026, 1, 31)}

@@ -124,7 +124,11 @@ class SalesforceConnector(BaseConnector):
             settings.bulk_from,
         )
         self._call_log = CallLog(
-            self._queries.rows, self._queries.rows_in_slices, self._accounts_of, self.clock
+            self._queries.rows,
+            self._queries.rows_in_slices,
+            self._accounts_of,
+            self._related,
+            self.clock,
         )
         self._writer = Writer(self._client.call, org, settings, self._fields, self.fetch)
 
@@ -452,6 +456,14 @@ class SalesforceConnector(BaseConnector):
                 answer = self._look("other", f"sobjects/{name}/describe")
                 self._prefixes[str(answer.get("keyPrefix") or "")] = name
         return (self._prefixes or {}).get(prefix, "")
+
+    def _related(self, record_id: str) -> str:
+        """Return the object of a record that a task is related to, "" where it is not read.
+
+        A person account is known by the contact beside it.
+        """
+        name = self._object_by_prefix(record_id[:3])
+        return name if name in self.objects and name not in self._people else ""
 
     @guards_response
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:

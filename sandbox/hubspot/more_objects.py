@@ -47,6 +47,7 @@ class ObjectPortal(Portal):
     type_id: ClassVar[str] = ""
     scopes: ClassVar[frozenset[str]] = frozenset()
     display: ClassVar[str] = ""
+    task_link: ClassVar[int] = 0  # the association type from a task; 0: none that accounts share
     event: ClassVar[str] = "object"
     modified_property: ClassVar[str] = "hs_lastmodifieddate"
     created_property: ClassVar[str] = "hs_createdate"
@@ -74,6 +75,7 @@ class Companies(ObjectPortal):
     type_id: ClassVar[str] = "0-2"
     scopes: ClassVar[frozenset[str]] = _scopes("companies")
     event: ClassVar[str] = "company"
+    task_link: ClassVar[int] = 192
     created_property: ClassVar[str] = "createdate"
     some: ClassVar[tuple[Record, ...]] = (
         {"name": "Harbour Rigging", "phone": "(415) 555-2642", "country": "United States"},
@@ -96,6 +98,7 @@ class Tickets(ObjectPortal):
     type_id: ClassVar[str] = "0-5"
     scopes: ClassVar[frozenset[str]] = frozenset({"tickets"})
     event: ClassVar[str] = "ticket"
+    task_link: ClassVar[int] = 230
     created_property: ClassVar[str] = "createdate"
     phones: ClassVar[Mapping[str, str]] = {"callback_phone": "Callback phone"}
     some: ClassVar[tuple[Record, ...]] = (

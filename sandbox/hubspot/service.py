@@ -116,6 +116,8 @@ class HubSpotService(Service):
         self.more.add(portal)
         self.scopes |= portal.scopes
         self.account.others.append(portal)
+        if portal.task_link:
+            self.tasks.targets[portal.task_link] = portal
 
     def route_name(self, request: web.Request) -> str:
         """With the version that was asked, so that the counters tell the old paths apart."""

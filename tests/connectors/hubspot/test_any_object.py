@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fixture_types import Sync
 
 import connectors
 from connectors.errors import AuthError, InvalidRequestError, SchemaError
+from connectors.owner_tasks import NewTask
 from connectors.protocol import Connector
 from connectors.records import Merge, Update
 from connectors.schema_scan import to_toml
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.hubspot.more_objects import Companies, Leads, Sites, Tickets
+from sandbox.hubspot.tasks import OWNERS
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
+from worker.store.tables import changed_records
+from worker.sync import hubspot_events
 from worker.sync.runs.scope import Scope
 
 OBJECTS = """
@@ -226,3 +232,44 @@ class TestAScan:
             opened.close()
         assert sandbox.hubspot.used
         assert "crm.schemas.custom.read" in problems["custom objects"]
+
+
+def test_a_task_for_the_owner_names_the_company(
+    connector: Connector, objects: Objects, sandbox: Sandbox
+) -> None:
+    portal, record_id = objects.portals["companies"], objects.ids("companies")[0]
+    portal.update(record_id, {"hubspot_owner_id": OWNERS[0]})
+    maker = connector.owner_tasks()
+    assert maker is not None
+    task = NewTask("companies", record_id, "Phone: wrong number", "Phone", date(2026, 12, 1))
+    assert [result.state for result in maker.create([task])] == ["created"]
+    assert [result.state for result in maker.create([task])] == ["open"]
+    (made,) = sandbox.hubspot.tasks.by_id.values()
+    assert made["contacts"] == [record_id]
+    site = NewTask("p_sites", objects.ids("p_sites")[0], "Phone", "Phone", date(2026, 12, 1))
+    (refused,) = maker.create([site])
+    assert (refused.state, refused.message) == (
+        "refused", "hubspot: tasks cannot be made for p_sites",
+    )  # fmt: skip
+
+
+def test_events_have_records_of_these_objects_read(
+    make_context: Callable[..., Any], objects: Objects
+) -> None:
+    ctx = make_context(OBJECTS.replace("p_sites", '"2-7788"'))
+    events = []
+    for name, values in (
+        ("companies", {"phone": "+1 415 555 2699"}), ("p_sites", {"gate_phone": "+1 415 555 2698"}),
+        ("companies", {"domain": "example.com"}),
+    ):  # fmt: skip
+        portal = objects.portals[name]
+        portal.update(portal.ids[0], values)
+        events += list(portal.events)
+        portal.events.clear()
+    assert hubspot_events.receive(ctx, events) == 2  # a domain is nothing to us
+    with ctx.store.read() as connection:
+        c = changed_records.c
+        waiting = connection.execute(sa.select(c.object, c.record_id))
+        assert {tuple(row) for row in waiting} == {
+            ("companies", objects.ids("companies")[0]), ("2-7788", objects.ids("p_sites")[0]),
+        }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from fixture_types import Sync
 
 import connectors
 from connectors.errors import InvalidRequestError
+from connectors.owner_tasks import NewTask
 from connectors.protocol import Connector
 from connectors.records import Merge, Update
 from connectors.schema_scan import to_toml
@@ -34,6 +36,8 @@ source = "Origin"
 phones = ["Phone__c", "Gate_Phone__c"]
 country = ["Account__r.BillingCountry"]
 """
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Objects:
@@ -252,3 +256,34 @@ class TestAScan:
             opened.close()
         assert found[-1].problem.startswith("not looked at: salesforce")
         assert sandbox.salesforce.used <= 8
+
+
+class TestWhatIsLoggedOnARecord:
+    def test_a_call_with_nobody_is_about_the_account(
+        self, connector: Connector, objects: Objects
+    ) -> None:
+        account = objects.ids["Account"][0]
+        contact = next(iter(objects.org.tables["Contact"].by_id))
+        for who in (None, contact):
+            task = {"WhatId": account, "WhoId": who, "CallDisposition": "Wrong Number"}
+            objects.org.create("Task", task)
+        outcomes = connector.call_outcomes(BEGIN)
+        assert outcomes is not None
+        assert [(call.object, call.record_id) for call in outcomes] == [
+            ("Account", account), ("Contact", contact),
+        ]  # fmt: skip
+
+    def test_a_task_for_the_owner_names_the_record(
+        self, connector: Connector, objects: Objects
+    ) -> None:
+        maker = connector.owner_tasks()
+        assert maker is not None
+        for name in ("Account", "Site__c"):
+            record_id = objects.ids[name][0]
+            task = NewTask(name, record_id, "Phone: wrong number", "Phone", date(2026, 12, 1))
+            (result,) = maker.create([task])
+            assert result.state == "created"
+            (again,) = maker.create([task])
+            assert (again.state, again.task_id) == ("open", result.task_id)
+            stored = objects.org.find("Task", result.task_id) or {}
+            assert (stored["WhatId"], stored.get("WhoId")) == (record_id, None)

@@ -287,3 +287,40 @@ class TestWhatIsLoggedOnARecord:
             assert (again.state, again.task_id) == ("open", result.task_id)
             stored = objects.org.find("Task", result.task_id) or {}
             assert (stored["WhatId"], stored.get("WhoId")) == (record_id, None)
+
+
+def test_a_bulk_job_brings_the_country_of_the_record_above(
+    make_settings: Callable[..., Any], objects: Objects, sandbox: Sandbox
+) -> None:
+    sandbox.salesforce.bulk_seconds = 0
+    sandbox.salesforce.page_limit = 1  # so that a query has more than it gives at once
+    text = f"[connectors.salesforce]\nbulk_from = 1\n{OBJECTS}"
+    opened = connectors.build("salesforce", make_settings(text))
+    try:
+        opened.apply_schema(opened.describe())
+        read = [contact for page in opened.read("Site__c") for contact in page.contacts]
+    finally:
+        opened.close()
+    assert [contact.id for contact in read] == objects.ids["Site__c"]
+    assert [contact.country for contact in read] == ["United States", "Germany", "United Kingdom"]
+    assert any("jobs/query" in route for route in sandbox.salesforce.counters)
+
+
+def test_setup_makes_the_fields_of_each_object(make_settings: Callable[..., Any]) -> None:
+    org = Org(contacts=1, leads=0, with_fields=False)
+    install(org, with_fields=False)
+    started = Sandbox(SalesforceService(org), HubSpotService(Portal(0)))
+    started.begin()
+    text = f'{OBJECTS}\n[connectors.salesforce.fields]\ndo_not_call = "DoNotCall"\n'
+    opened = connectors.build("salesforce", make_settings(text, **started.env()))
+    try:
+        steps = list(opened.provision())
+        assert not [step for step in steps if step.done == "failed"]
+        assert not opened.apply_schema(opened.describe())
+    finally:
+        opened.close()
+        started.stop()
+    created = {step.what for step in steps if step.done == "created"}
+    assert {"Account.Phone_Status__c", "Case.SuppliedPhone_E164__c", "Site__c.Gate_Phone_Status__c",
+            "Site__c.Phone_Do_Not_Call__c"} <= created  # fmt: skip
+    assert "Contact.Phone_Do_Not_Call__c" not in created  # it has the org's own

@@ -21,6 +21,7 @@ from sandbox.hubspot.more_objects import Companies, Leads, Sites, Tickets
 from sandbox.hubspot.tasks import OWNERS
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
+from worker.feedback.records import locate_record
 from worker.store.tables import changed_records
 from worker.sync import hubspot_events
 from worker.sync.runs.scope import Scope
@@ -273,3 +274,12 @@ def test_events_have_records_of_these_objects_read(
         assert {tuple(row) for row in waiting} == {
             ("companies", objects.ids("companies")[0]), ("2-7788", objects.ids("p_sites")[0]),
         }  # fmt: skip
+
+
+def test_a_report_may_name_a_company(
+    make_context: Callable[..., Any], sync: Sync, objects: Objects
+) -> None:
+    ctx = make_context(OBJECTS)
+    sync(ctx, "hubspot")
+    company = objects.ids("companies")[0]
+    assert locate_record(ctx, "hubspot", f"companies/{company}") == ("companies", company)

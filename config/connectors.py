@@ -9,10 +9,13 @@ from pydantic import Field
 
 from config.section import Duration, Section
 
+# Whose the numbers of an object are: a person's, or an organisation's (its switchboard).
+Owner = Literal["person", "organisation"]
+
 
 class ObjectMap(Section):
     """Where a CRM object keeps what we read. A field that the org does not have is left out and
-    reported."""
+    reported. `owner`: of the numbers; "" = as `config.owners` says for the object."""
 
     phones: tuple[str, ...]
     country: tuple[str, ...] = ()  # the first one that holds something wins
@@ -27,6 +30,7 @@ class ObjectMap(Section):
     contact_value: str = ""  # a number: what the contact is worth
     consent_date: str = ""  # a date: last contact or consent, when the number was surely theirs
     created: str = ""  # when the record was made
+    owner: Literal["", "person", "organisation"] = ""
 
 
 # What a reason can be written in: `worker.decisions.wording`.

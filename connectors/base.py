@@ -38,6 +38,7 @@ from connectors.records import (
     Visibility,
     WriteResult,
 )
+from connectors.schema_scan import ScannedObject
 
 
 class BaseConnector(ABC):
@@ -76,6 +77,7 @@ class BaseConnector(ABC):
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
     - `owner_tasks`: tasks for owners.           - `consent_opt_outs`: consent records.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
+    - `scan`: phone fields of its whole schema, for `crm scan`.
     - `probe`: settle with an account what the documents leave open.
     - `object_of`, `locate`: ids that tell their object, or that other systems know differently.
     - `find_people`: its search by name and email.
@@ -288,6 +290,9 @@ class BaseConnector(ABC):
                 yield SetupResult(name, "not checked", "create this field yourself")
 
     def unwatched(self) -> Iterator[SchemaProblem]:
+        return iter(())
+
+    def scan(self) -> Iterator[ScannedObject]:
         return iter(())
 
     def cautions(self) -> Iterator[Caution]:

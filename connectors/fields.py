@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from config.connectors import FieldNames, ObjectMap
+from config.connectors import FieldNames, ObjectMap, Owner
+from config.owners import owner_of
 from connectors.errors import SchemaError
 from connectors.phone_values import NUMBER_TYPES, TEXT_TYPES
 from connectors.records import CrmField, Role, SchemaProblem
@@ -127,6 +128,8 @@ CONTACT_SPECS = (
         length=255,
     ),
 )
+# Not on an organisation's record: nobody there can confirm anything for a person.
+_OF_PEOPLE = frozenset({"confirm_link"})
 SPECS = {spec.name: spec for spec in (*PHONE_SPECS, *CONTACT_SPECS)}
 # Written to the phone field itself; only with `normalize = true`.
 
@@ -158,6 +161,7 @@ class ObjectFields:
     names: Mapping[str, str]
     country_code: str = ""
     numbers: frozenset[str] = frozenset()  # phone fields that are fields of numbers
+    owner: Owner = "person"  # of the numbers
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -202,7 +206,10 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
             for phone in mapping.phones:
                 base = phone.removesuffix("__c")
                 wanted[key(spec.name, phone)] = template.replace("{phone}", base)
+    owner = owner_of(object_name, mapping)
     for spec in CONTACT_SPECS:
+        if owner == "organisation" and spec.name in _OF_PEOPLE:
+            continue
         if name := getattr(names, spec.name):
             wanted[spec.name] = name
     _check_phones(object_name, mapping.phones, wanted)
@@ -220,6 +227,7 @@ def configured(object_name: str, mapping: ObjectMap, names: FieldNames) -> Objec
         mapping.created,
         wanted,
         mapping.country_code,
+        owner=owner,
     )
 
 
@@ -279,6 +287,7 @@ def fit(
         },
         there(wanted.country_code),
         frozenset(name for name in wanted.phones if is_number(crm_fields.get(name))),
+        wanted.owner,
     )
     return fitted, findings
 

@@ -33,6 +33,7 @@ from connectors.records import (
     Visibility,
     WriteResult,
 )
+from connectors.schema_scan import ScannedObject
 
 
 def noop() -> None:
@@ -176,6 +177,11 @@ class Connector(Protocol):
     def unwatched(self) -> Iterator[SchemaProblem]:
         """Phone fields that the CRM has and the settings do not name, and why each matters or not;
         none of them blocks. Comes after `apply_schema`."""
+
+    def scan(self) -> Iterator[ScannedObject]:
+        """Look through the CRM's schema: each object with phone fields, how full they are, and each
+        object that could not be looked at. Its calls count as "other" ones, and are not made from
+        the reserve of the day's calls."""
 
     def cautions(self) -> Iterator[Caution]:
         """What the CRM does past our fields, for `hygiene doctor`."""

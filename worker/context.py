@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 import sqlalchemy as sa
 
 import connectors
+from config.owners import organisation_objects
 from config.settings import Settings
 from connectors.errors import ConnectorError, SchemaError
 from connectors.http.pacing import Pace
@@ -114,6 +116,11 @@ class Context:
         self._keys = self._keys or open_keys(self.settings, self.store)
         return self._keys
 
+    @cached_property
+    def organisations(self) -> tuple[str, ...]:
+        """Return the objects whose numbers are organisations' ("salesforce/Account")."""
+        return organisation_objects(self.settings)
+
     @property
     def ledger(self) -> Ledger:
         return Ledger(self.store, self.settings.verification, is_alive, lambda: self.now())
@@ -181,11 +188,14 @@ class Context:
         if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
             self._refresh_schema(name, opened)
         elif self._schema_at.get(name) != at:
-            findings = opened.apply_schema(self._cached_schema(name))
+            cached = self._cached_schema(name)
+            findings = opened.apply_schema(cached)
             self._schema_at[name] = at
             self.findings[name] = findings
             self.fields[name] = lost_fields.load_history(self.store, name)
-            if any(finding.blocks for finding in findings) and now - at > _RECHECK_AFTER:
+            never_asked = not cached.keys() >= set(opened.objects)  # named in the settings since
+            blocked = any(finding.blocks for finding in findings)
+            if never_asked or (blocked and now - at > _RECHECK_AFTER):
                 self._refresh_schema(name, opened)
         self._require_fields(name, opened)
         return opened

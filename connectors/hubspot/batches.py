@@ -1,4 +1,4 @@
-"""HubSpot's batch read: up to 100 contacts by their ids in one call.
+"""HubSpot's batch read: up to 100 records of an object by their ids in one call.
 
 Source: HubSpot's guide to the contacts API. Asked for the id of a merged contact, it answers with
 the one that this one lives on in.
@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.http import consistency
-from connectors.hubspot.client import OBJECT, Client
+from connectors.hubspot.client import Client
 
-BATCH = 100  # contacts in a call
+BATCH = 100  # records in a call
 MERGED_IDS = "hs_merged_object_ids"  # the property that lists which contacts live on in one
 
 
 def batch_read(
     client: Client,
+    object_name: str,
     ids: Sequence[str],
     properties: Sequence[str],
     history: Sequence[str] = (),
@@ -35,5 +36,5 @@ def batch_read(
     }
     # Of the recycle bin, only those that may be in it are asked for.
     check = None if archived else consistency.batch_read(ids, MERGED_IDS)
-    path = client.paths.objects(OBJECT, "batch/read")
+    path = client.paths.objects(object_name, "batch/read")
     return client.post("read", path, body, {"archived": archived}, check)

@@ -31,7 +31,7 @@ from connectors.hubspot.errors import translate
 from connectors.hubspot.tokens import AccessToken
 from connectors.records import Purpose
 
-OBJECT: Final = "contacts"  # the only object that is read
+OBJECT: Final = "contacts"  # the object whose lists, calls and people are read
 # The one list of call outcomes that all accounts have; no dated version offers it (2027-03-beta
 # does, to chosen apps alone). Source: HubSpot's guide "Calling extensions", dispositions.
 DISPOSITIONS: Final = "/calling/v1/dispositions"
@@ -71,6 +71,9 @@ class Paths:
 
     def properties(self, *rest: str) -> str:
         return self._of("crm/properties", *rest)
+
+    def schemas(self, *rest: str) -> str:
+        return self._of("crm-object-schemas", "schemas", *rest)
 
     def lists(self, *rest: str) -> str:
         return self._of("crm/lists", *rest)
@@ -157,6 +160,7 @@ class Client:
         object_name: str,
         body: Mapping[str, Any],
         check: Check | None = None,
+        keep_reserve: bool = False,
     ) -> Any:
         """Searches have a limit of their own, of which no answer tells."""
         path = self.paths.objects(object_name, "search")
@@ -166,7 +170,9 @@ class Client:
             if check is not None:
                 check(answer)
 
-        return self.request(purpose, "POST", path, None, body, _SEARCHES, counts)
+        return self.request(
+            purpose, "POST", path, None, body, _SEARCHES, counts, keep_reserve=keep_reserve
+        )
 
     def request(
         self,

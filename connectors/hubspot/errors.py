@@ -124,6 +124,12 @@ def translate(
     return RefusedCallError(text, status) if refused else ConnectorError(text)
 
 
+def is_unknown_object(error: ConnectorError) -> bool:
+    """Return whether HubSpot knows no object of the name that was asked for. It answers 404, or 400
+    "Unable to infer object type from: ..." (HubSpot's developer forum; no document says which)."""
+    return isinstance(error, NotFoundError) or "infer object type" in str(error)
+
+
 def refusals_of(problem: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The refusals of one entry of a batch's `errors`, which has the form of an error answer."""
     return _refusals(problem, str(problem.get("message", "")))

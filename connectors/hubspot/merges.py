@@ -1,4 +1,4 @@
-"""Contacts that were merged into another one, or deleted.
+"""Records that were merged into another one, or deleted.
 
 HubSpot answers for the id of a merged contact with the surviving one, which lists the ids of all
 that live on in it. Source: HubSpot's guide to merging records, and docs/hubspot-facts.md.
@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.errors import NotFoundError
 from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
-from connectors.hubspot.client import OBJECT, Client
+from connectors.hubspot.client import Client
 from connectors.hubspot.search import moment_of
 from connectors.records import Merge
 
@@ -20,13 +20,13 @@ _WITH_HISTORY = 50  # contacts of a batch read that asks for the history of prop
 _LONGEST_ID = 20  # digits of a record's id
 
 
-def merges_in(answer: Any) -> dict[str, Merge]:
-    """Return the merges that an answer of the contacts API tells of, by the id that went.
+def merges_in(answer: Any, object_name: str) -> dict[str, Merge]:
+    """Return the merges that an answer of an object's API tells of, by the id that went.
 
     Of archived contacts HubSpot tells only by a list of all of them; a full read notices those.
     """
     return {
-        merged_id: Merge(merged_id, OBJECT, str(entry["id"]))
+        merged_id: Merge(merged_id, object_name, str(entry["id"]))
         for entry in answer["results"]
         if (listed := entry["properties"].get(MERGED_IDS))
         for merged_id in _listed_ids(listed)
@@ -34,15 +34,16 @@ def merges_in(answer: Any) -> dict[str, Merge]:
     }
 
 
-def merged_into(client: Client, ids: Sequence[str]) -> list[Merge]:
+def merged_into(client: Client, object_name: str, ids: Sequence[str]) -> list[Merge]:
     """Return the merges of which these contacts tell."""
     merges: dict[str, Merge] = {}
     for start in range(0, len(ids), BATCH):
-        merges |= merges_in(batch_read(client, ids[start : start + BATCH], [MERGED_IDS]))
+        answer = batch_read(client, object_name, ids[start : start + BATCH], [MERGED_IDS])
+        merges |= merges_in(answer, object_name)
     return list(merges.values())
 
 
-def deleted(client: Client, ids: Sequence[str]) -> dict[str, Merge | None]:
+def deleted(client: Client, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
     """Return which of these contacts are in the recycle bin (None), or live on in another one.
 
     A contact that is in neither was never there, or was deleted for good (GDPR delete, or after 90
@@ -51,8 +52,8 @@ def deleted(client: Client, ids: Sequence[str]) -> dict[str, Merge | None]:
     gone: dict[str, Merge | None] = {}
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
-        answer = batch_read(client, batch, [MERGED_IDS])
-        merges = merges_in(answer)
+        answer = batch_read(client, object_name, batch, [MERGED_IDS])
+        merges = merges_in(answer, object_name)
         gone |= {record_id: merges[record_id] for record_id in batch if record_id in merges}
         present = {str(entry["id"]) for entry in answer["results"]}
         missing = [
@@ -63,31 +64,31 @@ def deleted(client: Client, ids: Sequence[str]) -> dict[str, Merge | None]:
             gone |= {
                 record_id: merge
                 for record_id in missing
-                if (merge := _survivor_of(client, record_id))
+                if (merge := _survivor_of(client, object_name, record_id))
             }
             missing = [record_id for record_id in missing if record_id not in gone]
         if missing:
-            gone |= dict.fromkeys(_in_recycle_bin(client, missing))
+            gone |= dict.fromkeys(_in_recycle_bin(client, object_name, missing))
     return gone
 
 
-def _in_recycle_bin(client: Client, ids: Sequence[str]) -> list[str]:
-    answer = batch_read(client, ids, [MERGED_IDS], archived=True)
+def _in_recycle_bin(client: Client, object_name: str, ids: Sequence[str]) -> list[str]:
+    answer = batch_read(client, object_name, ids, [MERGED_IDS], archived=True)
     archived = {str(entry["id"]) for entry in answer["results"] if entry.get("archived") is True}
     return [record_id for record_id in ids if record_id in archived]
 
 
-def _survivor_of(client: Client, record_id: str) -> Merge | None:
+def _survivor_of(client: Client, object_name: str, record_id: str) -> Merge | None:
     try:
-        answer = client.get("read", client.paths.objects(OBJECT, record_id))
+        answer = client.get("read", client.paths.objects(object_name, record_id))
     except NotFoundError:
         return None
     into = str(answer["id"])
-    return Merge(record_id, OBJECT, into) if into != record_id else None
+    return Merge(record_id, object_name, into) if into != record_id else None
 
 
 def flags_before_merge(
-    client: Client, names: Mapping[str, str], since: Mapping[str, datetime]
+    client: Client, object_name: str, names: Mapping[str, str], since: Mapping[str, datetime]
 ) -> dict[str, dict[str, list[datetime]]]:
     """Return when flags were ticked in contacts, or in those that live on in them.
 
@@ -98,7 +99,8 @@ def flags_before_merge(
     ids = list(since) if names else []
     for start in range(0, len(ids), _WITH_HISTORY):
         batch = ids[start : start + _WITH_HISTORY]
-        for entry in batch_read(client, batch, [MERGED_IDS], list(names))["results"]:
+        answer = batch_read(client, object_name, batch, [MERGED_IDS], list(names))
+        for entry in answer["results"]:
             record_id = str(entry["id"])
             if record_id not in since:
                 continue

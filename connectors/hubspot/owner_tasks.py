@@ -2,7 +2,7 @@
 
 Sources: HubSpot's guide "Tasks" (`hs_timestamp`, required, is the due date; `hs_task_subject`,
 `hs_task_body`, `hs_task_status` NOT_STARTED or COMPLETED, `hs_task_type`, `hubspot_owner_id`;
-association type 204 is from a task to a contact; the scopes are those of contacts); OpenAPI
+association types are from a task to a contact, company, deal or ticket); OpenAPI
 documents `objects` and `associations` of 2026-09 (100 inputs in a batch, `objectWriteTraceId` comes
 back with each result).
 """
@@ -17,10 +17,10 @@ from connectors.http.response_guard import guards_response
 from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
 from connectors.hubspot.client import Client
 from connectors.hubspot.errors import RefusedCallError, RefusedValuesError
+from connectors.hubspot.object_types import object_type
 from connectors.owner_tasks import NewTask, TaskResult
 
 _TASKS = "tasks"
-_TO_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 204}
 _OWNER = "hubspot_owner_id"
 _PROPERTIES = ("hs_task_subject", "hs_task_body", "hs_task_status", "hs_timestamp")
 _OPEN = "NOT_STARTED"
@@ -37,8 +37,12 @@ class HubSpotOwnerTasks:
 
     @guards_response
     def create(self, tasks: Sequence[NewTask]) -> list[TaskResult]:
-        owners = self._owners(sorted({task.record_id for task in tasks}))
-        there = self._open_tasks([*owners], {task.subject for task in tasks})
+        of_type = object_type(tasks[0].object)
+        if of_type.task is None:
+            text = f"hubspot: tasks cannot be made for {of_type.name}"
+            return [TaskResult("refused", "", text)] * len(tasks)
+        owners = self._owners(of_type.name, sorted({task.record_id for task in tasks}))
+        there = self._open_tasks(of_type.name, [*owners], {task.subject for task in tasks})
         results: dict[int, TaskResult] = {}
         inputs: dict[int, dict[str, Any]] = {}
         for place, task in enumerate(tasks):
@@ -64,20 +68,20 @@ class HubSpotOwnerTasks:
             self._client.post("write", path, {"inputs": inputs})
         return set(ids) | (made.keys() - there.keys())
 
-    def _owners(self, ids: Sequence[str]) -> dict[str, str]:
-        answer = batch_read(self._client, ids, [_OWNER, MERGED_IDS])
+    def _owners(self, object_name: str, ids: Sequence[str]) -> dict[str, str]:
+        answer = batch_read(self._client, object_name, ids, [_OWNER, MERGED_IDS])
         return {
             str(entry["id"]): str(entry["properties"].get(_OWNER) or "")
             for entry in answer["results"]
         }
 
     def _open_tasks(
-        self, contacts: Sequence[str], subjects: set[str]
+        self, object_name: str, contacts: Sequence[str], subjects: set[str]
     ) -> dict[tuple[str, str], str]:
         """Return the open tasks of these contacts with one of these subjects. By associations: a
         search would find what was made just now late."""
         contact_of: dict[str, list[str]] = {}
-        path = self._client.paths.associations("contacts", _TASKS, "batch/read")
+        path = self._client.paths.associations(object_name, _TASKS, "batch/read")
         inputs: list[dict[str, str]] = [{"id": contact} for contact in contacts]
         while inputs:
             answer = self._client.post("read", path, {"inputs": inputs})
@@ -143,9 +147,15 @@ def _input(task: NewTask, owner: str, mark: str) -> dict[str, Any]:
             "hs_task_type": "TODO",
             _OWNER: owner,
         },
-        "associations": [{"to": {"id": task.record_id}, "types": [_TO_CONTACT]}],
+        "associations": [{"to": {"id": task.record_id}, "types": [_to(task.object)]}],
         "objectWriteTraceId": mark,
     }
+
+
+def _to(object_name: str) -> dict[str, Any]:
+    """Return the association from a task to a record of an object."""
+    association = object_type(object_name).task
+    return {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": association}
 
 
 def _result(mark: str, made: Mapping[str, str], refused: Mapping[str, str]) -> TaskResult:

@@ -41,6 +41,10 @@ def is_read_only(definition: Definition) -> bool:
     return bool(metadata.get("readOnlyValue") or definition.get("calculated"))
 
 
+def is_fax(definition: Definition) -> bool:
+    return bool(_words(definition) & _FAX)
+
+
 def named_like_a_phone(definition: Definition) -> bool:
     return bool(_words(definition) & _NAMED_SO) or any(
         _LINE.search(str(definition.get(key) or "")) for key in ("name", "label")
@@ -78,17 +82,17 @@ def unwatched(
         except ConnectorError:
             if not made_for_phones:
                 continue
-            usage = "how many contacts have one could not be asked"
+            usage = f"how many {object_name} have one could not be asked"
         else:
             if not made_for_phones and not _are_phones(values):
                 continue
-            usage = f"{filled:,} contacts have one" if filled else "no contact has one yet"
+            usage = f"{filled:,} {object_name} have one" if filled else "none has one yet"
         yield SchemaProblem(object_name, name, _what(object_name, entry, usage), blocks=False)
 
 
 def _what(object_name: str, entry: Definition, usage: str) -> str:
     label = f'"{entry.get("label")}" holds phone numbers ({usage})'
-    if _words(entry) & _FAX:
+    if is_fax(entry):
         return f"{label}, of fax machines: left aside, since nobody is called or texted there"
     return (
         f"{label} and is not watched: add it to connectors.hubspot.objects.{object_name}.phones, "

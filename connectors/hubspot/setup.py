@@ -19,14 +19,14 @@ from connectors.errors import ConnectorError, QuotaError, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.http.consistency import property_limits
 from connectors.hubspot import lists
-from connectors.hubspot.client import Client
+from connectors.hubspot.client import OBJECT, Client
 from connectors.hubspot.errors import RefusedValuesError
+from connectors.hubspot.object_types import object_type
 from connectors.hubspot.properties import GROUP, type_of
 from connectors.labels import phone_labels, sentence_case
 from connectors.records import SetupResult
 
 _BATCH = 100
-_CONTACTS = "0-1"
 # What can be left out first where a plan has little room: the least needed first.
 _EXPENDABLE = (
     "line_type", "e164", "checked_at", "run", "proposed_phone", "isolated", "confirm_link",
@@ -38,7 +38,7 @@ _ROOM = "room for custom properties"
 
 @dataclass(frozen=True)
 class Room:
-    """How many custom properties contacts may still get, and of what limit."""
+    """How many custom properties an object may still get, and of what limit."""
 
     free: int
     limit: int
@@ -91,6 +91,8 @@ def provision(
     inputs = [*new.values()]
     for start in range(0, len(inputs), _BATCH):
         yield from _create(client, wanted.object, inputs[start : start + _BATCH], archived)
+    if wanted.object != OBJECT:
+        return  # HubSpot's own messages go to contacts
     usable = {
         name: entry
         for name, entry in _properties(client, wanted.object).items()
@@ -160,7 +162,7 @@ def _former_label(spec: FieldSpec, name: str, label: str) -> bool:
 # -- the room of the plan ------------------------------------------------------------------
 
 
-def room_of(client: Client) -> Room:
+def room_of(client: Client, object_name: str = OBJECT) -> Room:
     """Raises `ConnectorError` where that cannot be told: a key with crm.schemas scopes alone may
     not ask (observed; the documents ask for a scope of some object's records)."""
     path = client.paths.limits("custom-properties")
@@ -169,7 +171,7 @@ def room_of(client: Client) -> Room:
     pairs += [
         (entry.get("limit"), entry.get("usage"))
         for entry in answer.get("byObjectType") or ()
-        if entry.get("objectTypeId") == _CONTACTS
+        if entry.get("objectTypeId") == object_type(object_name).id
     ]
     known = [
         Room(max(0, int(limit - used)), int(limit))
@@ -184,7 +186,7 @@ def room_of(client: Client) -> Room:
 def _check_room(client: Client, wanted: ObjectFields, new: Collection[str]) -> SetupResult | None:
     """None where there is room enough."""
     try:
-        room = room_of(client)
+        room = room_of(client, wanted.object)
     except (QuotaError, UnavailableError):
         raise
     except ConnectorError as error:
@@ -316,7 +318,7 @@ def _create(
             for problem in answer.get("errors") or []
             for name in (problem.get("context") or {}).get("name", [])
         }
-    full = _full(client) if len(created) < len(batch) else ""
+    full = _full(client, object_name) if len(created) < len(batch) else ""
     for item in batch:
         name = item["name"]
         if name not in created:
@@ -332,10 +334,10 @@ def _create(
             yield SetupResult(name, "created")
 
 
-def _full(client: Client) -> str:
+def _full(client: Client, object_name: str) -> str:
     """What to add to a refusal where the plan's room is used up by now."""
     try:
-        room = room_of(client)
+        room = room_of(client, object_name)
     except ConnectorError:
         return ""
     if room.free:

@@ -1,4 +1,4 @@
-"""Write batches of contacts to HubSpot, and tell what became of each.
+"""Write batches of records to HubSpot, and tell what became of each.
 
 A batch update takes 100 contacts and is refused whole for one bad value, while unknown ids are
 answered apart (207). See docs/hubspot-facts.md.
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from connectors.fields import ObjectFields
 from connectors.http import consistency
-from connectors.hubspot.client import OBJECT, Client
+from connectors.hubspot.client import Client
 from connectors.hubspot.errors import RefusedCallError, RefusedValuesError, kind_of, refusals_of
 from connectors.records import Contact, FailureKind, Update, Value, WriteResult
 
@@ -22,11 +22,12 @@ log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Writes to one account. `fetch`: reads contacts again whose write an answer leaves open."""
+    """Writes records of one object. `fetch`: reads them again whose write an answer leaves open."""
 
     def __init__(
-        self, client: Client, fetch: Callable[[str, Sequence[str]], list[Contact]]
+        self, client: Client, object_name: str, fetch: Callable[[str, Sequence[str]], list[Contact]]
     ) -> None:
+        self._object = object_name
         self._client, self._fetch = client, fetch
         self._fields: ObjectFields | None = None
         # What HubSpot has refused: (property, value), or (property, None) for any value.
@@ -67,7 +68,7 @@ class Writer:
         self, updates: Sequence[Update], inputs: Sequence[Any], look_again: bool = True
     ) -> list[WriteResult]:
         """`look_again`: at what the answer does not confirm, and write it once more."""
-        path = self._client.paths.objects(OBJECT, "batch/update")
+        path = self._client.paths.objects(self._object, "batch/update")
         try:
             answer = self._client.post("write", path, {"inputs": list(inputs)})
         except RefusedValuesError as error:

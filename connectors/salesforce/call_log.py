@@ -23,24 +23,26 @@ SoqlRow = Mapping[str, Any]
 
 class CallLog:
     """`rows` reads all rows of a query, `in_slices` those of one that is too large at once,
-    `accounts_of` gives the person accounts of contacts, `clock` the org's time."""
+    `accounts_of` gives the person accounts of contacts, `object_of` the object of an id that is
+    read ("": none), `clock` the org's time."""
 
     def __init__(
         self,
         rows: Callable[[str], Iterator[SoqlRow]],
         in_slices: Callable[[Query], Iterator[SoqlRow]],
         accounts_of: Callable[[Iterable[str]], Mapping[str, str]],
+        object_of: Callable[[str], str],
         clock: Callable[[], datetime | None],
     ) -> None:
         self._rows, self._in_slices = rows, in_slices
-        self._accounts_of, self._clock = accounts_of, clock
+        self._accounts_of, self._object_of, self._clock = accounts_of, object_of, clock
 
     def call_outcomes(self, since: datetime, only: str) -> Iterator[CallOutcome]:
         """Read tasks with a disposition as calls; see `Connector.call_outcomes`."""
         for rows in batches(self._tasks(since, None, _WINDOWS, only)):
             people = self._accounts_of(row["WhoId"] or "" for row in rows)
             for row in rows:
-                yield _outcome(row, people)
+                yield _outcome(row, people, self._object_of)
 
     def _tasks(
         self, since: datetime, until: datetime | None, windows: Sequence[timedelta], only: str
@@ -71,7 +73,7 @@ def _tasks_query(since: datetime, until: datetime | None, only: str) -> Query:
     tests = [f"SystemModstamp >= {_soql_time(since)}"]
     tests += [f"SystemModstamp < {_soql_time(until)}"] if until is not None else []
     tests += [f"CallDisposition {f'= {quoted(only)}' if only else '!= null'}"]
-    columns = ("Id", "WhoId", "CallDisposition", "CreatedDate", "SystemModstamp")
+    columns = ("Id", "WhoId", "WhatId", "CallDisposition", "CreatedDate", "SystemModstamp")
     return Query("Task", columns, tuple(tests))
 
 
@@ -85,10 +87,16 @@ def _soql_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000Z"
 
 
-def _outcome(row: Mapping[str, Any], people: Mapping[str, str]) -> CallOutcome:
+def _outcome(
+    row: Mapping[str, Any], people: Mapping[str, str], object_of: Callable[[str], str]
+) -> CallOutcome:
+    """A call with a person is about that person, whatever else it is related to. One with nobody is
+    about what it is related to, such as a company's account, if that is read."""
     who = row["WhoId"] or ""
     who = people.get(who, who)
     object_name = PREFIXES.get(who[:3], "")
+    if not who and (what := row["WhatId"]):
+        who, object_name = what, object_of(what)
     return CallOutcome(
         row["Id"],
         row["CallDisposition"],

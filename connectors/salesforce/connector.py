@@ -1,4 +1,4 @@
-"""Salesforce: Contact, Lead and person accounts, by REST and Bulk API, with simple-salesforce.
+"""Salesforce: contacts, leads, accounts and any other object, by REST and Bulk API.
 
 `reader` reads contacts page by page, `queries` sends queries, `contact_rows` makes contacts of
 rows, and `writes` writes.
@@ -52,6 +52,8 @@ from connectors.salesforce import (
     merges,
     people_search,
     person_accounts,
+    relations,
+    schema_scan,
     setup,
     unwatched_phones,
 )
@@ -64,12 +66,17 @@ from connectors.salesforce.errors import LargeQueryError
 from connectors.salesforce.owner_tasks import SalesforceOwnerTasks
 from connectors.salesforce.queries import Queries
 from connectors.salesforce.reader import Reader
-from connectors.salesforce.record_ids import PREFIXES, is_record_id
-from connectors.salesforce.setup import OWN_DO_NOT_CALL, with_own_do_not_call
+from connectors.salesforce.record_ids import OTHER_PREFIXES, PREFIXES, is_record_id
+from connectors.salesforce.setup import own_do_not_call, with_own_do_not_call
 from connectors.salesforce.soql import Query, full_id, listed
 from connectors.salesforce.write_rules import ALLOW_DUPLICATES
 from connectors.salesforce.writes import Writer
+from connectors.schema_scan import ScannedObject
 
+# Objects that are people to an org: it searches them by name, and they have an `Individual`.
+_OF_PEOPLE = ("Contact", "Lead")
+_ALWAYS_MERGED = frozenset({"Contact", "Lead", "Account"})
+_MASTER = "MasterRecordId"
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 
 
@@ -93,6 +100,14 @@ class SalesforceConnector(BaseConnector):
         self._configured = {
             name: with_own_do_not_call(fields) for name, fields in self._configured.items()
         }
+        account = self._configured.get("Account")
+        self._person_accounts = account is not None and account.owner == "person"
+        self._people = (*_OF_PEOPLE, *(("Account",) if self._person_accounts else ()))
+        # Whether the org has person accounts, where accounts are read for the companies among them.
+        self._has_person_accounts = False
+        self._links = merges.Links(self._person_accounts)
+        self._prefixes: dict[str, str] | None = None
+        self._name_fields: dict[str, str] = {}
         self.write_size = settings.bulk_batch_size
         self._consent_records = settings.consent_records
         self._filterable: set[tuple[str, str]] = set()
@@ -103,13 +118,17 @@ class SalesforceConnector(BaseConnector):
         self._reader = Reader(
             self._queries,
             self._contact_rows,
-            self._configured,
+            lambda: self._links,
             org,
             float(credentials.api_version),
             settings.bulk_from,
         )
         self._call_log = CallLog(
-            self._queries.rows, self._queries.rows_in_slices, self._accounts_of, self.clock
+            self._queries.rows,
+            self._queries.rows_in_slices,
+            self._accounts_of,
+            self._related,
+            self.clock,
         )
         self._writer = Writer(self._client.call, org, settings, self._fields, self.fetch)
 
@@ -142,37 +161,54 @@ class SalesforceConnector(BaseConnector):
     @guards_response
     def describe(self) -> Schema:
         schema: dict[str, dict[str, CrmField]] = {}
+        described: dict[str, Mapping[str, Any]] = {}
+
+        def entries_of(name: str) -> Mapping[str, Any]:
+            if name not in described:
+                described[name] = self._describe(name)
+            return described[name]
+
         for name in self.objects:
-            try:
-                path = f"sobjects/{name}/describe"
-                answer = self._client.call("other", path, check=some_fields(name))
-            except ConnectorError as error:
-                if "NOT_FOUND" not in str(error):
-                    raise
-                schema[name] = {}  # no object has no fields
-                continue
             configured = self._configured[name]
-            named = {*configured.read, *configured.names.values()}
+            named = {*configured.read, *configured.names.values(), *_of_records(name)}
+            entries = entries_of(name)
             schema[name] = {
-                entry["name"]: CrmField(
-                    type=entry["type"],
-                    writable=bool(entry["updateable"]),
-                    values=tuple(v["value"] for v in entry["picklistValues"] if v["active"])
-                    if entry["type"] == "picklist" and entry["restrictedPicklist"]
-                    else None,
-                    length=int(entry["length"] or 0),
-                    filterable=bool(entry.get("filterable", True)),
-                    calculated=bool(entry.get("calculated", False)),
-                )
-                for entry in answer["fields"]
-                if entry["name"] in named
+                key: _crm_field(entry) for key, entry in entries.items() if key in named
             }
+            for path in filter(relations.is_path, configured.beside):
+                if (entry := relations.follow(path, entries, entries_of)) is not None:
+                    schema[name][path] = _crm_field(entry)
         return schema
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        """Return an object's fields as the org describes them; none where there is none."""
+        try:
+            path = f"sobjects/{name}/describe"
+            answer = self._client.call("other", path, check=some_fields(name))
+        except ConnectorError as error:
+            if "NOT_FOUND" not in str(error):
+                raise
+            return {}
+        return {entry["name"]: entry for entry in answer["fields"]}
 
     def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
         of_fields = super().apply_schema(schema)
         problems: list[SchemaProblem] = []
         self._filterable.clear()
+        self._links = merges.Links(
+            self._person_accounts,
+            frozenset(
+                name
+                for name in self.objects
+                if name not in _ALWAYS_MERGED and _MASTER not in schema.get(name, {})
+            ),
+        )
+        accounts = schema.get("Account", {})
+        self._has_person_accounts = person_accounts.FLAG in accounts
+        if "Account" in self.objects and accounts and "Id" not in accounts:
+            # As a release before kept it: the next reading of the schema asks.
+            text = "whether the org has person accounts is not known yet; it is asked next"
+            problems.append(SchemaProblem("Account", person_accounts.FLAG, text))
         for name in self.objects:
             entries = schema.get(name, {})
             self._contact_rows.apply_fields(name, self._fields[name])
@@ -192,8 +228,13 @@ class SalesforceConnector(BaseConnector):
         yield from unwatched_phones.unwatched(self._client.call, self._configured)
         if self._consent_records.enabled:
             yield from consent_records.problems(
-                self._client.call, self._consent_checkboxes, self.objects
+                self._client.call, self._consent_checkboxes, self._read_people
             )
+
+    @guards_response
+    def scan(self) -> Iterator[ScannedObject]:
+        watched = {name: fields.phones for name, fields in self._configured.items()}
+        return schema_scan.scan(self._look, watched)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -224,14 +265,20 @@ class SalesforceConnector(BaseConnector):
             )
         # What was deleted is told too, while it is in the recycle bin.
         tombstones = merges.tombstones(name)
-        columns = *self._columns(name), *tombstones, *merges.links(name, self._configured)
+        columns = *self._columns(name), *tombstones, *self._links.of(name)
         return Query(name, columns, tuple(tests), tombstones)
 
     def _as_written(self, name: str) -> list[str]:
         """A person account is an account and a contact in one, and is written as the former."""
-        if "Account" in self._configured and name in ("Account", "Contact"):
-            return [f"IsPersonAccount = {'true' if name == 'Account' else 'false'}"]
+        if self._person_accounts and name in ("Account", "Contact"):
+            return [f"{person_accounts.FLAG} = {'true' if name == 'Account' else 'false'}"]
+        if name == "Account" and self._has_person_accounts:
+            return [f"{person_accounts.FLAG} = false"]  # the people are read as contacts
         return []
+
+    @property
+    def _read_people(self) -> tuple[str, ...]:
+        return tuple(name for name in self.objects if name in self._people)
 
     def _living(self, name: str) -> tuple[str, ...]:
         """A converted lead is read-only for the API, and its person goes on as a contact."""
@@ -261,27 +308,40 @@ class SalesforceConnector(BaseConnector):
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
         contacts: list[TypedContact] = []
         valid = [record_id for record_id in ids if is_record_id(record_id)]
-        # Contacts, leads and accounts all have a Name, a person account that of its person.
-        columns = tuple(dict.fromkeys(("Id", "Name", *self.phone_fields(object_name))))
+        name = self._name_field(object_name)
+        columns = tuple(dict.fromkeys(("Id", name, *self.phone_fields(object_name))))
         for start in range(0, len(valid), _FETCH):
             batch = valid[start : start + _FETCH]
             soql = Query(object_name, columns, (f"Id IN {listed(batch)}",)).soql()
             contacts += (
-                self.typed_contact(object_name, row["Id"], str(row.get("Name") or ""), row)
+                self.typed_contact(object_name, row["Id"], str(row.get(name) or ""), row)
                 for row in self._name_queries.rows(soql, among=batch)
             )
         return contacts
 
+    def _name_field(self, object_name: str) -> str:
+        """Return the field that names a record. Contacts, leads and accounts all have a Name, a
+        person account that of its person; a case has a number, as its describe tells."""
+        if object_name in _ALWAYS_MERGED:
+            return "Name"
+        if object_name not in self._name_fields:
+            answer = self._look("other", f"sobjects/{object_name}/describe")
+            named = (entry["name"] for entry in answer["fields"] if entry.get("nameField"))
+            self._name_fields[object_name] = next(named, "Id")
+        return self._name_fields[object_name]
+
     @guards_response
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:
         valid = [record_id for record_id in ids if is_record_id(record_id)]
-        return merges.deleted(self._client.call, object_name, valid, self._configured)
+        return merges.deleted(self._client.call, object_name, valid, self._links)
 
     @guards_response
     def flags_before_merge(
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> dict[str, dict[str, list[datetime]]]:
-        return merges.flags_before_merge(self._client.call, object_name, since, flags, self._fields)
+        return merges.flags_before_merge(
+            self._client.call, object_name, since, flags, self._fields, self._links
+        )
 
     @guards_response
     def visibility(self) -> list[Visibility]:
@@ -306,7 +366,8 @@ class SalesforceConnector(BaseConnector):
 
     @guards_response
     def ticked(self, object_name: str, field: str) -> Iterator[str]:
-        named = OWN_DO_NOT_CALL.get(object_name, field) if field == "DoNotCall" else field
+        own = own_do_not_call(self._configured[object_name])
+        named = own or field if field == "DoNotCall" else field
         path = f"sobjects/{object_name}/describe"
         answer = self._client.call("other", path, check=some_fields(object_name))
         entry = next((entry for entry in answer["fields"] if entry["name"] == named), None)
@@ -319,7 +380,7 @@ class SalesforceConnector(BaseConnector):
 
     def _accounts_of(self, contact_ids: Iterable[str]) -> Mapping[str, str]:
         """The person accounts that these contacts stand for, where those are read at all."""
-        if "Account" not in self._configured:
+        if not self._person_accounts:
             return {}
         return person_accounts.accounts_of(self._queries.rows, contact_ids)
 
@@ -335,7 +396,7 @@ class SalesforceConnector(BaseConnector):
             return None
         now = self.clock() or datetime.now(UTC)
         checkboxes = self._consent_checkboxes
-        objects = self.objects
+        objects = self._read_people
         return consent_records.opt_outs(
             self._queries, since, checkboxes, objects, self._living, now
         )
@@ -355,24 +416,25 @@ class SalesforceConnector(BaseConnector):
         return self._writer.write(updates, heartbeat)
 
     def owner_tasks(self) -> OwnerTasks | None:
-        return SalesforceOwnerTasks(self._client.call)
+        return SalesforceOwnerTasks(self._client.call, self._person_accounts)
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
-        object_name = self.object_of(record_id) if record_id else self.objects[0]
-        if object_name == "Account":
+        people = [name for name in self.objects if name in _OF_PEOPLE]
+        object_name = self.object_of(record_id) if record_id else next(iter(people), "Contact")
+        if object_name not in _OF_PEOPLE:
             raise InvalidRequestError(
-                "salesforce: name a Contact or a Lead: an account has no LastName"
+                f"salesforce: name a Contact or a Lead: an {object_name} has no LastName"
             )
         return salesforce_probe.run(self._client, object_name, full_id(record_id))
 
     # -- ids -----------------------------------------------------------------------------
 
     def object_of(self, record_id: str) -> str:
-        object_name = PREFIXES.get(record_id[:3])
-        if object_name is None or not is_record_id(record_id):
+        object_name = self._object_by_prefix(record_id[:3]) if is_record_id(record_id) else ""
+        if not object_name:
             raise InvalidRequestError(
                 f"salesforce: {record_id!r} is not the id of a Contact (003...), a Lead (00Q...) "
-                "or a person account (001...)"
+                f"or another of the objects that are read ({', '.join(self.objects)})"
             )
         if object_name not in self.objects:  # its page could not be read, and would stop the run
             raise InvalidRequestError(
@@ -380,6 +442,28 @@ class SalesforceConnector(BaseConnector):
                 "among connectors.salesforce.objects in the settings"
             )
         return object_name
+
+    def _object_by_prefix(self, prefix: str) -> str:
+        """Return the object that ids with these three characters are of, "" if it is not known. An
+        org is asked once for the prefixes of the objects that it has given them to."""
+        known = {**PREFIXES, **OTHER_PREFIXES}
+        if prefix in known:
+            return known[prefix]
+        others = [name for name in self.objects if name not in known.values()]
+        if self._prefixes is None and others:
+            self._prefixes = {}
+            for name in others:
+                answer = self._look("other", f"sobjects/{name}/describe")
+                self._prefixes[str(answer.get("keyPrefix") or "")] = name
+        return (self._prefixes or {}).get(prefix, "")
+
+    def _related(self, record_id: str) -> str:
+        """Return the object of a record that a task is related to, "" where it is not read.
+
+        A person account is known by the contact beside it.
+        """
+        name = self._object_by_prefix(record_id[:3])
+        return name if name in self.objects and name not in self._people else ""
 
     @guards_response
     def locate(self, record_ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -395,9 +479,30 @@ class SalesforceConnector(BaseConnector):
 
     @guards_response
     def find_people(self, text: str, limit: int) -> list[FoundPerson]:
-        living = {name: self._living(name) for name in self.objects}
+        living = {name: self._living(name) for name in self._read_people}
         return people_search.find(self._client.call, text, limit, living)
 
     def record_url(self, object_name: str, record_id: str) -> str:
         base = self._credentials.instance_url or self._credentials.login_url
         return f"{base}/lightning/r/{object_name}/{record_id}/view"
+
+
+def _of_records(object_name: str) -> tuple[str, ...]:
+    """Fields that tell what becomes of an object's records, beside those that the settings name."""
+    if object_name == "Account":
+        return "Id", person_accounts.FLAG
+    return () if object_name in _ALWAYS_MERGED else (_MASTER,)
+
+
+def _crm_field(entry: Mapping[str, Any]) -> CrmField:
+    restricted = entry["type"] == "picklist" and entry["restrictedPicklist"]
+    return CrmField(
+        type=entry["type"],
+        writable=bool(entry["updateable"]),
+        values=tuple(v["value"] for v in entry["picklistValues"] if v["active"])
+        if restricted
+        else None,
+        length=int(entry["length"] or 0),
+        filterable=bool(entry.get("filterable", True)),
+        calculated=bool(entry.get("calculated", False)),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -39,6 +39,8 @@ class ContactRows:
         try:
             keys = [*map(key_of, ("Id", "SystemModstamp", *decoder.columns))]
             if key_of is by_name:
+                if any("." in column for column in decoder.columns):
+                    rows = [_with_parents(row, decoder.columns) for row in rows]
                 return decoder.read(zip(*map(itemgetter(*keys), rows), strict=True))
             columns = [*zip(*rows, strict=True)]
             return decoder.read([columns[key] for key in keys] if columns else ())
@@ -46,6 +48,17 @@ class ContactRows:
             raise ConnectorError(
                 f"salesforce: an answer of the query API has an unknown form ({error!r})"
             ) from error
+
+
+def _with_parents(row: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """Return a row of a query with what it holds of other records by their paths
+    (`Account.BillingCountry`), as a job's result names these columns."""
+    flat = dict(row)
+    for column in columns:
+        relation, _, field = column.partition(".")
+        if field:
+            flat[column] = (row[relation] or {}).get(field)
+    return flat
 
 
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+0000|Z)", re.ASCII)

@@ -6,6 +6,10 @@ that is missing is gone only where the org says so.
 A merge deletes the losing record and puts the id of the winner into its `MasterRecordId`; the
 winner keeps its own values but for those that whoever merges chooses. `queryAll` finds the loser as
 long as it is in the recycle bin (15 days). A winner may lose a later merge.
+
+Accounts, contacts and leads can be merged in every org, and cases where the org lets people do so:
+duplicates are then deleted, or closed and kept (Salesforce Help, "Merge Cases"). Those that are
+kept are records like any other. Custom objects cannot be merged, and have no `MasterRecordId`.
 Sources: REST API Developer Guide, "Execute a SOQL Query that Includes Deleted Items"; SOAP API
 Developer Guide, "merge()" and "undelete()"; Object Reference, Lead (`ConvertedContactId`).
 
@@ -15,7 +19,8 @@ removes no contact wrongly: what is not reported as deleted stays.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,17 +42,25 @@ def tombstones(object_name: str) -> tuple[str, ...]:
     return ("IsDeleted", "IsConverted") if object_name == "Lead" else ("IsDeleted",)
 
 
-def links(object_name: str, objects: Collection[str]) -> dict[str, str]:
-    """Columns that say in which record one lives on -> the object of that record.
+@dataclass(frozen=True)
+class Links:
+    """Which columns of an object say in which record one lives on.
 
-    A person account is read as an account: a lead that became one goes on as that.
+    `person_accounts`: whether accounts are read for the people among them; a lead that became one
+    goes on as that. `never_merged`: objects that have no `MasterRecordId`.
     """
-    targets = {"MasterRecordId": object_name}
-    if object_name == "Lead":
-        targets["ConvertedContactId"] = "Contact"
-        if "Account" in objects:
-            targets["ConvertedAccountId"] = "Account"
-    return targets
+
+    person_accounts: bool = False
+    never_merged: frozenset[str] = frozenset()
+
+    def of(self, object_name: str) -> dict[str, str]:
+        """Return the columns -> the object of the record that each names."""
+        targets = {} if object_name in self.never_merged else {"MasterRecordId": object_name}
+        if object_name == "Lead":
+            targets["ConvertedContactId"] = "Contact"
+            if self.person_accounts:
+                targets["ConvertedAccountId"] = "Account"
+        return targets
 
 
 def merge_of(row: Row, links_: Mapping[str, str]) -> Merge | None:
@@ -62,10 +75,10 @@ def merge_of(row: Row, links_: Mapping[str, str]) -> Merge | None:
 
 
 def deleted(
-    call: Call, object_name: str, ids: Sequence[str], objects: Collection[str]
+    call: Call, object_name: str, ids: Sequence[str], links: Links
 ) -> dict[str, Merge | None]:
     """Those of these (valid) ids that are gone, each with where it lives on now."""
-    merges = _gone(call, object_name, ids, objects)
+    merges = _gone(call, object_name, ids, links)
     for _ in range(_CHAIN):
         # A winner may have lost a later merge.
         onward = {
@@ -76,7 +89,7 @@ def deleted(
         next_merges: dict[str, Merge | None] = {}
         for name in {*onward.values()}:
             next_ids = [record_id for record_id, of in onward.items() if of == name]
-            next_merges |= _gone(call, name, next_ids, objects)
+            next_merges |= _gone(call, name, next_ids, links)
         if not next_merges:
             break
         for record_id, merge in merges.items():
@@ -91,9 +104,9 @@ def deleted(
 
 
 def _gone(
-    call: Call, object_name: str, ids: Sequence[str], objects: Collection[str]
+    call: Call, object_name: str, ids: Sequence[str], links: Links
 ) -> dict[str, Merge | None]:
-    links_ = links(object_name, objects)
+    links_ = links.of(object_name)
     gone = " OR ".join(f"{column} = true" for column in tombstones(object_name))
     columns = ", ".join(("Id", *links_))
     merges: dict[str, Merge | None] = {}
@@ -111,11 +124,12 @@ def flags_before_merge(
     since: Mapping[str, datetime],
     flags: Sequence[str],
     fields: Mapping[str, ObjectFields],
+    links: Links,
 ) -> dict[str, dict[str, list[datetime]]]:
     """Checkboxes of records that were merged into these, or converted to them: id -> flag -> when
     that record was last changed."""
     times: dict[str, dict[str, list[datetime]]] = {}
-    for row, column, names in _losers(call, object_name, list(since), flags, fields):
+    for row, column, names in _losers(call, object_name, list(since), flags, fields, links):
         into, at = str(row[column]), datetime.fromisoformat(str(row["SystemModstamp"]))
         if into not in since or at <= since[into]:
             continue
@@ -131,11 +145,12 @@ def _losers(
     survivors: Sequence[str],
     flags: Sequence[str],
     fields: Mapping[str, ObjectFields],
+    links: Links,
 ) -> Iterator[tuple[Row, str, Mapping[str, str]]]:
     """Records that live on in these, the column that says so, and what their flags are called."""
     for name, of_object in fields.items():
         names = {flag: of_object.names[flag] for flag in flags if flag in of_object.names}
-        for column, into in links(name, fields).items():
+        for column, into in links.of(name).items():
             if into != object_name or not names:
                 continue
             columns = ", ".join(("Id", column, "SystemModstamp", *names.values()))

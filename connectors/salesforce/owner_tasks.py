@@ -1,6 +1,7 @@
 """Make tasks for the owners of Salesforce records, and delete them again.
 
-Sources: Object Reference, "Task" (`WhoId` of a contact or lead, `OwnerId`, `Subject` up to 255
+Sources: Object Reference, "Task" (`WhoId` of a contact or lead, `WhatId` of an account, a case or a
+custom object that allows activities, `OwnerId`, `Subject` up to 255
 characters, `ActivityDate` is the due date, `IsClosed` follows from `Status`; `Status` and
 `Priority` are filled by the org's defaults); REST API Developer Guide, "Create Multiple Records"
 and "Delete Multiple Records" (200 in a call, by `ids`, `allOrNone`). The owner of a lead may be a
@@ -31,14 +32,17 @@ class SalesforceOwnerTasks:
     name = "salesforce"
     batch_size = 200
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, person_accounts_read: bool = False) -> None:
+        """`person_accounts_read`: whether accounts are read for the people among them."""
         self._call = call
+        self._person_accounts = person_accounts_read
         self._rows = Queries(call).rows
 
     @guards_response
     def create(self, tasks: Sequence[NewTask]) -> list[TaskResult]:
+        link = self._link(tasks[0].object)
         people = self._people(tasks)
-        there = self._open_tasks([who for who, _owner in people.values()], tasks)
+        there = self._open_tasks([who for who, _owner in people.values()], tasks, link)
         results: dict[int, TaskResult] = {}
         records: dict[int, dict[str, Any]] = {}
         for place, task in enumerate(tasks):
@@ -48,7 +52,7 @@ class SalesforceOwnerTasks:
             elif not who or not owner.startswith(_USER):
                 results[place] = TaskResult("no_owner")
             else:
-                records[place] = _record(task, who, owner)
+                records[place] = _record(task, link, who, owner)
         if records:
             answers = self._collection([*records.values()])
             results |= dict(zip(records, answers, strict=True))
@@ -70,11 +74,17 @@ class SalesforceOwnerTasks:
             gone |= {str(entry.get("id")) for entry in entries if entry.get("success") is True}
         return set(gone)
 
+    def _link(self, object_name: str) -> str:
+        """Return the field of a task that names whom, or what, it is about."""
+        of_people = {"Contact", "Lead", *(("Account",) if self._person_accounts else ())}
+        return "WhoId" if object_name in of_people else "WhatId"
+
     def _people(self, tasks: Sequence[NewTask]) -> dict[str, tuple[str, str]]:
         """Map each record to whom a task is about, and who owns it. A person account's tasks name
         the contact that the org keeps beside it."""
         name = tasks[0].object
-        who = person_accounts.CONTACT_ID if name == "Account" else "Id"
+        of_person = name == "Account" and self._person_accounts
+        who = person_accounts.CONTACT_ID if of_person else "Id"
         columns = dict.fromkeys(("Id", who, "OwnerId"))
         ids = sorted({task.record_id for task in tasks})
         soql = f"SELECT {', '.join(columns)} FROM {name} WHERE Id IN {listed(ids)}"
@@ -84,7 +94,7 @@ class SalesforceOwnerTasks:
         }
 
     def _open_tasks(
-        self, people: Sequence[str], tasks: Sequence[NewTask]
+        self, people: Sequence[str], tasks: Sequence[NewTask], link: str
     ) -> dict[tuple[str, str], str]:
         """Return the open tasks about these people with one of these subjects."""
         named = [who for who in people if who]
@@ -92,10 +102,10 @@ class SalesforceOwnerTasks:
             return {}
         subjects = listed(sorted({task.subject for task in tasks}))
         soql = (
-            f"SELECT Id, WhoId, Subject FROM Task WHERE WhoId IN {listed(named)} "
+            f"SELECT Id, {link}, Subject FROM Task WHERE {link} IN {listed(named)} "
             f"AND IsClosed = false AND Subject IN {subjects}"
         )
-        return {(row["WhoId"], row["Subject"]): row["Id"] for row in self._rows(soql)}
+        return {(row[link], row["Subject"]): row["Id"] for row in self._rows(soql)}
 
     def _collection(self, records: Sequence[Mapping[str, Any]]) -> Iterator[TaskResult]:
         body = {"allOrNone": False, "records": list(records)}
@@ -105,10 +115,10 @@ class SalesforceOwnerTasks:
         return map(_result, answer)
 
 
-def _record(task: NewTask, who: str, owner: str) -> dict[str, Any]:
+def _record(task: NewTask, link: str, who: str, owner: str) -> dict[str, Any]:
     return {
         "attributes": {"type": "Task"},
-        "WhoId": who,
+        link: who,
         "OwnerId": owner,
         "Subject": task.subject,
         "Description": task.body,

@@ -9,14 +9,13 @@ is cut into smaller ones, each on from an id.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from operator import ge
 from typing import Any
 
 from connectors.errors import ConnectorError, NotFoundError, UnavailableError
-from connectors.fields import ObjectFields
 from connectors.http.client import ContradictionError
 from connectors.http.consistency import QueryCheck, far_short, query_job
 from connectors.records import Page
@@ -39,7 +38,7 @@ _JOB_PAGE = 1200  # contacts of a job that make a page
 class Reader:
     """Reads what a `Query` asks for.
 
-    `configured`: the fields that the settings name, by object. `org`: the org's address, and
+    `links`: what tells where a record that is gone lives on. `org`: the org's address, and
     `version` that of its API. `bulk_from`: records left from which a job reads; 0 = never.
     """
 
@@ -47,14 +46,14 @@ class Reader:
         self,
         queries: Queries,
         contact_rows: ContactRows,
-        configured: Mapping[str, ObjectFields],
+        links: Callable[[], merges.Links],
         org: str,
         version: float,
         bulk_from: int,
     ) -> None:
         self._queries = queries
         self._contact_rows = contact_rows
-        self._configured = configured
+        self._links = links
         self._org = org
         self._version = version
         self._bulk_from = bulk_from
@@ -204,7 +203,7 @@ class Reader:
         present = [row for row in rows if not any(row[key] in TRUE for key in tombstones)]
         present_ids = {row[id_key] for row in present}
         gone = [row for row in rows if row[id_key] not in present_ids]
-        links = merges.links(query.object, self._configured)
+        links = self._links().of(query.object)
         merged = [
             merges.merge_of({name: row[key_of(name)] for name in ("Id", *links)}, links)
             for row in gone

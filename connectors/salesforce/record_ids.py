@@ -6,6 +6,9 @@ import re
 
 # By the first three characters, which an org cannot change for these objects.
 PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
+# Of other standard objects. Those of custom objects differ from org to org: a describe tells them.
+# Source: Salesforce Help, "Standard Field Record ID Prefix Decoder".
+OTHER_PREFIXES = {"500": "Case", "006": "Opportunity", "800": "Contract", "801": "Order"}
 
 _ID = re.compile(r"[a-zA-Z0-9]{15}(?:[a-zA-Z0-9]{3})?")
 

@@ -40,14 +40,24 @@ OWN_DO_NOT_CALL = {
 }  # fmt: skip
 
 
+_OURS = "Phone_Do_Not_Call__c"  # where an object has no field of its own
+
+
+def own_do_not_call(fields: ObjectFields) -> str:
+    """Return the object's own field for "Do Not Call", "" where it has none: a company's account, a
+    case and a custom object have none."""
+    if fields.object == "Account" and fields.owner == "organisation":
+        return ""
+    return OWN_DO_NOT_CALL.get(fields.object, "")
+
+
 def with_own_do_not_call(fields: ObjectFields) -> ObjectFields:
     """Return the configured fields with the object's own name for "Do Not Call".
 
-    It has another name on a person account than on a contact.
+    It has another name on a person account than on a contact. Where an object has none, ours is
+    used.
     """
-    own = OWN_DO_NOT_CALL.get(fields.object, "DoNotCall")
-    if own == "DoNotCall":
-        return fields
+    own = own_do_not_call(fields) or _OURS
     names = {key: own if name == "DoNotCall" else name for key, name in fields.names.items()}
     return replace(fields, names=names)
 
@@ -152,7 +162,7 @@ def _offer(
     object_name: str, there: Mapping[str, Mapping[str, Any]], wanted: ObjectFields
 ) -> Iterator[SetupResult]:
     """The org's own "Do Not Call", where it is not in use for ours."""
-    own = OWN_DO_NOT_CALL.get(object_name, "")
+    own = own_do_not_call(wanted)
     if own in there and own not in wanted.names.values():
         yield SetupResult(
             f"{object_name}.{own}",

@@ -15,11 +15,15 @@ from connectors.http.consistency import count_only
 from connectors.records import SchemaProblem
 from connectors.salesforce.call import Call
 
-_NOT_THEIRS = {
+NOT_THEIRS = {
     "Fax": "of fax machines: left aside, since nobody is called or texted there",
     "PersonFax": "of fax machines: left aside, since nobody is called or texted there",
     "AssistantPhone": "of assistants, not of the person: left aside",
     "PersonAssistantPhone": "of assistants, not of the person: left aside",
+    **dict.fromkeys(
+        ("ContactPhone", "ContactMobile", "ContactFax"),
+        "of a case's contact: they are watched on the contact",
+    ),
 }
 
 
@@ -43,8 +47,8 @@ def _what(call: Call, name: str, entry: Mapping[str, Any]) -> str:
     except ConnectorError:
         usage = "how many records have one could not be asked"
     label = f'"{entry.get("label") or field}" holds phone numbers ({usage})'
-    if field in _NOT_THEIRS:
-        return f"{label}, {_NOT_THEIRS[field]}"
+    if field in NOT_THEIRS:
+        return f"{label}, {NOT_THEIRS[field]}"
     return (
         f"{label} and is not watched: add it to connectors.salesforce.objects.{name}.phones, or "
         "nobody checks these numbers and no opt-out finds them"

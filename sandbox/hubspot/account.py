@@ -17,6 +17,7 @@ from aiohttp import web
 
 from sandbox.hubspot.answers import error
 from sandbox.hubspot.events import APP_ID
+from sandbox.hubspot.more_objects import ObjectPortal
 from sandbox.hubspot.portal import Portal
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
@@ -37,6 +38,7 @@ class Account:
         self.rotates = False
         self.expires_in = 1800
         self.granted = 0
+        self.others: list[ObjectPortal] = []
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         limits = "/crm/v3/limits/custom-properties", "/crm/limits/{}/custom-properties"
@@ -77,7 +79,8 @@ class Account:
 
     async def limits(self, _request: web.Request) -> web.Response:
         used = self.portal.custom_properties
-        of_all = used + self.portal.properties_elsewhere
+        of_others = sum(portal.custom_properties for portal in self.others)
+        of_all = used + of_others + self.portal.properties_elsewhere
         of_contacts = {
             "objectTypeId": "0-1",
             "singularLabel": "Contact",
@@ -86,7 +89,17 @@ class Account:
         }
         overall = _share(self.portal.overall_property_limit, of_all)
         body: dict[str, Any] = {f"overall{key.title()}": value for key, value in overall.items()}
-        return answer({**body, "byObjectType": [of_contacts]})
+        by_type = [
+            of_contacts,
+            *(
+                {
+                    "objectTypeId": portal.type_id,
+                    **_share(portal.property_limit, portal.custom_properties),
+                }
+                for portal in self.others
+            ),
+        ]
+        return answer({**body, "byObjectType": by_type})
 
     async def details(self, _request: web.Request) -> web.Response:
         return answer(

@@ -22,8 +22,12 @@ _KEPT = 10_000
 class Events:
     """The latest events of the account, the oldest first."""
 
-    def __init__(self, portal_id: int = PORTAL_ID) -> None:
+    def __init__(
+        self, portal_id: int = PORTAL_ID, kind: str = "contact", type_id: str = "0-1"
+    ) -> None:
         self._portal_id = portal_id
+        self.kind = kind
+        self.type_id = type_id
         self._kept: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self._ids = itertools.count(1)
 
@@ -40,16 +44,16 @@ class Events:
         for name in names:
             value = values.get(name)
             details = {"propertyName": name, "propertyValue": "" if value is None else str(value)}
-            self._add("contact.propertyChange", record_id, at, **details)
+            self._add("propertyChange", record_id, at, **details)
 
     def created(self, record_id: str, at: datetime) -> None:
-        self._add("contact.creation", record_id, at, changeFlag="NEW")
+        self._add("creation", record_id, at, changeFlag="NEW")
 
     def deleted(self, record_id: str, at: datetime) -> None:
-        self._add("contact.deletion", record_id, at, changeFlag="DELETED")
+        self._add("deletion", record_id, at, changeFlag="DELETED")
 
     def privacy_deleted(self, record_id: str, at: datetime) -> None:
-        self._add("contact.privacyDeletion", record_id, at)
+        self._add("privacyDeletion", record_id, at)
         self.deleted(record_id, at)
 
     def merged(self, primary: str, others: list[str], new: str, moved: int, at: datetime) -> None:
@@ -59,7 +63,7 @@ class Events:
             "newObjectId": int(new),
             "numberOfPropertiesMoved": moved,
         }
-        self._add("contact.merge", primary, at, **details)
+        self._add("merge", primary, at, **details)
         for record_id in others:
             self.deleted(record_id, at)
 
@@ -71,9 +75,10 @@ class Events:
                 "portalId": self._portal_id,
                 "appId": APP_ID,
                 "occurredAt": int(at.timestamp() * 1000),
-                "subscriptionType": kind,
+                "subscriptionType": f"{self.kind}.{kind}",
                 "attemptNumber": 0,
                 "objectId": int(record_id),
+                **({"objectTypeId": self.type_id} if self.kind == "object" else {}),
                 "changeSource": "CRM",
                 **details,
             }

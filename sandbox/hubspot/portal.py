@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from sandbox.hubspot.events import PORTAL_ID, Events
 from sandbox.population import Person, people
@@ -196,7 +196,6 @@ _DEFAULTS = [
     prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
 ]
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-ALWAYS = ("createdate", "hs_object_id", "lastmodifieddate")
 
 
 def iso(moment: datetime) -> str:
@@ -212,9 +211,13 @@ class Portal:
     with_fields: bool = True
     id: int = PORTAL_ID
     clock: Clock = field(default_factory=Clock)
+    # Where other objects differ from contacts: see `more_objects`.
+    created_property: ClassVar[str] = "createdate"
+    modified_property: ClassVar[str] = "lastmodifieddate"
+    phones: ClassVar[Mapping[str, str]] = {"phone": "Phone", "mobilephone": "Mobile phone"}
 
     def __post_init__(self) -> None:
-        self.properties: dict[str, Record] = {p["name"]: dict(p) for p in _DEFAULTS}
+        self.properties: dict[str, Record] = {p["name"]: dict(p) for p in self.defaults()}
         self.groups: dict[str, Record] = {
             name: {"name": name, "label": label, "displayOrder": -1, "archived": False}
             for name, label in (
@@ -222,7 +225,7 @@ class Portal:
                 ("analyticsinformation", "Analytics History"),
             )
         }
-        self.table = Table("lastmodifieddate", key=int)
+        self.table = Table(self.modified_property, key=int)
         self.archived: set[int] = set()
         self.events = Events(self.id)
         # An admin's rules: a property that has a value -> one that the record must have then; and
@@ -244,6 +247,16 @@ class Portal:
         if self.with_fields:
             self._install_properties()
         self._populate()
+
+    @staticmethod
+    def defaults() -> list[Record]:
+        """Return the properties that every account has."""
+        return _DEFAULTS
+
+    @property
+    def always(self) -> tuple[str, ...]:
+        """The properties that every answer has."""
+        return self.created_property, "hs_object_id", self.modified_property
 
     def create(self, values: Record, stamp: datetime | None = None) -> str:
         record_id = self._new_id()
@@ -268,9 +281,11 @@ class Portal:
     def _put(self, record: Record, stamp: datetime) -> None:
         record["updated"] = stamp
         record["properties"].update(
-            hs_object_id=record["id"],
-            createdate=iso(record["created"]),
-            lastmodifieddate=iso(stamp),
+            {
+                "hs_object_id": record["id"],
+                self.created_property: iso(record["created"]),
+                self.modified_property: iso(stamp),
+            }
         )
         self.table.put(record["id"], record, stamp)
 
@@ -468,7 +483,7 @@ class Portal:
             "archived": False,
         }
         wanted = []
-        for phone, label in (("phone", "Phone"), ("mobilephone", "Mobile phone")):
+        for phone, label in self.phones.items():
             wanted += [
                 prop(
                     f"hygiene_{phone}_status",

@@ -19,7 +19,8 @@ from sandbox.hubspot.answers import error
 from sandbox.hubspot.app_calls import AppCalls
 from sandbox.hubspot.calls import Calls
 from sandbox.hubspot.lists import Lists
-from sandbox.hubspot.portal import ALWAYS, Invalid, Portal, Rule, iso
+from sandbox.hubspot.more_objects import MoreObjects, ObjectPortal
+from sandbox.hubspot.portal import Invalid, Portal, Rule, iso
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.search import Search
 from sandbox.hubspot.tasks import Tasks
@@ -72,6 +73,7 @@ class HubSpotService(Service):
         self.tokens = {TOKEN}
         self.app_calls = AppCalls(portal.id)
         self.account = Account(portal, self.tokens, self.scopes)
+        self.more = MoreObjects(self.allowed, lambda portal: HubSpotService(portal))
 
     @property
     def search_lag(self) -> float:
@@ -106,7 +108,16 @@ class HubSpotService(Service):
             *self.app_calls.routes(self.allowed),
             *self.calls.routes(self.allowed),
             *self.tasks.routes(self.allowed),
+            *self.more.routes(),
         ]
+
+    def install(self, portal: ObjectPortal) -> None:
+        """Give the account another object, with its records, and our token the rights to it."""
+        self.more.add(portal)
+        self.scopes |= portal.scopes
+        self.account.others.append(portal)
+        if portal.task_link:
+            self.tasks.targets[portal.task_link] = portal
 
     def route_name(self, request: web.Request) -> str:
         """With the version that was asked, so that the counters tell the old paths apart."""
@@ -203,7 +214,7 @@ class HubSpotService(Service):
     # -- contacts ------------------------------------------------------------------------
 
     def _show(self, record: Record, names: list[str] | None) -> Record:
-        wanted = list(dict.fromkeys([*(names or DEFAULT), *ALWAYS]))
+        wanted = list(dict.fromkeys([*(names or DEFAULT), *self.portal.always]))
         known = [name for name in wanted if name in self.portal.properties]
         shown: Record = {
             "id": record["id"],

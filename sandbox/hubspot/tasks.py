@@ -1,4 +1,4 @@
-"""Tasks, and the contacts that they are about.
+"""Tasks, and the records that they are about.
 
 Sources: HubSpot's guide "Tasks"; OpenAPI documents `objects` and `associations` of 2026-09. A batch
 takes 100; one bad input refuses it whole.
@@ -43,10 +43,12 @@ class Tasks:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
         self.by_id: dict[str, Record] = {}
+        # By the association type from a task to a record, the records of that object.
+        self.targets: dict[int, Portal] = {_TO_CONTACT: portal}
 
     def routes(self, allowed: Allowed) -> list[web.RouteDef]:
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
-        links = "contacts/tasks/batch/read"
+        links = "{object:contacts|companies|tickets}/tasks/batch/read"
 
         def batch(scope: str, what: str, handler: Handler) -> list[web.RouteDef]:
             numbered, dated = "/crm/v3/objects/tasks/batch", "/crm/objects/{}/tasks/batch"
@@ -85,10 +87,12 @@ class Tasks:
         if values.get("hs_task_status", _STATUSES[0]) not in _STATUSES:
             return "Property values were not valid: hs_task_status was not one of the options"
         for link in item["associations"]:
-            if any(kind["associationTypeId"] != _TO_CONTACT for kind in link["types"]):
-                return "One or more association types are not valid for this object"
-            if self.portal.find(str(link["to"]["id"])) is None:
-                return "One or more associations are not valid: the CONTACT does not exist"
+            for kind in link["types"]:
+                target = self.targets.get(kind["associationTypeId"])
+                if target is None:
+                    return "One or more association types are not valid for this object"
+                if target.find(str(link["to"]["id"])) is None:
+                    return "One or more associations are not valid: the record does not exist"
         return ""
 
     def _make(self, item: Record) -> Record:

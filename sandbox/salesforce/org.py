@@ -63,6 +63,7 @@ class FieldInfo:
     calculated: bool = False  # a formula, which nobody can write to
     values: tuple[str, ...] = ()
     help: str = ""
+    refers_to: str = ""  # of a lookup, the object whose records it names
     metadata: dict[str, Any] = field(default_factory=dict)  # of a custom field, as it was made
 
     def describe(self) -> dict[str, Any]:
@@ -103,7 +104,7 @@ class FieldInfo:
             "mask": None,
             "maskType": None,
             "name": self.name,
-            "nameField": self.name == "Name",
+            "nameField": self.name in ("Name", "CaseNumber"),
             "namePointing": False,
             "nillable": self.type != "boolean" and self.name not in _REQUIRED,
             "permissionable": True,
@@ -121,8 +122,8 @@ class FieldInfo:
             "precision": 0,
             "queryByDistance": False,
             "referenceTargetField": None,
-            "referenceTo": [],
-            "relationshipName": None,
+            "referenceTo": [self.refers_to] if self.refers_to else [],
+            "relationshipName": relation_of(self.name) if self.refers_to else None,
             "relationshipOrder": None,
             "restrictedDelete": False,
             "restrictedPicklist": self.restricted,
@@ -135,6 +136,15 @@ class FieldInfo:
             "updateable": self.updateable,
             "writeRequiresMasterRead": False,
         }
+
+
+def relation_of(lookup: str) -> str:
+    """The name by which a query follows a lookup.
+
+    >>> relation_of("AccountId"), relation_of("Account__c")
+    ('Account', 'Account__r')
+    """
+    return f"{lookup[:-1]}r" if lookup.endswith("__c") else lookup.removesuffix("Id")
 
 
 def _fields(*rows: str) -> dict[str, FieldInfo]:
@@ -256,6 +266,7 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
         _fields(
             *_SYSTEM,
             "WhoId:reference:18",
+            "WhatId:reference:18",
             "OwnerId:reference:18",
             "Subject:combobox:255",
             "Status:picklist:255",
@@ -444,6 +455,20 @@ class Org:
             link = FieldInfo("IndividualId", "reference", "Individual ID", 18)
             self.schema[name][1]["IndividualId"] = link
 
+    # -- more objects --------------------------------------------------------------------
+
+    @staticmethod
+    def fields_of(*rows: str) -> dict[str, FieldInfo]:
+        """Return fields by rows such as "Phone:phone:40" (`_fields`)."""
+        return _fields(*rows)
+
+    @staticmethod
+    def system_fields() -> dict[str, FieldInfo]:
+        return _fields(*_SYSTEM)
+
+    def start_numbering(self, object_name: str) -> None:
+        self._numbers[object_name] = 0
+
     # -- records -------------------------------------------------------------------------
 
     def create(
@@ -492,6 +517,12 @@ class Org:
             if not user["IsActive"]:
                 text = "Operation owner is inactive"
                 raise Refused("INACTIVE_OWNER_OR_USER", text, ["OwnerId"])
+        if what := values.get("WhatId"):
+            prefixes = {prefix: name for name, (prefix, _fields) in self.schema.items()}
+            name = prefixes.get(what[:3])
+            if name is None or name in ("Contact", "Lead") or self.find(name, what) is None:
+                text = f"Related To ID: id value of incorrect type: {what}"
+                raise Refused("FIELD_INTEGRITY_EXCEPTION", text, ["WhatId"])
         if who := values.get("WhoId"):
             name = {"003": "Contact", "00Q": "Lead"}.get(who[:3])
             person = self.find(name, who) if name else None
@@ -743,6 +774,17 @@ class Org:
         info.updateable = edit
 
     def _install_fields(self) -> None:
+        phones = {
+            "Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
+            "Lead": ("Phone", "MobilePhone"),
+        }
+        if self.person_accounts:
+            phones["Account"] = ("Phone", "PersonMobilePhone")
+        for object_name, names in phones.items():
+            self.install_fields(object_name, names)
+
+    def install_fields(self, object_name: str, phones: Iterable[str]) -> None:
+        """Create the worker's custom fields on an object, those that it lacks."""
         pick = {"type": "Picklist"}
         status = {
             **pick,
@@ -759,39 +801,33 @@ class Org:
             },
         }
         check = {"type": "Checkbox", "defaultValue": "false"}
-        phones = {
-            "Contact": ("Phone", "MobilePhone", "HomePhone", "OtherPhone"),
-            "Lead": ("Phone", "MobilePhone"),
-        }
-        if self.person_accounts:
-            phones["Account"] = ("Phone", "PersonMobilePhone")
-        for object_name, names in phones.items():
-            wanted: dict[str, dict[str, Any]] = {}
-            for phone in names:
-                wanted[f"{phone}_Status__c"] = status
-                wanted[f"{phone}_E164__c"] = {"type": "Text", "length": 40}
-                wanted[f"{phone}_Line_Type__c"] = line
-            for name in (
-                "Wrong_Number__c",
-                "Phone_Do_Not_Contact__c",
-                "Phone_Do_Not_Call__c",
-                "Phone_Do_Not_Text__c",
-                "Recheck_Phone__c",
-            ):
-                wanted[name] = check
-            wanted["Phone_Hygiene_Run__c"] = {"type": "Text", "length": 40}
-            wanted["Phone_Hygiene_Reason__c"] = {"type": "Text", "length": 255}
-            wanted["Phone_Checked_At__c"] = {"type": "DateTime"}
-            wanted["Best_Phone__c"] = {"type": "Text", "length": 40}
-            wanted["Proposed_Phone__c"] = {"type": "Text", "length": 40}
-            for name, metadata in wanted.items():
-                label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("__c"))
-                self.add_custom_field(
-                    object_name,
-                    name,
-                    {"label": label.replace("_", " ")[:40], **metadata},
-                    visible=True,
-                )
+        wanted: dict[str, dict[str, Any]] = {}
+        for phone in phones:
+            base = phone.removesuffix("__c")
+            wanted[f"{base}_Status__c"] = status
+            wanted[f"{base}_E164__c"] = {"type": "Text", "length": 40}
+            wanted[f"{base}_Line_Type__c"] = line
+        for name in (
+            "Wrong_Number__c",
+            "Phone_Do_Not_Contact__c",
+            "Phone_Do_Not_Call__c",
+            "Phone_Do_Not_Text__c",
+            "Recheck_Phone__c",
+        ):
+            wanted[name] = check
+        wanted["Phone_Hygiene_Run__c"] = {"type": "Text", "length": 40}
+        wanted["Phone_Hygiene_Reason__c"] = {"type": "Text", "length": 255}
+        wanted["Phone_Checked_At__c"] = {"type": "DateTime"}
+        wanted["Best_Phone__c"] = {"type": "Text", "length": 40}
+        wanted["Proposed_Phone__c"] = {"type": "Text", "length": 40}
+        there = self.schema[object_name][1]
+        for name, metadata in wanted.items():
+            if name in there:
+                continue
+            label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name.removesuffix("__c"))
+            self.add_custom_field(
+                object_name, name, {"label": label.replace("_", " ")[:40], **metadata}, visible=True
+            )
 
     # -- people --------------------------------------------------------------------------
 

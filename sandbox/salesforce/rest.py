@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.salesforce import rights, soql
-from sandbox.salesforce.org import Org
+from sandbox.salesforce.org import FieldInfo, Org, relation_of
 from sandbox.service import answer
 from sandbox.table import Record
 
@@ -31,8 +31,19 @@ def render(value: Any) -> Any:
 
 
 def parent(org: Org, record: Record, relation: str) -> Record | None:
-    if relation in org.tables and record.get(f"{relation}Id"):
-        return org.find(relation, record[f"{relation}Id"])
+    lookup = _lookup_of(org, record, relation)
+    target = lookup.refers_to if lookup is not None else relation
+    key = lookup.name if lookup is not None else f"{relation}Id"
+    return org.find(target, record[key]) if target in org.tables and record.get(key) else None
+
+
+def _lookup_of(org: Org, record: Record, relation: str) -> FieldInfo | None:
+    """The lookup that a relation's name means, where the object of the record says so."""
+    prefix = record["Id"][:3]
+    for of_object, fields in org.schema.values():
+        for info in fields.values() if of_object == prefix else ():
+            if info.refers_to and relation_of(info.name) == relation:
+                return info
     return None
 
 
@@ -60,7 +71,8 @@ def check_names(org: Org, text: str, query: soql.Query) -> None:
                 soql.located(text, at, f"field '{name}' can not be {what} in a query call"),
             )
         head, _, rest = name.partition(".")
-        known = f"{head}Id" in schema[1] if rest else name in schema[1]
+        lookups = {f"{head}Id", f"{head[:-1]}c" if head.endswith("__r") else ""}
+        known = not lookups.isdisjoint(schema[1]) if rest else name in schema[1]
         if not known or (not rest and not schema[1][name].readable):
             raise soql.SoqlError(
                 "INVALID_FIELD",

@@ -25,6 +25,8 @@ CLIENT_SECRET = "sandbox-consumer-secret"
 TOKEN = "sandbox-session-token"
 MAX_COLLECTION = 200
 MAX_BATCH = 2000
+# Objects with page layouts, of those that the stand-in has.
+LAID_OUT = ("Account", "Campaign", "CampaignMember", "Case", "Contact", "Lead", "Task", "User")
 
 
 class SalesforceService(Service):
@@ -83,6 +85,7 @@ class SalesforceService(Service):
             web.get(data + "/limits{slash:/?}", self.signed_in(self.limits)),
             web.get(data + "/{kind:query|queryAll}{slash:/?}", self.signed_in(self.query)),
             web.get(data + "/{kind:query|queryAll}/{locator}", self.signed_in(self.query_more)),
+            web.get(data + "/sobjects{slash:/?}", self.signed_in(self.describe_global)),
             web.get(data + "/sobjects/{object}/describe{slash:/?}", self.signed_in(self.describe)),
             web.post(data + "/parameterizedSearch{slash:/?}", self.signed_in(self.search)),
             web.patch(data + "/composite/sobjects{slash:/?}", self.signed_in(self.update_many)),
@@ -253,29 +256,43 @@ class SalesforceService(Service):
         name = request.match_info["object"]
         if name not in self.org.schema:
             return error("NOT_FOUND", "The requested resource does not exist", 404)
-        prefix, fields = self.org.schema[name]
+        fields = self.org.schema[name][1]
         return answer(
             {
-                "name": name,
-                "label": name,
-                "labelPlural": f"{name}s",
-                "keyPrefix": prefix,
-                "custom": False,
-                "createable": True,
-                "updateable": True,
-                "queryable": True,
-                "deletable": True,
-                "retrieveable": True,
-                "searchable": True,
-                "replicateable": True,
-                "layoutable": True,
-                "triggerable": True,
+                **self._outline(name),
                 "childRelationships": [],
                 "recordTypeInfos": [],
                 "fields": [info.describe() for info in fields.values() if info.readable],
                 "urls": {"sobject": f"/services/data/v62.0/sobjects/{name}"},
             }
         )
+
+    async def describe_global(self, _request: web.Request) -> web.Response:
+        """REST API Developer Guide, "Describe Global": the outline of each object, no fields."""
+        names = sorted(self.org.schema)
+        outlines = [self._outline(name) for name in names]
+        return answer({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": outlines})
+
+    def _outline(self, name: str) -> Record:
+        people_see_it = name in LAID_OUT or name.endswith("__c")
+        return {
+            "name": name,
+            "label": name,
+            "labelPlural": f"{name}s",
+            "keyPrefix": self.org.schema[name][0],
+            "custom": name.endswith("__c"),
+            "customSetting": False,
+            "deprecatedAndHidden": False,
+            "createable": True,
+            "updateable": True,
+            "queryable": True,
+            "deletable": True,
+            "retrieveable": True,
+            "searchable": people_see_it,
+            "replicateable": True,
+            "layoutable": people_see_it,
+            "triggerable": people_see_it,
+        }
 
     async def query(self, request: web.Request) -> web.Response:
         text = request.query.get("q", "")

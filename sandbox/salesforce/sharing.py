@@ -31,6 +31,7 @@ class Sharing:
         self.hidden: set[str] = set()
         self.private: set[str] = set()
         self._grants: list[str] = []
+        self._profile = ""
 
     def install(self) -> None:
         """The integration user's profile, as its permission set and what that permits."""
@@ -40,12 +41,17 @@ class Sharing:
         self._org.create(
             "PermissionSetAssignment", {"PermissionSetId": profile, "AssigneeId": user}
         )
+        self._profile = profile
         for name in OBJECTS:
-            permits = {
-                "ParentId": profile, "SobjectType": name, "PermissionsRead": True,
-                "PermissionsEdit": True, "PermissionsViewAllRecords": True,
-            }  # fmt: skip
-            self._grants.append(self._org.create("ObjectPermissions", permits))
+            self.permit(name)
+
+    def permit(self, object_name: str) -> None:
+        """Let the profile see all records of an object."""
+        permits = {
+            "ParentId": self._profile, "SobjectType": object_name, "PermissionsRead": True,
+            "PermissionsEdit": True, "PermissionsViewAllRecords": True,
+        }  # fmt: skip
+        self._grants.append(self._org.create("ObjectPermissions", permits))
 
     @property
     def view_all(self) -> bool:

@@ -22,6 +22,7 @@ from worker.asking.consent import has_agreed_to_texts
 from worker.asking.model import ASKED, AskChannel, LeftOut, Selection
 from worker.context import Context
 from worker.decisions import resolve
+from worker.feedback import ownership
 from worker.feedback.consent_state import NO_HOLDERS, Holders, Rules, rules_from_settings
 from worker.feedback.models import ContactIdentity
 from worker.phones import facts, parse_field
@@ -119,6 +120,8 @@ def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> V
     who = evidence.known_contacts.get(candidate.contact)
     if who is None:
         return Verdict(LeftOut.CONTACT_GONE)
+    if ownership.is_organisation(candidate.contact, at.rules.organisations):
+        return Verdict(LeftOut.ORGANISATION)
     scrubbed = _scrub(candidate, terms.channel, evidence, at)
     if scrubbed.reason and scrubbed.reason != Reason.OUTSIDE_HOURS:
         return scrubbed
@@ -130,7 +133,9 @@ def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> V
     if candidate.status not in _ASKABLE:
         return Verdict(LeftOut.BAD_STATUS)
     holders = evidence.holders.get(number, NO_HOLDERS)
-    if people_of(holders) >= at.rules.shared_from:
+    keys = [identity.key for identity in holders.identities]
+    of_company = ownership.is_switchboard(keys, at.rules.organisations)
+    if of_company or people_of(holders) >= at.rules.shared_from:
         return Verdict(LeftOut.SHARED_NUMBER)
     if terms.channel == "text" and (candidate.extension or is_without_texts(number, evidence)):
         return Verdict(LeftOut.TAKES_NO_TEXTS)

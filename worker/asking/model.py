@@ -50,7 +50,8 @@ class LeftOut(StrEnum):
     NO_CONSENT = "no_consent"  # none is recorded, and the campaign names no other basis
     NOT_UNCERTAIN = "not_uncertain"  # neither unverified nor old enough
     BAD_STATUS = "bad_status"  # its field is invalid, unreachable, wrong, or not to be contacted
-    SHARED_NUMBER = "shared_number"  # several people are reached by it
+    ORGANISATION = "organisation"  # its record is a company's, and nobody's
+    SHARED_NUMBER = "shared_number"  # several people are reached by it, or a company
     TAKES_NO_TEXTS = "takes_no_texts"  # a landline, or a number with an extension
     LOW_CONFIDENCE = "low_confidence"
     RECENTLY_ASKED = "recently_asked"

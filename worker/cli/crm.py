@@ -142,6 +142,41 @@ def crm_check(connector: str, as_json: bool) -> None:
     sys.exit(1 if any(finding.blocks for finding in findings) else 0)
 
 
+@crm.command("scan", examples=["hygiene crm scan salesforce"])
+@connector_argument()
+@json_option
+def crm_scan(connector: str, as_json: bool) -> None:
+    """Look through the CRM for phone fields, and how full they are.
+
+    Prints settings that you can paste. Reads no records. It stops where the day's calls are to be
+    left to others.
+    """
+    from connectors.schema_scan import to_toml
+    from worker.cli.output.scan import scan_json, show_scan
+
+    settings = read_settings()
+    connectors.check(connector, settings)
+    opened = connectors.build(connector, settings)
+    found = []
+    try:
+        again = f"hygiene crm scan {connector}"
+        with stoppable(lambda: f"stopped; to begin again: {again}"), console.progress() as bar:
+            task = bar.add_task(f"looking through {connector}", total=None)
+            for scanned in opened.scan():
+                found.append(scanned)
+                bar.advance(task)
+                stopping.check()
+        calls = sum(opened.calls.values())
+    finally:
+        opened.close()
+    toml = to_toml(connector, found)
+    if as_json:
+        console.print_json(scan_json(found, toml, calls))
+    else:
+        show_scan(connector, found, toml, calls)
+    sys.exit(1 if any(scanned.problem for scanned in found) else 0)
+
+
 @crm.command("probe", examples=["hygiene crm probe hubspot"])
 @connector_argument()
 @click.option("--write", "record", metavar="ID", default="",

@@ -25,7 +25,7 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
     """
     from config.settings import SettingsError
     from worker.feedback import intake as receive
-    from worker.feedback import records
+    from worker.feedback import ownership, records
     from worker.suppression import confirm_links
 
     with open_context(connector) as ctx:
@@ -33,6 +33,11 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
             raise SettingsError("PUBLIC_URL: missing; links start with it")
         object_name, record_id = records.locate_record(ctx, connector, record_id)
         numbers = receive.numbers_of_contact(ctx, connector, object_name, record_id)
+        if ownership.is_organisation(f"{connector}/{object_name}/", ctx.organisations):
+            raise click.UsageError(
+                f"{connector} {record_id}: {object_name} holds numbers of organisations, which are "
+                f"nobody's to confirm (connectors.{connector}.objects.{object_name}.owner)"
+            )
         wanted = number_argument(number, "--number") if number else next(iter(numbers), None)
         if wanted is None or wanted not in numbers:
             raise click.UsageError(

@@ -8,12 +8,14 @@ does not matter in which order, or how often, they reached us. `evaluate` holds 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
 
+from config.owners import organisation_objects
 from config.settings import Settings
 from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel, blocked
+from worker.feedback import ownership
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.store.pseudonyms import ERASED_PREFIX
@@ -72,6 +74,8 @@ class Rules:
     shared_from: int = 3  # persons with one number in one CRM: a switchboard, a family
     # By name; another list closes the channels that it had when it was imported.
     registries: tuple[tuple[str, RegistryRule], ...] = ()
+    # Objects whose numbers are organisations' ("salesforce/Account"): see `ownership`.
+    organisations: tuple[str, ...] = ()
 
     def registry(self, name: str) -> RegistryRule | None:
         return next((rule for known, rule in self.registries if known == name), None)
@@ -96,6 +100,7 @@ def rules_from_settings(settings: Settings) -> Rules:
             (name, RegistryRule(_and_any(registry.channels), registry.consent_overrides))
             for name, registry in sorted(settings.registries.items())
         ),
+        organisation_objects(settings),
     )
 
 
@@ -110,9 +115,12 @@ class Holders:
 
     identities: tuple[ContactIdentity, ...] = ()
 
-    def has_others(self, who: ContactIdentity) -> bool:
+    def has_others(self, who: ContactIdentity, organisations: Collection[str] = ()) -> bool:
+        """Return whether somebody else holds it too; `organisations` are nobody."""
         return any(
-            identity.key != who.key and not _same_person(identity, who)
+            identity.key != who.key
+            and not _same_person(identity, who)
+            and not ownership.is_organisation(identity.key, organisations)
             for identity in self.identities
         )
 
@@ -199,7 +207,23 @@ def evaluate(
                 weighing.opt_in(report)
             case FeedbackKind.UNDELIVERABLE:
                 weighing.failed_message(report)
-    return weighing.state()
+    state = weighing.state()
+    others = ownership.stops_of_others(reports, identity.key, rules.organisations)
+    for organisation, said in others.items():
+        state = _with_stop_of(state, evaluate(said, ContactIdentity(organisation), rules))
+    return state
+
+
+def _with_stop_of(state: ConsentState, organisation: ConsentState) -> ConsentState:
+    """Add what an organisation's own record says against contact by its number."""
+    if organisation.suppressed <= state.suppressed:
+        return state
+    both = (state.suppressed, organisation.suppressed)
+    suppressed = state.suppressed | organisation.suppressed
+    if suppressed >= CALL_AND_TEXT and not any(each >= CALL_AND_TEXT for each in both):
+        suppressed |= ALL_CHANNELS
+    reason = state.suppressed_reason or organisation.suppressed_reason
+    return replace(state, suppressed=suppressed, suppressed_reason=reason)
 
 
 _NO_REPORTS = ConsentState()
@@ -245,7 +269,11 @@ class _Weighing:
         the number as a whole ends with the next report that it is wrong.
         """
         reported_here = bool(report.contact) and is_about(report, self.identity)
-        if self.confirmed_here and not reported_here and self.holders.has_others(self.identity):
+        organisations = self.rules.organisations
+        meant_others = ownership.is_organisation(
+            report.contact, organisations
+        ) or self.holders.has_others(self.identity, organisations)
+        if self.confirmed_here and not reported_here and meant_others:
             return
         self.wrong = f"reaches somebody else ({describe(report)})"
         self.confirmed_at, self.confirmed_here = None, False
@@ -404,10 +432,23 @@ def concerns(
         return True
     if report.scope != "number":
         return False
-    shared = holders.person_count >= rules.shared_from
-    if not report.contact or report.kind in _STOPS or not shared:
+    if not report.contact or report.kind in _STOPS:
+        return True
+    crosses = ownership.crosses(report, identity.key, rules.organisations)
+    if crosses is not None:
+        return crosses
+    if not _is_shared(report, holders, rules):
         return True
     return not report.person and not identity.person
+
+
+def _is_shared(report: Feedback, holders: Holders, rules: Rules) -> bool:
+    """Return whether so many people have the number that a report on one means no other."""
+    if holders.person_count >= rules.shared_from:
+        return True
+    keys = (identity.key for identity in holders.identities)
+    is_of_line = report.kind == FeedbackKind.UNDELIVERABLE
+    return not is_of_line and ownership.is_switchboard(keys, rules.organisations)
 
 
 def is_about(report: Feedback, identity: ContactIdentity) -> bool:

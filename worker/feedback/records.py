@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connectors.protocol import Connector
 from worker.context import Context
 from worker.feedback import intake, merged_records
 
@@ -15,10 +16,21 @@ def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, st
     """
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)
+    named, record_id = (
+        record_id,
+        record_id.rpartition("/")[2],
+    )  # it may be named with its object: companies/123
     with ctx.store.read() as connection:
         object_name, record_id = merged_records.surviving_record(
             connection, connector, object_name, record_id
         )
     if not intake.is_in_index(ctx, connector, object_name, record_id):
-        ((object_name, record_id),) = opened.locate([record_id])
+        ((object_name, record_id),) = opened.locate([named])
     return object_name, record_id
+
+
+def without_object(opened: Connector, record_id: str) -> str:
+    """Return the id of a record that may be named with its object: companies/123. The ids of a list
+    on disk may be any text, and stay as they are."""
+    named, _, rest = record_id.partition("/")
+    return rest if rest and named in opened.objects and not opened.is_file else record_id

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from config.errors import HygieneError
 from worker.context import Context
-from worker.feedback import report_log
+from worker.feedback import ownership, report_log
 from worker.feedback.models import contact_key
 from worker.phones.plan_changes import equal_forms
 from worker.store import tables as t
@@ -98,11 +98,19 @@ def person_by_record(ctx: Context, holder: Holder) -> Person:
 
 
 def person_by_number(ctx: Context, number: str) -> Person:
-    """Return whoever holds a number; raises `NotOnePersonError`."""
+    """Return whoever holds a number; raises `NotOnePersonError`.
+
+    An organisation's record that holds it too is nobody's, and stays out.
+    """
     n = t.contact_numbers.c
     query = sa.select(n.connector, n.object, n.record_id).where(n.number.in_(equal_forms(number)))
     with ctx.store.read() as connection:
-        records = [(row[0], row[1], row[2]) for row in connection.execute(query.distinct())]
+        held_by = [(row[0], row[1], row[2]) for row in connection.execute(query.distinct())]
+        records = [
+            holder
+            for holder in held_by
+            if not ownership.is_organisation(contact_key(*holder), ctx.organisations)
+        ]
         if len(records) > MAX_RECORDS:
             raise NotOnePersonError(len(records))
         return _complete(ctx, connection, records, (), (number,))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import nlargest
@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
+from worker.feedback import ownership
 from worker.segments.reported import contact_objects, distinct_values, reported_contacts
 from worker.store import locks, setbacks
 from worker.store.bulk import insert, upsert
@@ -118,7 +119,8 @@ def count(ctx: Context) -> None:
         for by, connector, value, kind, number in _reported(connection):
             if (counts := by_segment.get((by, connector, value))) is not None:
                 counts.reports[kind] += number
-        shared = _shared(connection, ctx.settings.segments.placeholder_from)
+        least = ctx.settings.segments.placeholder_from
+        shared = _shared(connection, least, ctx.organisations)
         origins = _origins(connection)
     now = ctx.now()
     day = f"{now:%Y-%m-%d}"
@@ -257,20 +259,30 @@ def load_origins(ctx: Context) -> list[tuple[str, str, int]]:
     return [(country, kind, count) for country, kind, count in orjson.loads(value or "[]")]
 
 
-def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:
-    """Return numbers on many contacts, with the number of persons (by their emails)."""
+def _shared(
+    connection: Connection, least: int, organisations: Collection[str]
+) -> list[dict[str, Any]]:
+    """Return numbers on many contacts, with the number of persons (by their emails), but for those
+    that an organisation has for its own (`worker.feedback.ownership`, rule 9)."""
     n = contact_numbers.c
+    of_organisation = sa.func.sum(
+        sa.case((_is_organisation(n, organisations), 1), else_=0)
+        if organisations
+        else sa.literal_column("0")
+    )
     holders = sa.func.count()
     many = (
-        sa.select(n.number, holders.label("holders"))
+        sa.select(n.number, holders.label("holders"), of_organisation.label("organisations"))
         .group_by(n.number)
-        .having(holders >= least)
+        .having(holders >= least, sa.or_(of_organisation == 0, of_organisation >= least))
         .order_by(holders.desc(), n.number)
         .limit(_MOST_SHARED)
     )
     rows = connection.execute(many).all()
     shared = []
-    for number, count_ in rows:
+    for number, count_, organisations_ in rows:
+        if not ownership.is_placeholder(count_ - organisations_, organisations_, least):
+            continue
         persons = connection.scalar(
             sa.select(sa.func.count(sa.distinct(contacts.c.person)))
             .select_from(contact_numbers)
@@ -279,6 +291,15 @@ def _shared(connection: Connection, least: int) -> list[dict[str, Any]]:
         )
         shared.append({"number": number, "holders": count_, "persons": persons or 0})
     return shared
+
+
+def _is_organisation(n: Any, organisations: Collection[str]) -> sa.ColumnElement[bool]:
+    return sa.or_(
+        *(
+            sa.and_(n.connector == connector, n.object == object_name)
+            for connector, _, object_name in (name.partition("/") for name in organisations)
+        )
+    )
 
 
 def _fetch_lists(ctx: Context) -> None:

@@ -20,7 +20,7 @@ from config import connections
 from worker.context import Context
 from worker.events import erased as erased_events
 from worker.events import suppression_changes
-from worker.feedback import crm_flags, reply_model, report_log
+from worker.feedback import crm_flags, ownership, reply_model, report_log
 from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.feedback.report_rows import report_from_row
@@ -84,14 +84,19 @@ class ErasureCounts:
 def erase_number(ctx: Context, number: str, by: str) -> ErasureCounts:
     """Erase a number and the contacts that hold it. It stays suppressed for all channels.
 
-    What a change of its numbering plan makes equal to it is erased with it.
+    What a change of its numbering plan makes equal to it is erased with it. An organisation's
+    record is nobody's personal data: the number is taken out of it, and the rest stays.
     """
     done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
         report_log.store(connection, [_erasure_report(keys, number, by, now)], now, keys)
         for holder in _holders(connection, number):
-            _erase_contact(ctx, connection, holder, done)
+            if ownership.is_organisation(contact_key(*holder), ctx.organisations):
+                done.pages += _erase_payloads(connection, holder[2])
+                _requeue_record(ctx, connection, holder)
+            else:
+                _erase_contact(ctx, connection, holder, done)
         for form in equal_forms(number):
             _erase_number(ctx, connection, form, done)
     return done
@@ -193,6 +198,8 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
     """Have the record read again soon, if its CRM still has it: what stands against it has to be
     written there, and nothing that we know would find it by its number any more."""
     connector, object_name, record_id = holder
+    unsettled = sa.update(contacts).where(_is_record(contacts, holder)).values(fresh_until=None)
+    connection.execute(unsettled)
     if not connections.is_file(connector) and connector in ctx.settings.active_connectors:
         note_touched(connection, connector, object_name, [record_id], ctx.now())
 

@@ -210,10 +210,12 @@ def field_words(key: str) -> str:
 def object_words(name: str) -> str:
     """What one record of an object is called.
 
-    >>> object_words("contacts"), object_words("Lead")
-    ('contact', 'Lead')
+    >>> object_words("contacts"), object_words("Lead"), object_words("Service_Site__c")
+    ('contact', 'Lead', 'Service Site')
     """
-    return {"contacts": "contact"}.get(name, name)
+    known = {"contacts": "contact", "companies": "company", "tickets": "ticket",
+             "deals": "deal", "leads": "lead"}  # fmt: skip
+    return known.get(name, name.removesuffix("__c").replace("_", " "))
 
 
 def telling_flags(flags: Iterable[str], statuses: Mapping[str, str]) -> list[str]:

@@ -27,6 +27,7 @@ PEOPLE = """
 [connectors.salesforce.objects.Lead]
 [connectors.salesforce.objects.Account]
 phones = ["Phone"]
+country = ["PersonMailingCountry"]
 """
 MAPPED = '[connectors.salesforce.fields]\ndo_not_call = "DoNotCall"\n'
 

@@ -196,6 +196,16 @@ class TestSettingUp:
             assert "all fields exist" in hygiene("crm", "check", name, **bare).output
             hygiene("sync", name, **bare)
 
+    def test_scan_proposes_settings(self, hygiene: Run) -> None:
+        output = hygiene("crm", "scan", "hubspot", exit_code=1).output  # no companies here
+        assert "contacts.phone" in output
+        assert "infer object type from: companies" in output
+        found = json.loads(hygiene("crm", "scan", "salesforce", "--json").stdout)
+        assert (found["problems"], found["toml"]) == ([], "")
+        contact = next(of for of in found["objects"] if of["object"] == "Contact")
+        assert next(f for f in contact["fields"] if f["name"] == "Phone")["watched"]
+        assert found["api_calls"] > len(found["objects"])
+
     def test_check_names_phone_fields_that_nobody_watches(
         self, hygiene: Run, sandbox: Sandbox
     ) -> None:

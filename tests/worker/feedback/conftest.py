@@ -15,6 +15,7 @@ Read in this order:
     test_reply_learning.py   what an installation learns from decided replies
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to
+    test_ownership.py        what is said of an organisation's number, and for whom it holds
     test_changed_readings.py  what is said of a number, said of the one that is read now
     test_equal_forms.py      numbers that a change of plan made equal
     test_flags.py            flags that CRM users change

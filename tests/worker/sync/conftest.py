@@ -10,6 +10,7 @@ Read in this order:
     undo/                     undoing a run
     test_propagate.py         a report reaches every record with its number
     test_several_orgs.py      two orgs and two portals beside each other
+    test_organisations.py     a company's switchboard is not a person
     test_page_events.py       what a sync tells endpoints
     test_review_holds.py      no texts while a reply waits for review
     test_owner_tasks.py       a task for a record's owner when a number goes bad

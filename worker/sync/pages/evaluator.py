@@ -31,6 +31,7 @@ from worker.decisions import (
 )
 from worker.decisions.diff import written_keys
 from worker.decisions.model import Language
+from worker.feedback import ownership
 from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.report_log import ReportSet
 from worker.phones import Number, ParsedField
@@ -271,7 +272,8 @@ class Evaluator:
             return {}
         current = _text(prepared.contact.current.get("confirm_link")) or ""
         number = decision.best_phone or next(iter(prepared.numbers), None)
-        if number is None:
+        of_person = not ownership.is_organisation(prepared.identity.key, self._ctx.organisations)
+        if number is None or not of_person:
             return {"confirm_link": None} if current else {}
         keys, now = self._ctx.keys, self._policy.now
         lifetime = self._ctx.settings.feedback.link_lifetime

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from connectors.records import Contact
 from worker.context import Context
+from worker.feedback import ownership
 from worker.feedback.models import ContactIdentity, contact_key
 from worker.phones import ParsedField
 from worker.phones.contact_fields import ContactLocation, FieldParser, parse_contact
@@ -130,8 +131,10 @@ def reader(
 def _identity(
     ctx: Context, connector: str, contact: Contact, persons: Mapping[str, str]
 ) -> ContactIdentity:
-    person, *former = ctx.keys.person_aliases(contact.email) or ("",)
     key = contact_key(connector, contact.object, contact.id)
+    if ownership.is_organisation(key, ctx.organisations):
+        return ContactIdentity(key)  # its email is nobody's
+    person, *former = ctx.keys.person_aliases(contact.email) or ("",)
     return ContactIdentity(key, person or persons.get(contact.id, ""), tuple(former))
 
 

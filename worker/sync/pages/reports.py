@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from worker.context import Context
+from worker.feedback import ownership, review_holds
 from worker.feedback import report_log as feedback_log
-from worker.feedback import review_holds
 from worker.feedback.changed_readings import ChangedField
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback
@@ -74,8 +74,11 @@ def last_confirmed_date(
 ) -> date | None:
     """Return the last day on which a number was surely this contact's.
 
-    The CRM's date of consent says so, or a confirmation does.
+    The CRM's date of consent says so, or a confirmation does. An organisation is nobody from whom a
+    number could be taken and given to somebody else.
     """
+    if ownership.is_organisation(prepared_contact.identity.key, ctx.organisations):
+        return None
     consented = prepared_contact.contact.consent_date
     days = [date.fromisoformat(consented)] if consented else []
     if reports.about(number):

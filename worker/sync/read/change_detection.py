@@ -47,6 +47,7 @@ _DECIDING_CODE = (
     "decisions/*.py",
     "feedback/consent_state.py",
     "feedback/crm_flags.py",
+    "feedback/ownership.py",
 )
 # The wording of reasons (`decisions/wording/`) is not among them: it decides nothing.
 # Settings of a connector that say how it is called, or how it is worded, and not what is decided.

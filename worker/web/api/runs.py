@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 from config.settings import parse_duration
 from connectors.errors import ConnectorError
 from worker.context import Context
+from worker.feedback import records
 from worker.feedback.sources.submitted_reports import Short
 from worker.queries.search import near_segments
 from worker.store import changed_records
@@ -273,9 +274,9 @@ def _queue_records(ctx: Context, body: RescanRequest) -> int:
 def _by_object(ctx: Context, body: RescanRequest) -> dict[str, list[str]]:
     by_object: dict[str, list[str]] = {}
     connector = ctx.open(body.connector)
-    for record_id in dict.fromkeys(body.ids):
-        name = connector.object_of(record_id)
-        by_object.setdefault(name, []).append(record_id)
+    for text in dict.fromkeys(body.ids):
+        record_id = records.without_object(connector, text)
+        by_object.setdefault(connector.object_of(text), []).append(record_id)
     return by_object
 
 

@@ -1,0 +1,230 @@
+"""A company's switchboard in both CRMs: the promises, for numbers of organisations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from clocks import advance_clock
+from constants import NUMBER, OTHER, PUBLIC_URL
+from fixture_types import Sync
+from reports import deliver_reports, store_report
+
+from connectors.records import Contact
+from sandbox.hubspot import HubSpotService, Portal
+from sandbox.hubspot.more_objects import Companies
+from sandbox.run import Sandbox
+from sandbox.salesforce import Org, SalesforceService
+from sandbox.salesforce.more_objects import install
+from worker.asking.candidates import select
+from worker.asking.eligibility import Terms, judge, load, moment
+from worker.asking.model import LeftOut, Selection
+from worker.context import Context
+from worker.feedback.report_log import ReportSet
+from worker.ops import person_export
+from worker.segments import counters, queries
+from worker.store.tables import contacts
+from worker.suppression.erasure import erase_contact, erase_number
+from worker.sync.pages.fields import reader
+from worker.sync.pages.reports import last_confirmed_date
+from worker.sync.undo.undo import undo
+
+OBJECTS = """
+[segments]
+placeholder_from = 3
+[connectors.salesforce.objects.Contact]
+consent_date = "LastActivityDate"
+[connectors.salesforce.objects.Account]
+phones = ["Phone"]
+country = ["BillingCountry"]
+consent_date = "LastActivityDate"
+[connectors.salesforce.fields]
+confirm_link = "Phone_Confirm_Link__c"
+[connectors.hubspot.objects.contacts]
+[connectors.hubspot.objects.companies]
+phones = ["phone"]
+country = ["country"]
+"""
+
+
+class Desk:
+    """A switchboard: an account and a company that have NUMBER, and two contacts who share it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.org = sandbox.salesforce.org
+        self.account = install(self.org)["Account"][0]
+        self.portal = Companies(0)
+        sandbox.hubspot.install(self.portal)
+        self.company = self.portal.ids[0]
+        self.kim, self.lee = [row["Id"] for row in self.org.tables["Contact"].after_id(None)][:2]
+        empty = dict.fromkeys(("Phone", "MobilePhone", "HomePhone", "OtherPhone"))
+        for contact, email in ((self.kim, "kim@example.com"), (self.lee, "lee@example.com")):
+            self.org.update("Contact", contact, {**empty, "Phone": NUMBER, "Email": email})
+        self.org.update("Account", self.account, {"Phone": NUMBER})
+        self.portal.update(self.company, {"phone": NUMBER})
+
+    def record(self, name: str) -> dict[str, Any]:
+        if name == "company":
+            found = self.portal.find(self.company)
+            return dict(found["properties"]) if found else {}
+        object_name = "Account" if name == "account" else "Contact"
+        return dict(self.org.find(object_name, getattr(self, name)) or {})
+
+    def flagged(self, flag: str) -> set[str]:
+        """Who has a flag: of `wrong_number`, `do_not_contact`."""
+        field = {"wrong_number": "Wrong_Number__c", "do_not_contact": "Phone_Do_Not_Contact__c"}
+        names = {name for name in ("account", "kim", "lee") if self.record(name).get(field[flag])}
+        in_hubspot = self.record("company").get(f"hygiene_{flag}") == "true"
+        return names | ({"company"} if in_hubspot else set())
+
+    def key(self, name: str) -> str:
+        object_name = "Account" if name == "account" else "Contact"
+        return f"salesforce/{object_name}/{getattr(self, name)}"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox(SalesforceService(Org(contacts=2, leads=0)), HubSpotService(Portal(0)))
+    started.begin()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox) -> Desk:
+    return Desk(sandbox)
+
+
+@pytest.fixture
+def ctx(make_context: Callable[..., Context], desk: Desk, sync: Sync) -> Context:
+    link = {"type": "Url", "label": "Confirm Link"}
+    for object_name in ("Contact", "Account"):
+        desk.org.add_custom_field(object_name, "Phone_Confirm_Link__c", link, visible=True)
+    made = make_context(OBJECTS, PUBLIC_URL=PUBLIC_URL)
+    for name in ("salesforce", "hubspot"):
+        assert sync(made, name)["contacts"]["failed"] == 0
+    return made
+
+
+EVERYBODY = {"account", "company", "kim", "lee"}
+
+
+def test_a_stop_of_the_line_stands_on_every_record(ctx: Context, desk: Desk, sync: Sync) -> None:
+    """Promise 7, and 2: nothing is written once more."""
+    store_report(ctx, "opt_out", NUMBER)
+    deliver_reports(ctx)
+    assert desk.flagged("do_not_contact") == EVERYBODY
+    for name in ("salesforce", "hubspot"):
+        assert sync(ctx, name)["contacts"]["written"] == 0
+
+
+def test_a_company_that_is_not_to_be_called_is_not_called_by_its_people(
+    ctx: Context, desk: Desk, sync: Sync
+) -> None:
+    desk.org.update("Account", desk.account, {"Phone_Do_Not_Contact__c": True})
+    sync(ctx, "salesforce")
+    deliver_reports(ctx)
+    assert desk.flagged("do_not_contact") == EVERYBODY
+    advance_clock(ctx, minutes=1)
+    flags = ("Phone_Do_Not_Contact__c", "Phone_Do_Not_Call__c", "Phone_Do_Not_Text__c")
+    desk.org.update("Account", desk.account, dict.fromkeys(flags, False))
+    sync(ctx, "salesforce")
+    deliver_reports(ctx)
+    assert desk.flagged("do_not_contact") == set()
+
+
+def test_a_wrong_number_of_a_person_is_none_of_the_switchboards(ctx: Context, desk: Desk) -> None:
+    """Promise 8."""
+    store_report(ctx, "wrong_number", NUMBER, contact=desk.key("kim"))
+    deliver_reports(ctx)
+    assert desk.flagged("wrong_number") == {"kim"}
+    store_report(ctx, "wrong_number", NUMBER, contact=desk.key("account"))
+    deliver_reports(ctx)
+    assert desk.flagged("wrong_number") == EVERYBODY
+
+
+def test_a_flag_goes_with_the_number_and_comes_back_with_it(
+    ctx: Context, desk: Desk, sync: Sync
+) -> None:
+    store_report(ctx, "wrong_number", NUMBER, contact=desk.key("account"))
+    deliver_reports(ctx)
+    for number, expected in ((OTHER, False), (NUMBER, True)):
+        desk.org.update("Account", desk.account, {"Phone": number})
+        sync(ctx, "salesforce")
+        assert desk.record("account")["Wrong_Number__c"] is expected
+
+
+def test_an_undo_gives_an_account_back_as_it_was(ctx: Context, desk: Desk, sync: Sync) -> None:
+    before = desk.record("account")
+    desk.org.update("Account", desk.account, {"Phone": "nobody knows"})
+    result = sync(ctx, "salesforce")
+    assert desk.record("account")["Phone_Status__c"] == "invalid"
+    assert undo(ctx, result["run"]).records == 1
+    assert desk.record("account")["Phone_Status__c"] == before["Phone_Status__c"]
+
+
+def test_an_organisation_gets_no_link_and_is_asked_nothing(ctx: Context, desk: Desk) -> None:
+    assert desk.record("kim")["Phone_Confirm_Link__c"].startswith(PUBLIC_URL)
+    assert not desk.record("account").get("Phone_Confirm_Link__c")
+    terms, at = Terms("text", "contract", Selection()), moment(ctx)
+    with ctx.store.read() as connection:
+        everybody = [
+            candidate
+            for batch in select(connection, ["salesforce"], Selection())
+            for of_contact in batch
+            for candidate in of_contact
+            if candidate.number == NUMBER
+        ]
+        known = load(ctx, connection, everybody, at)
+    reasons = {c.contact: judge(c, terms, known, at).reason for c in everybody}
+    assert reasons[desk.key("account")] == LeftOut.ORGANISATION
+    assert reasons[desk.key("kim")] == LeftOut.SHARED_NUMBER
+
+
+def test_a_switchboard_on_many_contacts_is_no_placeholder(ctx: Context) -> None:
+    counters.count(ctx)
+    assert queries.list_shared_numbers(ctx) == []
+
+
+class TestAPersonsData:
+    def test_is_exported_without_the_company(self, ctx: Context, desk: Desk) -> None:
+        person = person_export.person_by_number(ctx, NUMBER)
+        assert set(person.contacts) == {desk.key("kim"), desk.key("lee")}
+
+    def test_is_erased_and_the_companys_record_stays(
+        self, ctx: Context, desk: Desk, sync: Sync
+    ) -> None:
+        erase_number(ctx, NUMBER, "an admin")
+        with ctx.store.read() as connection:
+            known = set(connection.scalars(sa.select(contacts.c.record_id)))
+        assert {desk.account, desk.company} <= known
+        assert not {desk.kim, desk.lee} & known
+        for name in ("salesforce", "hubspot"):
+            sync(ctx, name, "everything")
+        assert desk.flagged("do_not_contact") == EVERYBODY
+
+    def test_of_one_of_them_leaves_the_switchboard_as_it_is(
+        self, ctx: Context, desk: Desk, sync: Sync
+    ) -> None:
+        erase_contact(ctx, "salesforce", "Contact", desk.kim, "an admin")
+        sync(ctx, "hubspot", "everything")
+        assert "company" not in desk.flagged("do_not_contact")
+
+
+def test_nobody_asks_whether_a_switchboard_was_reassigned(ctx: Context) -> None:
+    """Neither a date of consent on its record nor a confirmation makes a company somebody from whom
+    a number could be taken."""
+    read = reader(ctx, "salesforce")
+    dates = {
+        name: last_confirmed_date(
+            ctx,
+            read(Contact(name, "id", {"Phone": NUMBER}, consent_date="2026-01-31")),
+            ReportSet(),
+            NUMBER,
+        )
+        for name in ("Account", "Contact")
+    }
+    assert dates == {"Account": None, "Contact": date(2026, 1, 31)}

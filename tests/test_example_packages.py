@@ -15,6 +15,7 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)  # two processes; some 11 s of processor time
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_its_own_tests_pass_where_it_is_installed(example: Path, tmp_path: Path) -> None:
     """Without the network. The tests run from a copy, beside which nothing of the package lies: so
@@ -26,7 +27,7 @@ def test_its_own_tests_pass_where_it_is_installed(example: Path, tmp_path: Path)
         sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps",
         "--no-build-isolation", "--disable-pip-version-check", "--target", str(site), str(source),
     ]  # fmt: skip
-    subprocess.run(install, check=True, capture_output=True, timeout=120)
+    subprocess.run(install, check=True, capture_output=True, timeout=150)
     shutil.move(source / "tests", tests)
     test = [
         sys.executable, "-m", "pytest", "-c", str(source / "pyproject.toml"),
@@ -36,7 +37,7 @@ def test_its_own_tests_pass_where_it_is_installed(example: Path, tmp_path: Path)
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     env = {**kept, "PYTHONPATH": os.pathsep.join((str(site), str(ROOT)))}
     done = subprocess.run(
-        test, cwd=tests, env=env, capture_output=True, text=True, timeout=150, check=False
+        test, cwd=tests, env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

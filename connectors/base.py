@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from config.connectors import ConnectorSettings
 from config.settings import Settings
+from connectors.conversions import amount, day, month
 from connectors.errors import InvalidRequestError
 from connectors.fields import ObjectFields, configured, fit, rewritable, spec_of
 from connectors.http.rate_limits import Quota
@@ -85,8 +86,14 @@ class BaseConnector(ABC):
     - `read_names`: the names of records, for people who look at a page of ours.
     - `close`: give connections back.
 
-    **Use**: `fields(object)` for the CRM's names of what is read and written, `contact` to make a
-    contact of a record, `crm_values` to turn an update into the CRM's names, `count` for each call.
+    **Use**: `wanted(object)` for the names in the settings, in `describe` and `provision`;
+    `fields(object)` for those that the CRM has, after `apply_schema`; `contact` to make a contact
+    of a record, `crm_values` to turn an update into the CRM's names, `count` for each call.
+
+    **Know**: `describe` is called by one process now and then, and `apply_schema` by every one,
+    with the schema as the database keeps it. What a connector has to know of a field in order to
+    read and write it (keys, ids of options) goes into `CrmField.details`; override
+    `apply_schema` to take it from there.
     """
 
     name: str
@@ -124,7 +131,8 @@ class BaseConnector(ABC):
         Raises `SettingsError` for settings that cannot be meant so."""
 
     @abstractmethod
-    def describe(self) -> Schema: ...
+    def describe(self) -> Schema:
+        """See `connectors.protocol`, and `connectors.records.CrmField` for what to say of each."""
 
     @abstractmethod
     def clock(self) -> datetime | None: ...
@@ -161,6 +169,10 @@ class BaseConnector(ABC):
         """The CRM's names of all fields that the settings name: what `describe` asks after."""
         return frozenset(self._configured[object_name].roles)
 
+    def wanted(self, object_name: str) -> ObjectFields:
+        """What the settings name, whether the CRM has it or not: for `describe` and `provision`."""
+        return self._configured[object_name]
+
     def fields(self, object_name: str) -> ObjectFields:
         """What of the settings the CRM has. Comes after `apply_schema`."""
         return self._fields[object_name]
@@ -186,6 +198,9 @@ class BaseConnector(ABC):
             website=text(fields.website),
             source=text(fields.source),
             campaign=text(fields.campaign),
+            contact_value=amount(values.get(fields.contact_value)),
+            consent_date=day(values.get(fields.consent_date)),
+            month=month(values.get(fields.created)),
             modified=modified,
             current={key: _ours(key, values.get(name)) for key, name in fields.names.items()},
         )

@@ -58,10 +58,12 @@ class Connector(Protocol):
         """Calls made so far by this object, each attempt counted."""
 
     def describe(self) -> Schema:
-        """Ask the CRM which of the fields named in the settings it has."""
+        """Ask the CRM which of the fields named in the settings it has; by object and by the name
+        in the settings, the others left out."""
 
     def apply_schema(self, schema: Schema) -> list[SchemaProblem]:
-        """Work with this schema from now on; returns what will be left out, and why."""
+        """Work with this schema from now on; returns what will be left out, and why. It may come
+        from the database, where another process has kept what its `describe` gave."""
 
     @property
     def objects(self) -> tuple[str, ...]: ...
@@ -97,6 +99,8 @@ class Connector(Protocol):
         `cursor` (of an earlier page) goes on where that page ended, also in another process.
         `own_writes`: which of our own writes, coming back as changes, need not be read again.
         `heartbeat` is called now and then while the CRM takes its time.
+        Raises `SchemaChangedError`, as `fetch` and `write` do, where a field is gone that
+        `apply_schema` was told of.
         """
 
     def read_reverse(self, object_name: str, before: str | None = None) -> Iterator[Page] | None:
@@ -156,6 +160,7 @@ class Connector(Protocol):
         self, updates: Sequence[Update], heartbeat: Callable[[], None] = noop
     ) -> list[WriteResult]:
         """Write a batch (of at most `write_size`, one object); one result for each, in order.
+        The same updates may come again, from a page that another worker has taken over.
 
         `heartbeat` is called now and then while the CRM takes its time.
         """

@@ -159,7 +159,15 @@ class WriteResult(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CrmField:
-    """A field as the CRM describes it; `values` are the allowed ones of a restricted picklist."""
+    """A field as the CRM describes it; `values` are the allowed ones of a restricted picklist.
+
+    `type`: one of `connectors.fields.TYPES` for a field of ours, one of `connectors.phone_values`
+    for a phone field. A CRM without checkboxes or dates with a time keeps them in another type:
+    its connector converts both ways, and names here the type that it stands for.
+    `details`: whatever else the connector needs to know of the field later, such as the API's key
+    of it, in JSON's types. The schema is kept in the database, and `apply_schema` gets it back from
+    there in processes that never call `describe`.
+    """
 
     type: str
     writable: bool = True
@@ -167,6 +175,7 @@ class CrmField:
     length: int = 0
     filterable: bool = True  # whether a query may ask for records by its value
     calculated: bool = False  # a formula of the CRM over other fields
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

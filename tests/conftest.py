@@ -16,6 +16,7 @@ The folders mirror the packages. The `conftest.py` of each lists what is specifi
     test_project.py          CI, hooks, types, licence
     test_docs.py             README and docs/
     test_packaging.py        the wheel, the Procfile, platforms
+    test_example_packages.py the packages of examples/, installed, and their own tests
     test_deploy.py           units, images, alerts, dashboard
     test_crm_package.py      the Salesforce package
     test_crm_component.py    its component, in Chromium

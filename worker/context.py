@@ -214,6 +214,7 @@ class Context:
                     entry["length"],
                     entry.get("filterable", True),  # kept by a release that did not ask
                     entry.get("calculated", False),
+                    entry.get("details") or {},
                 )
                 for key, entry in fields.items()
             }

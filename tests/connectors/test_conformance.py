@@ -1,8 +1,9 @@
-"""What every connector does. A new one passes by being listed in `CONNECTORS`."""
+"""What every connector does. A new one passes by being listed in `CONNECTORS`. Installed packages
+run the same classes of `connectors.conformance` over theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from limits import lower_limits
 import connectors
 from config.connections import kind_of
 from config.settings import Settings, load
-from connectors import build
+from connectors import build, conformance
+from connectors.conformance import everything
 from connectors.errors import ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from connectors.protocol import Connector
-from connectors.records import Merge, OwnWriteFilter, Update
+from connectors.records import Merge, Update
 from sandbox.hubspot.portal import prop
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -54,14 +56,6 @@ def settings(make_settings: Callable[..., Settings], tmp_path: Path, sandbox: Sa
     return make_settings(toml_of(path), **second_token(sandbox))
 
 
-@pytest.fixture
-def connector(name: str, settings: Settings) -> Iterator[Connector]:
-    opened = connectors.build(name, settings)
-    opened.apply_schema(opened.describe())
-    yield opened
-    opened.close()
-
-
 def crm_of(sandbox: Sandbox, name: str) -> Crm:
     """A CRM of the sandbox by the name of its connection."""
     return Crm.all(sandbox, name.removeprefix(kind_of(name)))[name]
@@ -71,59 +65,80 @@ def is_hubspot(name: str) -> bool:
     return kind_of(name) == "hubspot"
 
 
-def everything(connector: Connector) -> list[Any]:
-    return [
-        contact for name in connector.objects for page in connector.read(name)
-        for contact in page.contacts
-    ]  # fmt: skip
+@pytest.fixture
+def connector(name: str, settings: Settings) -> Iterator[Connector]:
+    opened = connectors.build(name, settings)
+    opened.apply_schema(opened.describe())
+    yield opened
+    opened.close()
 
 
-class TestReading:
-    def test_all_contacts_come_once_in_order_of_id(self, connector: Connector) -> None:
-        ids = [contact.id for contact in everything(connector)]
-        assert len(ids) == len(set(ids)) == COUNT
+@pytest.fixture
+def another(
+    name: str, settings: Settings, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Connector]:
+    """Another connector to the same CRM, with small pages."""
+    lower_limits(monkeypatch, hubspot_list_page=7)
+    sandbox.salesforce.page_limit = 7
 
-    def test_phones_are_the_text_as_typed(
-        self, connector: Connector, name: str, sandbox: Sandbox
-    ) -> None:
+    def opened() -> Connector:
+        other = connectors.build(name, settings)
+        other.apply_schema(other.describe())
         if name == "csv":
-            assert everything(connector)[3].phones == {"Phone": "+44 20 7946 0003"}
-            return
-        crm = crm_of(sandbox, name)
-        typed = {rid: str(r.get(crm.phone) or "") for rid, r in crm.records().items()}
-        read = {c.id: c.phones[crm.phone] for c in everything(connector) if c.object == crm.object}
-        assert read == typed
+            other.page_size = 7
+        return other
 
-    def test_a_cursor_goes_on_where_it_was_given_in_another_process(
-        self, connector: Connector, name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    return opened
 
-        lower_limits(monkeypatch, hubspot_list_page=7)
-        if name == "csv":
-            connector.page_size = 7
-        object_name = connector.objects[0]
-        expected = [c.id for page in connector.read(object_name) for c in page.contacts]
-        ids: list[str] = []
-        cursor = None
-        while True:
-            other = connectors.build(name, settings)
-            other.apply_schema(other.describe())
-            if name == "csv":
-                other.page_size = 7
-            page = next(iter(other.read(object_name, cursor=cursor)))
-            ids += [c.id for c in page.contacts]
-            cursor = page.cursor
-            if cursor is None:
-                break
-        assert ids == expected
 
-    def test_fetch_brings_what_is_there_and_leaves_out_what_is_not(
-        self, connector: Connector
-    ) -> None:
-        contacts = everything(connector)[:3]
-        fetched = connector.fetch(contacts[0].object, [contacts[0].id, contacts[2].id, "999999999"])
-        assert {c.id for c in fetched} == {contacts[0].id, contacts[2].id}
-        assert connector.fetch(contacts[0].object, []) == []
+class SandboxDriver:
+    """People at work in a CRM of the sandbox."""
+
+    refuses_values = tells_merges = True
+
+    def __init__(self, crm: Crm, sandbox: Sandbox) -> None:
+        self._crm, self._sandbox = crm, sandbox
+        self.object = crm.object
+        self.nobody = "003000000000000AAA" if crm.name == "salesforce" else "999999999"
+
+    def typed(self) -> dict[str, dict[str, str]]:
+        phone = self._crm.phone
+        return {rid: {phone: str(r.get(phone) or "")} for rid, r in self._crm.records().items()}
+
+    def edit(self, record_id: str, phone: str, text: str) -> None:
+        self._crm.edit(record_id, {f"phone/{phone}": text})
+
+    def delete(self, record_id: str) -> None:
+        self._crm.act(record_id, {"delete": True})
+
+    def merge(self, record_id: str, into: str) -> str:
+        self._crm.act(record_id, {"merge_into": into})
+        return str(self._sandbox.hubspot.portal.merged[record_id]) if (
+            is_hubspot(self._crm.name)) else into  # fmt: skip
+
+    def hide(self, record_ids: Sequence[str]) -> None:
+        self._crm.hide(list(record_ids))
+
+
+class ListDriver:
+    """A list on disk, which nobody edits meanwhile."""
+
+    object = "row"
+    refuses_values = tells_merges = False
+    nobody = "999999999"
+
+    def typed(self) -> dict[str, dict[str, str]]:
+        return {str(n): {"Phone": f"+44 20 7946 {n:04}"} for n in range(COUNT)}
+
+
+@pytest.fixture
+def driver(name: str, sandbox: Sandbox) -> Any:
+    return ListDriver() if name == "csv" else SandboxDriver(crm_of(sandbox, name), sandbox)
+
+
+class TestReading(conformance.Reading):
+    def test_all_of_the_sandbox_comes(self, connector: Connector) -> None:
+        assert len(everything(connector)) == COUNT
 
     def test_fetch_brings_all_where_the_crm_gives_them_in_small_pages(
         self, connector: Connector, sandbox: Sandbox
@@ -215,55 +230,7 @@ class TestAWriteThatIsSentAgain:
         assert not write("delay", seconds=0.0)
 
 
-class TestWriting:
-    def test_what_is_written_is_read_back_the_same(self, connector: Connector) -> None:
-        target = everything(connector)[0]
-        phone = next(iter(target.phones))
-        values = {
-            f"status/{phone}": "invalid", f"e164/{phone}": "+442079460000",
-            f"line_type/{phone}": "landline", "wrong_number": True, "reason": 'Said "no", so: no.',
-            "checked_at": "2026-11-24T08:00:00Z", "run": "20261124-080000-abcdef",
-            "best_phone": "+442079460000",
-        }  # fmt: skip
-        (result,) = connector.write([Update(target.object, target.id, values)])
-        assert result.ok, result
-        (after,) = connector.fetch(target.object, [target.id])
-        assert {key: after.current[key] for key in values} == values
-        assert after.phones == target.phones
-
-    def test_values_can_be_taken_away(self, connector: Connector) -> None:
-        target = everything(connector)[0]
-        phone = next(iter(target.phones))
-        full = {f"status/{phone}": "valid", "reason": "x", "wrong_number": True}
-        connector.write([Update(target.object, target.id, full)])
-        empty = {f"status/{phone}": None, "reason": None, "wrong_number": False}
-        (result,) = connector.write([Update(target.object, target.id, empty)])
-        assert result.ok
-        (after,) = connector.fetch(target.object, [target.id])
-        assert after.current[f"status/{phone}"] is None
-        assert not after.current["wrong_number"]
-
-    def test_there_is_one_result_for_each_update_in_order(self, connector: Connector) -> None:
-        contacts = [c for c in everything(connector) if c.object == connector.objects[0]][:5]
-        results = connector.write([Update(c.object, c.id, {"reason": c.id}) for c in contacts])
-        assert [result.id for result in results] == [c.id for c in contacts]
-
-    def test_a_bad_record_does_not_fail_its_neighbours(
-        self, connector: Connector, name: str
-    ) -> None:
-        if name == "csv":
-            return  # a list takes any text
-        good, bad = [c for c in everything(connector) if c.object == connector.objects[0]][:2]
-        phone = next(iter(good.phones))
-        results = connector.write(
-            [
-                Update(good.object, good.id, {f"status/{phone}": "valid"}),
-                Update(bad.object, bad.id, {f"status/{phone}": "no such status"}),
-            ]
-        )
-        assert [result.ok for result in results] == [True, False]
-        assert results[1].kind == "picklist_value"
-        assert f"status/{phone}" in results[1].fields
+class TestWriting(conformance.Writing): ...
 
 
 class TestWhatACrmRefusesAsAWhole:
@@ -307,64 +274,21 @@ class TestWhatACrmRefusesAsAWhole:
             everything(connector)
 
 
-class TestIncrements:
-    def test_only_what_changed_since_then_comes(
-        self, connector: Connector, name: str, sandbox: Sandbox
-    ) -> None:
-        assert connector.incremental == (name != "csv")
-        if not connector.incremental:
-            return
-        everything(connector)
-        crm = crm_of(sandbox, name)
-        target = crm.ids()[4]
-        crm.edit(target, {f"phone/{crm.phone}": "new"})
-        (changed,) = connector.fetch(crm.object, [target])
-        assert changed.modified_at is not None
-        pages = list(connector.read(crm.object, since=changed.modified_at))
-        assert [c.id for page in pages for c in page.contacts] == [target]
+@pytest.mark.parametrize("name", ["salesforce", "hubspot"])
+class TestIncrements(conformance.Increments): ...
 
-    def test_own_writes_can_be_skipped_unless_they_changed_since(
-        self, connector: Connector, name: str, sandbox: Sandbox
-    ) -> None:
-        if not connector.incremental:
-            return
-        crm = crm_of(sandbox, name)
-        first, second, third = crm.ids()[:3]
-        for record_id in (first, second, third):
-            connector.write([Update(crm.object, record_id, {"run": "run-1"})])
-        (before,) = connector.fetch(crm.object, [first])
-        crm.edit(third, {f"phone/{crm.phone}": "new"})
-        (after,) = connector.fetch(crm.object, [third])
-        assert before.modified_at is not None
-        assert after.modified_at is not None
-        pages = connector.read(
-            crm.object,
-            since=before.modified_at,
-            own_writes=OwnWriteFilter(("run-1",), after.modified_at),
-        )
-        assert [c.id for page in pages for c in page.contacts] == [third]
+
+def test_a_list_is_always_read_as_a_whole(settings: Settings) -> None:
+    assert not connectors.build("csv", settings).incremental
+
+
+@pytest.mark.parametrize("name", ["salesforce", "hubspot"])
+class TestDeletedAndMerged(conformance.WhatIsGone):
+    """A list hides nothing: see csv_list/."""
 
 
 class TestWhatIsGone:
     """What the CRM does not return is deleted only where it says so (promise 17)."""
-
-    def test_deleted_and_merged_records_are_reported_and_hidden_ones_are_not(
-        self, connector: Connector, name: str, sandbox: Sandbox
-    ) -> None:
-        if name == "csv":
-            return  # a list hides nothing: see test_csvfile.py
-        crm = crm_of(sandbox, name)
-        deleted, merged, winner, hidden, there = crm.ids()[:5]
-        crm.act(deleted, {"delete": True})
-        crm.act(merged, {"merge_into": winner})
-        crm.hide([hidden])
-        nobody = "003000000000000AAA" if name == "salesforce" else "999999999"
-        asked = [deleted, merged, hidden, there, nobody, "no id at all"]
-        into = sandbox.hubspot.portal.merged[merged] if is_hubspot(name) else winner
-        outcomes = connector.deleted(crm.object, asked)
-        assert outcomes == {deleted: None, merged: Merge(merged, crm.object, into)}
-        assert {contact.id for contact in connector.fetch(crm.object, asked)} == {there}
-        assert connector.deleted(crm.object, []) == {}
 
     def test_a_merged_record_is_followed_to_where_it_lives_on_now(
         self, connector: Connector, name: str, sandbox: Sandbox
@@ -432,10 +356,7 @@ class TestWhatIsGone:
         assert result["contacts"]["gone"] == 1
 
 
-class TestFields:
-    def test_nothing_is_missing_where_all_is_set_up(self, connector: Connector) -> None:
-        assert connector.apply_schema(connector.describe()) == []
-
+class TestFields(conformance.Fields):
     def test_setup_creates_what_is_missing_and_is_safe_to_repeat(
         self, make_settings: Callable[..., Settings], bare_sandbox: Sandbox
     ) -> None:
@@ -480,18 +401,12 @@ class TestFields:
             assert done(name) == [taken]
             opened.close()
 
-    def test_calls_are_counted_by_purpose(self, connector: Connector) -> None:
-        everything(connector)
-        assert connector.calls["read"] >= 1
-        assert connector.calls["write"] == 0
-
     def test_a_record_has_a_place_where_a_person_sees_it(
         self, connector: Connector, name: str
     ) -> None:
         target = everything(connector)[0]
         url = connector.record_url(target.object, target.id)
         assert (target.id in url) == (name != "csv")
-        assert connector.object_of(target.id) == target.object
 
 
 def add_foreign_field(sandbox: Sandbox, crm: Crm, name: str, kind: str) -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from config.connectors import FieldNames, ObjectMap
+from config.connectors import ConnectorSettings, FieldNames, ObjectMap
+from connectors.base import BaseConnector
 from connectors.fields import configured
-from connectors.records import Contact, Value
+from connectors.records import Contact, CrmField, Value
 from connectors.rows import Rows, ids_of, joined, layout_of, make_decoder, to_contact, to_content
 from worker.sync.read import change_detection, reverse_reader
 
@@ -159,3 +160,28 @@ def test_what_comes_before_an_id_and_what_after_it(as_rows: bool) -> None:
     assert reverse_reader.ids_after(given_, "99") is given_, (
         "ids are counted up: a longer one comes later"
     )
+
+
+class _Base(BaseConnector):
+    """A connector of which only what it inherits is of interest."""
+
+    name = "base"
+    from_settings = describe = clock = read = fetch = deleted = write = None  # type: ignore[assignment]
+
+
+def test_the_base_class_reads_each_field_that_the_settings_may_name() -> None:
+    mapping = ObjectMap(
+        phones=("phone",), contact_value="worth", consent_date="agreed", created="made"
+    )
+    connector = _Base(ConnectorSettings(objects={"people": mapping}, fields=FieldNames()))
+    names = ("phone", "worth", "agreed", "made")
+    connector.apply_schema({"people": {name: CrmField("text") for name in names}})
+    values = {
+        "phone": "1",
+        "worth": "1200.50",
+        "agreed": "2024-01-15",
+        "made": "2023-05-06T07:08:09Z",
+    }
+    contact = connector.contact("people", "1", values)
+    assert contact.contact_value == 1200.5
+    assert (contact.consent_date, contact.month) == ("2024-01-15", "2023-05")

@@ -315,7 +315,7 @@ class HubSpotConnector(BaseConnector):
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
         contacts: list[TypedContact] = []
         good = _valid_ids(ids)
-        columns = [*_NAMES, *self._fields[OBJECT].phones]
+        columns = list(dict.fromkeys((*_NAMES, *self.name_columns(OBJECT))))
         for start in range(0, len(good), BATCH):
             batch = set(good[start : start + BATCH])
             body = {
@@ -329,7 +329,8 @@ class HubSpotConnector(BaseConnector):
                 values = entry["properties"]
                 if (record_id := str(entry["id"])) in batch:  # a merged one leads to another
                     name = " ".join(str(values.get(column) or "") for column in _NAMES)
-                    contacts.append(self.typed_contact(OBJECT, record_id, name, values))
+                    last = str(values.get(_NAMES[-1]) or "")
+                    contacts.append(self.typed_contact(OBJECT, record_id, name, values, last))
         return contacts
 
     @guards_response

@@ -261,13 +261,22 @@ class SalesforceConnector(BaseConnector):
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:
         contacts: list[TypedContact] = []
         valid = [record_id for record_id in ids if is_record_id(record_id)]
-        # Contacts, leads and accounts all have a Name, a person account that of its person.
-        columns = tuple(dict.fromkeys(("Id", "Name", *self.phone_fields(object_name))))
+        # Contacts, leads and accounts all have a Name, a person account that of its person. A last
+        # name, which no profile can hide, have only the first two in every org.
+        last = ("LastName",) if object_name in ("Contact", "Lead") else ()
+        wanted = ("Id", "Name", *last, *self.name_columns(object_name))
+        columns = tuple(dict.fromkeys(wanted))
         for start in range(0, len(valid), _FETCH):
             batch = valid[start : start + _FETCH]
             soql = Query(object_name, columns, (f"Id IN {listed(batch)}",)).soql()
             contacts += (
-                self.typed_contact(object_name, row["Id"], str(row.get("Name") or ""), row)
+                self.typed_contact(
+                    object_name,
+                    row["Id"],
+                    str(row.get("Name") or ""),
+                    row,
+                    str(row.get("LastName") or ""),
+                )
                 for row in self._name_queries.rows(soql, among=batch)
             )
         return contacts

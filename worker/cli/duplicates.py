@@ -124,10 +124,14 @@ def _show(groups: Sequence[ListedGroup]) -> None:
     console.rows(table, [
         (group.number, f"{group.total:,}", group.kind.value.replace("_", " "),
          " ".join(group.connectors), " ".join(text for _, _, text in group.evidence),
-         "; ".join(map(_proposal, group.proposals)))
+         "; ".join([*map(_proposal, group.proposals), *_elsewhere(group)]))
         for group in groups
     ])  # fmt: skip
     console.show_table(table)
+
+
+def _elsewhere(group: ListedGroup) -> list[str]:
+    return [f"set {', '.join(flags)} on {key} too" for key, flags in group.elsewhere.items()]
 
 
 def _proposal(proposal: Any) -> str:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from connectors.records import TypedContact
 from worker.context import Context
 from worker.duplicates import listing, names
-from worker.duplicates.listing import ADVICE, ListedGroup
+from worker.duplicates.listing import ListedGroup
 from worker.duplicates.merge_proposal import Record
 from worker.duplicates.rules import Kind
 
 COLUMNS = (
     "number", "kind", "rule", "evidence", "advice", "contacts", "people by email", "line type",
     "crm", "object", "id", "link", "stands against it", "proposal", "reason", "must have",
-    "set before merging", "wrong numbers",
+    "set first", "wrong numbers",
 )  # fmt: skip
 NAME_COLUMNS = ("name", "note")
 
@@ -51,7 +51,7 @@ def rows(
 def _of_group(group: ListedGroup) -> list[str]:
     return [
         group.number, group.kind.value, group.rule,
-        " ".join(text for _, _, text in group.evidence), ADVICE[group.kind],
+        " ".join(text for _, _, text in group.evidence), group.advice,
         str(group.total), str(group.people), group.line,
     ]  # fmt: skip
 
@@ -68,6 +68,10 @@ def _of_record(group: ListedGroup, record: Record, link: str) -> list[str]:
         if record in proposal.merge:
             into = f"merge into {proposal.keep.id}"
             return [*cells, into, "", " ".join(proposal.flags), "", wrong]
+    if missing_here := group.elsewhere.get(record.key):
+        wrong = " ".join(sorted(group.consent.wrong))
+        return [*cells, "not merged", "", " ".join(group.consent.flags), " ".join(missing_here),
+                wrong]  # fmt: skip
     return [*cells, "", "", "", "", ""]
 
 

@@ -18,7 +18,14 @@ import sqlalchemy as sa
 from worker.context import Context
 from worker.duplicates import consent, grouping
 from worker.duplicates.grouping import Group, Key
-from worker.duplicates.merge_proposal import Consent, Proposal, Record, propose, strictest
+from worker.duplicates.merge_proposal import (
+    Consent,
+    Proposal,
+    Record,
+    propose,
+    set_elsewhere,
+    strictest,
+)
 from worker.duplicates.rules import Kind
 from worker.store.array_param import any_of
 from worker.store.encryption import decrypt, encrypt
@@ -41,6 +48,8 @@ ADVICE: Mapping[Kind, str] = {
     "what stands against them in place, also once the number is replaced.",
     Kind.UNCLEAR: "Look at the records in the CRM before you change anything.",
 }
+_NOT_MERGED = "No CRM has two of these records in one object, so there is nothing to merge."
+_CHANGED = "Its contacts have changed since they were counted. Look again after the next count."
 
 
 class CursorError(ValueError):
@@ -50,7 +59,9 @@ class CursorError(ValueError):
 @dataclass(frozen=True, slots=True)
 class ListedGroup:
     """A group as it is listed. `total`: contacts that hold the number now; `records`: the first of
-    them; `consent`: the strictest of these. `proposals`: of the same person's records alone."""
+    them; `consent`: the strictest of these. `proposals`, and what to set on records that they do
+    not reach (`elsewhere`): of the same person's records alone. `stale`: its contacts are others
+    than those that were counted, so nothing is proposed."""
 
     number: str
     kind: Kind
@@ -63,8 +74,16 @@ class ListedGroup:
     records: tuple[Record, ...]
     consent: Consent
     proposals: tuple[Proposal, ...]
+    elsewhere: Mapping[str, tuple[str, ...]]
+    stale: bool
     counted_at: datetime
     compared_at: datetime | None
+
+    @property
+    def advice(self) -> str:
+        if self.kind != Kind.SAME_PERSON or self.proposals:
+            return ADVICE[self.kind]
+        return _CHANGED if self.stale else _NOT_MERGED
 
     @property
     def keys(self) -> list[Key]:
@@ -78,7 +97,7 @@ class ListedGroup:
             "evidence": [
                 {"rule": rule, "for": kind, "text": text} for rule, kind, text in self.evidence
             ],
-            "advice": ADVICE[self.kind],
+            "advice": self.advice,
             "connectors": list(self.connectors),
             "line_type": self.line,
             "contacts": self.total,
@@ -86,6 +105,7 @@ class ListedGroup:
             "records": [record.key for record in self.records],
             "flags": list(self.consent.flags),
             "proposals": [proposal.as_json() for proposal in self.proposals],
+            "set_elsewhere": {key: list(flags) for key, flags in self.elsewhere.items()},
             "counted_at": self.counted_at.isoformat(),
             "compared_at": self.compared_at.isoformat() if self.compared_at else None,
         }
@@ -202,7 +222,8 @@ def _listed_group(row: Any, group: Group, records: Sequence[Record]) -> ListedGr
     kind = Kind(row.kind)
     whole = len(records) == len(group.holders) == row.contacts
     # Of somebody whose records are not all looked at, or have changed since, nothing is proposed.
-    proposals = propose(records) if kind == Kind.SAME_PERSON and whole else []
+    sure = kind == Kind.SAME_PERSON and whole
+    proposals = propose(records) if sure else []
     return ListedGroup(
         number=row.number,
         kind=kind,
@@ -215,6 +236,8 @@ def _listed_group(row: Any, group: Group, records: Sequence[Record]) -> ListedGr
         records=tuple(records),
         consent=strictest(record.consent for record in records),
         proposals=tuple(proposals),
+        elsewhere=set_elsewhere(records, proposals) if sure else {},
+        stale=not whole,
         counted_at=row.counted_at,
         compared_at=row.compared_at,
     )

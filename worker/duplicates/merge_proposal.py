@@ -141,6 +141,21 @@ def propose(records: Sequence[Record]) -> list[Proposal]:
     return [_propose(group, total) for group in groups.values() if len(group) > 1]
 
 
+def set_elsewhere(
+    records: Sequence[Record], proposals: Sequence[Proposal]
+) -> dict[str, tuple[str, ...]]:
+    """Return what must be set on the person's records that no merge reaches, by their keys: the
+    person is the same there."""
+    merged = {record.key for one in proposals for record in (one.keep, *one.merge)}
+    flags = strictest(record.consent for record in records).flags
+    missing = {
+        record.key: tuple(flag for flag in flags if flag not in record.flags)
+        for record in records
+        if record.key not in merged
+    }
+    return {key: flags for key, flags in missing.items() if flags}
+
+
 def _propose(group: Sequence[Record], total: Consent) -> Proposal:
     keep, rule, reason = choose(group, total)
     return Proposal(

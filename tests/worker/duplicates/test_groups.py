@@ -230,7 +230,9 @@ class TestConsent:
         self, one_person: Context
     ) -> None:
         index(one_person, NUMBER, "hubspot:3:b")
-        assert of_one(one_person).proposals == ()
+        group = of_one(one_person)
+        assert (group.proposals, group.stale) == ((), True)
+        assert "changed since they were counted" in group.advice
 
 
 class TestNames:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.duplicates.merge_proposal import KEEP_RULES, Consent, Record, propose
+from worker.duplicates.merge_proposal import KEEP_RULES, Consent, Record, propose, set_elsewhere
 
 DOCS = Path(__file__).parents[3] / "docs" / "duplicates.md"
 NO_TEXTS = Consent(frozenset({"text"}))
@@ -76,6 +76,13 @@ class TestTheConsent:
         (proposal,) = propose([record("1"), record("2"), elsewhere])
         assert {proposal.keep.id, *(other.id for other in proposal.merge)} == {"1", "2"}
         assert "do_not_contact" in proposal.missing
+
+    def test_must_stand_on_the_records_that_no_merge_reaches_too(self) -> None:
+        elsewhere = record("003", connector="salesforce", object="Contact",
+                           flags=frozenset({"do_not_text"}))  # fmt: skip
+        group = [record("1", consent=NOTHING), record("2"), elsewhere]
+        missing = {"salesforce/Contact/003": ("do_not_contact", "do_not_call")}
+        assert set_elsewhere(group, propose(group)) == missing
 
     def test_records_of_different_objects_are_not_merged(self) -> None:
         assert propose([record("1"), record("2", object="leads")]) == []

@@ -18,6 +18,8 @@ from constants import NUMBER, OTHER, THIRD
 from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link
+from openapi_document import schema_of
+from openapi_schema_validator import OAS31Validator
 from openpyxl import load_workbook
 
 from sandbox.run import Sandbox
@@ -75,11 +77,14 @@ def test_the_page_shows_each_group_with_evidence_and_proposal_and_reads_names(
         assert "Set do not contact, do not call, do not text on it before you merge" in person
         assert "the most stands against it already" in person
         assert "do not contact" in person
+        assert re.search(r"Set do not contact.* on 003\w+ \(Salesforce\) too", person)
         assert "family" in family
         assert "Alex Quill" in family
         assert "Keep the records apart" in family
         assert "switchboard" in desk
         assert "3 different extensions" in desk
+        page.locator("#counts").get_by_text("Family").wait_for()
+        assert re.search(r"Family\s*1", page.inner_text("#counts"))
         assert_well_made(page, "duplicates")
         page.get_by_label("Kind", exact=True).select_option("family")
         page.get_by_role("button", name="Show").click()
@@ -161,6 +166,7 @@ class TestTheCommandAndTheApi:
         url = serve(ADMIN_TOKEN="secret")
         bearer = {"Authorization": "Bearer secret"}
         answer = requests.get(f"{url}/api/duplicates?kind=same_person", headers=bearer).json()
+        OAS31Validator(schema_of("get", "/api/duplicates", 200)).validate(answer)
         assert answer["groups"] == listed
         assert answer["counts"]["switchboard"] == 1
         assert listed[0]["proposals"][0]["rule"] == "strictest"

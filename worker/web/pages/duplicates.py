@@ -17,7 +17,7 @@ from worker.access import audit
 from worker.context import Context
 from worker.duplicates import export, listing
 from worker.duplicates import names as comparing
-from worker.duplicates.listing import ADVICE, CursorError, ListedGroup
+from worker.duplicates.listing import CursorError, ListedGroup
 from worker.duplicates.rules import Kind
 from worker.queries import names
 from worker.sync.runs import crm_quota
@@ -73,7 +73,7 @@ def router(ctx: Context) -> APIRouter:
             groups=_shown(ctx, groups.groups), counts=counts, total=sum(counts.values()),
             more=groups.after and wanted.address(after=groups.after), first=not after,
             connectors=ctx.settings.active_connectors, counted_at=listing.counted_at(ctx),
-            by_kind={one: wanted.address(kind=one) for one in Kind},
+            by_kind=_by_kind(wanted),
         )  # fmt: skip
 
     @routes.post("/names")
@@ -81,7 +81,9 @@ def router(ctx: Context) -> APIRouter:
         """Names of the groups that a page shows, and what they say of the groups. The numbers come
         encrypted in the body, and stand in no log."""
         me, _ = viewer
-        refs = [text for name, text in form_of(body) if name == "ref"][: listing.PAGE]
+        form = form_of(body)
+        wanted = _filter(dict(form).get("connector", ""), "")
+        refs = [text for name, text in form if name == "ref"][: listing.PAGE]
         numbers = [decrypt_number(ctx.keys, ref) for ref in refs]
         places = {number: place for place, number in enumerate(numbers) if number}
         compared = comparing.compare(ctx, listing.find_groups(ctx, list(places)))
@@ -89,7 +91,8 @@ def router(ctx: Context) -> APIRouter:
         return page(
             request, "_duplicate_names.html", me, problems=compared.problems,
             groups=[(places[entry["group"].number], entry) for entry in shown],
-            names=compared.found,
+            names=compared.found, counts=listing.counts(ctx, wanted.connector),
+            by_kind=_by_kind(wanted),
         )  # fmt: skip
 
     @routes.get("/export")
@@ -137,6 +140,10 @@ def _filter(connector: str, kind: str) -> _Filter:
         raise HTTPException(422, f"kind: choose one of {', '.join(Kind)}") from None
 
 
+def _by_kind(wanted: _Filter) -> dict[Kind, str]:
+    return {kind: wanted.address(kind=kind) for kind in Kind}
+
+
 def _shown(ctx: Context, groups: Sequence[ListedGroup]) -> list[dict[str, Any]]:
     """With the addresses of a group's number and of its records, ours and the CRM's."""
     active = set(ctx.settings.active_connectors)
@@ -144,7 +151,6 @@ def _shown(ctx: Context, groups: Sequence[ListedGroup]) -> list[dict[str, Any]]:
         {
             "group": group,
             "ref": encrypt_number(ctx.keys, group.number),
-            "advice": ADVICE[group.kind],
             # By the record, not by its place: names come later, and must not meet another one.
             "anchors": {record.key: _anchor(record.key) for record in group.records},
             "links": {

@@ -24,8 +24,9 @@ class MergeProposal(TypedDict):
 
 class DuplicateGroup(TypedDict):
     """Contacts that share a number. `records`: the first of them, as CONNECTOR/OBJECT/ID; `flags`:
-    what stands against any of these; `people`: different emails; `compared_at`: when their names
-    were read from the CRMs and compared."""
+    what stands against any of these; `people`: different emails; `set_elsewhere`: flags that lack
+    on the same person's records that no proposal covers; `compared_at`: when their names were read
+    from the CRMs and compared."""
 
     number: str
     kind: str
@@ -39,6 +40,7 @@ class DuplicateGroup(TypedDict):
     records: list[str]
     flags: list[str]
     proposals: list[MergeProposal]
+    set_elsewhere: dict[str, list[str]]
     counted_at: str
     compared_at: str | None
 

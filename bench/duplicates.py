@@ -2,7 +2,7 @@
 
 A database is filled (`bench.big_database`) with N contacts, and one in five gets a second number
 that it shares: with one other contact (most), with four, or with thousands. It reports the first
-count, one with nothing to do, pages of the list, and the largest memory of the process.
+count, one with nothing to do, pages of the list, and how much memory it took.
 
 It uses SQLite, or a fresh database on the server of BENCH_POSTGRES_URL.
 """
@@ -10,11 +10,11 @@ It uses SQLite, or a fresh database on the server of BENCH_POSTGRES_URL.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Callable
 
+import psutil
 import sqlalchemy as sa
 
 from bench.big_database import fill, settle
@@ -78,6 +78,8 @@ def main() -> None:
         settle(url)
         filled = time.monotonic() - began
         print(f"{args.contacts:,} contacts, {url.partition(':')[0]}, filled in {filled:.0f} s")
+        process = psutil.Process()
+        before = process.memory_info().rss
         timed("first count", lambda: f"{grouping.count(ctx):,} rows written")
         timed("count, nothing changed", lambda: f"{grouping.count(ctx):,} rows written")
         timed("counts by kind", lambda: {k.value: n for k, n in listing.counts(ctx).items() if n})
@@ -88,8 +90,8 @@ def main() -> None:
         timed("a kind without groups", lambda: f"{pages(ctx, kind=Kind.FAMILY)} groups")
         timed("what an export would ask for",
               lambda: dict(listing.contacts_by_object(ctx)))  # fmt: skip
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"largest memory {memory:,.0f} MB")
+        after = process.memory_info().rss
+        print(f"memory {(after - before) / 2**20:,.0f} MB more than before the first count")
         with ctx.store.read() as connection:
             largest = connection.scalar(sa.text("SELECT max(contacts) FROM duplicate_groups"))
         print(f"largest group {largest:,} contacts")

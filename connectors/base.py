@@ -214,12 +214,25 @@ class BaseConnector(ABC):
         }
 
     def typed_contact(
-        self, object_name: str, record_id: str, name: str, values: Mapping[str, Any]
-    ) -> TypedContact:
+        self, object_name: str, record_id: str, name: str, values: Mapping[str, Any],
+        last_name: str = "",
+    ) -> TypedContact:  # fmt: skip
         """What `read_names` gives of a record, whose `values` go by the CRM's names."""
         phones = self.phone_texts(object_name, values)
         filled = {field: text for field, text in phones.items() if text}
-        return TypedContact(record_id, " ".join(name.split()), filled)
+        fields = self._fields[object_name]
+        email, website = (
+            str(values.get(column) or "") if column else ""
+            for column in (fields.email, fields.website)
+        )
+        whole, last = " ".join(name.split()), " ".join(last_name.split())
+        return TypedContact(record_id, whole, filled, last, email, website)
+
+    def name_columns(self, object_name: str) -> tuple[str, ...]:
+        """Return the fields besides the name that `read_names` asks for, as far as the schema has
+        them: phones, and what tells people and companies apart."""
+        fields = self._fields[object_name]
+        return (*fields.phones, *filter(None, (fields.email, fields.website)))
 
     def crm_values(self, update: Update) -> dict[str, Value]:
         """An update's values by the CRM's names; None empties a field."""

@@ -80,11 +80,15 @@ class Contact(Struct, frozen=True, rename=_STORED_NAMES):
 @dataclass(frozen=True, slots=True)
 class TypedContact:
     """What a person recognises a record by: its name, and its phone fields as people typed them
-    (those that hold something). Never stored."""
+    (those that hold something). `last_name`, `email`, `website`: where the CRM has fields for them;
+    they tell people and companies apart. Never stored."""
 
     id: str
     name: str
     phones: Mapping[str, str]
+    last_name: str = ""
+    email: str = ""
+    website: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,7 +242,8 @@ class CsvConnector(BaseConnector):
                 cells = dict(zip(self._header, map(parser.readable, row.cells), strict=True))
                 cells.update(self._overlay.get(record_id, {}))
                 name = " ".join(cells[column] for column in columns)
-                contacts.append(self.typed_contact(object_name, record_id, name, cells))
+                last = cells[columns[-1]] if len(columns) > 1 else ""
+                contacts.append(self.typed_contact(object_name, record_id, name, cells, last))
         return contacts
 
     def deleted(self, object_name: str, ids: Sequence[str]) -> dict[str, Merge | None]:

@@ -79,6 +79,7 @@ log = logging.getLogger(__name__)
 
 _LIST_PAGE = 100
 _SEARCH_PAGE = 200
+_LAST_NAME = "lastname"  # of a contact; other objects have none
 _DISPOSITIONS = Dispositions()
 _ONE: Mapping[str, Any] = {
     "filterGroups": [], "sorts": [], "properties": [], "limit": 1, "after": "0",
@@ -352,7 +353,7 @@ class HubSpotConnector(BaseConnector):
         contacts: list[TypedContact] = []
         good = _valid_ids(ids)
         names = self._display_properties(object_name)
-        columns = [*names, *self._fields[object_name].phones]
+        columns = list(dict.fromkeys((*names, *self.name_columns(object_name))))
         for start in range(0, len(good), BATCH):
             batch = set(good[start : start + BATCH])
             body = {
@@ -366,7 +367,8 @@ class HubSpotConnector(BaseConnector):
                 values = entry["properties"]
                 if (record_id := str(entry["id"])) in batch:  # a merged one leads to another
                     name = " ".join(str(values.get(column) or "") for column in names)
-                    contacts.append(self.typed_contact(object_name, record_id, name, values))
+                    last = str(values.get(_LAST_NAME) or "")
+                    contacts.append(self.typed_contact(object_name, record_id, name, values, last))
         return contacts
 
     def _display_properties(self, name: str) -> tuple[str, ...]:

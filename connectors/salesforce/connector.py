@@ -309,12 +309,21 @@ class SalesforceConnector(BaseConnector):
         contacts: list[TypedContact] = []
         valid = [record_id for record_id in ids if is_record_id(record_id)]
         name = self._name_field(object_name)
-        columns = tuple(dict.fromkeys(("Id", name, *self.phone_fields(object_name))))
+        # A last name, which no profile can hide, have contacts and leads in every org.
+        last = ("LastName",) if object_name in ("Contact", "Lead") else ()
+        wanted = ("Id", name, *last, *self.name_columns(object_name))
+        columns = tuple(dict.fromkeys(wanted))
         for start in range(0, len(valid), _FETCH):
             batch = valid[start : start + _FETCH]
             soql = Query(object_name, columns, (f"Id IN {listed(batch)}",)).soql()
             contacts += (
-                self.typed_contact(object_name, row["Id"], str(row.get(name) or ""), row)
+                self.typed_contact(
+                    object_name,
+                    row["Id"],
+                    str(row.get(name) or ""),
+                    row,
+                    str(row.get("LastName") or ""),
+                )
                 for row in self._name_queries.rows(soql, among=batch)
             )
         return contacts

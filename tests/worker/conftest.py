@@ -20,6 +20,7 @@ Read in this order:
     store/         the database and local files
     lists/         lists on disk
     queries/       what pages, commands and the API read
+    duplicates/    contacts that share a number
     ops/           doctor, export, retention
     cli/           the command line
     web/           API, webhooks and pages

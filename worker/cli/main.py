@@ -29,6 +29,7 @@ COMMANDS = {
     "overview": ("overview", "overview"),
     "digest": ("digest", "digest"),
     "segments": ("segments", "segments"),
+    "duplicates": ("duplicates", "duplicates"),
     "number": ("numbers", "number"),
     "contact": ("numbers", "contact"),
     "suppressions": ("suppressions", "suppressions"),

@@ -21,6 +21,7 @@ from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
 from worker.asking import sending as asking
 from worker.context import Context
+from worker.duplicates import grouping as duplicates
 from worker.events import delivery, endpoints
 from worker.feedback.receivers import crms_to_notify
 from worker.feedback.sources import consent_records
@@ -294,11 +295,13 @@ def undo(undo_id: str) -> None:
 
 @app.task(name="hygiene.segments")
 def segments() -> None:
-    """Count the segments, isolate bad ones, and begin the audits that wait."""
+    """Count the segments, isolate bad ones, begin the audits that wait, and find the contacts that
+    share a number."""
     ctx = context()
     if count.count_if_needed(ctx):
         for isolated in isolation.isolate_bad_segments(ctx):
             log.warning("%s: %s was isolated: %s", isolated.connector, isolated.name, isolated.why)
+    duplicates.count_if_needed(ctx)
     if not pause.is_on(ctx.store):
         for run_id in audits.next_audits(ctx):
             go_on(run_id)

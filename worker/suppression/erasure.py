@@ -37,6 +37,8 @@ from worker.store.tables import (
     contact_numbers,
     contacts,
     deliveries,
+    duplicate_groups,
+    duplicate_places,
     failures,
     feedback,
     former_readings,
@@ -285,7 +287,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         setattr(done, name, getattr(done, name) + changed.rowcount)
     for table in (
         lookup_retries, lookup_claims, contact_numbers, former_readings, last_delivered,
-        shared_numbers, undone_reports, ask_messages,
+        shared_numbers, undone_reports, ask_messages, duplicate_groups, duplicate_places,
     ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
     reply_model.note_erasure(connection, reviews.c.number == number, ctx.now())

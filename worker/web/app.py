@@ -40,6 +40,7 @@ from worker.web.pages import (
     charts,
     contacts,
     docs,
+    duplicates,
     endpoints,
     numbers,
     overview,
@@ -145,6 +146,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(numbers.router(ctx, workers))
     app.include_router(charts.router(ctx))
     app.include_router(segments.router(ctx, workers))
+    app.include_router(duplicates.router(ctx))
     app.include_router(suppressions.router(ctx, workers))
     app.include_router(endpoints.router(ctx, workers))
     app.include_router(capture_keys.router(ctx))

@@ -34,6 +34,7 @@ Read in this order:
     test_pages.py         the admin's pages in Chromium
     test_record_actions.py  what is said on the page of a record
     test_contacts.py      the contacts behind a figure, in Chromium
+    test_duplicates_page.py  contacts that share a number, in Chromium; exports, command and API
     test_evidence.py      the evidence for a number
     test_removals.py      removals on hold
     test_pause.py         the switch that pauses everything

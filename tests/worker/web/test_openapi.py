@@ -71,7 +71,7 @@ def test_real_answers_are_as_described(serve: Serve, ctx: Context, crm: Crm, syn
 
     for path in ("/runs", "/removals", "/reviews", "/suppressions?active=false", "/overview",
                  "/spend", "/settings", "/alerts", "/segments/shared", "/tokens", "/audit",
-                 "/segments?by=campaign"):  # fmt: skip
+                 "/segments?by=campaign", "/duplicates"):  # fmt: skip
         check("get", path)
     for run_id in (run, dry_run):
         check("get", f"/runs/{run_id}", of="/runs/{run_id}")

@@ -240,6 +240,7 @@ def all_page_urls(ctx: Context, sync: Sync, sandbox: Sandbox) -> list[str]:
         *(f"/segments?by={by}" for by in ("source", "campaign")),
         "/segments/of?connector=hubspot&by=country&value=US",
         "/segments/shared", "/segments/history", "/suppressions", "/endpoints",
+        "/duplicates", "/duplicates/export?kind=family",
         "/endpoints/dialer", "/endpoints/dialer?state=parked&watch=1", "/endpoints/dialer?before=1",
         "/reviews", "/ask", "/spend", "/providers", "/settings", "/alerts", "/access", "/audit",
     ]  # fmt: skip

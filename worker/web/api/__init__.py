@@ -12,6 +12,7 @@ from worker.capture.captures import Captures
 from worker.context import Context
 from worker.web.api import (
     capture_keys,
+    duplicates,
     endpoints,
     feedback,
     numbers,
@@ -37,5 +38,6 @@ def router(ctx: Context, queue: Queue, captures: Captures) -> APIRouter:
     routes.include_router(suppressions.router(ctx, queue), tags=["suppressions"])
     routes.include_router(endpoints.router(ctx, queue), tags=["endpoints"])
     routes.include_router(segments.router(ctx), tags=["segments"])
+    routes.include_router(duplicates.router(ctx), tags=["segments"])
     routes.include_router(system.router(ctx), tags=["system"])
     return routes

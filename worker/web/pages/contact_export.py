@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
-from starlette.background import BackgroundTask
+from fastapi.responses import Response, StreamingResponse
 
-from connectors.csv_list.errors import ListError
-from connectors.csv_list.formula_guard import csv_line, formula_safe
-from connectors.csv_list.workbook import WorkbookWriter
+from connectors.csv_list.formula_guard import csv_line
 from worker.access import audit
 from worker.context import Context
 from worker.queries import contacts as listing
@@ -23,6 +17,7 @@ from worker.queries.contacts import ListedContact
 from worker.sync.runs import crm_quota
 from worker.web.auth import AdminForm, Viewer, reason_in
 from worker.web.pages.contact_filters import Shown, filter_in, shown_filter
+from worker.web.pages.downloads import as_workbook, in_blocks
 from worker.web.render import page
 
 _COLUMNS = (
@@ -63,14 +58,8 @@ def router(ctx: Context) -> APIRouter:
         if kind == "csv":
             lines = (csv_line(row) for row in _rows(ctx, shown, named))
             media_type = "text/csv; charset=utf-8"
-            return StreamingResponse(_in_blocks(lines), headers=headers, media_type=media_type)
-        path = _workbook(_rows(ctx, shown, named))
-        return FileResponse(
-            path,
-            headers=headers,
-            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            background=BackgroundTask(path.unlink, missing_ok=True),
-        )
+            return StreamingResponse(in_blocks(lines), headers=headers, media_type=media_type)
+        return as_workbook("Contacts", _rows(ctx, shown, named), headers)
 
     return routes
 
@@ -118,34 +107,3 @@ def _row(contact: ListedContact, link: str) -> list[str]:
         contact.checked_at.isoformat(timespec="seconds") if contact.checked_at else "",
         contact.failure, link,
     ]  # fmt: skip
-
-
-def _in_blocks(lines: Iterator[str], size: int = 200) -> Iterator[str]:
-    """Yield lines many at a time: each piece of an answer takes its way through the server."""
-    block: list[str] = ["\ufeff"]  # without which Excel takes the text for another encoding
-    for line in lines:
-        block.append(line)
-        if len(block) >= size:
-            yield "".join(block)
-            block = []
-    yield "".join(block)
-
-
-def _workbook(rows: Iterator[list[str]]) -> Path:
-    """Write a workbook row by row to a file of its own; raises 409 where a sheet is too short."""
-    descriptor, name = tempfile.mkstemp(suffix=".xlsx", prefix="hygiene-export-")
-    os.close(descriptor)
-    path = Path(name)
-    book = WorkbookWriter("Contacts")
-    try:
-        for row in rows:
-            book.row(map(formula_safe, row))
-        book.save(path)
-    except ListError as error:
-        book.abandon()
-        path.unlink(missing_ok=True)
-        raise HTTPException(409, f"{error}.") from None
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from config.connectors import ConnectorSettings
 from config.settings import Settings
+from connectors.consent_writes import ConsentWriter
 from connectors.errors import InvalidRequestError
 from connectors.fields import ObjectFields, configured, fit, rewritable, spec_of
 from connectors.http.rate_limits import Quota
@@ -74,6 +75,7 @@ class BaseConnector(ABC):
     - `ticked`: records by a checkbox.
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
     - `owner_tasks`: tasks for owners.           - `consent_opt_outs`: consent records.
+    - `consent_writer`: consent records that we write.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `probe`: settle with an account what the documents leave open.
     - `object_of`, `locate`: ids that tell their object, or that other systems know differently.
@@ -274,6 +276,9 @@ class BaseConnector(ABC):
         return None
 
     def owner_tasks(self) -> OwnerTasks | None:
+        return None
+
+    def consent_writer(self) -> ConsentWriter | None:
         return None
 
     def outcome_names(self) -> OutcomeNames:

@@ -248,6 +248,8 @@ SECTIONS: Final = (
     Section(t.failures, "What could not be written to your records", _of_records),
     Section(t.owner_tasks, "Tasks that we gave the owners of your records", _of_records,
             ("lease_expires_at",)),
+    Section(t.consent_writes, "Consent records that we wrote about you, or are to write",
+            _of_records, ("lease_expires_at",)),
     Section(t.changed_records, "Your records that were changed, and wait to be read", _of_records),
     Section(t.rechecks, "Re-checks of your records that somebody asked for", _of_records,
             ("callback",)),

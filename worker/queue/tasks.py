@@ -38,7 +38,7 @@ from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
 from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.suppression.apply_reports import has_pending as reports_wait
-from worker.sync import owner_tasks
+from worker.sync import consent_writes, owner_tasks
 from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
 from worker.sync.pages import reword_recovery
@@ -166,8 +166,14 @@ def read(run_id: str) -> None:
         finally:
             reader_lease.release(ctx, run_id)
     if lifecycle.finish_if_done(ctx, run_id):
-        owner_tasks.create_waiting(ctx, lifecycle.load(ctx, run_id).connector)
+        _after_run(ctx, lifecycle.load(ctx, run_id).connector)
         segments.apply_async(expires=60)  # what it found is seen at once
+
+
+def _after_run(ctx: Context, connector: str) -> None:
+    """Do what a run has asked for beside its writes."""
+    owner_tasks.create_waiting(ctx, connector)
+    consent_writes.send_waiting(ctx, connector)
 
 
 def _read_on(ctx: Context, run_id: str) -> bool:
@@ -220,7 +226,7 @@ def page(page_id: int, run_id: str) -> None:
     if not done:
         return
     if lifecycle.finish_if_done(ctx, run_id):
-        owner_tasks.create_waiting(ctx, lifecycle.load(ctx, run_id).connector)
+        _after_run(ctx, lifecycle.load(ctx, run_id).connector)
         segments.apply_async(expires=60)
         return
     run = lifecycle.load(ctx, run_id)
@@ -261,7 +267,9 @@ def calls() -> None:
 
 @app.task(name="hygiene.consents")
 def consents() -> None:
-    """Read the consent records of CRMs; what they report is applied at once."""
+    """Write what waits of the consent records of CRMs, and read them; what they report is applied
+    at once."""
+    consent_writes.send_due(context())
     if consent_records.poll_all(context()):
         dedupe.enqueue_once(apply)
 

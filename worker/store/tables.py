@@ -67,6 +67,7 @@ RecordId = sa.String(80).with_variant(sa.String(80, collation="C"), "postgresql"
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 _UNSENT = "state IN ('waiting', 'sending')"
+_NOT_WRITTEN = "state <> 'written'"
 _UNDER_WAY = "state IN ('running', 'paused')"
 
 runs = sa.Table(
@@ -866,6 +867,37 @@ owner_tasks = sa.Table(
         "ix_owner_tasks_unsent", "connector", "id",
         sqlite_where=sa.text(_UNSENT), postgresql_where=sa.text(_UNSENT),
     ),
+)  # fmt: skip
+
+# How the consent of a record is to stand in its CRM (worker.sync.consent_writes): one row for each
+# record that was stopped once.
+consent_writes = sa.Table(
+    "consent_writes",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("object", sa.String(80), nullable=False),
+    sa.Column("record_id", sa.String(80), nullable=False),
+    sa.Column("wanted", sa.String(10), nullable=False),  # opt_out, opt_in, ended
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("report_id", BigId, nullable=False),  # of the report that it rests on
+    # waiting, sending, written, no_party, refused
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("written", sa.String(10), nullable=False, server_default=""),  # as `wanted`
+    sa.Column("party", sa.String(40), nullable=False, server_default=""),
+    sa.Column("consent_id", sa.String(40), nullable=False, server_default=""),
+    sa.Column("run_id", sa.String(40), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("retry_at", UtcDateTime, nullable=False),
+    sa.Column("message", sa.String(255), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("lease_expires_at", UtcDateTime),
+    sa.UniqueConstraint("connector", "object", "record_id"),
+    sa.Index(
+        "ix_consent_writes_open", "connector", "id",
+        sqlite_where=sa.text(_NOT_WRITTEN), postgresql_where=sa.text(_NOT_WRITTEN),
+    ),
+    sa.Index("ix_consent_writes_consent", "consent_id"),
 )  # fmt: skip
 
 # What belongs to this installation as a whole, such as prints of the keys it was used with.

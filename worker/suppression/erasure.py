@@ -33,6 +33,8 @@ from worker.store.tables import (
     app_state,
     ask_messages,
     changed_records,
+    consent_writes,
+    consent_writes,
     contact_numbers,
     contacts,
     deliveries,
@@ -160,7 +162,7 @@ def _erase_contact(
         record = (connector, object_name, record_id)
         for table in (
             contact_numbers, former_readings, failures, changed_records, rechecks, list_members,
-            owner_tasks, ask_messages,
+            owner_tasks, ask_messages, consent_writes,
         ):  # fmt: skip
             connection.execute(sa.delete(table).where(_is_record(table, record)))
         done.writes += connection.execute(

@@ -21,7 +21,7 @@ from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
 from worker.asking import sending as asking
 from worker.context import Context
-from worker.events import delivery, endpoints
+from worker.events import backfill, delivery, endpoints
 from worker.feedback.receivers import crms_to_notify
 from worker.feedback.sources import consent_records
 from worker.feedback.sources.dispositions import poll_all
@@ -239,6 +239,7 @@ def apply() -> None:
     """Apply stored reports and deliver them to the CRMs, those left from an outage too."""
     ctx = context()
     apply_pending(ctx)
+    backfill.feed(ctx)
     if delivery.has_due(ctx):  # before the CRMs: a page of theirs takes much longer than an event
         dedupe.enqueue_once(deliver)
     follow_up.resume(ctx, crms_to_notify(ctx))

@@ -869,6 +869,20 @@ owner_tasks = sa.Table(
     ),
 )  # fmt: skip
 
+# The list of suppressions on its way to a system that was added later (worker.events.backfill).
+endpoint_backfills = sa.Table(
+    "endpoint_backfills",
+    metadata,
+    sa.Column("endpoint_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("after_id", BigId, nullable=False),  # of the last suppression that was enqueued
+    sa.Column("upto_id", BigId, nullable=False),  # what came after it, live events tell
+    sa.Column("total", BigId, nullable=False),
+    sa.Column("queued", BigId, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("started_by", sa.String(120), nullable=False),
+    sa.Column("finished_at", UtcDateTime),  # when all was enqueued
+)
+
 # How the consent of a record is to stand in its CRM (worker.sync.consent_writes): one row for each
 # record that was stopped once.
 consent_writes = sa.Table(

@@ -34,7 +34,6 @@ from worker.store.tables import (
     ask_messages,
     changed_records,
     consent_writes,
-    consent_writes,
     contact_numbers,
     contacts,
     deliveries,

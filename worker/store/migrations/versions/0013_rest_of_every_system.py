@@ -1,6 +1,6 @@
-"""consent records that are written into a CRM
+"""consent records that are written into a CRM, backfills of systems
 
-The version before goes on beside it: it knows nothing of the new table, and leaves it alone.
+The version before goes on beside it: it knows nothing of the new tables, and leaves them alone.
 """
 
 from typing import Any
@@ -23,6 +23,18 @@ def where(condition: str) -> dict[str, Any]:
 
 def upgrade() -> None:
     create_consent_writes()
+    op.create_table(
+        'endpoint_backfills',
+        sa.Column('endpoint_id', BigId, autoincrement=False, nullable=False),
+        sa.Column('after_id', BigId, nullable=False),
+        sa.Column('upto_id', BigId, nullable=False),
+        sa.Column('total', BigId, nullable=False),
+        sa.Column('queued', BigId, nullable=False),
+        sa.Column('started_at', Time, nullable=False),
+        sa.Column('started_by', sa.String(120), nullable=False),
+        sa.Column('finished_at', Time),
+        sa.PrimaryKeyConstraint('endpoint_id', name=op.f('pk_endpoint_backfills')),
+    )
 
 
 def create_consent_writes() -> None:
@@ -59,4 +71,5 @@ def create_consent_writes() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table('endpoint_backfills')
     op.drop_table('consent_writes')

@@ -255,6 +255,8 @@ SECTIONS: Final = (
             ("callback",)),
     Section(t.ask_messages, "When you were asked to confirm a number, and what you answered",
             _of_records, ("owner", "code_hash")),
+    Section(t.opt_out_questions, "Opt-outs of yours after which we asked what you meant",
+            _of_numbers, ("owner",)),
     Section(t.list_members, "Lists of the CRM that your records are on", _of_records),
     Section(t.absent_records, "Records of yours that a full read did not find",
             lambda table, person: [

@@ -19,6 +19,7 @@ from config import process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
+from worker.asking import clarifying
 from worker.asking import sending as asking
 from worker.context import Context
 from worker.events import backfill, delivery, endpoints
@@ -255,7 +256,9 @@ def deliver() -> None:
 
 @app.task(name="hygiene.ask")
 def ask() -> None:
-    """Send what is due of ask campaigns, and count answers."""
+    """Send what is due of ask campaigns, and count answers; before them the question after an
+    opt-out, which may be sent for a few minutes alone."""
+    clarifying.send_due(context())
     asking.send_due(context())
 
 

@@ -1092,6 +1092,23 @@ ask_messages = sa.Table(
     sa.Index("ix_ask_messages_record", "connector", "object", "record_id"),
 )
 
+# Opt-outs by text after which one question was asked, or is to be (worker.asking.clarifying): once
+# for a number, ever.
+opt_out_questions = sa.Table(
+    "opt_out_questions",
+    metadata,
+    sa.Column("number", sa.String(40), primary_key=True),
+    sa.Column("report_key", sa.String(255), nullable=False),  # of the opt-out
+    # waiting, sending, sent, uncertain, refused, withheld, answered
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("opted_out_at", UtcDateTime, nullable=False),  # when it reached us
+    sa.Column("owner", sa.String(120)),  # who is sending it
+    sa.Column("claimed_at", UtcDateTime),  # from here on it counts as sent
+    sa.Column("vendor_id", sa.String(64), nullable=False),
+    sa.Column("answered_at", UtcDateTime),
+    sa.Index("ix_opt_out_questions_state", "state", "opted_out_at"),
+)
+
 # -- who may do what -----------------------------------------------------------------------
 
 users = sa.Table(

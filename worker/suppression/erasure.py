@@ -46,6 +46,7 @@ from worker.store.tables import (
     lookup_retries,
     lookups,
     merged_records,
+    opt_out_questions,
     owner_tasks,
     pages,
     rechecks,
@@ -278,7 +279,7 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         setattr(done, name, getattr(done, name) + changed.rowcount)
     for table in (
         lookup_retries, lookup_claims, contact_numbers, former_readings, last_delivered,
-        shared_numbers, undone_reports, ask_messages,
+        shared_numbers, undone_reports, ask_messages, opt_out_questions,
     ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
     reply_model.note_erasure(connection, reviews.c.number == number, ctx.now())

@@ -1,4 +1,4 @@
-"""consent records that are written into a CRM, backfills of systems
+"""consent records that are written into a CRM, backfills of systems, the question after an opt-out
 
 The version before goes on beside it: it knows nothing of the new tables, and leaves them alone.
 """
@@ -34,6 +34,25 @@ def upgrade() -> None:
         sa.Column('started_by', sa.String(120), nullable=False),
         sa.Column('finished_at', Time),
         sa.PrimaryKeyConstraint('endpoint_id', name=op.f('pk_endpoint_backfills')),
+    )
+    create_opt_out_questions()
+
+
+def create_opt_out_questions() -> None:
+    op.create_table(
+        'opt_out_questions',
+        sa.Column('number', sa.String(40), nullable=False),
+        sa.Column('report_key', sa.String(255), nullable=False),
+        sa.Column('state', sa.String(10), nullable=False),
+        sa.Column('opted_out_at', Time, nullable=False),
+        sa.Column('owner', sa.String(120)),
+        sa.Column('claimed_at', Time),
+        sa.Column('vendor_id', sa.String(64), nullable=False),
+        sa.Column('answered_at', Time),
+        sa.PrimaryKeyConstraint('number', name=op.f('pk_opt_out_questions')),
+    )
+    op.create_index(
+        'ix_opt_out_questions_state', 'opt_out_questions', ['state', 'opted_out_at']
     )
 
 
@@ -71,5 +90,6 @@ def create_consent_writes() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table('opt_out_questions')
     op.drop_table('endpoint_backfills')
     op.drop_table('consent_writes')

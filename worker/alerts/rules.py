@@ -250,8 +250,9 @@ def _stale_registries(ctx: Context) -> Iterator[Alert]:
         text += f". Import a newer one: hygiene registries import {registry.name} FILE --replace"
         since = registry.as_of.isoformat() if registry.as_of else "never"
         yield Alert(
-            f"registry_stale:{registry.name}:{since}", "registry_stale", text, "/suppressions"
-        )
+            f"registry_stale:{registry.name}:{since}", "registry_stale", text,
+            f"/registries/{registry.name}",
+        )  # fmt: skip
 
 
 def _paused_campaigns(ctx: Context) -> Iterator[Alert]:

@@ -33,9 +33,10 @@ def its_list() -> Iterator[VendorList]:
 
 
 @pytest.fixture
-def ctx(make_context: MakeContext, its_list: VendorList) -> Context:
-    """With ten suppressions, and a system that was added after them."""
-    made = make_context(**its_list.env)
+def ctx(make_context: MakeContext, its_list: VendorList, either_database_url: str) -> Context:
+    """With ten suppressions, and a system that was added after them. What a system has to know of
+    a number before it opens it again is asked of either database here."""
+    made = make_context(**its_list.env, DATABASE_URL=either_database_url)
     for number in NUMBERS:
         suppress(made, number)
     advance_clock(made, seconds=1)

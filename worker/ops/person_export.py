@@ -284,6 +284,7 @@ EXEMPT: Final[Mapping[str, str]] = {
     "registry_imports": "imports of these lists, with counts",
     "scrubs": "certificates of checked lists; a keyed hash of each list, no number of it",
     "endpoints": "systems that events are sent to",
+    "endpoint_backfills": "how far the list of suppressions was carried to these systems",
     "imported_reports": "which import brought a report; ids alone",
     "capture_keys": "keys that forms of your own show",
     "capture_answers": "for minutes, what was said of a number that is not named",

@@ -126,6 +126,8 @@ class Actors:
         self.truth = GroundTruth()
         self.writes: list[CrmWrite] = []
         self.emails: dict[Key, str] = {}
+        self.parties: dict[Key, str] = {}  # record -> its Individual, in Salesforce
+        self.verified: list[tuple[str, str]] = []  # what a portal was told of a number
         self.flagged: set[tuple[str, str]] = set()  # (record, what that says) by a person's hand
         self.concurrent_edit_rate = 0.02  # how likely somebody edits a record while we write to it
         self.urls: list[str] = []
@@ -160,6 +162,11 @@ class Actors:
             for r in org.tables[name].after_id(None)
         ]
         self._populate(keys)
+        org.enable_data_protection()
+        for key in keys:  # each is a person of the consent records
+            party = org.create("Individual", {"LastName": "Somebody"})
+            org.update(key.object, key.id, {"IndividualId": party})
+            self.parties[key] = party
         self._watch(portal, org)
 
     def _populate(self, keys: list[Key]) -> None:
@@ -268,6 +275,9 @@ class Actors:
             name: str, record_id: str, values: dict[str, Any], by: str = "", **kwargs: Any
         ) -> None:
             key = Key("salesforce", name, record_id)
+            if key[:2] not in FIELDS:  # a task, or a consent record
+                to_org(name, record_id, values, by, **kwargs)
+                return
             before = dict(org.find(name, record_id) or {})
             ours = not self._person
             if ours:
@@ -349,8 +359,10 @@ class Actors:
     def do_create(self, rng: random.Random) -> None:
         self.sandbox.call(lambda: self._create(rng))
 
-    def _create(self, rng: random.Random, pool: str = "") -> Key:
-        crm, name = rng.choice(list(FIELDS))
+    def _create(
+        self, rng: random.Random, pool: str = "", where: tuple[str, str] | None = None
+    ) -> Key:
+        crm, name = where or rng.choice(list(FIELDS))
         first, second = FIELDS[crm, name]
         typed = {first: self._typed(pool, 0) if pool else self._random_phone(), second: EMPTY}
         email = f"newcomer.{uuid.UUID(int=rng.getrandbits(128)).hex[:10]}@example.com"
@@ -478,6 +490,23 @@ class Actors:
             self.truth.forged_accepted += code < 300
 
         self._queues[rng.randrange(3)].put(forge)
+
+    def do_verify(self, rng: random.Random) -> None:
+        """A portal asks of a number that somebody is typing."""
+        number = number_of("plain", rng.randrange(SIZES["plain"]))
+
+        def verify() -> None:
+            headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+            answer = requests.post(
+                f"{self.web}/api/numbers/verify",
+                json={"number": number},
+                headers=headers,
+                timeout=4,
+            )
+            if answer.status_code == 200:
+                self.verified.append((number, answer.json()["status"]))
+
+        self._queues[rng.randrange(3)].put(verify)
 
     def do_dry(self, rng: random.Random) -> None:
         """An admin asks what a re-scan would do."""

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from chaos import model
@@ -31,6 +32,7 @@ _UNDEMANDED_FIELDS = {
 }
 # What Celery says before it ends by a message that it cannot read.
 _WORKER_CRASH = re.compile(r"Unrecoverable error: (\w*(?:Decode|Value|Key|Type|Attribute)Error)")
+CONSENT = "ContactPointTypeConsent"
 _RUN_FIELD = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
 
 
@@ -123,13 +125,21 @@ class Checker:
             "questions without an answer": "SELECT count(*) FROM unanswered "
             "WHERE number IN (SELECT number FROM contact_numbers)",
             "claims": "SELECT count(*) FROM claims",
-            "events not delivered": "SELECT count(*) FROM event_deliveries "
+            "consents not written": "SELECT count(*) FROM consent_writes "
+            "WHERE state IN ('waiting', 'sending')",
+            "consents of ours that came back (promise 19)": "SELECT count(*) FROM feedback "
+            "WHERE key LIKE 'consent:%%'",
+            "tasks not made": "SELECT count(*) FROM owner_tasks WHERE state = 'sending'",
+            "events not delivered (promise 20)": "SELECT count(*) FROM event_deliveries "
             "WHERE state <> 'delivered'",
-            "changes not announced": "SELECT count(*) FROM suppressions WHERE announced <> "
-            "(CASE WHEN lifted_at IS NULL THEN channels ELSE '' END)",
+            "changes not announced (promise 20)": "SELECT count(*) FROM suppressions "
+            "WHERE announced <> (CASE WHEN lifted_at IS NULL THEN channels ELSE '' END)",
         }
         if self.cap is not None:
             del counts["questions without an answer"]
+        if self.schedule.flavour == "deploy":  # neither is turned on
+            del counts["consents not written"], counts["tasks not made"]
+            del counts["consents of ours that came back (promise 19)"]
         for what, query in counts.items():
             if count := self.scalar(query):
                 unfinished.append(f"{count} {what}")
@@ -201,6 +211,12 @@ class Checker:
             yield (f"promise 5: {sum(charged.values())} lookups were charged and {spent} booked "
                    f"under a cap of {self.cap}")  # fmt: skip
 
+    def captures(self) -> Iterator[str]:
+        """Promise 6: nobody is told while they type that a number in service is none."""
+        for number, status in self.actors.verified:
+            if status == "invalid" and self.in_service(number):
+                yield f"promise 6: a form was told that ..{number[-4:]} is invalid"
+
     def messages(self) -> Iterator[str]:
         """Promise 12: each message once, none of a forger."""
         keys = Counter(
@@ -270,6 +286,55 @@ class Checker:
         )]  # fmt: skip
         if read != kept[: len(read)]:
             yield f"promise 20: the feed was read as {len(read)} changes, with a gap or twice"
+
+    def consents(self) -> Iterator[str]:
+        """Promises 7 and 19: who is stopped has one consent record of ours that says so, and it
+        comes back as nobody's word."""
+        if self.schedule.flavour == "deploy":
+            return
+        org = self.sandbox.salesforce.org
+        ours: dict[str, list[Any]] = {}
+        for record in self.sandbox.call(lambda: list(org.tables[CONSENT].after_id(None))):
+            ours.setdefault(record["PartyId"], []).append(record)
+        for party, records in ours.items():
+            if len(records) > 1:
+                yield f"promise 4: {party} has {len(records)} consent records of ours"
+        for key, party in self.actors.parties.items():
+            if key in self.actors.truth.deleted or self.actors.stop_came_late(key):
+                continue
+            wanted = model.expected(
+                self.actors.truth, key, self.in_service, self._lookup_affordable
+            )
+            says = any(
+                record["PrivacyConsentStatus"] == "OptOut" and not record.get("EffectiveTo")
+                for record in ours.get(party, ())
+            )
+            if wanted.suppressed and not says:
+                yield f"promise 7: {key.object} {key.id} is stopped, and its consent says nothing"
+
+    def owner_tasks(self) -> Iterator[str]:
+        """Promise 2: an owner has one open task for a record and a reason at most, though its
+        number goes bad again and again."""
+        if self.schedule.flavour == "deploy":
+            return
+        key = self._create_contact(number_of("final_checks", 6), ("salesforce", "Contact"))
+        for text in (number_of("final_checks", 6), "123", number_of("final_checks", 7), "123"):
+            time.sleep(1.6)
+            values = {"set": {FIELDS[key[:2]][0]: text}}
+            self.sandbox.call(partial(self.actors._act, key, values))
+            self._run_command("sync", "--full", "--json")
+        table = self.sandbox.salesforce.org.tables["Task"]
+        tasks = self.sandbox.call(lambda: list(table.after_id(None)))
+        open_tasks = Counter(
+            (task["WhoId"], task["Subject"])
+            for task in tasks
+            if not task["IsDeleted"] and not task["IsClosed"]
+        )
+        if not any(who == key.id for who, _subject in open_tasks):
+            yield f"no task was made for {key.id}, whose number went bad"
+        for (who, subject), count in open_tasks.items():
+            if count > 1:
+                yield f"promise 2: the owner of {who} has {count} tasks of one kind: {subject}"
 
     def workers(self) -> Iterator[str]:
         """Promise 10: no message ends a worker; and a full disk is a line, no traceback."""
@@ -529,11 +594,11 @@ class Checker:
         if not self._is_flagged(key, "contact"):
             yield "promise 7: a flag that was cleared before lifted a stop that reached us late"
 
-    def _create_contact(self, number: str) -> Key:
-        """A new contact with a number of its own."""
+    def _create_contact(self, number: str, where: tuple[str, str] | None = None) -> Key:
+        """A new contact with a number of its own, of an object of a CRM."""
 
         def create() -> Key:
-            key = self.actors._create(self.actors.rng, "final_checks")
+            key = self.actors._create(self.actors.rng, "final_checks", where)
             first = FIELDS[key[:2]][0]
             self.actors._act(key, {"set": {first: number}})
             self.actors.truth.typed[key] = {first: type(self._typed(key))(number, number)}
@@ -641,7 +706,7 @@ def wait_until_consistent(checker: Checker, seconds: float) -> list[str]:
     """Wait until all is done and every record is right; return what is wrong in the end."""
     end = time.monotonic() + seconds
     while True:
-        wrong = ["messages are not acknowledged"] if checker.actors.busy else []
+        wrong: list[str] = ["messages are not acknowledged"] if checker.actors.busy else []
         try:
             wrong = wrong or checker.unfinished()
             if not wrong and not checker.synced_since(checker.actors.truth.last_change):
@@ -652,5 +717,5 @@ def wait_until_consistent(checker: Checker, seconds: float) -> list[str]:
         if not wrong:
             return []
         if time.monotonic() > end:
-            return wrong
+            return sorted(wrong, key=lambda line: "promise" not in line)
         time.sleep(0.2)

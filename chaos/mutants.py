@@ -148,6 +148,45 @@ def _events_overtake() -> None:
     outgoing.due = lambda *given: due(*given)[::-1]
 
 
+def _captures_blame_numbers() -> None:
+    """A form is told that a number is invalid where a provider gave no answer."""
+    from dataclasses import replace
+
+    from worker.capture import answers
+
+    by_lookups = answers.by_lookups
+
+    def blame(planned: Any, verifications: Any) -> Any:
+        asked = [found for found in verifications if found.check_level != "format"]
+        answer = by_lookups(planned, verifications)
+        return answer if asked else replace(answer, status="invalid")
+
+    answers.by_lookups = blame
+
+
+def _own_consents_are_reports() -> None:
+    """Consent records that we wrote are taken for what somebody said."""
+    from connectors.salesforce import consent_records as of_crm
+    from worker.feedback.sources import consent_records
+
+    of_crm._is_untouched_own = lambda _row, _own_source: False
+    consent_records._written_by_us = lambda _connection, _ids: set()
+
+
+def _consents_wait() -> None:
+    """Nobody writes the consent records that wait."""
+    from worker.sync import consent_writes
+
+    consent_writes.record = lambda *_given: None
+
+
+def _tasks_again() -> None:
+    """Nobody looks whether a record has an open task already."""
+    from connectors.salesforce.owner_tasks import SalesforceOwnerTasks
+
+    SalesforceOwnerTasks._open_tasks = lambda _self, _people, _tasks: {}
+
+
 def _no_memory() -> None:
     """Answers are paid for and not kept."""
     from worker.verification import ledger
@@ -318,6 +357,17 @@ MUTANTS = {
     "events-overtake": Mutant(
         20, "events of a number overtake each other", _events_overtake, fault="endpoint_away"
     ),
+    "captures-blame-numbers": Mutant(
+        6,
+        "forms are told of invalid numbers by faults",
+        _captures_blame_numbers,
+        fault="lookup_status",
+    ),
+    "own-consents-are-reports": Mutant(
+        19, "our consent records are somebody's word", _own_consents_are_reports
+    ),
+    "consents-are-not-written": Mutant(7, "no consent record is written", _consents_wait),
+    "tasks-again": Mutant(2, "owners get the same task again", _tasks_again),
     "no-memory": Mutant(4, "answers are paid for and not kept", _no_memory),
     "no-cap": Mutant(5, "caps are not looked at", _no_cap, "budget"),
     "faults-are-verdicts": Mutant(

@@ -34,6 +34,7 @@ FAULTS: dict[str, int] = {
 ACTIONS: dict[str, int] = {
     "edit": 14, "create": 6, "delete": 2, "late": 3, "stop": 7, "start": 3, "wrong": 5,
     "tick": 3, "clear": 3, "report": 4, "replay": 6, "forge": 2, "dry": 1, "suppress": 1,
+    "verify": 5,
 }  # fmt: skip
 
 

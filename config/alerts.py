@@ -17,7 +17,7 @@ from config.section import Duration, Section
 AlertKind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
     "call_outcomes", "suppression_refused", "field_hidden", "setback",
-    "review_waiting", "endpoint", "registry_stale", "paused",
+    "review_waiting", "endpoint", "registry_stale", "ask_paused", "paused",
 ]  # fmt: skip
 KINDS: Final[tuple[str, ...]] = get_args(AlertKind)
 DEFAULT_ROUTE: Final = "default"  # of the kinds without a route of their own
@@ -75,6 +75,7 @@ class AlertSettings(Section):
     review_older_than: Duration = timedelta(days=2)  # a reply that waits for a person; 0s = never
     endpoint_failing_for: Duration = timedelta(minutes=30)  # events do not arrive; 0s = never
     registry_stale: bool = True  # a suppression list with an authority is too old
+    ask_paused: bool = True  # a campaign that asks customers has paused itself
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never
     channels: dict[str, ChannelSettings] = Field({})  # by name
     # Kind of alert, or "default" -> names of channels.

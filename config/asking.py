@@ -30,6 +30,8 @@ class AskingSettings(Section):
     `email_from`: an address, with or without a name. `postal_address`: stands in each email, as US
     law asks of commercial mail (16 CFR 316.3, 15 USC 7704(a)(5)). `languages`: by country, where
     another one than its most spoken of ours is to be used.
+    `clarify_opt_outs`: after an opt-out by text, one text that confirms it and asks whether calls
+    may go on (47 CFR 64.1200(a)(12)).
     """
 
     every: Duration = timedelta(seconds=20)  # how often the workers look for what is due
@@ -40,3 +42,4 @@ class AskingSettings(Section):
     email_from: str = Field("", max_length=200, pattern=r"^$|^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$")
     postal_address: str = Field("", max_length=300)
     languages: dict[Region, Language] = Field({})
+    clarify_opt_outs: bool = False

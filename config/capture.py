@@ -21,7 +21,9 @@ _PRIVATE = (
 class CaptureSettings(Section):
     """`budget`: of all captures together, inside `verification.budget`; a capture key has a budget
     of its own inside this one. `proxies`: networks whose X-Forwarded-For is believed, to tell one
-    visitor from another."""
+    visitor from another. `token_per_minute`: numbers that one API token may have verified in any
+    minute."""
 
     budget: Caps = Caps(day=Decimal(5), month=Decimal(50))
+    token_per_minute: int = Field(600, ge=1, le=1_000_000)
     proxies: tuple[Network, ...] = Field(_PRIVATE, validate_default=True)

@@ -172,6 +172,10 @@ class ConsentRecordSettings(Section):
     every: Duration = timedelta(minutes=15)
     # Checkboxes of Salesforce's Individual that count as opt-outs, and for what.
     individual_fields: dict[str, OptOutChannel] = Field({})
+    # Write the opt-outs that stand here, and their lifts, as consent records of our own.
+    write: bool = False
+    source: str = Field("Phone hygiene", min_length=1, max_length=200)  # CaptureSource of ours
+    data_use_purpose: str = Field("", max_length=18)  # id of the DataUsePurpose of ours; "" = none
 
 
 class SalesforceSettings(ConnectorSettings):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from config.connectors import ConnectorSettings
 from config.settings import Settings
+from connectors.consent_writes import ConsentWriter
 from connectors.conversions import amount, day, month
 from connectors.errors import InvalidRequestError
 from connectors.fields import ObjectFields, configured, fit, rewritable, spec_of
@@ -77,6 +78,7 @@ class BaseConnector(ABC):
     - `ticked`: records by a checkbox.
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
     - `owner_tasks`: tasks for owners.           - `consent_opt_outs`: consent records.
+    - `consent_writer`: consent records that we write.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `scan`: phone fields of its whole schema, for `crm scan`.
     - `probe`: settle with an account what the documents leave open.
@@ -307,6 +309,9 @@ class BaseConnector(ABC):
         return None
 
     def owner_tasks(self) -> OwnerTasks | None:
+        return None
+
+    def consent_writer(self) -> ConsentWriter | None:
         return None
 
     def outcome_names(self) -> OutcomeNames:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from connectors.consent_writes import ConsentWriter
 from connectors.owner_tasks import OwnerTasks
 from connectors.records import (
     NO_OWN_WRITES,
@@ -169,6 +170,9 @@ class Connector(Protocol):
         """Opt-outs in the CRM's consent records: all that stand, or those that were changed at or
         after `since`, in no promised order. None where the CRM has no such records, or the settings
         do not want them read."""
+
+    def consent_writer(self) -> ConsentWriter | None:
+        """What writes consent records; None where the CRM has no such records."""
 
     def owner_tasks(self) -> OwnerTasks | None:
         """What makes tasks for the owners of records; None where the CRM has no tasks."""

@@ -19,6 +19,7 @@ from config.connectors import SalesforceSettings
 from config.credentials import SalesforceCredentials
 from config.settings import Http, Settings
 from connectors.base import BaseConnector
+from connectors.consent_writes import ConsentWriter
 from connectors.conversions import format_utc
 from connectors.errors import ConnectorError, InvalidRequestError, SchemaError
 from connectors.http.consistency import some_fields
@@ -61,6 +62,7 @@ from connectors.salesforce import probe as salesforce_probe
 from connectors.salesforce import visibility as salesforce_visibility
 from connectors.salesforce.call_log import CallLog
 from connectors.salesforce.client import Client
+from connectors.salesforce.consent_writes import SalesforceConsentWriter
 from connectors.salesforce.contact_rows import ContactRows
 from connectors.salesforce.errors import LargeQueryError
 from connectors.salesforce.owner_tasks import SalesforceOwnerTasks
@@ -226,7 +228,7 @@ class SalesforceConnector(BaseConnector):
     @guards_response
     def unwatched(self) -> Iterator[SchemaProblem]:
         yield from unwatched_phones.unwatched(self._client.call, self._configured)
-        if self._consent_records.enabled:
+        if self._consent_records.enabled or self._consent_records.write:
             yield from consent_records.problems(
                 self._client.call, self._consent_checkboxes, self._read_people
             )
@@ -407,8 +409,9 @@ class SalesforceConnector(BaseConnector):
         checkboxes = self._consent_checkboxes
         objects = self._read_people
         return consent_records.opt_outs(
-            self._queries, since, checkboxes, objects, self._living, now
-        )
+            self._queries, since, checkboxes, objects, self._living, now,
+            self._consent_records.source,
+        )  # fmt: skip
 
     @property
     def _consent_checkboxes(self) -> dict[str, str]:
@@ -426,6 +429,12 @@ class SalesforceConnector(BaseConnector):
 
     def owner_tasks(self) -> OwnerTasks | None:
         return SalesforceOwnerTasks(self._client.call, self._person_accounts)
+
+    def consent_writer(self) -> ConsentWriter | None:
+        chosen = self._consent_records
+        return SalesforceConsentWriter(
+            self._client.call, chosen.source, chosen.data_use_purpose, self.objects, self._living
+        )  # fmt: skip
 
     def probe(self, record_id: str = "") -> Iterator[ProbeResult]:
         people = [name for name in self.objects if name in _OF_PEOPLE]

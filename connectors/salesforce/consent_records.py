@@ -30,7 +30,7 @@ from connectors.salesforce.soql import Query, listed
 CONSENT = "ContactPointTypeConsent"
 INDIVIDUAL = "Individual"
 _COLUMNS = ("Id", "PartyId", "PrivacyConsentStatus", "EffectiveFrom", "EffectiveTo",
-            "LastModifiedDate")  # fmt: skip
+            "LastModifiedDate", "CaptureSource", "CreatedById", "LastModifiedById")  # fmt: skip
 _NEEDED = (*_COLUMNS, "ContactPointType")
 _STATUSES = ("OptOut", "OptOutPending")
 _LINKS = {"Account": "PersonIndividualId"}  # of other objects it is IndividualId
@@ -44,18 +44,22 @@ def link_of(object_name: str) -> str:
 def opt_outs(
     queries: Queries, since: datetime | None, checkboxes: Mapping[str, str],
     objects: Sequence[str], living: Callable[[str], tuple[str, ...]], now: datetime,
+    own_source: str,
 ) -> Iterator[ConsentOptOut]:  # fmt: skip
     """Yield the opt-outs that stand, or those that were changed at or after `since`.
 
     `checkboxes`: of `Individual`, and the channels that each closes. `objects`: whose records are
-    read; `living`: what tells records of an object that still count.
+    read; `living`: what tells records of an object that still count. `own_source`: the
+    `CaptureSource` of what we write ourselves (`consent_writes`), which says nothing unless
+    somebody has changed it.
     """
     changed = [f"SystemModstamp >= {format_utc(since, milliseconds=True)}"] if since else []
     statuses = f"PrivacyConsentStatus IN {listed(_STATUSES)}"
     tests = ("ContactPointType = 'Phone'", statuses, *changed)
     for rows in batches(queries.rows_in_slices(Query(CONSENT, _COLUMNS, tests))):
-        standing = [row for row in rows if row["PartyId"] and _stands(row, now)]
-        people = _records_of(queries, [row["PartyId"] for row in standing], objects, living)
+        standing = [row for row in rows if row["PartyId"] and _stands(row, now)
+                    and not _is_untouched_own(row, own_source)]  # fmt: skip
+        people = records_of(queries, [row["PartyId"] for row in standing], objects, living)
         for row in standing:
             what = f"the consent record for phones says {row['PrivacyConsentStatus']}"
             for object_name, record_id in people.get(row["PartyId"], ()):
@@ -64,7 +68,7 @@ def opt_outs(
         columns = ("Id", "LastModifiedDate")
         query = Query(INDIVIDUAL, columns, (f"{field} = true", *changed))
         for rows in batches(queries.rows_in_slices(query)):
-            people = _records_of(queries, [row["Id"] for row in rows], objects, living)
+            people = records_of(queries, [row["Id"] for row in rows], objects, living)
             for row in rows:
                 for object_name, record_id in people.get(row["Id"], ()):
                     what = f"{field} is ticked in the privacy record (Individual)"
@@ -77,6 +81,12 @@ def _stands(row: Mapping[str, Any], now: datetime) -> bool:
     return not (begins and parse_time(begins) > now) and not (ends and parse_time(ends) <= now)
 
 
+def _is_untouched_own(row: Mapping[str, Any], own_source: str) -> bool:
+    return bool(
+        row["CaptureSource"] == own_source and row["CreatedById"] == row["LastModifiedById"]
+    )
+
+
 def _opt_out(
     row: Mapping[str, Any], object_name: str, record_id: str, channels: str, what: str,
     suffix: str = "",
@@ -85,7 +95,7 @@ def _opt_out(
     return ConsentOptOut(f"{row['Id']}{suffix}", object_name, record_id, channels, changed, what)
 
 
-def _records_of(
+def records_of(
     queries: Queries, individuals: Sequence[str], objects: Sequence[str],
     living: Callable[[str], tuple[str, ...]],
 ) -> dict[str, list[tuple[str, str]]]:  # fmt: skip

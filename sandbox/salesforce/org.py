@@ -350,6 +350,7 @@ CONSENT_SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
         "1CT",
         _fields(
             *_SYSTEM,
+            "!CreatedById:reference:18",
             "Name:string:255",
             "PartyId:reference:18",
             "ContactPointType:picklist:255",
@@ -483,6 +484,9 @@ class Org:
                 text = f"Required fields are missing: [{', '.join(lacking)}]"
                 raise Refused("REQUIRED_FIELD_MISSING", text, lacking)
             values = {name: self._check(fields, name, value) for name, value in values.items()}
+            if not self.find("Individual", values["PartyId"]):
+                text = f"Party ID: id value of incorrect type: {values['PartyId']}"
+                raise Refused("FIELD_INTEGRITY_EXCEPTION", text, ["PartyId"])
         self._numbers[object_name] += 1
         record_id = full_id(prefix, self._numbers[object_name])
         stamp = stamp or self.clock.now()
@@ -499,6 +503,8 @@ class Org:
                 record.setdefault(info.name, False)
         if "OwnerId" in fields:
             record["OwnerId"] = ADMIN
+        if object_name == "ContactPointTypeConsent":
+            record["CreatedById"] = by
         if object_name == "Task":  # what the org fills in by its defaults
             record |= {"Status": "Not Started", "Priority": "Normal", "CreatedById": by}
         record.update({k: v for k, v in values.items() if v not in ("", None)})

@@ -19,7 +19,7 @@ from worker.registries.model import load_all as load_registries
 from worker.segments import isolation
 from worker.store import lost_fields, pause, setbacks
 from worker.store.states import RunState
-from worker.store.tables import failures, runs, watermarks
+from worker.store.tables import ask_campaigns, failures, runs, watermarks
 from worker.sync.runs import removal_holds
 from worker.verification import circuit_breaker, spend_report
 
@@ -62,6 +62,8 @@ def current(ctx: Context) -> list[Alert]:
     everything += _failing_endpoints(ctx)
     if wanted.registry_stale:
         everything += _stale_registries(ctx)
+    if wanted.ask_paused:
+        everything += _paused_campaigns(ctx)
     return everything
 
 
@@ -248,8 +250,24 @@ def _stale_registries(ctx: Context) -> Iterator[Alert]:
         text += f". Import a newer one: hygiene registries import {registry.name} FILE --replace"
         since = registry.as_of.isoformat() if registry.as_of else "never"
         yield Alert(
-            f"registry_stale:{registry.name}:{since}", "registry_stale", text, "/suppressions"
-        )
+            f"registry_stale:{registry.name}:{since}", "registry_stale", text,
+            f"/registries/{registry.name}",
+        )  # fmt: skip
+
+
+def _paused_campaigns(ctx: Context) -> Iterator[Alert]:
+    """Yield ask campaigns that have paused themselves, until somebody resumes or stops them."""
+    c = ask_campaigns.c
+    # One that a person has paused has no error.
+    query = sa.select(c.id, c.name, c.error).where(c.state == "paused", c.error != "")
+    with ctx.store.read() as connection:
+        for row in connection.execute(query.order_by(c.id)):
+            text = (
+                f"Ask campaign {row.name} has paused itself: {row.error}. Mend that, then resume "
+                f"it: hygiene ask resume {row.name}"
+            )
+            yield Alert(f"ask_paused:{row.id}:{row.error}"[:200], "ask_paused", text,
+                        f"/ask/{row.name}")  # fmt: skip
 
 
 def _old_watermarks(ctx: Context) -> Iterator[Alert]:

@@ -288,6 +288,36 @@ def endpoints_replay(name: str, since: str, as_json: bool) -> None:
         console.out.print(f"{count:,} events are sent again by the workers")
 
 
+@endpoints.command(
+    "backfill",
+    examples=["hygiene endpoints backfill klaviyo --dry-run", "hygiene endpoints backfill klaviyo"],
+)
+@click.argument("name")
+@click.option("--dry-run", is_flag=True, help="Only say how many suppressions it would carry over.")
+@json_option
+def endpoints_backfill(name: str, dry_run: bool, as_json: bool) -> None:
+    """Carry the suppressions that stand already to a system.
+
+    For one that was added after them. The workers send them, in order with what changes meanwhile;
+    given again, it goes on with a backfill that is under way, or begins a new one.
+    """
+    from worker.events import backfill
+
+    with open_context(read_only=dry_run) as ctx:
+        count = backfill.count(ctx, name)
+        begun = None if dry_run else backfill.start(ctx, name, "admin")
+    if as_json:
+        shown = begun.as_json() if begun else {"suppressions": count}
+        console.print_json({"dry_run": dry_run, **shown})
+    elif begun is None:
+        console.out.print(f"{count:,} suppressions would be carried to {name}")
+    else:
+        console.out.print(
+            f"{begun.total:,} suppressions are carried to {name} by the workers; {begun.queued:,} "
+            f"are enqueued. See: hygiene endpoints deliveries {name}"
+        )
+
+
 def _duration(text: str, option: str) -> timedelta:
     from config.section import parse_duration
 

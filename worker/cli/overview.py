@@ -78,6 +78,10 @@ def _needs(needs: dict[str, Any]) -> Any:
     for failure in needs["failures"]:
         yield (f"{failure['records']:,} records in {failure['connector']} were not written "
                f"({failure['kind'].replace('_', ' ')}): {failure['remedy']}")  # fmt: skip
+    for row in needs["backfills"]:
+        yield (f"{row['endpoint']} was never given the {row['suppressions']:,} suppressions that "
+               "stood when it was added: "
+               f"hygiene endpoints backfill {row['endpoint']}")  # fmt: skip
     for row in needs["untold"]:
         yield f"{row['connector']} has not confirmed {row['reports']:,} reports yet"
 

@@ -22,8 +22,8 @@ from config import stopping
 from config.event_names import WEBHOOK
 from config.section import SettingsError
 from worker.context import Context
+from worker.events import backfill, erased, log, outgoing, payload, suppression_changes
 from worker.events import endpoints as directory
-from worker.events import erased, log, outgoing, payload, suppression_changes
 from worker.events.endpoints import Signing
 from worker.events.model import EndpointState, StoredEvent
 from worker.events.outgoing import Attempt, DueDelivery
@@ -155,6 +155,8 @@ def _serve(ctx: Context, endpoint_id: int, end: float) -> int:
         while True:
             sent = _send_batch(ctx, endpoint_id, out)
             confirmed += sum(attempt.delivered for _delivery, attempt in sent)
+            if not sent and backfill.feed_endpoint(ctx, endpoint_id):
+                continue
             if not sent or _is_away(sent) or time.monotonic() >= end or stopping.requested():
                 return confirmed
     finally:

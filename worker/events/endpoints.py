@@ -31,7 +31,7 @@ from worker.events.model import FEED_TYPES, DeliveryState, EndpointState
 from worker.events.systems import registry
 from worker.store.encryption import decrypt, encrypt
 from worker.store.pseudonyms import Keys
-from worker.store.tables import endpoints, event_deliveries
+from worker.store.tables import endpoint_backfills, endpoints, event_deliveries
 
 BOTH_SECRETS_FOR = timedelta(days=1)  # after a rotation, unless said otherwise
 _PURPOSE = "endpoint secret"
@@ -266,6 +266,9 @@ def remove(ctx: Context, name: str) -> None:
 def _delete(connection: Connection, endpoint_id: int) -> None:
     connection.execute(
         sa.delete(event_deliveries).where(event_deliveries.c.endpoint_id == endpoint_id)
+    )
+    connection.execute(
+        sa.delete(endpoint_backfills).where(endpoint_backfills.c.endpoint_id == endpoint_id)
     )
     connection.execute(sa.delete(endpoints).where(endpoints.c.id == endpoint_id))
 

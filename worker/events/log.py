@@ -29,15 +29,16 @@ from worker.store.tables import IN_FEED, events, number_sequences
 KEPT_FOR_AT_LEAST = timedelta(days=366)
 
 
-def append(connection: Connection, news: Sequence[Event], keys: Keys, now: datetime) -> None:
-    """Append events, and enqueue them for the endpoints that subscribe to them.
+def append(connection: Connection, news: Sequence[Event], keys: Keys, now: datetime) -> int:
+    """Append events, and enqueue them for the endpoints that subscribe to them. Return the id of
+    the event before them.
 
     Call it at the end of the transaction: until its commit, nobody else appends.
     """
     if not news:
-        return
+        return last_id(connection)
     locks.acquire(connection, Lock.APPENDING_EVENTS)
-    last = connection.scalar(sa.select(sa.func.max(events.c.id))) or 0
+    last = last_id(connection)
     sequences = _next_sequences(connection, news, keys)
     rows = [
         {
@@ -56,6 +57,7 @@ def append(connection: Connection, news: Sequence[Event], keys: Keys, now: datet
     ]
     insert(connection, events, rows)
     outgoing.enqueue(connection, after=last, now=now)
+    return last
 
 
 def _next_sequences(connection: Connection, news: Sequence[Event], keys: Keys) -> list[int]:

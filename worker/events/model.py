@@ -17,13 +17,15 @@ class EventType(StrEnum):
     CONFIRMED = "number.confirmed"  # the person said that the number is theirs
     STATUS_CHANGED = "number.status_changed"  # a phone field with the number has another status
     CONTACT_FLAGGED = "contact.flagged"  # a flag of a contact was set or cleared
+    STANDING = "number.standing"  # a suppression that stands, to one system (a backfill)
     TEST = "endpoint.test"  # to one endpoint, on request
 
 
 # The feed holds these: each change of a suppression.
 FEED_TYPES = (EventType.SUPPRESSED, EventType.WRONG, EventType.LIFTED)
 # What an endpoint can subscribe to.
-SUBSCRIBABLE = tuple(kind for kind in EventType if kind is not EventType.TEST)
+FOR_ONE = (EventType.STANDING, EventType.TEST)  # to one endpoint; nobody else is sent these
+SUBSCRIBABLE = tuple(kind for kind in EventType if kind not in FOR_ONE)
 
 
 class EndpointState(StrEnum):

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.events.model import SUBSCRIBABLE, DeliveryState, EndpointState, EventType
+from worker.events.model import FOR_ONE, SUBSCRIBABLE, DeliveryState, EndpointState, EventType
 from worker.store.array_param import any_of
 from worker.store.tables import endpoints, event_deliveries, events
 
@@ -88,10 +88,10 @@ def _subject() -> sa.ColumnElement[str]:
 
 
 def _subscribed(types: Sequence[str]) -> sa.ColumnElement[bool]:
-    kinds = [kind for kind in types if kind != EventType.TEST]
+    kinds = [kind for kind in types if kind not in FOR_ONE]
     if kinds:
         return events.c.type.in_(kinds)
-    return events.c.type != EventType.TEST
+    return events.c.type.not_in(FOR_ONE)
 
 
 def _insert(
@@ -116,6 +116,14 @@ def _insert(
 def enqueue_one(connection: Connection, endpoint_id: int, event_id: int, now: datetime) -> None:
     """Enqueue one event for one endpoint, whatever it subscribes to."""
     _insert(connection, endpoint_id, events.c.id == event_id, now)
+
+
+def enqueue_type(
+    connection: Connection, endpoint_id: int, kind: EventType, after: int, now: datetime
+) -> None:
+    """Enqueue the events of a type after a place in the log for one endpoint, whatever it
+    subscribes to."""
+    _insert(connection, endpoint_id, sa.and_(events.c.id > after, events.c.type == kind), now)
 
 
 def replay(

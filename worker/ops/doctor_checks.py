@@ -25,6 +25,7 @@ from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker.alerts.channels import channels, route
 from worker.context import Context
+from worker.events import backfill
 from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.vendor_registry import VENDORS
@@ -285,6 +286,15 @@ def check_accounts(ctx: Context) -> Iterator[Check]:
         if portal and (other := first.setdefault(portal, name)) != name:
             text = f"{name} and {other} go to the same HubSpot account ({portal}): remove one"
             yield Check(name, "problem", text)
+
+
+def check_backfills(ctx: Context) -> Iterator[Check]:
+    """Check for systems that know nothing of what was suppressed before they were added."""
+    for endpoint, number in backfill.never_backfilled(ctx):
+        text = (
+            f"{endpoint.name} was never given the {number:,} suppressions that stood when it was "
+        )
+        yield warning("systems", f"{text}added: hygiene endpoints backfill {endpoint.name}")
 
 
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:

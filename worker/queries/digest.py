@@ -34,6 +34,7 @@ from worker.queries.digest_model import (
     Failing,
     Isolated,
     NewlyBad,
+    PausedAsk,
     Reviews,
     Statuses,
 )
@@ -43,6 +44,7 @@ from worker.store.outbox import DeliveryState
 from worker.store.states import WriteState
 from worker.store.tables import (
     UtcDateTime,
+    ask_campaigns,
     contacts,
     daily_counts,
     deliveries,
@@ -90,6 +92,7 @@ def weekly(ctx: Context, week: Week) -> Digest:
             failing=tuple(_failing(connection)),
             alerts=dict(alerts.most_common()),
             unconnected=tuple(_unconnected(ctx)),
+            paused_asks=tuple(_paused_asks(connection)),
             left_out=ctx.providers.left_out,
             currency=settings.budget.currency,
             costs=tuple(_costs(connection, week)),
@@ -329,6 +332,13 @@ def _failing(connection: Connection) -> Iterator[Failing]:
     )
     for connector, kind, count in connection.execute(query):
         yield Failing(connector, kind, count)
+
+
+def _paused_asks(connection: Connection) -> Iterator[PausedAsk]:
+    c = ask_campaigns.c
+    query = sa.select(c.name, c.error).where(c.state == "paused", c.error != "").order_by(c.id)
+    for name, error in connection.execute(query):
+        yield PausedAsk(_shown(name), _shown(error))
 
 
 def _unconnected(ctx: Context) -> Iterator[str]:

@@ -190,6 +190,8 @@ def _needs(digest: Digest) -> Iterator[str]:
             f"{crm_name(failure.connector)} refuses {_count(failure.records, 'record', 'records')} "
             f"({_words(failure.kind)}): {remedy}."
         )
+    for asks in digest.paused_asks[:_MOST]:
+        yield f"The ask campaign {asks.name} has paused itself: {asks.why}."
     for kind, count in digest.alerts.items():
         yield f"{_count(count, 'alert is', 'alerts are')} open: {_words(kind)}."
     for name in digest.unconnected:

@@ -104,6 +104,14 @@ class Failing:
 
 
 @dataclass(frozen=True, slots=True)
+class PausedAsk:
+    """A campaign that has paused itself, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     provider: str
     lookups: int
@@ -145,11 +153,17 @@ class Digest:
     currency: str
     costs: tuple[Cost, ...]
     caps: tuple[Cap, ...]
+    paused_asks: tuple[PausedAsk, ...] = ()  # ask campaigns that have paused themselves
 
     @property
     def needs_a_person(self) -> bool:
         return bool(
-            self.reviews.count or self.failing or self.alerts or self.unconnected or self.left_out
+            self.reviews.count
+            or self.failing
+            or self.alerts
+            or self.unconnected
+            or self.left_out
+            or self.paused_asks
         )
 
     @property

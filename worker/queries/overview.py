@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from worker.alerts import notifier
 from worker.context import Context
+from worker.events import backfill
 from worker.queries import waiting
 from worker.queries.failure_help import REMEDIES
 from worker.segments import isolation, queries
@@ -53,6 +54,10 @@ def overview(ctx: Context) -> dict[str, Any]:
                 for name, count, since in untold
             ],
             "removals": [hold.as_json() for hold in holds],
+            "backfills": [
+                {"endpoint": endpoint.name, "kind": endpoint.kind, "suppressions": number}
+                for endpoint, number in backfill.never_backfilled(ctx)
+            ],
             "isolated": [isolated.as_json() for isolated in isolation.active(ctx, 20)],
             "alerts": notifier.active(ctx, 20),
         },

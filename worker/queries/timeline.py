@@ -14,11 +14,20 @@ from connectors.labels import crm_name
 from worker.capture.keys import ALL_CAPTURES
 from worker.context import Context
 from worker.feedback.models import FeedbackKind, SuppressionReason
+from worker.phones.plan_changes import equal_forms
 from worker.queries import number_head
 from worker.queries.number import LIMIT, number_details
 from worker.store.outbox import DeliveryState
 from worker.store.states import WriteState
-from worker.store.tables import contact_numbers, contacts, failures, writes
+from worker.store.tables import (
+    ask_campaigns,
+    ask_messages,
+    contact_numbers,
+    contacts,
+    failures,
+    opt_out_questions,
+    writes,
+)
 from worker.suppression import evidence, suppressions
 
 # Kinds of events that stop contact; the last is a list's.
@@ -68,6 +77,7 @@ def _story(ctx: Context, number: str, since: Sequence[str]) -> dict[str, Any]:
         *_paid(ctx, story),
         *_reported(reported, since),
         *_written(story["writes"]),
+        *_asked(ctx, number),
     ]
     for row in reported["suppressions"]:
         if row["lifted_at"]:
@@ -312,6 +322,48 @@ def _written(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                    record=(row["connector"], row["object"], row["id"]),
                    before=row["before"] or {}, after=row["after"] or {})
         )  # fmt: skip
+    return events
+
+
+_ANSWERS = {
+    "confirmed": "confirmed it", "corrected": "gave another number", "not_me": "said that it is "
+    "not theirs", "stopped": "opted out",
+}  # fmt: skip
+
+
+def _asked(ctx: Context, number: str) -> list[dict[str, Any]]:
+    """Return the messages of ask campaigns, and the questions after opt-outs, with what was
+    answered; never with their words."""
+    m, c, q = ask_messages.c, ask_campaigns.c, opt_out_questions.c
+    sent = ("sending", "sent", "uncertain")
+    messages = (
+        sa.select(ask_messages, c.name, c.channel)
+        .join(ask_campaigns, c.id == m.campaign_id)
+        .where(m.number.in_(equal_forms(number)), m.state.in_(sent))
+    )
+    questions = sa.select(opt_out_questions).where(
+        q.number.in_(equal_forms(number)), q.state.in_((*sent, "answered"))
+    )
+    with ctx.store.read() as connection:
+        asked = connection.execute(messages.order_by(m.id).limit(LIMIT)).all()
+        clarified = connection.execute(questions).all()
+    events = []
+    for row in asked:
+        record: dict[str, Any] = {"record": (row.connector, row.object, row.record_id)}
+        doubt = "perhaps not sent" if row.state == "uncertain" else ""
+        title = f"Asked to confirm it, by {row.channel} ({row.name})"
+        events.append(_event(row.claimed_at.isoformat(), "asked", title, doubt, **record))
+        if row.answered_at is not None:
+            answer = _ANSWERS.get(row.answer, row.answer)
+            title = f"The recipient {answer} ({row.name})"
+            events.append(_event(row.answered_at.isoformat(), "answered", title, **record))
+    for row in clarified:
+        doubt = "perhaps not sent" if row.state == "uncertain" else ""
+        title = "Asked whether the opt-out was about texts alone"
+        events.append(_event(row.claimed_at.isoformat(), "asked", title, doubt))
+        if row.answered_at is not None:
+            title = "The recipient said that calls may go on"
+            events.append(_event(row.answered_at.isoformat(), "answered", title))
     return events
 
 

@@ -51,7 +51,9 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     sections = map(settings.section, settings.active_connectors)
     consents = [section.consent_records for section in sections
                 if isinstance(section, SalesforceSettings)]  # fmt: skip
-    if wanted := [chosen.every.total_seconds() for chosen in consents if chosen.enabled]:
+    if wanted := [
+        chosen.every.total_seconds() for chosen in consents if chosen.enabled or chosen.write
+    ]:
         often = min(wanted)
         plan["consents"] = {
             "task": "hygiene.consents", "schedule": often, "options": {"expires": often},

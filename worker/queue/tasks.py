@@ -19,10 +19,11 @@ from config import connections, process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.alerts import digest as weekly_digest
 from worker.alerts import notifier
+from worker.asking import clarifying
 from worker.asking import sending as asking
 from worker.context import Context
 from worker.duplicates import grouping as duplicates
-from worker.events import delivery, endpoints
+from worker.events import backfill, delivery, endpoints
 from worker.feedback.receivers import crms_to_notify
 from worker.feedback.sources import consent_records
 from worker.feedback.sources.dispositions import poll_all
@@ -39,7 +40,7 @@ from worker.store.errors import StoreError
 from worker.store.machine_faults import trouble
 from worker.suppression.apply_reports import apply_pending, requeue_missed
 from worker.suppression.apply_reports import has_pending as reports_wait
-from worker.sync import owner_tasks
+from worker.sync import consent_writes, owner_tasks
 from worker.sync import propagate as propagation
 from worker.sync.pages import process as page_work
 from worker.sync.pages import reword_recovery
@@ -167,8 +168,14 @@ def read(run_id: str) -> None:
         finally:
             reader_lease.release(ctx, run_id)
     if lifecycle.finish_if_done(ctx, run_id):
-        owner_tasks.create_waiting(ctx, lifecycle.load(ctx, run_id).connector)
+        _after_run(ctx, lifecycle.load(ctx, run_id).connector)
         segments.apply_async(expires=60)  # what it found is seen at once
+
+
+def _after_run(ctx: Context, connector: str) -> None:
+    """Do what a run has asked for beside its writes."""
+    owner_tasks.create_waiting(ctx, connector)
+    consent_writes.send_waiting(ctx, connector)
 
 
 def _read_on(ctx: Context, run_id: str) -> bool:
@@ -222,7 +229,7 @@ def page(page_id: int, run_id: str) -> None:
     if not done:
         return
     if lifecycle.finish_if_done(ctx, run_id):
-        owner_tasks.create_waiting(ctx, lifecycle.load(ctx, run_id).connector)
+        _after_run(ctx, lifecycle.load(ctx, run_id).connector)
         segments.apply_async(expires=60)
         return
     run = lifecycle.load(ctx, run_id)
@@ -235,6 +242,7 @@ def apply() -> None:
     """Apply stored reports and deliver them to the CRMs, those left from an outage too."""
     ctx = context()
     apply_pending(ctx)
+    backfill.feed(ctx)
     if delivery.has_due(ctx):  # before the CRMs: a page of theirs takes much longer than an event
         dedupe.enqueue_once(deliver)
     follow_up.resume(ctx, crms_to_notify(ctx))
@@ -250,7 +258,9 @@ def deliver() -> None:
 
 @app.task(name="hygiene.ask")
 def ask() -> None:
-    """Send what is due of ask campaigns, and count answers."""
+    """Send what is due of ask campaigns, and count answers; before them the question after an
+    opt-out, which may be sent for a few minutes alone."""
+    clarifying.send_due(context())
     asking.send_due(context())
 
 
@@ -263,7 +273,9 @@ def calls() -> None:
 
 @app.task(name="hygiene.consents")
 def consents() -> None:
-    """Read the consent records of CRMs; what they report is applied at once."""
+    """Write what waits of the consent records of CRMs, and read them; what they report is applied
+    at once."""
+    consent_writes.send_due(context())
     if consent_records.poll_all(context()):
         dedupe.enqueue_once(apply)
 

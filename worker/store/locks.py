@@ -10,6 +10,7 @@
 | `DATING_REPORTS` | dating a stop or what lifts it, from another that it does not see (promise 7) |
 | `APPENDING_EVENTS` | the order of events: ids are committed in the order that they are given |
 | `CLAIMING_QUESTIONS` | asking a person, from a second campaign or worker that asks them too |
+| `CLAIMING_CONSENTS` | writing a person's consent record, from a second worker that makes another |
 
 Before these names, one number, 7226454, protected booking, applying and counting. During a rolling
 deployment an old worker that takes it exclusively runs beside new ones, and each of the three must
@@ -45,6 +46,7 @@ class Lock(IntEnum):
     DATING_REPORTS = 7226459
     APPENDING_EVENTS = 7226460
     CLAIMING_QUESTIONS = 7226461
+    CLAIMING_CONSENTS = 7226462
 
 
 _SHARED_WITH_THE_VERSIONS_BEFORE = (

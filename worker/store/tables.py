@@ -67,6 +67,7 @@ RecordId = sa.String(80).with_variant(sa.String(80, collation="C"), "postgresql"
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 _UNSENT = "state IN ('waiting', 'sending')"
+_NOT_WRITTEN = "state <> 'written'"
 _UNDER_WAY = "state IN ('running', 'paused')"
 
 runs = sa.Table(
@@ -868,6 +869,51 @@ owner_tasks = sa.Table(
     ),
 )  # fmt: skip
 
+# The list of suppressions on its way to a system that was added later (worker.events.backfill).
+endpoint_backfills = sa.Table(
+    "endpoint_backfills",
+    metadata,
+    sa.Column("endpoint_id", BigId, primary_key=True, autoincrement=False),
+    sa.Column("after_id", BigId, nullable=False),  # of the last suppression that was enqueued
+    sa.Column("upto_id", BigId, nullable=False),  # what came after it, live events tell
+    sa.Column("total", BigId, nullable=False),
+    sa.Column("queued", BigId, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("started_by", sa.String(120), nullable=False),
+    sa.Column("finished_at", UtcDateTime),  # when all was enqueued
+)
+
+# How the consent of a record is to stand in its CRM (worker.sync.consent_writes): one row for each
+# record that was stopped once.
+consent_writes = sa.Table(
+    "consent_writes",
+    metadata,
+    sa.Column("id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("connector", sa.String(40), nullable=False),
+    sa.Column("object", sa.String(80), nullable=False),
+    sa.Column("record_id", sa.String(80), nullable=False),
+    sa.Column("wanted", sa.String(10), nullable=False),  # opt_out, opt_in, ended
+    sa.Column("since", UtcDateTime, nullable=False),
+    sa.Column("report_id", BigId, nullable=False),  # of the report that it rests on
+    # waiting, sending, written, no_party, refused
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("written", sa.String(10), nullable=False, server_default=""),  # as `wanted`
+    sa.Column("party", sa.String(40), nullable=False, server_default=""),
+    sa.Column("consent_id", sa.String(40), nullable=False, server_default=""),
+    sa.Column("run_id", sa.String(40), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("retry_at", UtcDateTime, nullable=False),
+    sa.Column("message", sa.String(255), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("lease_expires_at", UtcDateTime),
+    sa.UniqueConstraint("connector", "object", "record_id"),
+    sa.Index(
+        "ix_consent_writes_open", "connector", "id",
+        sqlite_where=sa.text(_NOT_WRITTEN), postgresql_where=sa.text(_NOT_WRITTEN),
+    ),
+    sa.Index("ix_consent_writes_consent", "consent_id"),
+)  # fmt: skip
+
 # What belongs to this installation as a whole, such as prints of the keys it was used with.
 app_state = sa.Table(
     "installation",
@@ -1078,6 +1124,23 @@ ask_messages = sa.Table(
     sa.Index("ix_ask_messages_recipient", "recipient"),
     sa.Index("ix_ask_messages_claimed_at", "claimed_at"),
     sa.Index("ix_ask_messages_record", "connector", "object", "record_id"),
+)
+
+# Opt-outs by text after which one question was asked, or is to be (worker.asking.clarifying): once
+# for a number, ever.
+opt_out_questions = sa.Table(
+    "opt_out_questions",
+    metadata,
+    sa.Column("number", sa.String(40), primary_key=True),
+    sa.Column("report_key", sa.String(255), nullable=False),  # of the opt-out
+    # waiting, sending, sent, uncertain, refused, withheld, answered
+    sa.Column("state", sa.String(10), nullable=False),
+    sa.Column("opted_out_at", UtcDateTime, nullable=False),  # when it reached us
+    sa.Column("owner", sa.String(120)),  # who is sending it
+    sa.Column("claimed_at", UtcDateTime),  # from here on it counts as sent
+    sa.Column("vendor_id", sa.String(64), nullable=False),
+    sa.Column("answered_at", UtcDateTime),
+    sa.Index("ix_opt_out_questions_state", "state", "opted_out_at"),
 )
 
 # -- who may do what -----------------------------------------------------------------------

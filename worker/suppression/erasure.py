@@ -34,6 +34,7 @@ from worker.store.tables import (
     app_state,
     ask_messages,
     changed_records,
+    consent_writes,
     contact_numbers,
     contacts,
     deliveries,
@@ -48,6 +49,7 @@ from worker.store.tables import (
     lookup_retries,
     lookups,
     merged_records,
+    opt_out_questions,
     owner_tasks,
     pages,
     rechecks,
@@ -168,7 +170,7 @@ def _erase_contact(
         record = (connector, object_name, record_id)
         for table in (
             contact_numbers, former_readings, failures, changed_records, rechecks, list_members,
-            owner_tasks, ask_messages,
+            owner_tasks, ask_messages, consent_writes,
         ):  # fmt: skip
             connection.execute(sa.delete(table).where(_is_record(table, record)))
         done.writes += connection.execute(
@@ -287,7 +289,8 @@ def _erase_number(ctx: Context, connection: Connection, number: str, done: Erasu
         setattr(done, name, getattr(done, name) + changed.rowcount)
     for table in (
         lookup_retries, lookup_claims, contact_numbers, former_readings, last_delivered,
-        shared_numbers, undone_reports, ask_messages, duplicate_groups, duplicate_places,
+        shared_numbers, undone_reports, ask_messages, opt_out_questions, duplicate_groups,
+        duplicate_places,
     ):  # fmt: skip
         connection.execute(sa.delete(table).where(table.c.number == number))
     reply_model.note_erasure(connection, reviews.c.number == number, ctx.now())

@@ -197,7 +197,7 @@ def _create(ctx: Context, connector: Connector, maker: OwnerTasks, rows: Sequenc
     try:
         results = maker.create([_task(row) for row in made])
     finally:
-        _count_calls(ctx, rows[0].run_id, before, connector.calls)
+        count_calls(ctx, rows[0].run_id, before, connector.calls)
     if refused := [result.message for result in results if result.state == "refused"]:
         log.warning("%s: %d tasks for owners were refused: %s", connector.name, len(refused),
                     redact(refused[0])[:200])  # fmt: skip
@@ -225,7 +225,7 @@ def _task(row: Any) -> NewTask:
     )
 
 
-def _count_calls(
+def count_calls(
     ctx: Context, run_id: str, before: Mapping[Any, int], after: Mapping[Any, int]
 ) -> None:
     """Add the calls to those of the run."""

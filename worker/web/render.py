@@ -61,6 +61,7 @@ _DONE = {
     "ask-resumed": "The campaign goes on.",
     "ask-stopped": "The campaign is stopped. Links that were sent can still be answered.",
     "endpoint-changed": "The endpoint is changed.",
+    "endpoint-backfill": "The suppressions that stand are carried over by the workers.",
     "endpoint-paused": "The endpoint is paused. Its events wait.",
     "endpoint-resumed": "The endpoint is active. What it has missed is sent now.",
     "endpoint-removed": "The endpoint is removed.",

@@ -5,6 +5,7 @@ Read in this order:
     test_texts.py      the words of a message, its language and its price
     test_campaigns.py  who is asked, who is left out, and what a plan says
     test_sending.py    once to a person, whatever dies; never over budget; stopped by a STOP
+    test_clarifying.py the one text after an opt-out, and its answer
     test_answers.py    what recipients said, by their page or by a reply
     test_email.py      by the mail server, with one-click unsubscribing
 """

@@ -17,6 +17,7 @@ from sandbox.run import Sandbox
 from worker.asking import answers, campaigns
 from worker.asking.sending import send_due
 from worker.context import Context
+from worker.queries.timeline import number_timeline
 from worker.web.app import make_app
 
 People = Callable[..., list[str]]
@@ -50,6 +51,19 @@ def progress(ctx: Context) -> dict[str, int]:
         name: done[name]
         for name in ("sent", "opened", "confirmed", "corrected", "not_me", "stopped")
     }
+
+
+def test_the_number_tells_when_it_was_asked_and_what_was_answered_without_the_words(
+    asking_ctx: Context, path: str
+) -> None:
+    store_report(asking_ctx, "opt_out", source="twilio sms", channels="text")
+    answers.collect(asking_ctx)
+    told = [event for event in number_timeline(asking_ctx, NUMBER)["timeline"]
+            if event["kind"] in ("asked", "answered")]  # fmt: skip
+    assert [event["title"] for event in reversed(told)] == [
+        "Asked to confirm it, by text (spring)", "The recipient opted out (spring)",
+    ]  # fmt: skip
+    assert path not in str(told)
 
 
 def test_opening_the_link_is_counted_and_says_nothing(

@@ -17,6 +17,8 @@ from reports import report_kinds, store_report
 
 from sandbox.run import Sandbox
 from sandbox.service import Fault
+from worker.alerts import rules
+from worker.alerts.weeks import week_of
 from worker.asking import campaigns, claims, eligibility
 from worker.asking.claims import Offer, Step
 from worker.asking.model import MICROS, CampaignState
@@ -25,6 +27,7 @@ from worker.context import Context
 from worker.feedback import clearings, report_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback, FeedbackKind
+from worker.queries.digest_message import for_week
 from worker.store import pause
 from worker.store.tables import ask_campaigns
 
@@ -282,6 +285,26 @@ class TestTheBudget:
         assert (now.state, now.error) == ("paused", "its budget is used up")
         assert now.spent == 2 * CENT
         assert len(sandbox.messages.sent) == 2
+        # An operator hears of it, until the campaign goes on or is stopped.
+        assert paused_asks(asking_ctx) == ["Ask campaign spring has paused itself: its budget is "
+                                           "used up. Mend that, then resume it: "
+                                           "hygiene ask resume spring"]  # fmt: skip
+        message = str(for_week(asking_ctx, week_of(DAYTIME.date())))
+        assert "The ask campaign spring has paused itself: its budget is used up." in message
+        campaigns.stop(asking_ctx, "spring")
+        assert paused_asks(asking_ctx) == []
+
+    def test_that_a_person_pauses_is_no_alert(
+        self, asking_ctx: Context, people: People, ask: Ask
+    ) -> None:
+        people(NUMBER)
+        ask()
+        campaigns.pause(asking_ctx, "spring")
+        assert paused_asks(asking_ctx) == []
+
+
+def paused_asks(ctx: Context) -> list[str]:
+    return [alert.text for alert in rules.current(ctx) if alert.kind == "ask_paused"]
 
 
 @pytest.fixture

@@ -129,5 +129,22 @@ def test_a_system_is_added_by_its_kind(hygiene: Run, monkeypatch: pytest.MonkeyP
         assert "KLAVIYO_API_KEY" in hygiene("endpoints", "test", "k", exit_code=1).output
 
 
+def test_a_system_is_given_what_stands_already(
+    hygiene: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with vendor("klaviyo") as its_list:
+        for name, value in its_list.env.items():
+            monkeypatch.setenv(name, value)
+        hygiene("suppressions", "add", "+14155550123")
+        hygiene("endpoints", "add", "k", "--kind", "klaviyo")
+        assert "hygiene endpoints backfill k" in hygiene("overview").output
+        assert as_json(hygiene, "endpoints", "backfill", "k", "--dry-run") == {
+            "dry_run": True, "suppressions": 1,
+        }  # fmt: skip
+        assert as_json(hygiene, "endpoints", "backfill", "k")["queued"] == 1
+        assert "1 suppressions are carried" in hygiene("endpoints", "backfill", "k").output
+        assert "hygiene endpoints backfill k" not in hygiene("overview").output
+
+
 def test_a_webhook_needs_an_address(hygiene: Run) -> None:
     assert "URL" in hygiene("endpoints", "add", "k", exit_code=2).output

@@ -13,6 +13,7 @@ Read in this order:
     test_organisations.py     a company's switchboard is not a person
     test_page_events.py       what a sync tells endpoints
     test_review_holds.py      no texts while a reply waits for review
+    test_consent_writes.py    opt-outs as consent records of the CRM
     test_owner_tasks.py       a task for a record's owner when a number goes bad
     test_paid.py              paid verification from end to end
     test_country_code.py      HubSpot's two country properties

@@ -109,6 +109,11 @@ def test_a_test_event_a_retry_and_a_replay(api: Api, ctx: Context, receiver: Rec
     assert replayed == {"events": 1}
 
 
+def test_a_backfill_is_for_systems(api: Api, receiver: Receiver) -> None:
+    add(api, receiver)
+    assert "webhook" in api.ask("POST", "/endpoints/dialer/backfill", status=422)["error"]
+
+
 def test_it_is_paused_resumed_changed_and_removed(api: Api, receiver: Receiver) -> None:
     add(api, receiver)
     assert api.ask("POST", "/endpoints/dialer/pause")["state"] == "paused"

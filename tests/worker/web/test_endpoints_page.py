@@ -457,3 +457,5 @@ def test_a_system_has_no_address_and_no_secret_to_be_changed(
     assert "Remove k" in page
     assert "New secret" not in page
     assert "/endpoints/k/change" not in page
+    assert "never" in page
+    assert "0 of 0 suppressions" in admin.post("/endpoints/k/backfill").text

@@ -30,6 +30,7 @@ def show_result(result: Mapping[str, Any], currency: str) -> None:
         out.print(Text(f"  no longer visible to our user: {names}", style="red"))
     _show_would_write(result)
     _show_tasks(result)
+    _show_consents(result)
     _show_statuses(result["fields"])
     _show_readings(result)
     calls = result["api_calls"]
@@ -84,6 +85,21 @@ def _show_tasks(result: Mapping[str, Any]) -> None:
     }  # fmt: skip
     parts = [f"{counts[state]:,} {text}" for state, text in words.items() if state in counts]
     out.print(f"  tasks for owners: {', '.join(parts)}")
+
+
+def _show_consents(result: Mapping[str, Any]) -> None:
+    counts = {state: count for state, count in result["consent_writes"].items() if count}
+    if not counts:
+        return
+    if result["dry_run"]:
+        out.print(f"  consent records: {counts['asked']:,} would be written")
+        return
+    words = {
+        "written": "written", "waiting": "waiting", "refused": "refused",
+        "no_party": "without a person in the CRM (IndividualId)",
+    }  # fmt: skip
+    parts = [f"{counts[state]:,} {text}" for state, text in words.items() if state in counts]
+    out.print(f"  consent records: {', '.join(parts)}")
 
 
 def _show_statuses(fields: Mapping[str, int]) -> None:

@@ -32,7 +32,7 @@ from worker.store.tables import event_deliveries, events, feedback
 _NOT_THEIR_OWN = (
     ACTION_KEY_PREFIX, LIFT_KEY_PREFIX, MERGED_KEY_PREFIX, READING_KEY_PREFIX, PAGE_KEY_PREFIX,
 )  # fmt: skip
-_STOPS = (EventType.SUPPRESSED, EventType.WRONG)
+_STOPS = (EventType.SUPPRESSED, EventType.WRONG, EventType.STANDING)
 
 
 def load(

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from connectors.errors import ConnectorError
 from connectors.labels import crm_name
@@ -20,8 +21,9 @@ from worker.context import Context
 from worker.feedback import intake, report_log
 from worker.feedback.models import Feedback, FeedbackKind
 from worker.store import setbacks
+from worker.store.array_param import any_of
 from worker.store.bulk import upsert
-from worker.store.tables import poll_cursors
+from worker.store.tables import consent_writes, poll_cursors
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +93,23 @@ def _batches(found: Iterator[ConsentOptOut]) -> Iterator[list[ConsentOptOut]]:
 def _store(ctx: Context, connector: str, found: Sequence[ConsentOptOut]) -> int:
     """Store the reports of opt-outs that are not known yet: one that was lifted here since is not
     said again until the consent record changes."""
-    keys = {_key(connector, opt_out): opt_out for opt_out in found}
     with ctx.store.read() as connection:
+        ours = _written_by_us(connection, [opt_out.id for opt_out in found])
+        keys = {_key(connector, opt_out): opt_out for opt_out in found if opt_out.id not in ours}
         known = report_log.find_known_keys(connection, list(keys), ctx.keys)
     reports: list[Feedback] = []
     for key, opt_out in keys.items():
         if key not in known:
             reports += _reports(ctx, connector, opt_out, key)
     return intake.store_reports(ctx, reports)
+
+
+def _written_by_us(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Return those of these consent records that say OptOut since we wrote that
+    (`worker.sync.consent_writes`): it is no evidence, whatever else somebody changed in them."""
+    c = consent_writes.c
+    query = sa.select(c.consent_id).where(any_of(c.consent_id, list(ids)), c.written == "opt_out")
+    return set(connection.scalars(query))
 
 
 def _key(connector: str, opt_out: ConsentOptOut) -> str:

@@ -9,7 +9,14 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.feedback import intake, replies, reply_model, report_log, review_holds
+from worker.feedback import (
+    intake,
+    opt_out_questions,
+    replies,
+    reply_model,
+    report_log,
+    review_holds,
+)
 from worker.feedback.consent_state import LIFTED_BY
 from worker.feedback.models import Feedback, FeedbackKind
 from worker.feedback.replies import Reply, read_reply
@@ -126,8 +133,12 @@ def _receive_text(ctx: Context, event: InboundText, proof: Proof) -> int:
     """Store a message. What would lift something, but is not proven or not whole, a person reads:
     no reply is lost without a word (promise 18)."""
     now, delivered = ctx.now(), 0
-    parsed = parse_text(event, now, reply_model.current(ctx))
     may_lift = proof is Proof.BODY and not event.partial
+    if may_lift and not event.keyword and (narrowed := _answer(ctx, event)) is not None:
+        new = intake.store_reports(ctx, [narrowed])
+        opt_out_questions.mark_answered(ctx, event.number)
+        return new
+    parsed = parse_text(event, now, reply_model.current(ctx))
     reports = [report for report in parsed.reports if may_lift or report.kind not in _LIFTING]
     doubtful = next((report for report in parsed.reports if report not in reports), None)
     suggestion = parsed.needs_review.suggestion if parsed.needs_review else None
@@ -140,7 +151,17 @@ def _receive_text(ctx: Context, event: InboundText, proof: Proof) -> int:
             kind = suggestion.kind if suggestion else str(doubtful.kind if doubtful else "")
             evidence = suggestion.evidence if suggestion else event.text
             delivered = _keep_for_review(ctx, connection, event, kind, evidence, is_new)
-    return intake.store_reports(ctx, reports) + delivered
+    new = intake.store_reports(ctx, reports)
+    # A keyword that the vendor knows, it has confirmed itself; and by law one text may follow.
+    if is_new and may_lift and not (event.keyword or event.app or parsed.needs_review):
+        opt_out_questions.note(ctx, event.source.removesuffix(" sms"), reports)
+    return new + delivered
+
+
+def _answer(ctx: Context, event: InboundText) -> Feedback | None:
+    if not ctx.settings.asking.clarify_opt_outs:
+        return None
+    return opt_out_questions.answer(ctx, event.number, event.key, event.source, event.text)
 
 
 def _keep_for_review(

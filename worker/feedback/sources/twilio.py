@@ -99,6 +99,7 @@ def read_sms(form: Mapping[str, str]) -> InboundText:
         "twilio sms",
         form.get("Body", ""),
         KEYWORDS.get(form.get("OptOutType", "").upper(), ""),
+        app=form.get("From", "").strip().rpartition(":")[0].lower(),
     )
 
 

@@ -21,7 +21,7 @@ from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, writes
 from worker.store.unanswered_writes import UNANSWERED
 from worker.suppression import confirm_links
-from worker.sync import contact_index, merge_log, owner_tasks
+from worker.sync import consent_writes, contact_index, merge_log, owner_tasks
 from worker.sync.contact_index import IndexEntry
 from worker.sync.pages import (
     attribution,
@@ -81,6 +81,8 @@ def commit(written: WrittenPage) -> None:
         )
         _requeue_crossed(connection, work, flagged_twice, loaded_at)
         contact_index.forget(connection, connector, object_name, list(removed))
+        contact_index.delete(connection, tables.consent_writes, connector, object_name,
+                             list(removed))  # fmt: skip
         merged_ids = {merge.id for merge in missing.merged}
         deleted = {
             contact_key(connector, object_name, record_id) for record_id in removed - merged_ids
@@ -108,6 +110,11 @@ def commit(written: WrittenPage) -> None:
             connection, work.ctx, work.run.id, connector, object_name, work.page.id, known,
             {record_id: outcome.written for record_id, outcome in failed.items()},
         )  # fmt: skip
+        consent_writes.record(
+            connection, work.ctx, work.run.id, connector, object_name,
+            [each for each in prepared.contacts if each.contact.id not in removed],
+            prepared.reports,
+        )  # fmt: skip
         page_events.append(connection, work.ctx, connector, object_name, present)
 
 
@@ -125,13 +132,20 @@ def commit_forecast(evaluated: EvaluatedPage) -> None:
 
 
 def _count_tasks(evaluated: EvaluatedPage) -> None:
-    """Count the tasks for owners that a real run would ask for."""
+    """Count the tasks for owners, and the consent records, that a real run would ask for."""
     work = evaluated.work
     if (settings := owner_tasks.settings_of(work.ctx, work.run.connector)) is not None:
         pairs = zip(evaluated.updates, evaluated.updated, strict=True)
         changes = [(update.id, contact.current, update.values) for update, contact in pairs]
         known = evaluated.prepared.taken_over.known
         evaluated.counts.owner_tasks = owner_tasks.count_new(settings, known, changes)
+    prepared = evaluated.prepared
+    with work.ctx.store.read() as connection:
+        wanted = consent_writes.plan(
+            connection, work.ctx, work.run.connector, work.page.object, prepared.contacts,
+            prepared.reports,
+        )  # fmt: skip
+    evaluated.counts.consent_writes = len(wanted)
 
 
 def _mark_done(
@@ -159,6 +173,7 @@ def _mark_done(
                 "spared": counts.spared,
                 "readings": dict(counts.readings),
                 "owner_tasks": counts.owner_tasks,
+                "consent_writes": counts.consent_writes,
             },
             error=None,
             read=totals.read,

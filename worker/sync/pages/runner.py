@@ -10,7 +10,7 @@ from config import connections, process_memory, stopping
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.store import pause
-from worker.sync import owner_tasks
+from worker.sync import consent_writes, owner_tasks
 from worker.sync.pages import process
 from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader
@@ -51,6 +51,7 @@ def run_to_completion(
         _wait_for_other_workers(ctx, run_id, progress)
         if lifecycle.finish_if_done(ctx, run_id) and not run.dry_run:
             owner_tasks.create_waiting(ctx, run.connector)
+            consent_writes.send_waiting(ctx, run.connector)
         if connections.is_file(run.connector) and not run.dry_run:
             ctx.finish_connector(run.connector)
     except ConnectorError as error:

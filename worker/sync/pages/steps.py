@@ -143,6 +143,7 @@ class PageCounts:
     # What is read differently: contacts, fields, numbers; contacts whose rewrite waits.
     readings: Counter[str] = field(default_factory=Counter)
     owner_tasks: int = 0  # for owners, that a real run would ask for; counted in a dry run
+    consent_writes: int = 0  # consent records that a real run would write; likewise
     fields: Counter[str] = field(default_factory=Counter)  # by status
     sources: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 

@@ -36,6 +36,7 @@ from worker.context import Context
 from worker.feedback.consent_state import rules_from_settings
 from worker.store.array_param import any_of
 from worker.store.tables import contacts
+from worker.sync import consent_writes
 from worker.sync.runs.unchanged import Unchanged
 from worker.verification.models import Verification
 
@@ -74,6 +75,8 @@ def decision_config_hash(ctx: Context, connector: str) -> bytes:
         ctx.settings.feedback.corrections,
         ctx.settings.feedback.hold_open_reviews,
         ctx.settings.section(connector).model_dump_json(exclude=CONNECTION_SETTINGS),
+        # Turned on, what stands already is looked at once.
+        *(["consents"] if consent_writes.settings_of(ctx, connector) else []),
         [(step.package, step.step.model_dump_json()) for step in ctx.providers.steps],
         verification.counts_for.model_dump_json(),
         verification.audit,

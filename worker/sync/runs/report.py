@@ -15,7 +15,7 @@ from worker.store.bulk import chunks
 from worker.store.lost_fields import lost_during
 from worker.store.states import PageState, RunState, WriteState
 from worker.store.tables import pages, runs, writes
-from worker.sync import owner_tasks
+from worker.sync import consent_writes, owner_tasks
 from worker.sync.runs import removal_holds
 from worker.sync.runs.lifecycle import load
 from worker.sync.runs.model import Run
@@ -163,7 +163,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
         for step in ctx.providers.steps
     }
     sources: dict[str, Counter[str]] = {}
-    spared = tasks = 0
+    spared = tasks = consents = 0
     readings: Counter[str] = Counter()
     query = sa.select(pages.c.counts).where(pages.c.run_id == run.id, pages.c.counts.is_not(None))
     with ctx.store.read() as connection:
@@ -173,6 +173,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
             fields.update(counts["fields"])
             spared += counts.get("spared", 0)
             tasks += counts.get("owner_tasks", 0)
+            consents += counts.get("consent_writes", 0)
             readings.update(counts.get("readings", {}))
             api.update(counts["api"])
             for name, numbers in counts["lookups"].items():
@@ -193,6 +194,7 @@ def add_up(ctx: Context, run: Run) -> dict[str, Any]:
         "sources": {name: dict(numbers) for name, numbers in sources.items()},
         "spared": spared,
         "tasks": tasks,
+        "consents": consents,
         "readings": {key: readings[key] for key in ("contacts", "fields", "numbers", "waiting")},
     }
 
@@ -202,7 +204,9 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
     run = load(ctx, run_id)
     sums = totals(ctx, run.id) if run.kind != "undo" else _undone(ctx, run.id)
     added = add_up(ctx, run)
-    sources, spared, tasks = (added.pop(name) for name in ("sources", "spared", "tasks"))
+    sources, spared, tasks, consents = (
+        added.pop(name) for name in ("sources", "spared", "tasks", "consents")
+    )
     if run.dry_run:
         # Spared records were counted as changed where the setting is off, and not where it is on.
         quiet = ctx.settings.policy.quiet_first_sync
@@ -237,6 +241,9 @@ def result(ctx: Context, run_id: str) -> dict[str, Any]:
         },
         "not_visible": sums.not_visible,
         "owner_tasks": {"asked": tasks} if run.dry_run else owner_tasks.counts_of(ctx, run.id),
+        "consent_writes": (
+            {"asked": consents} if run.dry_run else consent_writes.counts_of(ctx, run.id)
+        ),
         "removals": removal_holds.summarize(run.reading),
         **added,
         "sources": sources,

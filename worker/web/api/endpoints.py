@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from config.event_names import WEBHOOK
 from worker.context import Context
-from worker.events import delivery_log
+from worker.events import backfill, delivery_log
 from worker.events import endpoints as directory
 from worker.feedback.sources.submitted_reports import Short
 from worker.web.api.dependencies import AdminToken, AuditNote, RowId, StrictBody, require_text
@@ -162,6 +162,17 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         note(who, "endpoint.replay", name, f"since {body.since.isoformat()}")
         background.add_task(queue.reports)
         return {"events": count}
+
+    @routes.post(
+        "/{name}/backfill",
+        summary="Carry the suppressions that stand already to a system",
+        **answers(event_schemas.Backfill, 404, status=202),
+    )
+    def start_backfill(who: AdminToken, name: str, background: BackgroundTasks) -> dict[str, Any]:
+        begun = backfill.start(ctx, require_text(name), who)
+        note(who, "endpoint.backfill", name, f"{begun.total} suppressions")
+        background.add_task(queue.reports)
+        return begun.as_json()
 
     @routes.get(
         "/{name}/deliveries",

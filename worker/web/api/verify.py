@@ -76,11 +76,12 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
         return {"Vary": "Origin"} | ({"Access-Control-Allow-Origin": origin} if allowed else {})
 
     def asker_of(request: Request, poll: bool) -> Asker:
-        """Return who asks; raises 401, 403, or 429 for a form that asks too often."""
+        """Return who asks; raises 401, 403, or 429 for one that asks too often."""
         scheme, shown = get_authorization_scheme_param(request.headers.get("authorization"))
         shown = shown if scheme.lower() == "bearer" else ""
         if not shown.startswith(keys.PREFIX):
-            caller_of(request, shown, "verify")
+            who = caller_of(request, shown, "verify")
+            refuse_over(captures.over_token_rate(who.name, poll))
             return Asker()
         key = keys.shown(ctx, shown)
         if key is None:
@@ -100,9 +101,13 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
         visitor = visitor_of(peer, forwarded, ctx.settings.capture.proxies)
         if seconds := captures.over_rate(asker, visitor, poll):
             captures.count(asker, "rate_limited")
+            refuse_over(seconds)
+        return asker
+
+    def refuse_over(seconds: float) -> None:
+        if seconds:
             wait = str(math.ceil(seconds))
             raise HTTPException(429, f"Too often. Ask again in {wait} s.", {"Retry-After": wait})
-        return asker
 
     async def with_cors(
         request: Request, begun: float, answer: Callable[[], Awaitable[dict[str, Any]]]

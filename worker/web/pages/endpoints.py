@@ -14,7 +14,7 @@ from config.events import name_problem, secret_variable
 from worker.access import audit
 from worker.access.model import Person
 from worker.context import Context
-from worker.events import delivery_log
+from worker.events import backfill, delivery_log
 from worker.events import endpoints as directory
 from worker.events.delivery_log import LoggedDelivery
 from worker.events.endpoints import Credentials, Endpoint, EndpointError
@@ -214,6 +214,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         background.add_task(queue.reports)
         return _back(name, f"replayed={count}")
 
+    @routes.post("/{name}/backfill")
+    def start_backfill(admin: AdminForm, background: BackgroundTasks, name: str) -> Response:
+        me, _form = admin
+        begun = backfill.start(ctx, _find(ctx, name).name, me.name)
+        note(me, "endpoint.backfill", name, f"{begun.total} suppressions")
+        background.add_task(queue.reports)
+        return _back(name, "done=endpoint-backfill")
+
     @routes.post("/{name}/remove")
     def remove(admin: AdminForm, name: str) -> Response:
         me, _form = admin
@@ -297,6 +305,7 @@ def _shown(ctx: Context, endpoint: Endpoint, state: State = "", before: int = 0)
     return {
         "endpoint": endpoint,
         "counts": directory.counts(ctx, endpoint.id),
+        "backfill": backfill.of_endpoint(ctx, endpoint),
         "rows": [_row(ctx, delivery) for delivery in deliveries],
         "state": state,
         "states": _STATES,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 
@@ -109,6 +111,18 @@ class EndpointDeliveries(TypedDict):
 
     deliveries: list[EndpointDelivery]
     before: int | None
+
+
+class Backfill(TypedDict):
+    """The list of suppressions on its way to a system. `queued`: those that were enqueued so
+    far."""
+
+    state: Literal["running", "done"]
+    suppressions: int
+    queued: int
+    started_at: str
+    started_by: str
+    finished_at: str | None
 
 
 class Replayed(TypedDict):

@@ -120,7 +120,9 @@ class ReadingCounts(TypedDict):
 class RunResult(TypedDict):
     """What a run has done so far. `would_write` and `forecast`: of dry runs only. `owner_tasks`:
     tasks for the owners of records, by what became of them: created, open (there was one already),
-    no_owner, refused, over_limit, waiting, deleted and kept (by an undo); of a dry run, asked."""
+    no_owner, refused, over_limit, waiting, deleted and kept (by an undo); of a dry run, asked.
+    `consent_writes`: consent records, likewise: written, waiting, refused, and no_party (the record
+    names no person); of a dry run, asked."""
 
     run: str
     connector: str
@@ -132,6 +134,7 @@ class RunResult(TypedDict):
     contacts: ContactCounts
     not_visible: int
     owner_tasks: dict[str, int]
+    consent_writes: dict[str, int]
     removals: list[RunRemovals]
     fields: dict[str, int]
     lookups: dict[str, LookupCounts]

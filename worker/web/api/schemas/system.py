@@ -100,6 +100,15 @@ class PendingDeliveries(TypedDict):
     since: str
 
 
+class MissingBackfill(TypedDict):
+    """A system that was never given the suppressions that stood when it was added. `suppressions`:
+    how many, up to 100,000."""
+
+    endpoint: str
+    kind: str
+    suppressions: int
+
+
 class Alert(TypedDict):
     """`sent`: the channels by which it was sent; `error`: why it was not."""
 
@@ -117,6 +126,7 @@ class Needs(TypedDict):
     reviews: int
     failures: list[FailureCount]
     untold: list[PendingDeliveries]
+    backfills: list[MissingBackfill]
     removals: list[RemovalHold]
     isolated: list[Isolation]
     alerts: list[Alert]

@@ -541,6 +541,7 @@ class Org:
         stamp = self.clock.now()
         record["LastModifiedDate"] = record["SystemModstamp"] = stamp
         record["LastModifiedById"] = by
+        record["_written"] = stamp, options.client
         self._name(record)
         _close(object_name, record)
         self.tables[object_name].put(record["Id"], record, stamp)

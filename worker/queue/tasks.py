@@ -47,6 +47,7 @@ from worker.sync.read import reader
 from worker.sync.runs import audits, lifecycle, reader_lease, select, stored_pages
 from worker.sync.runs.model import RunActiveError, RunOverError
 from worker.sync.runs.scope import Scope
+from worker.sync.stream import state as streams
 from worker.sync.undo import undo as undoing
 from worker.verification import provider_status as standing
 
@@ -332,6 +333,7 @@ def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
     ctx = context()
     heartbeat.record(ctx.store, ctx.now())
+    streams.expect(ctx)
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     if not pause.is_on(ctx.store):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.salesforce.record_ids import is_record_id
+from connectors.salesforce.record_ids import PREFIXES, is_record_id
 
 HEADER = "ChangeEventHeader"
 # How our writes are marked, in the header Sforce-Call-Options of REST and Bulk calls. Salesforce
@@ -67,7 +67,7 @@ def read_event(record: Any, schema: Mapping[str, Any]) -> ChangeEvent:
     kind, entity, ids = header.get("changeType"), header.get("entityName"), header.get("recordIds")
     if not isinstance(kind, str) or not isinstance(entity, str) or not isinstance(ids, Sequence):
         raise UnreadableEventError("its header has no object, records or type of change")
-    named = tuple(i for i in ids if isinstance(i, str) and is_record_id(i) and not is_wildcard(i))
+    named = tuple(i for i in ids if isinstance(i, str) and _names_record(i, entity))
     client = _CLIENT.search(str(header.get("changeOrigin") or ""))
     return ChangeEvent(
         object=entity,
@@ -79,6 +79,13 @@ def read_event(record: Any, schema: Mapping[str, Any]) -> ChangeEvent:
         user=str(header.get("commitUser") or ""),
         committed_at=_time(header.get("commitTimestamp")),
     )
+
+
+def _names_record(text: str, entity: str) -> bool:
+    """Whether a text is the id of one record, and of this object where the id tells that."""
+    if not is_record_id(text) or is_wildcard(text):
+        return False
+    return PREFIXES.get(text[:3], entity) == entity
 
 
 def is_wildcard(record_id: str) -> bool:

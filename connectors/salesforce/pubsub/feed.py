@@ -18,7 +18,7 @@ import json
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,7 +103,7 @@ class ChangeFeed:
         replay_id: bytes | None,
         stopped: threading.Event,
         silence: float = SILENCE,
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch]:
         """Yield what comes after `replay_id`; None: from the tip of the stream on.
 
         More events are asked for once the caller has taken a batch. Ends when `stopped` is set.
@@ -272,6 +272,11 @@ def _load() -> _Libraries:
     except ImportError as error:
         raise SettingsError(missing_extra(error.name or "")) from None
     return _Libraries(grpc, fastavro, pubsub_api_pb2)
+
+
+def check_packages() -> None:
+    """Raise `SettingsError` where the packages of the extra `streaming` are missing."""
+    _load()
 
 
 def missing_extra(package: str) -> str:

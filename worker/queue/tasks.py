@@ -271,9 +271,13 @@ def consents() -> None:
 def spread(connector: str) -> None:
     """Write reports to every record of a CRM that holds the number."""
     ctx = context()
-    propagation.propagate(ctx, connector)
-    if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
-        dedupe.enqueue_once(apply)
+
+    def apply_news() -> None:
+        if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
+            dedupe.enqueue_once(apply)
+
+    propagation.propagate(ctx, connector, apply_news)
+    apply_news()
 
 
 @app.task(name="hygiene.undo")

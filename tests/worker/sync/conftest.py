@@ -8,6 +8,7 @@ Read in this order:
     pages/                    processing a page
     write/                    writing to a CRM
     undo/                     undoing a run
+    stream/                   what a CRM's change events name is read at once
     test_propagate.py         a report reaches every record with its number
     test_page_events.py       what a sync tells endpoints
     test_review_holds.py      no texts while a reply waits for review

@@ -256,13 +256,13 @@ def test_a_killed_process_is_replaced_and_misses_nothing(
     make_settings(STREAMING)
     ids = crms["salesforce"].ids()
     first, second = start("worker", "stream"), None
-    wait_for(lambda: heard(stream_ctx), 30)
+    wait_for(lambda: heard(stream_ctx), 60)
     edit(sandbox, crms["salesforce"], ids[0], wrong_number=True)
     wait_for(lambda: ids[0] in waiting(stream_ctx))
     second = start("worker", "stream")
     os.kill(first.pid, signal.SIGKILL)
     edit(sandbox, crms["salesforce"], ids[1], wrong_number=True)
-    wait_for(lambda: ids[1] in waiting(stream_ctx), 30)
+    wait_for(lambda: ids[1] in waiting(stream_ctx), 60)
     os.kill(second.pid, signal.SIGTERM)
     assert second.wait(30) == 0
 

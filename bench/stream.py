@@ -41,6 +41,8 @@ SETTINGS = """
 enabled = true
 [sync]
 every = "6h"
+[segments]
+isolate = false
 """
 
 

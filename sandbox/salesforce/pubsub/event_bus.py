@@ -134,7 +134,7 @@ class EventBus:
         }  # fmt: skip
         if kind == "UPDATE" and not changed - {"LastModifiedDate", "LastModifiedById"}:
             return  # nothing that a person would call a change
-        stamp, client = new.get("_written") or (None, "")
+        stamp, client = self._org.clients.get(new["Id"], (None, None))
         origin = BY_LIGHTNING
         if stamp == new["SystemModstamp"] and client is not None:
             origin = "com/salesforce/api/rest/62.0" + (f";client={client}" if client else "")

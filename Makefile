@@ -35,6 +35,7 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.clean
 	@$(BIN)/python -m bench.lookups
 	@$(BIN)/python -m bench.reports
+	@$(BIN)/python -m bench.stream
 	@$(BIN)/python -m bench.suppressions
 	@$(BIN)/python -m bench.phones
 	@$(BIN)/python -m bench.pages

@@ -208,6 +208,8 @@ class AnyOrder(RuleBasedStateMachine):
         if gone:
             self.purged = gone[-1][0]
             self.bus = self.bus[len(gone) :]
+            if self.at is not None and self.at < self.purged:
+                self.it_is_killed()  # a stream that is 72 hours behind has nowhere to go on from
 
     @precondition(lambda self: self.at is None)
     @rule()

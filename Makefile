@@ -7,7 +7,7 @@ PYTHON ?= $(shell PYENV_VERSION="$${PYENV_VERSION:-$$(pyenv global 2>/dev/null |
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check fix bench chaos audit lock clean
+.PHONY: demo test check fix bench chaos stubs audit lock clean
 
 demo: .venv/.installed
 	@$(BIN)/hygiene demo $(ARGS)
@@ -35,6 +35,7 @@ bench: .venv/.installed-dev
 	@$(BIN)/python -m bench.clean
 	@$(BIN)/python -m bench.lookups
 	@$(BIN)/python -m bench.reports
+	@$(BIN)/python -m bench.stream
 	@$(BIN)/python -m bench.suppressions
 	@$(BIN)/python -m bench.phones
 	@$(BIN)/python -m bench.pages
@@ -62,6 +63,12 @@ chaos: .venv/.installed-dev
 	@echo "Installing the test tools ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+# The messages of Salesforce's Pub/Sub API, for the connector and for its stand-in.
+STUBS = connectors/salesforce/pubsub sandbox/salesforce/pubsub
+stubs: .venv/.installed-dev
+	@for to in $(STUBS); do $(BIN)/python -m grpc_tools.protoc -I connectors/salesforce/pubsub \
+		--python_out=$$to pubsub_api.proto; done
 
 # Known holes in what is locked, from the public advisory database (needs the network).
 audit: .venv/.installed-dev

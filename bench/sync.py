@@ -45,10 +45,10 @@ BATCH = {"hubspot": 100, "salesforce": 200}
 
 
 @contextmanager
-def stand_ins(contacts: int) -> Iterator[dict[str, str]]:
+def stand_ins(contacts: int, *options: str) -> Iterator[dict[str, str]]:
     """Fresh CRMs in a process of their own; the environment that connects to them."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "--contacts", str(contacts)],
+        [sys.executable, "-m", "sandbox", "--contacts", str(contacts), *options],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     env = {}

@@ -17,7 +17,7 @@ from config.section import Duration, Section
 AlertKind = Literal[
     "run_failed", "breaker_open", "budget", "segment_isolated", "watermark", "removals_held",
     "call_outcomes", "suppression_refused", "field_hidden", "setback",
-    "review_waiting", "endpoint", "registry_stale", "ask_paused", "paused",
+    "review_waiting", "endpoint", "registry_stale", "ask_paused", "paused", "stream_down",
 ]  # fmt: skip
 KINDS: Final[tuple[str, ...]] = get_args(AlertKind)
 DEFAULT_ROUTE: Final = "default"  # of the kinds without a route of their own
@@ -76,6 +76,8 @@ class AlertSettings(Section):
     endpoint_failing_for: Duration = timedelta(minutes=30)  # events do not arrive; 0s = never
     registry_stale: bool = True  # a suppression list with an authority is too old
     ask_paused: bool = True  # a campaign that asks customers has paused itself
+    # Change events do not arrive; 0s = never. A stream with nothing to say counts as heard.
+    stream_down_for: Duration = timedelta(minutes=15)
     watermark_older_than: Duration = timedelta(hours=6)  # 0s = never
     channels: dict[str, ChannelSettings] = Field({})  # by name
     # Kind of alert, or "default" -> names of channels.

@@ -178,7 +178,16 @@ class ConsentRecordSettings(Section):
     data_use_purpose: str = Field("", max_length=18)  # id of the DataUsePurpose of ours; "" = none
 
 
+class StreamingSettings(Section):
+    """Change events of Salesforce, which `hygiene stream` takes as they happen."""
+
+    enabled: bool = False
+    # Channels such as "/data/ContactChangeEvent"; (): that of each object.
+    channels: tuple[str, ...] = ()
+
+
 class SalesforceSettings(ConnectorSettings):
+    streaming: StreamingSettings = StreamingSettings()
     consent_records: ConsentRecordSettings = ConsentRecordSettings()
     # Of Contact and Lead (Object Reference); of a person account PersonDoNotCall is read instead.
     opt_out_fields: dict[str, OptOutChannel] = Field({"DoNotCall": "call"})

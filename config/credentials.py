@@ -28,6 +28,7 @@ class SalesforceCredentials(Section):
     username: str = ""
     private_key_file: str = ""
     api_version: str = "62.0"
+    pubsub_url: str = "https://api.pubsub.salesforce.com:7443"  # change events, over gRPC
 
 
 class HubSpotCredentials(Section):

@@ -194,7 +194,7 @@ def _check_database(url: str, problems: list[str]) -> None:
 
 def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCredentials | None:
     variables = _given(env, *connections.variables("salesforce"))
-    if not variables.keys() - {"SALESFORCE_API_VERSION"}:
+    if not variables.keys() - {"SALESFORCE_API_VERSION", "SALESFORCE_PUBSUB_URL"}:
         return None
     version = variables.get("SALESFORCE_API_VERSION", "62.0").removeprefix("v")
     if not re.fullmatch(r"\d{2}\.0", version):
@@ -212,6 +212,7 @@ def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCreden
         username=variables.get("SALESFORCE_USERNAME", ""),
         private_key_file=variables.get("SALESFORCE_PRIVATE_KEY_FILE", ""),
         api_version=version,
+        pubsub_url=_url(env, "SALESFORCE_PUBSUB_URL", problems, _PUBSUB_URL),
     )
     if credentials.access_token or (credentials.instance_url and not credentials.client_id):
         missing = [
@@ -244,6 +245,9 @@ def _salesforce(env: Mapping[str, str], problems: list[str]) -> SalesforceCreden
         )
     return credentials
 
+
+# Source: Pub/Sub API, "Pub/Sub API Endpoints".
+_PUBSUB_URL = "https://api.pubsub.salesforce.com:7443"
 
 # Collections came with 42.0; versions up to 30.0 are retired, 31.0 to 40.0 follow in Summer '28.
 # Source: Salesforce Help, "Salesforce Platform API Versions 21.0 through 30.0 Retirement" and its

@@ -9,6 +9,8 @@
     │   ├── NotFoundError
     │   ├── QuotaError
     │   ├── UnavailableError
+    │   │   └── ExpiredSessionError                            connectors.salesforce.pubsub.errors
+    │   ├── ReplayIdError                                      connectors.salesforce.pubsub.errors
     │   ├── SchemaError                          2
     │   │   └── SchemaChangedError               2
     │   └── RunOverError                                  409  worker.sync.runs.lifecycle

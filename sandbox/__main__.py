@@ -23,6 +23,9 @@ def main() -> None:
     parser.add_argument(
         "--bare", action="store_true", help="CRMs in which the worker's fields do not exist yet"
     )
+    parser.add_argument(
+        "--streaming", action="store_true", help="also deliver Salesforce's change events (gRPC)"
+    )
     given = parser.parse_args()
     sandbox = Sandbox.start(
         given.contacts,
@@ -31,6 +34,8 @@ def main() -> None:
         not given.bare,
         {name: getattr(given, f"{name}_port") for name in (*CRMS, *PROVIDERS)},
     )
+    if given.streaming:
+        sandbox.stream()
     for name, value in sandbox.env(*(PROVIDERS if given.providers else ())).items():
         print(f"export {name}={value}", flush=True)
     print(f"# contact pages: {sandbox.salesforce_url}/ui  {sandbox.hubspot_url}/ui", flush=True)

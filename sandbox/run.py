@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
@@ -30,6 +30,9 @@ from sandbox.salesforce import Org, SalesforceService
 from sandbox.salesforce.service import CLIENT_ID, CLIENT_SECRET
 from sandbox.service import Service
 
+if TYPE_CHECKING:
+    from sandbox.salesforce.pubsub.server import PubSubService
+
 Ports = Mapping[str, int]
 T = TypeVar("T")
 CRMS = ("salesforce", "hubspot")
@@ -47,6 +50,7 @@ def environment(ports: Ports, host: str = "127.0.0.1", suffix: str = "") -> dict
             "SALESFORCE_CLIENT_ID": CLIENT_ID,
             "SALESFORCE_CLIENT_SECRET": CLIENT_SECRET,
         },
+        "pubsub": {"SALESFORCE_PUBSUB_URL": ""},
         "hubspot": {"HUBSPOT_API_URL": "", "HUBSPOT_ACCESS_TOKEN": HUBSPOT_TOKEN},
         "twilio": {
             "TWILIO_LOOKUP_URL": "",
@@ -106,6 +110,7 @@ class Sandbox:
         self._ready = threading.Event()
         self._problem: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True, name="sandbox")
+        self.pubsub: PubSubService | None = None  # since `stream`
 
     @classmethod
     def start(
@@ -134,6 +139,16 @@ class Sandbox:
         if self._problem is not None:
             raise self._problem
 
+    def stream(self, port: int = 0) -> PubSubService:
+        """Deliver the Salesforce org's change events as well; needs the extra `streaming`."""
+        from sandbox.salesforce.pubsub.event_bus import EventBus
+        from sandbox.salesforce.pubsub.server import PubSubService
+
+        bus = EventBus(self.salesforce.org)
+        self.pubsub = PubSubService(bus, lambda: self.salesforce.tokens)
+        self.ports["pubsub"] = self.pubsub.start(self.host, port)
+        return self.pubsub
+
     def url(self, name: str) -> str:
         return f"http://{self.host}:{self.ports[name]}"
 
@@ -147,7 +162,8 @@ class Sandbox:
 
     def env(self, *providers: str, suffix: str = "") -> dict[str, str]:
         """What connects the product to the CRMs, and to these providers."""
-        wanted = {name: self.ports[name] for name in (*CRMS, *providers)}
+        streams = ("pubsub",) if self.pubsub is not None else ()
+        wanted = {name: self.ports[name] for name in (*CRMS, *streams, *providers)}
         return environment(wanted, self.host, suffix)
 
     def call(self, function: Callable[[], T]) -> T:
@@ -159,6 +175,8 @@ class Sandbox:
         return asyncio.run_coroutine_threadsafe(calling(), self._loop).result()
 
     def stop(self) -> None:
+        if self.pubsub is not None:
+            self.pubsub.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 

@@ -243,7 +243,7 @@ class TestPlatforms:
         procfile = dict(
             line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines()
         )
-        assert procfile.keys() == {"release", "web", "worker", "reports", "beat"}
+        assert procfile.keys() == {"release", "web", "worker", "reports", "beat", "stream"}
         for command in (procfile["release"], "python -m worker --version"):
             done = subprocess.run(
                 command.split(), cwd=checkout, env=env, capture_output=True, text=True,
@@ -252,6 +252,7 @@ class TestPlatforms:
             assert done.returncode == 0, done.stderr
         assert done.stdout.endswith(f"version {product_version()}\n")
         assert procfile["web"] == "python -m worker web"
+        assert procfile["stream"] == "python -m worker stream"
         for name in ("worker", "beat"):
             assert procfile[name].startswith(f"celery --app worker.app {name} ")
         assert procfile["reports"].startswith("celery --app worker.app worker --queues reports ")

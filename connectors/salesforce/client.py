@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import requests
@@ -32,9 +32,11 @@ from connectors.http.statuses import MISDIRECTED, not_from, web_page
 from connectors.records import Purpose
 from connectors.salesforce.auth import Login, http_session, log_in
 from connectors.salesforce.errors import SessionExpiredError, translate
+from connectors.salesforce.pubsub.feed import Session as StreamingSession
 
 # "api-usage=18/5000; per-app-api-usage=17/250(appName=...)": the calls of the last 24 hours.
 _USAGE = re.compile(r"api-usage=(\d{1,12})/(\d{1,12})", re.ASCII)
+_ORG_ID = re.compile(r"/id/(00D\w{12,15})/", re.ASCII)
 _USER_ID = re.compile(r"/id/00D\w{12,15}/(005\w{12,15})(?:[/?]|$)", re.ASCII)
 
 # A PATCH of a Lead, Case or Account by REST runs the org's active assignment rules unless this is
@@ -43,6 +45,10 @@ _USER_ID = re.compile(r"/id/00D\w{12,15}/(005\w{12,15})(?:[/?]|$)", re.ASCII)
 # Source: REST API Developer Guide, "Assignment Rule Header": default TRUE, "created or updated
 # Accounts, Cases, or Leads", also by the DML of triggers. Not confirmed for collections.
 _KEEP_OWNERS = {"Sforce-Auto-Assign": "FALSE"}
+_CANNOT_RENEW = (
+    "salesforce: the session has expired and SALESFORCE_ACCESS_TOKEN cannot renew it; set "
+    "SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead (README)"
+)
 
 
 class _Client(Salesforce):  # type: ignore[misc]  # which has no types
@@ -77,6 +83,8 @@ class Client:
         self._login_lock = threading.Lock()
         self._client: Salesforce | None = None
         self._identity = ""
+        self._resources_identity = ""
+        self._instance_url = ""
         self.clock = CrmClock(quota)
 
     @property
@@ -99,6 +107,7 @@ class Client:
                     "other", lambda: log_in(self._credentials, self._http)
                 )
                 self._identity = login.identity
+                self._instance_url = login.instance_url
                 self._client = _Client(
                     instance_url=login.instance_url,
                     session_id=login.access_token,
@@ -133,16 +142,41 @@ class Client:
         than the scope `api`; `services/oauth2/userinfo` would need `openid` or `id`.
         """
         self._session()
-        if match := _USER_ID.search(self._identity):
-            return match.group(1)
-        answer = self.call("other", "")
-        identity = str(answer.get("identity", "")) if isinstance(answer, dict) else ""
-        if match := _USER_ID.search(identity):
-            return match.group(1)
+        for identity in self._identities():
+            if match := _USER_ID.search(identity):
+                return match.group(1)
         raise ConnectorError(
             "salesforce: the org does not say which user we are; log in with "
             "SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead of a session"
         )
+
+    def _identities(self) -> Iterator[str]:
+        """Yield the `id` URL of the login, then that of the list of resources, which is a call."""
+        yield self._identity
+        if not self._resources_identity:
+            answer = self.call("other", "")
+            self._resources_identity = (
+                str(answer.get("identity", "")) if isinstance(answer, dict) else ""
+            )
+        yield self._resources_identity
+
+    def streaming_session(self, refused: str = "") -> StreamingSession:
+        """Return what calls of the Pub/Sub API are made with. `refused`: an access token that it
+        does not take any more; a fresh one is got then.
+
+        Raises `AuthError` where the session cannot be renewed.
+        """
+        current = self._session()
+        if refused and current.session_id == refused:
+            if self._credentials.access_token:
+                raise AuthError(_CANNOT_RENEW)
+            current = self._session(expired=current)
+        org = next(
+            (match.group(1) for text in self._identities() if (match := _ORG_ID.search(text))), ""
+        )
+        if not org:
+            raise ConnectorError("salesforce: the org does not say which id it has")
+        return StreamingSession(current.session_id, self._instance_url, org, self.user_id())
 
     def call(
         self,
@@ -185,10 +219,7 @@ class Client:
             return self._calls.execute(purpose, lambda: attempt(client), keep_reserve=keep_reserve)
         except SessionExpiredError:
             if self._credentials.access_token:
-                raise AuthError(
-                    "salesforce: the session has expired and SALESFORCE_ACCESS_TOKEN cannot renew "
-                    "it; set SALESFORCE_LOGIN_URL and SALESFORCE_CLIENT_ID instead (README)"
-                ) from None
+                raise AuthError(_CANNOT_RENEW) from None
             renewed = self._session(expired=client)
             try:
                 return self._calls.execute(

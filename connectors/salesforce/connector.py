@@ -66,6 +66,8 @@ from connectors.salesforce.consent_writes import SalesforceConsentWriter
 from connectors.salesforce.contact_rows import ContactRows
 from connectors.salesforce.errors import LargeQueryError
 from connectors.salesforce.owner_tasks import SalesforceOwnerTasks
+from connectors.salesforce.pubsub.change_events import CALL_OPTIONS
+from connectors.salesforce.pubsub.feed import ChangeFeed
 from connectors.salesforce.queries import Queries
 from connectors.salesforce.reader import Reader
 from connectors.salesforce.record_ids import OTHER_PREFIXES, PREFIXES, is_record_id
@@ -96,7 +98,9 @@ class SalesforceConnector(BaseConnector):
         quota: Quota,
     ) -> None:
         self._credentials = credentials
-        headers = ALLOW_DUPLICATES if settings.allow_duplicates else {}
+        headers = dict(ALLOW_DUPLICATES if settings.allow_duplicates else {})
+        if settings.streaming.enabled:
+            headers |= CALL_OPTIONS  # change events then say which writes are ours
         self._client = Client(credentials, http, quota, headers)
         super().__init__(settings, self._client.counts)
         self._configured = {
@@ -143,6 +147,11 @@ class SalesforceConnector(BaseConnector):
             # write over the number itself must not be older than that.
             chosen = chosen.model_copy(update={"bulk_from": 0})
         return cls(settings.salesforce, chosen, settings.http, quota)
+
+    def change_feed(self) -> ChangeFeed:
+        """Open the org's change events. Raises `SettingsError` where the packages of the extra
+        `streaming` are missing, else as a login does. The caller closes it."""
+        return ChangeFeed(self._credentials.pubsub_url, self._client.streaming_session)
 
     def _look(self, purpose: Purpose, path: str, method: str = "GET", **kwargs: Any) -> Any:
         """A call for somebody who looks at a page, whatever its purpose would be."""

@@ -73,17 +73,30 @@ class Automation:
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What the headers of a write say. An ingest job has none of them, and runs no assignment rule
-    that it does not name."""
+    """What the headers of a write say. An ingest job has none of them but the client's name, and
+    runs no assignment rule that it does not name. `client`: None where a person writes."""
 
     auto_assign: str = ""
     allow_duplicates: bool = False
+    client: str | None = ""
 
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> WriteOptions:
         rule = headers.get("Sforce-Duplicate-Rule-Header", "").replace(" ", "").lower()
-        return cls(headers.get("Sforce-Auto-Assign", ""), "allowsave=true" in rule.split(";"))
+        return cls(
+            headers.get("Sforce-Auto-Assign", ""),
+            "allowsave=true" in rule.split(";"),
+            client_of(headers),
+        )
+
+
+def client_of(headers: Mapping[str, str]) -> str:
+    """The client that a call names. Source: REST API Developer Guide, "Call Options Header"."""
+    options = headers.get("Sforce-Call-Options", "").split(",")
+    named = (option.strip().removeprefix("client=") for option in options if "client=" in option)
+    return next(named, "")
 
 
 BY_JOB = WriteOptions(auto_assign="FALSE")
-BY_A_PERSON = WriteOptions(auto_assign="FALSE", allow_duplicates=True)  # the page asks each time
+# The page asks each time.
+BY_A_PERSON = WriteOptions(auto_assign="FALSE", allow_duplicates=True, client=None)

@@ -13,7 +13,7 @@ import csv
 import io
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from heapq import heappop, heappush
@@ -23,7 +23,7 @@ import orjson
 from aiohttp import web
 
 from sandbox.salesforce import soql
-from sandbox.salesforce.automation import BY_JOB, TRIGGER_CHUNK
+from sandbox.salesforce.automation import BY_JOB, TRIGGER_CHUNK, client_of
 from sandbox.salesforce.org import ADMIN, Org, Refused, full_id
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent
 from sandbox.service import answer
@@ -54,6 +54,7 @@ class Job:
     unprocessed: list[list[str]] = field(default_factory=list)
     problem: str = ""
     begun: float = 0.0
+    client: str = ""  # that the call named which made it
 
     def info(self, version: str) -> Record:
         stamp = self.created.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
@@ -325,6 +326,7 @@ class Bulk:
         if body.get("operation") != "update":
             return error("INVALIDOPERATION", "this stand-in knows update alone")
         job = self._new("ingest", "update", name, "Open")
+        job.client = client_of(request.headers)
         return answer(job.info(request.match_info["version"]))
 
     async def upload(self, request: web.Request) -> web.Response:
@@ -390,7 +392,11 @@ class Bulk:
                     value = _bool(cell)
                 values[name] = value
             self.org.update(
-                job.object, record_id, values, by=self.org.integration_user, options=BY_JOB
+                job.object,
+                record_id,
+                values,
+                by=self.org.integration_user,
+                options=replace(BY_JOB, client=job.client),
             )
         except Refused as refused:
             message = f"{refused.code}:{refused.message}:{','.join(refused.fields)}"

@@ -424,6 +424,8 @@ class Org:
         self.refusals: dict[str, str] = {}
         self.rights = list(rights.ALL)  # of the integration user, in the setup
         self.read_only: set[str] = set()  # the integration user may not edit these
+        # Record -> when it was updated last, and which client said so; None: a person.
+        self.clients: dict[str, tuple[datetime, str | None]] = {}
         self.integration_user = ""
         self.sharing = Sharing(self)
         if self.person_accounts:
@@ -578,6 +580,7 @@ class Org:
         stamp = self.clock.now()
         record["LastModifiedDate"] = record["SystemModstamp"] = stamp
         record["LastModifiedById"] = by
+        self.clients[record["Id"]] = stamp, options.client
         self._name(record)
         _close(object_name, record)
         self.tables[object_name].put(record["Id"], record, stamp)

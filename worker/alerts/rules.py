@@ -21,6 +21,7 @@ from worker.store import lost_fields, pause, setbacks
 from worker.store.states import RunState
 from worker.store.tables import ask_campaigns, failures, runs, watermarks
 from worker.sync.runs import removal_holds
+from worker.sync.stream import state as streams
 from worker.verification import circuit_breaker, spend_report
 
 _LOOK_BACK = timedelta(days=1)  # an older failure is no news
@@ -48,6 +49,7 @@ def current(ctx: Context) -> list[Alert]:
     if wanted.segment_isolated:
         everything += _isolated(ctx)
     everything += _old_watermarks(ctx)
+    everything += _streams_down(ctx)
     if wanted.removals_held:
         everything += _held_removals(ctx)
     if wanted.field_hidden:
@@ -120,6 +122,24 @@ def _isolated(ctx: Context) -> Iterator[Alert]:
             segment = f"{isolated.by} {isolated.value}"
             text = f"{crm_name(isolated.connector)}: {segment} is isolated: {isolated.why}"
             yield Alert(f"isolated:{isolated.id}", "segment_isolated", text, "/segments")
+
+
+def _streams_down(ctx: Context) -> Iterator[Alert]:
+    """Yield streams of change events that were not heard for too long, until they are."""
+    longest = ctx.settings.alerts.stream_down_for
+    if not longest:
+        return
+    for one in streams.health(ctx):
+        if one.silent_for is not None and one.silent_for > longest + streams.KEEPALIVE:
+            why = one.problem or "is hygiene stream running?"
+            text = (
+                f"{crm_name(one.connector)}: no word of {one.channel} for "
+                f"{int(one.silent_for.total_seconds() // 60)} minutes: {why}. Changes come with "
+                "the sync on schedule meanwhile"
+            )
+            since = ctx.now() - one.silent_for
+            key = f"stream_down:{one.connector}:{one.channel}:{since:%Y-%m-%dT%H:%M}"
+            yield Alert(key[:255], "stream_down", text, "/")
 
 
 def _held_removals(ctx: Context) -> Iterator[Alert]:

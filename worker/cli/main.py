@@ -56,6 +56,7 @@ COMMANDS = {
     "pause": ("pausing", "pause"),
     "resume": ("pausing", "resume"),
     "db": ("ops", "db"),
+    "stream": ("stream", "stream"),
     "web": ("ops", "web"),
     "up": ("ops", "up"),
     "demo": ("ops", "demo"),

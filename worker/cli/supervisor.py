@@ -30,6 +30,7 @@ from config.throttle import at_most_every
 from worker.cli.output import console
 from worker.store import embedded_redis
 from worker.store.private_files import UMASK
+from worker.sync.stream.state import followed
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds until a process is started again
 _STAYS = 30.0  # seconds that a process has to live for its next pause to be a short one
@@ -45,6 +46,7 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     """Return process name -> command, run by this same Python."""
     celery = [sys.executable, "-m", "celery", "--app", "worker.app"]
     level = ["--loglevel", settings.log.level]
+    stream = [sys.executable, "-m", "worker", "stream"]
     return {
         "web": [sys.executable, "-m", "worker", "web"],
         "worker": [*celery, "worker", *level],
@@ -52,6 +54,7 @@ def commands(settings: Settings) -> dict[str, list[str]]:
         "reports": [*celery, "worker", *level, "--queues", "reports", "--pool", "solo",
                     "--hostname", "reports@%h"],
         "beat": [*celery, "beat", *level],
+        **({"stream": stream} if any(followed(settings)) else {}),
     }  # fmt: skip
 
 

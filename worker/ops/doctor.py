@@ -16,7 +16,7 @@ from connectors.records import ProbeResult
 from worker.access import ways_in
 from worker.context import Context
 from worker.feedback.sources.vendor_registry import VENDORS
-from worker.ops import doctor_checks
+from worker.ops import doctor_checks, stream_check
 from worker.ops.check import Check, Verdict
 from worker.ops.home import about_new, is_new, last_used, looked_at
 from worker.phones import region_of
@@ -69,6 +69,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
             for name in settings.active_connectors:
                 yield from _connector(ctx, name)
             yield from doctor_checks.check_accounts(ctx)
+            yield from stream_check.check_streams(ctx)
             yield from doctor_checks.check_work(ctx)
             yield from doctor_checks.check_call_outcomes(ctx)
             yield from doctor_checks.check_backfills(ctx)

@@ -304,6 +304,8 @@ EXEMPT: Final[Mapping[str, str]] = {
     "call_outcomes": "names and counts of call outcomes",
     "installation": "facts about the installation; of an erased contact, flags under a keyed hash",
     "watermarks": "how far CRMs were read",
+    "change_streams": "how far change events were followed, with counts",
+    "stream_subscribers": "which process follows change events",
     "schemas": "the fields of the CRMs",
     "segment_counts": "counts",
     "segment_history": "counts",

@@ -49,6 +49,7 @@ from worker.sync.read import reader
 from worker.sync.runs import audits, lifecycle, reader_lease, select, stored_pages
 from worker.sync.runs.model import RunActiveError, RunOverError
 from worker.sync.runs.scope import Scope
+from worker.sync.stream import state as streams
 from worker.sync.undo import undo as undoing
 from worker.verification import provider_status as standing
 
@@ -284,9 +285,13 @@ def consents() -> None:
 def spread(connector: str) -> None:
     """Write reports to every record of a CRM that holds the number."""
     ctx = context()
-    propagation.propagate(ctx, connector)
-    if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
-        dedupe.enqueue_once(apply)
+
+    def apply_news() -> None:
+        if reports_wait(ctx):  # somebody has ticked a flag in a record that was looked at just now
+            dedupe.enqueue_once(apply)
+
+    propagation.propagate(ctx, connector, apply_news)
+    apply_news()
 
 
 @app.task(name="hygiene.undo")
@@ -348,6 +353,7 @@ def revive() -> None:
     """Enqueue again what a dead worker or a forgetful Redis has left lying."""
     ctx = context()
     heartbeat.record(ctx.store, ctx.now())
+    streams.expect(ctx)
     if lost := ctx.ledger.settle_orphaned():
         log.warning("%d lookups were under way in workers that died; they count as spent", lost)
     if not pause.is_on(ctx.store):

@@ -11,7 +11,7 @@ order nor repetition matters.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -55,8 +55,11 @@ _SOURCES: tuple[tuple[WorkSource, ScopeKind], ...] = (
 )  # fmt: skip
 
 
-def propagate(ctx: Context, connector: str) -> int:
+def propagate(ctx: Context, connector: str, after_run: Callable[[], None] = lambda: None) -> int:
     """Do all work that is due at a CRM; return how much was confirmed.
+
+    `after_run`: called after each run. While records keep changing there is always another one, and
+    what people ticked in the last one must not wait for the end.
 
     Returns early where another worker is doing it, everything is paused, or the CRM is away: then
     the rest is postponed (`postpone`), and keeps its run. After each run the sources are asked
@@ -78,6 +81,7 @@ def propagate(ctx: Context, connector: str) -> int:
             return confirmed
         with ctx.store.write() as connection:
             confirmed += work.complete(connection, connector, run_id, ctx.now())
+        after_run()
     workflow_callbacks.complete(ctx, connector)
     return confirmed
 

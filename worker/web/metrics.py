@@ -35,6 +35,7 @@ from worker.store.tables import (
     watermarks,
 )
 from worker.sync.runs import removal_holds
+from worker.sync.stream import state as streams
 from worker.verification import spend_report
 
 
@@ -160,8 +161,34 @@ class _Tables(Collector):
             if heartbeat_age is not None:
                 gauge.add_metric([], heartbeat_age.total_seconds())
             yield gauge
+        yield from self._streams()
         yield self._queues()
         yield self._set_aside()
+
+    def _streams(self) -> Iterator[GaugeMetricFamily]:
+        """How the streams of change events are, where they are switched on."""
+        silence = _gauge(
+            "stream_silence_seconds", "Since the last word of a stream of change events",
+            "connector", "channel",
+        )  # fmt: skip
+        lag = _gauge(
+            "stream_lag_seconds", "From the last event's commit in the CRM until it was stored",
+            "connector", "channel",
+        )  # fmt: skip
+        events = _gauge(
+            "stream_events", "Change events taken so far, by type", "connector", "channel", "type"
+        )
+        pulls = _gauge("stream_pull_wanted", "1: changes are to be pulled", "connector")
+        for one in streams.health(self._ctx):
+            if one.silent_for is not None:
+                silence.add_metric([one.connector, one.channel], one.silent_for.total_seconds())
+            if one.lag is not None:
+                lag.add_metric([one.connector, one.channel], one.lag.total_seconds())
+            for kind, count in one.counts.items():
+                events.add_metric([one.connector, one.channel, kind], count)
+        for name, _section in streams.followed(self._ctx.settings):
+            pulls.add_metric([name], float(streams.wanted_pull(self._ctx, name) is not None))
+        yield from (silence, lag, events, pulls)
 
     def _capture_budgets(self, connection: Connection) -> GaugeMetricFamily:
         """What each capture key has used of its budgets."""

@@ -8,6 +8,7 @@ Read in this order:
     pages/                    processing a page
     write/                    writing to a CRM
     undo/                     undoing a run
+    stream/                   what a CRM's change events name is read at once
     test_propagate.py         a report reaches every record with its number
     test_several_orgs.py      two orgs and two portals beside each other
     test_organisations.py     a company's switchboard is not a person

@@ -157,6 +157,7 @@ def export(  # a parameter for each of its options
 def _export_parquet(directory: Path, as_json: bool) -> None:
     from worker.access import audit
     from worker.ops.warehouse.export import export as export_parquet
+    from worker.ops.warehouse.exported_to import ACTION
 
     def how_to_continue() -> str:
         return f"stopped; hygiene export --parquet {directory} continues"
@@ -164,7 +165,7 @@ def _export_parquet(directory: Path, as_json: bool) -> None:
     with open_context() as ctx, stoppable(how_to_continue):
         with console.working(f"exporting to {directory.name}"):
             summary = export_parquet(ctx.store, ctx.keys, directory, ctx.now())
-        audit.note(ctx.store, ctx.now(), user_name(), "warehouse.export", str(directory))
+        audit.note(ctx.store, ctx.now(), user_name(), ACTION, str(directory.resolve()))
     if as_json:
         console.print_json({"directory": str(directory), **summary.as_json()})
         return

@@ -345,6 +345,8 @@ def test_the_command_prints_the_counts_and_keeps_that_it_ran(
         "rows": 1, "written": 1, "deleted": 0, "replaced": 0, "files": 1,
     }  # fmt: skip
     assert "warehouse.export" in CliRunner().invoke(main, ["audit", "--json"]).output
+    forgotten = CliRunner().invoke(main, ["forget", "--number", NUMBER, "--json"])
+    assert f"hygiene export --parquet {target}" in forgotten.stderr  # whoever erases is reminded
     wrong = CliRunner().invoke(main, ["export", "all.zip", "--parquet", str(target)])
     assert wrong.exit_code == 2
 

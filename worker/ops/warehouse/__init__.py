@@ -1,9 +1,10 @@
 """Export the views of `worker.store.views` to a directory of Parquet files, and keep it current.
 
-    changes.py   which rows are new, changed or gone, by comparing two ordered streams
-    manifest.py  what the directory holds: `manifest.json`, replaced as one
-    parts.py     write, read, shrink and merge Parquet files; the only module that needs pyarrow
-    export.py    one export
+    changes.py       which rows are new, changed or gone, by comparing two ordered streams
+    manifest.py      what the directory holds: `manifest.json`, replaced as one
+    parts.py         write, read, shrink and merge Parquet files; the only module that needs pyarrow
+    export.py        one export
+    exported_to.py   which directories there are
 
 The tables say of hardly any row when it changed, and a time could not be trusted anyway: what is
 committed late bears an earlier one. So each export reads the views as a whole, in the order of

@@ -4,7 +4,8 @@ Each bench is a process of its own, at a size that fits. The figures go to `benc
 with what limits each and the facts of the machine; `python -m bench.report` writes the table of
 docs/performance.md from it. A bench for which there is no time left is skipped, and says so.
 
-`--note TEXT` stands above the table: "trial" where the machine was not quiet.
+`--note TEXT` stands above the table: "trial" where the machine was not quiet. `--scale 0.1` makes
+each bench a tenth as large, to see that all of them work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +42,22 @@ BENCHES: tuple[tuple[str, ...], ...] = (
 )
 
 
-def run_one(name: str, arguments: tuple[str, ...], recorded: Path, seconds: float) -> str:
+_SIZES = ("--contacts", "--entries", "--reports")
+
+
+def scaled(arguments: Sequence[str], scale: float) -> list[str]:
+    """Arguments with each size multiplied.
+
+    >>> scaled(["--contacts", "4000", "--times", "1"], 0.1)
+    ['--contacts', '400', '--times', '1']
+    """
+    return [
+        str(int(int(word) * scale)) if place and arguments[place - 1] in _SIZES else word
+        for place, word in enumerate(arguments)
+    ]
+
+
+def run_one(name: str, arguments: Sequence[str], recorded: Path, seconds: float) -> str:
     """Run a bench; returns why it has no figures, or not all: "" if it has."""
     if seconds <= 0:
         return "the time was up before it began"
@@ -72,6 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
     parser.add_argument("--only", action="append", metavar="BENCH", help="may be repeated")
     parser.add_argument("--note", default="", help="stands above the table")
+    parser.add_argument("--scale", type=float, default=1.0, help="of each size")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("-o", "--output", type=Path, default=results.RESULTS)
     args = parser.parse_args()
@@ -79,12 +97,13 @@ def main() -> None:
     at, skipped = datetime.now(UTC), {}
     with tempfile.TemporaryDirectory() as folder:
         recorded = Path(folder) / "figures"
-        for name, *arguments in BENCHES:
+        for name, *sizes in BENCHES:
             if args.only and name not in args.only:
                 continue
+            arguments = scaled(sizes, args.scale)
             print(f"\n== {name} {' '.join(arguments)}", flush=True)
             left = args.seconds - (time.monotonic() - started)
-            if why := run_one(name, tuple(arguments), recorded, left):
+            if why := run_one(name, arguments, recorded, left):
                 skipped[name] = why
                 print(f"{name}: {why}", flush=True)
         figures = results.recorded(recorded)

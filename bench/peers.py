@@ -48,7 +48,7 @@ cpu = time.process_time()
 wanted = {"contact": names.split(",")}
 source = hubspot(api_key=token, include_custom_props=False, properties=wanted)
 pipeline = dlt.pipeline("bench", pipelines_dir=folder, dataset_name="crm",
-                        destination=dlt.destinations.duckdb(folder + "/crm.duckdb"))
+                        destination=dlt.destinations.duckdb(folder + "/local.duckdb"))
 pipeline.run(source.with_resources("contacts"))
 count = pipeline.last_trace.last_normalize_info.row_counts["contacts"]
 spent = time.process_time() - cpu
@@ -94,28 +94,34 @@ def measure(peer: str) -> dict[str, Any]:
     return {"contacts": count, "cpu": spent / count * 1e6, "memory": memory}
 
 
+class PeerError(Exception):
+    """A peer did not run to its end."""
+
+
 def _last_line(command: list[str], env: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(command, env={**os.environ, **env}, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"{command[1]} ended with exit code {done.returncode}")
+        raise PeerError(f"exit code {done.returncode}")
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 
 
-def dlt_source(env: dict[str, str], folder: str) -> dict[str, Any] | None:
-    """Measure dlt's HubSpot source; None where it is not installed."""
+def dlt_source(env: dict[str, str], folder: str) -> dict[str, Any] | str:
+    """Measure dlt's HubSpot source; if it cannot be, returns why."""
     python, sources = os.environ.get("BENCH_DLT_PYTHON"), os.environ.get("BENCH_DLT_SOURCES")
     if not python or not sources:
-        return None
+        return "not installed (BENCH_DLT_PYTHON, BENCH_DLT_SOURCES: see bench/peers.py)"
     settings = load(env)
     assert settings.hubspot is not None
     mapping = settings.connectors.hubspot
     names = configured("contacts", mapping.objects["contacts"], mapping.fields).read
     command = [python, "-c", _DLT, settings.hubspot.api_url, settings.hubspot.access_token or "",
                folder, ",".join(names)]  # fmt: skip
-    return _last_line(command, {
-        "PYTHONPATH": sources, "RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": folder,
-    })  # fmt: skip
+    beside = {"PYTHONPATH": sources, "RUNTIME__DLTHUB_TELEMETRY": "false", "HOME": folder}
+    try:
+        return _last_line(command, beside)
+    except PeerError as error:
+        return f"it failed: {error}"
 
 
 def compare(contacts: int) -> None:
@@ -128,12 +134,13 @@ def compare(contacts: int) -> None:
             upgrade(load(env).database_url)
             found = {f"{client}, reading alone": _last_line([*me, client], env)}
             if connector == "hubspot":
-                if (dlt := dlt_source(env, folder)) is not None:
-                    found["dlt's HubSpot source, into DuckDB"] = dlt
+                with tempfile.TemporaryDirectory() as apart:
+                    dlt = dlt_source(env, apart)
+                if isinstance(dlt, str):
+                    print(f"skipped: dlt's HubSpot source: {dlt}")
+                    record("peers", "dlt's HubSpot source", 0.0, "skipped", dlt)
                 else:
-                    why = "not installed (BENCH_DLT_PYTHON, BENCH_DLT_SOURCES: see bench/peers.py)"
-                    print(f"skipped: dlt's HubSpot source: {why}")
-                    record("peers", "dlt's HubSpot source", 0.0, "skipped", why)
+                    found["dlt's HubSpot source, into DuckDB"] = dlt
             found["hygiene sync, all of its work"] = isolated(env, "sync", connector)
         for name, result in found.items():
             assert result["contacts"] == contacts, (name, result)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from itertools import groupby
 from pathlib import Path
+from textwrap import fill
 
 from bench import results
 from bench.results import Figure, Results
@@ -33,9 +34,8 @@ def block(found: Results) -> str:
     """The text between the markers."""
     m = found.machine
     lines = [
-        f"{found.at[:10]}, commit `{m.commit}`, {found.seconds / 60:.0f} minutes in one run"
-        + (f"; **{found.note}**" if found.note else "")
-        + ".",
+        f"{found.at[:10]}, commit `{m.commit}`, {found.seconds / 60:.0f} minutes in one run.",
+        *(["", fill(f"**{found.note}**", 100)] if found.note else []),
         "",
         f"- {m.cpu}, {m.cores} cores, {m.memory_gb:g} GB, {m.system}",
         f"- Python {m.python}, SQLite {m.sqlite}, PostgreSQL {m.postgresql}",

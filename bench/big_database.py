@@ -236,28 +236,31 @@ def fill(url: str, contacts: int, years: float) -> None:
     # "dialer" has taken nearly all; "quiet" has had few, and those long ago.
     add(
         t.events, contacts // 5,
-        "uid type number contact sequence channels reason evidence detail at",
-        f"'evt_' || CAST(n AS TEXT), 'number.suppressed', {_NUMBER.replace('+ n', '+ n * 5')}, '', "
-        f"1, 'call text', 'opt_out', 'feedback:' || CAST(n AS TEXT), {nothing}, "
+        "id uid type number contact sequence channels reason evidence detail at",
+        "n + 1, 'evt_' || CAST(n AS TEXT), 'number.suppressed', "
+        f"{_NUMBER.replace('+ n', '+ n * 5')}, '', 1, 'call text', 'opt_out', "
+        f"'feedback:' || CAST(n AS TEXT), {nothing}, "
         f"{ago(f'{contacts // 5} - n')}",
     )  # fmt: skip
     add(
         t.endpoints, 2,
-        "name url types state managed_by secret former_secret number_key created_at created_by "
-        "failures error",
-        f"CASE n WHEN 0 THEN 'dialer' ELSE 'quiet' END, 'https://x.example/', {no_types}, "
+        "id name kind url types state managed_by secret former_secret number_key created_at "
+        "created_by failures error",
+        "n + 1, CASE n WHEN 0 THEN 'dialer' ELSE 'quiet' END, 'webhook', 'https://x.example/', "
+        f"{no_types}, "
         f"'active', '', '', '', '', {began}, 'kim', 0, ''",
     )  # fmt: skip
-    sent = "endpoint_id event_id subject state since attempts retry_at status error at"
+    sent = "endpoint_id event_id subject state since attempts retry_at status error note at"
     add(
         t.event_deliveries, contacts // 5, sent,
         f"1, n + 1, {_NUMBER.replace('+ n', '+ n * 5')}, CASE WHEN n % 499 = 3 THEN 'parked' "
-        f"WHEN n % 997 = 5 THEN 'pending' ELSE 'delivered' END, {now}, 1, {now}, 204, '', {now}",
+        f"WHEN n % 997 = 5 THEN 'pending' ELSE 'delivered' END, {now}, 1, {now}, 204, '', '', "
+        f"{now}",
     )  # fmt: skip
     add(
         t.event_deliveries, 100, sent,
         f"2, n + 1, {_NUMBER.replace('+ n', '+ n * 5')}, 'delivered', {now}, 1, {now}, 204, '', "
-        f"{now}",
+        f"'', {now}",
     )  # fmt: skip
     add(t.audit_log, 50_000, "at who action target why", f"{now}, 'kim', 'login', 'admin', ''")
     _fill_days(store, contacts, int(365 * years))

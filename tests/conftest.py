@@ -8,8 +8,8 @@ The folders mirror the packages. The `conftest.py` of each lists what is specifi
     sandbox/                 the stand-ins of the CRMs
     security/                the threats of docs/security.md
     fuzz/                    random input from outside
-    bench/                   what benches record, and the table of it
     chaos/                   the parts of the fault campaign
+    bench/                   the benchmarks
     test_markers.py          the markers of tests
     test_combinations.py     which combinations of CRM, database and screen are run
     test_index.py            these lists are complete

@@ -27,18 +27,10 @@ fix: .venv/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Ratios against bare loops, how much of a limit is used, how workers scale; a quarter of an hour.
+# All benches in under 20 minutes, into bench/results.json, and the table of docs/performance.md.
 bench: .venv/.installed-dev
-	@$(BIN)/python -m bench.sync $(ARGS)
-	@$(BIN)/python -m bench.limits
-	@$(BIN)/python -m bench.workers
-	@$(BIN)/python -m bench.clean
-	@$(BIN)/python -m bench.lookups
-	@$(BIN)/python -m bench.reports
-	@$(BIN)/python -m bench.stream
-	@$(BIN)/python -m bench.suppressions
-	@$(BIN)/python -m bench.phones
-	@$(BIN)/python -m bench.pages
+	@$(BIN)/python -m bench.run $(ARGS)
+	@$(BIN)/python -m bench.report
 
 # Seeded schedules of faults against the real system, and deliberately broken builds that must be
 # caught; an hour.

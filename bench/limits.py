@@ -25,6 +25,7 @@ from typing import Any
 
 import requests
 
+from bench.results import record
 from bench.sync import stand_ins
 from config.settings import load
 from worker.store.engine import upgrade
@@ -63,6 +64,9 @@ def hubspot(crm: dict[str, str], env: dict[str, str], latency: float) -> None:
         f"{counters['total'] - calls} not counted",
         flush=True,
     )  # fmt: skip
+    used, told = calls / allowed, sum(counters["refused"].values())
+    record("limits", "hubspot: calls of those allowed", used * 100, "%", "HubSpot's ten seconds")
+    record("limits", "hubspot: told to slow down", told, "calls", "nothing: none should be")
 
 
 def salesforce(
@@ -85,6 +89,8 @@ def salesforce(
         f"jobs and {jobs} ingest jobs of {job:g} s, {at_once} at once, take {least:.1f} s, "
         f"{least / seconds:.1%} of it; {looks / jobs:.1f} looks a job"
     )
+    jobs_limit = "Bulk jobs that the org works on at once"
+    record("limits", "salesforce: time that the jobs need", least / seconds * 100, "%", jobs_limit)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.results import record
 from config.settings import load
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -92,6 +93,8 @@ def main() -> None:
             rate, calls, refused = measure(workers, at_once, batch)
             share = rate / PER_SECOND
             print(f"{name:14} {workers:7} {rate:9.1f} {share:13.1%} {calls:6} {refused:8}")
+            figure = f"{name}, {workers} worker{'s' if workers > 1 else ''}: of the limit"
+            record("lookups", figure, share * 100, "%", "the provider's lookups a second")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ import requests
 import sqlalchemy as sa
 import uvicorn
 
+from bench import results
 from bench.big_database import FIRST_RUN, LIST, NOW, fill, is_filled, number, record, settle
 from bench.workers import database
 from config.settings import load
@@ -212,6 +213,7 @@ def measure(url: str, home: str, rounds: int, only: str) -> list[str]:
             sa.select(t.runs.c.id).order_by(t.runs.c.opened_at.desc()).offset(5000).limit(1)
         )
     slow, clock = [], _cpu_clock(ctx)
+    middles: list[float] = []
     with _served(url, home) as (base, queries), requests.Session() as session:
         secret = sessions.begin(ctx.store, login_links.PERSON, ctx.now())
         session.cookies.set(COOKIE, secret, domain="127.0.0.1")
@@ -234,6 +236,7 @@ def measure(url: str, home: str, rounds: int, only: str) -> list[str]:
                 good = (200, 303, 404) if form else (200,)
                 assert answer.status_code in good, (name, answer.status_code, answer.text[:500])
             middle, cpu = statistics.median(took) * 1000, (clock() - before) / rounds * 1000
+            middles.append(middle)
             slow += [name] if middle > LIMIT else []
             mark = "  SLOW" if middle > LIMIT else ""
             print(f"{name:36} {middle:5.0f} ms {max(took) * 1000:5.0f} ms {cpu:5.0f} ms "
@@ -241,6 +244,9 @@ def measure(url: str, home: str, rounds: int, only: str) -> list[str]:
             if next_page := _next_page(path, answer.text):
                 asked.append((f"{name}, page 2"[:36], next_page, None))
     ctx.close()
+    middle = statistics.median(middles)
+    results.record("pages", "median of all pages", middle, "ms", "the queries of a page")
+    results.record("pages", "slowest page", max(middles), "ms", "counting what a filter matches")
     return slow
 
 

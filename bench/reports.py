@@ -23,6 +23,7 @@ from statistics import median, quantiles
 import requests
 import sqlalchemy as sa
 
+from bench.results import record
 from bench.sync import stand_ins
 from chaos.postgres import free_port
 from config.settings import load
@@ -169,6 +170,10 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
     for name, base in bases.items():
         times = [(r.confirmed_at - r.since).total_seconds() for r in rows if r.connector == name]
         used = count_calls(base) - before[name]
+        when = f"with HubSpot away for a while: {name} has it" if down else f"{name} has it"
+        middle, slow = median(times), quantiles(times, n=100)[98]
+        record("reports", f"{when}, median", middle, "s", "gathering reports, and calls")
+        record("reports", f"{when}, 99%", slow, "s", "a worker busy with the reports before")
         print(f"  {name:10} {summary(times)}; {used} calls, {used / len(numbers):.2f} a report")
 
 

@@ -33,6 +33,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bench import baseline
+from bench.results import record
 from config.settings import load
 from worker.context import Context
 from worker.store.engine import upgrade
@@ -143,6 +144,14 @@ def best_of(ours: Measure, others: dict[str, Measure]) -> tuple[Any, dict[str, A
     }
 
 
+_LIMITS = {
+    "first": "rows in the database; then reading phone fields and deciding",
+    "again": "decoding the CRM's answer and a hash of each row",
+}
+_MEMORY = "libraries, and the pages in flight"
+_QUERIES = "a table of its own for index, numbers, writes and answers"
+
+
 def compare(connector: str, contacts: int, profile: str) -> None:
     with tempfile.TemporaryDirectory() as folder, stand_ins(contacts) as crm:
         env = {**crm, "HYGIENE_HOME": folder}
@@ -166,6 +175,11 @@ def compare(connector: str, contacts: int, profile: str) -> None:
             f"{connector:10} {name:6} {ours['contacts']:8,} {ours['cpu']:7.0f}  {them:22} "
             f"{ratios:26} {ours['memory']:4} MB {ours['wall']:7.1f} s"
         )
+        for n, o in others.items():
+            ratio = f"{connector}, {name}: CPU, ours by {n}"
+            record("sync", ratio, ours["cpu"] / o["cpu"], "times", _LIMITS[name])
+        record("sync", f"{connector}, {name}", ours["cpu"], "µs of CPU a contact", _LIMITS[name])
+        record("sync", f"{connector}, {name}: memory", ours["memory"], "MB", _MEMORY)
     calls, objects = first["calls"], 2 if connector == "salesforce" else 1
     least = math.ceil(contacts / PAGE[connector]) + objects - 1
     most = math.ceil(first["changed"] / BATCH[connector])
@@ -175,6 +189,9 @@ def compare(connector: str, contacts: int, profile: str) -> None:
         f"{first['first_write'] or 0:.1f} s; {first['queries']:.1f} queries a page, "
         f"{again['queries']:.1f} where all is unchanged"
     )
+    record("sync", f"{connector}, first: queries", first["queries"], "a page", _QUERIES)
+    writes_limit = "the CRM's records in a call; the last batch is not full"
+    record("sync", f"{connector}, first: writes", calls["write"], "calls", writes_limit)
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ import psycopg
 import requests
 from celery import Celery
 
+from bench.results import record
 from bench.sync import stand_ins
 from config.settings import load
 from worker.context import Context
@@ -151,6 +152,10 @@ def main() -> None:
             f"{connector:10} {', '.join(summaries)}: "
             f"{single.seconds / two.seconds:.2f} times as fast, at most {possible:.2f} here"
         )
+        limit = "cores, which workers and stand-in share, and SQLite's one writer"
+        speed_up = f"{connector}: two workers by one"
+        record("workers", speed_up, single.seconds / two.seconds, "times as fast", limit)
+        record("workers", f"{connector}: possible on these cores", possible, "times", limit)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The benchmarks run: their figures are for people, and are no test.
+"""Specification of `bench`.
 
-test_big_database.py  the database that the pages are measured on
+Read in this order:
+
+    test_results.py       what a bench records, and the table that is made of it
+    test_big_database.py  the database of `bench.pages` and `bench.warehouse` is filled
 """

@@ -30,6 +30,9 @@ _LIMITS = {
     "export_count": "worker.queries.contacts.EXPORT_LIMIT",
     "few_rows": "worker.queries.contacts._FEW_ROWS",
     "segment_rows": "worker.queries.contacts._SEGMENT_ROWS",
+    "parquet_rows": "worker.ops.warehouse.export.PART_ROWS",
+    "parquet_read": "worker.ops.warehouse.export._READ",
+    "parquet_files": "worker.ops.warehouse.export.MANY_FILES",
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",
     # Seconds, or spans of time.

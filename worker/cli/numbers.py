@@ -93,6 +93,7 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
     Erase the contact in the CRM first, or the next sync reads it again.
     """
     from worker.feedback import reply_model
+    from worker.ops.warehouse.exported_to import directories
     from worker.suppression import erasure as forgetting
 
     if bool(number) == bool(contact):
@@ -110,7 +111,12 @@ def forget(number: str | None, contact: str | None, yes: bool, as_json: bool) ->
             done = forgetting.erase_number(ctx, e164, "admin")
         else:
             done = forgetting.erase_contact(ctx, name, object_name, record_id, "admin")
-        unused = reply_model.why_unused(ctx)
+        unused, exported_to = reply_model.why_unused(ctx), directories(ctx.store)
+    for directory in exported_to:
+        console.info(
+            "files of an earlier export may hold what was erased, until you run: "
+            f"hygiene export --parquet {directory}"
+        )
     if unused:
         console.info(unused)
     if as_json:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from worker.cli.base import Command, Group, json_option
+from worker.cli.base import Command, Group, json_option, stoppable
 from worker.cli.common import (
     contact_argument,
     number_argument,
@@ -97,7 +97,11 @@ def db_load(file: Path, as_json: bool) -> None:
 
 @click.command(
     cls=Command,
-    examples=["hygiene export export.zip", "hygiene export --number +14155550123 -o person.json"],
+    examples=[
+        "hygiene export export.zip",
+        "hygiene export --number +14155550123 -o person.json",
+        "hygiene export --parquet warehouse",
+    ],
 )
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--person", "email", default="", metavar="EMAIL",
@@ -109,10 +113,13 @@ def db_load(file: Path, as_json: bool) -> None:
               help="Where to write what we hold of a person.")  # fmt: skip
 @click.option("--with-secrets", is_flag=True,
               help="Include password hashes, token hashes and our own key.")  # fmt: skip
+@click.option("--parquet", "directory", default=None, metavar="DIR",
+              type=click.Path(file_okay=False, path_type=Path),
+              help="Instead, bring Parquet files for a warehouse up to date.")  # fmt: skip
 @json_option
 def export(  # a parameter for each of its options
     file: Path | None, email: str, number: str, contact: str, target: Path | None,
-    with_secrets: bool, as_json: bool,
+    with_secrets: bool, directory: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Export all our data, or what we hold of one person, to FILE.
 
@@ -120,10 +127,16 @@ def export(  # a parameter for each of its options
 
     `hygiene db load` reads the zip. It holds numbers and the reports about them: protect it like
     the database. With --person, --number or --contact, write to OUT.json what we hold of that
-    person, for them to read; the other half is hygiene forget.
+    person, for them to read; the other half is hygiene forget. With --parquet, write what is new
+    or changed in contacts, numbers, lookups and reports (docs/warehouse.md).
     """
     from worker.ops import export as exporting
 
+    if directory is not None:
+        if any((email, number, contact, file, target, with_secrets)):
+            raise click.UsageError("--parquet: give DIR alone")
+        _export_parquet(directory, as_json)
+        return
     if any((email, number, contact)):
         if file is not None or target is None or with_secrets:
             raise click.UsageError("for one person, give -o OUT.json, and no FILE")
@@ -139,6 +152,30 @@ def export(  # a parameter for each of its options
         console.print_json({"file": str(file), "rows": counts})
     else:
         console.out.print(f"{sum(counts.values()):,} rows of {len(counts)} tables: {file}")
+
+
+def _export_parquet(directory: Path, as_json: bool) -> None:
+    from worker.access import audit
+    from worker.ops.warehouse.export import export as export_parquet
+    from worker.ops.warehouse.exported_to import ACTION
+
+    def how_to_continue() -> str:
+        return f"stopped; hygiene export --parquet {directory} continues"
+
+    with open_context() as ctx, stoppable(how_to_continue):
+        with console.working(f"exporting to {directory.name}"):
+            summary = export_parquet(ctx.store, ctx.keys, directory, ctx.now())
+        audit.note(ctx.store, ctx.now(), user_name(), ACTION, str(directory.resolve()))
+    if as_json:
+        console.print_json({"directory": str(directory), **summary.as_json()})
+        return
+    table = console.table("dataset", "rows", "new or changed", "deleted", "files")
+    console.rows(table, [
+        (name, f"{c.rows:,}", f"{c.written:,}", f"{c.deleted:,}", f"{c.files:,}")
+        for name, c in summary.datasets.items()
+    ])  # fmt: skip
+    console.show_table(table)
+    console.out.print(f"export {summary.export}: {directory}")
 
 
 def _export_person(email: str, number: str, contact: str, target: Path, as_json: bool) -> None:

@@ -46,6 +46,7 @@ _WORDS = {
     "contacts.right": "marked selected contacts as right:",
     "contacts.undo": "took back a suppression of selected contacts:",
     "contacts.export": "exported contacts:",
+    "warehouse.export": "exported to Parquet files:",
     "person.export": "exported what we hold of a person:",
     "review.decide": "decided reply",
     "review.undo": "took back the decision of reply",

@@ -7,5 +7,6 @@ Read in this order:
     test_retention.py  what is deleted when, and what stays
     test_export.py     all data out in one file, and in again
     test_person_export.py  what we hold of one person, and nothing of others
+    test_warehouse.py  Parquet files that hold each row once, and nobody who was erased
     test_pausing.py    the switch that pauses everything that writes or sends
 """

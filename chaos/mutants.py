@@ -148,22 +148,6 @@ def _events_overtake() -> None:
     outgoing.due = lambda *given: due(*given)[::-1]
 
 
-def _captures_blame_numbers() -> None:
-    """A form is told that a number is invalid where a provider gave no answer."""
-    from dataclasses import replace
-
-    from worker.capture import answers
-
-    by_lookups = answers.by_lookups
-
-    def blame(planned: Any, verifications: Any) -> Any:
-        asked = [found for found in verifications if found.check_level != "format"]
-        answer = by_lookups(planned, verifications)
-        return answer if asked else replace(answer, status="invalid")
-
-    answers.by_lookups = blame
-
-
 def _own_consents_are_reports() -> None:
     """Consent records that we wrote are taken for what somebody said."""
     from connectors.salesforce import consent_records as of_crm
@@ -356,12 +340,6 @@ MUTANTS = {
     ),
     "events-overtake": Mutant(
         20, "events of a number overtake each other", _events_overtake, fault="endpoint_away"
-    ),
-    "captures-blame-numbers": Mutant(
-        6,
-        "forms are told of invalid numbers by faults",
-        _captures_blame_numbers,
-        fault="lookup_status",
     ),
     "own-consents-are-reports": Mutant(
         19, "our consent records are somebody's word", _own_consents_are_reports

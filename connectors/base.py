@@ -73,6 +73,7 @@ class BaseConnector(ABC):
     **Override** where the CRM has such a thing; the base class says that it has none:
 
     - `provision`: create our fields.            - `visibility`: how much our user sees.
+    - `remove`: take them out again; without it, `crm remove` finds nothing to remove.
     - `read_reverse`: read from the other end.   - `clock_offset`: how far its clock is ahead.
     - `merged_into`, `flags_before_merge`: merges that give a record a new id.
     - `ticked`: records by a checkbox.
@@ -321,6 +322,10 @@ class BaseConnector(ABC):
         for fields in self._configured.values():
             for name in fields.names.values():
                 yield SetupResult(name, "not checked", "create this field yourself")
+
+    def remove(self, dry_run: bool) -> Iterator[SetupResult]:
+        """Nothing to remove: override it where `provision` is overridden."""
+        return iter(())
 
     def unwatched(self) -> Iterator[SchemaProblem]:
         return iter(())

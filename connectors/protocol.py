@@ -183,6 +183,14 @@ class Connector(Protocol):
         `adopt`: names of fields that somebody else made and that are to be used all the same.
         """
 
+    def remove(self, dry_run: bool) -> Iterator[SetupResult]:
+        """Take out what `provision` made, with the values that records have in it; safe to repeat.
+
+        Yields "removed", or "would be removed" in a dry run, which changes nothing; "left" for what
+        somebody else made, with the reason; "failed" for what the CRM refuses, and goes on with the
+        rest. What is not there any more is not named. A field that was removed is in `own`.
+        """
+
     def unwatched(self) -> Iterator[SchemaProblem]:
         """Phone fields that the CRM has and the settings do not name, and why each matters or not;
         none of them blocks. Comes after `apply_schema`."""

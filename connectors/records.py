@@ -289,14 +289,34 @@ class SchemaProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnField:
+    """A field of ours in a CRM. `field`: the CRM's name; `key`: ours (`connectors.fields`)."""
+
+    object: str
+    field: str
+    key: str
+
+
+Done = Literal[
+    "created", "changed", "already there", "failed", "offered", "not checked",
+    "removed", "would be removed", "left",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class SetupResult:
-    """What `crm setup` did, found done already, or offers. `definition`: of what it offers, as the
-    CRM's API takes it."""
+    """What `crm setup` did, found done already, or offers; what `crm remove` did, would do, or left
+    because it is not ours.
+
+    `definition`: of what setup offers, as the CRM's API takes it. `own`: the field, where one was
+    created or removed: whatever its flags held before says nothing about what they hold now.
+    """
 
     what: str
-    done: Literal["created", "changed", "already there", "failed", "offered", "not checked"]
+    done: Done
     note: str = ""
     definition: Mapping[str, Any] = field(default_factory=dict)
+    own: OwnField | None = None
 
 
 @dataclass(frozen=True, slots=True)

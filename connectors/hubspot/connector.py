@@ -36,7 +36,7 @@ from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
 from connectors.hubspot import lists as hubspot_lists
-from connectors.hubspot import merges, people_search, schema_scan, setup
+from connectors.hubspot import merges, people_search, removal, schema_scan, setup
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
 from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
@@ -185,6 +185,11 @@ class HubSpotConnector(BaseConnector):
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         for name, wanted in self._configured.items():
             for step in setup.provision(self.client, wanted, adopt):
+                yield step if name == OBJECT else replace(step, what=f"{name}: {step.what}")
+
+    def remove(self, dry_run: bool) -> Iterator[SetupResult]:
+        for name, wanted in self._configured.items():
+            for step in removal.remove(self.client, wanted, dry_run):
                 yield step if name == OBJECT else replace(step, what=f"{name}: {step.what}")
 
     @guards_response

@@ -12,7 +12,7 @@ public programs that key on it. The scope is `crm.lists.write`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -190,6 +190,16 @@ def includes(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     if existing.get("processingType") != "DYNAMIC" or not isinstance(branch, dict):
         return False
     return branch.get("filterBranchType") == "OR" and _tests(wanted) <= _tests(branch)
+
+
+def is_of(existing: Mapping[str, Any], names: Collection[str]) -> bool:
+    """Whether a list tests these properties and nothing else, as the lists that we make do."""
+    branch = existing.get("filterBranch")
+    if existing.get("processingType") != "DYNAMIC" or not isinstance(branch, dict):
+        return False
+    tests = _tests(branch)
+    whole = len(tests) == len(branch.get("filterBranches") or ()) and not branch.get("filters")
+    return bool(tests) and whole and all(test[0] in names for test in tests)
 
 
 def _tests(branch: Mapping[str, Any]) -> set[Test]:

@@ -12,7 +12,7 @@ one brings the archived one back, with the values that it had (`hygiene crm prob
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from connectors.errors import ConnectorError, QuotaError, UnavailableError
@@ -24,7 +24,7 @@ from connectors.hubspot.errors import RefusedValuesError
 from connectors.hubspot.object_types import object_type
 from connectors.hubspot.properties import GROUP, type_of
 from connectors.labels import phone_labels, sentence_case
-from connectors.records import SetupResult
+from connectors.records import OwnField, SetupResult
 
 _BATCH = 100
 # What can be left out first where a plan has little room: the least needed first.
@@ -90,7 +90,9 @@ def provision(
             yield stranger
     inputs = [*new.values()]
     for start in range(0, len(inputs), _BATCH):
-        yield from _create(client, wanted.object, inputs[start : start + _BATCH], archived)
+        for step in _create(client, wanted.object, inputs[start : start + _BATCH], archived):
+            own = OwnField(wanted.object, step.what, wanted.canonical[step.what])
+            yield replace(step, own=own) if step.done == "created" else step
     if wanted.object != OBJECT:
         return  # HubSpot's own messages go to contacts
     usable = {

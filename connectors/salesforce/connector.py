@@ -54,6 +54,7 @@ from connectors.salesforce import (
     people_search,
     person_accounts,
     relations,
+    removal,
     schema_scan,
     setup,
     unwatched_phones,
@@ -233,6 +234,9 @@ class SalesforceConnector(BaseConnector):
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         return setup.provision(self._client.call, self._configured, self._client.user_id, adopt)
+
+    def remove(self, dry_run: bool) -> Iterator[SetupResult]:
+        return removal.remove(self._client.call, self._configured, dry_run)
 
     @guards_response
     def unwatched(self) -> Iterator[SchemaProblem]:

@@ -22,11 +22,13 @@ from connectors.errors import ConnectorError, QuotaError, UnavailableError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.http.consistency import QueryCheck
 from connectors.labels import words_of
-from connectors.records import SetupResult
+from connectors.records import OwnField, SetupResult
 from connectors.salesforce.call import Call
 from connectors.salesforce.soql import quoted
 
 PERMISSION_SET = "Phone_Hygiene"
+SET_DESCRIPTION = "Read and write the fields of the phone hygiene worker."
+FIELD_DESCRIPTION = "Written by the phone hygiene worker."
 _BATCH = 200
 # Of a CustomField's metadata -> the type that a describe names.
 _DESCRIBED = {
@@ -95,6 +97,7 @@ def provision(
             if known is None and (step := _create(call, qualified, definition)) is not None:
                 if step.done != "failed":
                     ours.append(qualified)
+                    step = replace(step, own=OwnField(name, field, canonical))
                 yield step
                 continue
             known = known or _hidden(call, name, field)
@@ -137,7 +140,7 @@ def metadata(spec: FieldSpec, canonical: str) -> dict[str, Any]:
     definition: dict[str, Any] = {
         "label": spec.label.replace("{phone}", phone)[:40],
         "inlineHelpText": spec.help,
-        "description": "Written by the phone hygiene worker.",
+        "description": FIELD_DESCRIPTION,
     }
     if spec.kind == "bool":
         return {**definition, "type": "Checkbox", "defaultValue": "false"}
@@ -289,11 +292,7 @@ def _made_set(call: Call, set_id: str) -> tuple[str, SetupResult]:
         "other",
         "sobjects/PermissionSet",
         method="POST",
-        json={
-            "Name": PERMISSION_SET,
-            "Label": "Phone Hygiene",
-            "Description": "Read and write the fields of the phone hygiene worker.",
-        },
+        json={"Name": PERMISSION_SET, "Label": "Phone Hygiene", "Description": SET_DESCRIPTION},
     )
     return created["id"], SetupResult(what, "created")
 

@@ -51,6 +51,7 @@ class Lists:
             *at(web.post, "/search", self.search_lists),
             *at(web.get, "/object-type-id/0-1/name/{name}", self.get_list),
             *at(web.get, "/{list:[0-9]+}", self.get_list),
+            *at(web.delete, "/{list:[0-9]+}", self.delete_list, write),
             *at(web.get, "/{list:[0-9]+}/memberships", self.members),
         ]
 
@@ -92,6 +93,11 @@ class Lists:
             if wanted in ((list_id, None), (None, entry["name"])):
                 return answer({"list": self._list(list_id, with_filters)})
         return error("List does not exist.", "OBJECT_NOT_FOUND", 404)
+
+    async def delete_list(self, request: web.Request) -> web.Response:
+        if self.portal.lists.pop(request.match_info["list"], None) is None:
+            return error("List does not exist.", "OBJECT_NOT_FOUND", 404)
+        return web.Response(status=204)
 
     async def members(self, request: web.Request) -> web.Response:
         if request.match_info["list"] not in self.portal.lists:

@@ -238,6 +238,7 @@ class Portal:
         self.dispositions = dict(DISPOSITIONS)
         self.calls = Table("hs_lastmodifieddate", key=int)
         self.lists: dict[str, dict[str, Any]] = {}
+        self.in_workflows: dict[str, list[str]] = {}  # property -> workflows that use it
         self.archived_properties: dict[str, Record] = {}
         # Of the plan: custom properties of one object, of all objects, and what the others have.
         self.property_limit = 1000
@@ -300,6 +301,15 @@ class Portal:
     def custom_properties(self) -> int:
         """How many of the plan's custom properties contacts have; archived ones do not count."""
         return sum(not entry["hubspotDefined"] for entry in self.properties.values())
+
+    def uses_of(self, name: str) -> list[str]:
+        """What uses a property: workflows, by `in_workflows`, and lists that filter by it."""
+        users = [f"workflow {workflow}" for workflow in self.in_workflows.get(name, ())]
+        for entry in self.lists.values():
+            branches = (entry.get("filter") or {}).get("filterBranches") or ()
+            if any(test["property"] == name for branch in branches for test in branch["filters"]):
+                users.append(f"list {entry['name']}")
+        return users
 
     @property
     def property_room(self) -> int:

@@ -30,6 +30,7 @@ class Properties:
             *at(change, web.post, "/batch/create", self.create_properties),
             *at(schema, web.get, "/groups", self.list_groups),
             *at(change, web.post, "/groups", self.create_group),
+            *at(change, web.delete, "/groups/{name}", self.archive_group),
             *at(schema, web.get, "/{name}", self.get_property),
             *at(change, web.patch, "/{name}", self.update_property),
             *at(change, web.delete, "/{name}", self.archive_property),
@@ -139,9 +140,25 @@ class Properties:
         current = self.portal.properties.get(name)
         if current is not None and not current["modificationMetadata"]["archivable"]:
             return error(f"Property {name} cannot be archived.", "VALIDATION_ERROR")
+        if current is not None and (users := self.portal.uses_of(name)):
+            # That it refuses is how its pages behave; words and category are this stand-in's own.
+            return error(
+                f"Property {name} is in use and cannot be archived: {', '.join(users)}",
+                "VALIDATION_ERROR",
+            )
         if current is not None:
             del self.portal.properties[name]
             self.portal.archived_properties[name] = {**current, "archived": True}
+        return web.Response(status=204)
+
+    async def archive_group(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        group = self.portal.groups.get(name)
+        if group is not None and any(
+            entry["groupName"] == name for entry in self.portal.properties.values()
+        ):
+            return error(f"Property group '{name}' is not empty.", "VALIDATION_ERROR")
+        self.portal.groups.pop(name, None)
         return web.Response(status=204)
 
     async def list_groups(self, _request: web.Request) -> web.Response:

@@ -426,6 +426,7 @@ class Org:
         self.read_only: set[str] = set()  # the integration user may not edit these
         # Record -> when it was updated last, and which client said so; None: a person.
         self.clients: dict[str, tuple[datetime, str | None]] = {}
+        self.references: dict[str, str] = {}  # "Contact.X__c" -> the metadata that uses it
         self.integration_user = ""
         self.sharing = Sharing(self)
         if self.person_accounts:
@@ -745,6 +746,17 @@ class Org:
         if kind == "boolean":
             for record in self.tables[object_name].by_id.values():
                 record.setdefault(name, False)
+
+    def drop_custom_field(self, object_name: str, name: str) -> None:
+        """Delete a field, the access to it, and what records have in it. One that is made under
+        its name later is another field, and empty."""
+        del self.schema[object_name][1][name]
+        for record in self.tables[object_name].by_id.values():
+            record.pop(name, None)
+        permissions = self.tables["FieldPermissions"].by_id
+        qualified = f"{object_name}.{name}"
+        for row in [row for row in permissions.values() if row["Field"] == qualified]:
+            self.delete("FieldPermissions", row["Id"])
 
     @staticmethod
     def _check_metadata(kind: str, metadata: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,7 +95,10 @@ class SalesforceService(Service):
             web.post(
                 data + "/tooling/sobjects/CustomField{slash:/?}", self.signed_in(self.create_field)
             ),
-            web.get(data + "/tooling/query{slash:/?}", self.signed_in(self.custom_field)),
+            web.delete(
+                data + "/tooling/sobjects/CustomField/{id}", self.signed_in(self.delete_field)
+            ),
+            web.get(data + "/tooling/query{slash:/?}", self.signed_in(self.tooling_query)),
             web.post(data + "/sobjects/{object}{slash:/?}", self.signed_in(self.create_one)),
             web.get(data + "/sobjects/{object}/{id}", self.signed_in(self.get_one)),
             web.patch(data + "/sobjects/{object}/{id}", self.signed_in(self.update_one)),
@@ -516,8 +520,24 @@ class SalesforceService(Service):
         return web.Response(status=204)
 
     async def delete_one(self, request: web.Request) -> web.Response:
-        self.org.delete(request.match_info["object"], request.match_info["id"])
+        name, record_id = request.match_info["object"], request.match_info["id"]
+        right = rights.TO_CREATE.get(name)
+        if right and right not in self.org.rights:
+            text = "insufficient access rights on object id"
+            return error("INSUFFICIENT_ACCESS_OR_READONLY", text, 400)
+        stored = self.org.find(name, record_id) if name in self.org.tables else None
+        if stored is None or stored["IsDeleted"]:
+            return error("NOT_FOUND", "The requested resource does not exist", 404)
+        if name == "PermissionSet" and self._assigned(record_id):
+            # Source: Object Reference, "PermissionSet": none that is assigned can be deleted.
+            text = "This permission set is assigned to users and can't be deleted."
+            return error("DEPENDENCY_EXISTS", text, 400)
+        self.org.delete(name, record_id)
         return web.Response(status=204)
+
+    def _assigned(self, set_id: str) -> bool:
+        rows = self.org.tables["PermissionSetAssignment"].after_id(None)
+        return any(row["PermissionSetId"] == set_id and not row["IsDeleted"] for row in rows)
 
     async def create_field(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
@@ -532,7 +552,7 @@ class SalesforceService(Service):
             return error(refused.code, refused.message, 400, refused.fields)
         return answer(
             {
-                "id": "00N5g00000" + uuid.uuid4().hex[:8],
+                "id": _field_id(object_name, name),
                 "success": True,
                 "errors": [],
                 "warnings": [],
@@ -541,19 +561,48 @@ class SalesforceService(Service):
             201,
         )
 
-    async def custom_field(self, request: web.Request) -> web.Response:
+    async def delete_field(self, request: web.Request) -> web.Response:
+        """Refused while other metadata uses the field (Salesforce Help, "Delete Fields")."""
+        if rights.CUSTOMIZE not in self.org.rights:
+            return error("INSUFFICIENT_ACCESS", "insufficient access rights on object id", 403)
+        for object_name, (_prefix, fields) in self.org.schema.items():
+            for name, info in fields.items():
+                if not info.custom or _field_id(object_name, name) != request.match_info["id"]:
+                    continue
+                if user := self.org.references.get(f"{object_name}.{name}"):
+                    text = f"This custom field is referenced elsewhere in salesforce.com. : {user}"
+                    return error("DEPENDENCY_EXISTS", text)
+                self.org.drop_custom_field(object_name, name)
+                return web.Response(status=204)
+        return error("NOT_FOUND", "The requested resource does not exist", 404)
+
+    async def tooling_query(self, request: web.Request) -> web.Response:
         """A custom field with its metadata, whatever its field-level security: of one record, as
-        the Tooling API gives `Metadata` for no more than that."""
-        asked = re.fullmatch(
-            r"SELECT Metadata FROM CustomField WHERE TableEnumOrId = '(\w+)' "
-            r"AND DeveloperName = '(\w+)'",
-            request.query.get("q", ""),
+        the Tooling API gives `Metadata` for no more than that. It knows a standard object by its
+        name and a custom one by its id, which a query of CustomObject tells."""
+        text = request.query.get("q", "")
+        of_object = re.fullmatch(
+            r"SELECT Id FROM CustomObject WHERE DeveloperName = '(\w+)' AND NamespacePrefix = null",
+            text,
         )
-        if asked is None:
-            return error("MALFORMED_QUERY", "this stand-in knows one query of the Tooling API")
-        object_name, name = asked.group(1), f"{asked.group(2)}__c"
-        info = self.org.schema.get(object_name, ("", {}))[1].get(name)
-        records = [{"Metadata": info.metadata}] if info is not None else []
+        asked = re.fullmatch(
+            r"SELECT (?:Id, )?Metadata FROM CustomField WHERE TableEnumOrId = '(\w*)' "
+            r"AND DeveloperName = '(\w+)'(?: AND NamespacePrefix = null)?",
+            text,
+        )
+        records: list[Record] = []
+        if of_object is not None:
+            name = f"{of_object.group(1)}__c"
+            records = [{"Id": _object_id(name)}] if name in self.org.schema else []
+        elif asked is not None:
+            table, name = asked.group(1), f"{asked.group(2)}__c"
+            for object_name, (_prefix, fields) in self.org.schema.items():
+                known_as = _object_id(object_name) if object_name.endswith("__c") else object_name
+                if known_as == table and name in fields:
+                    metadata = fields[name].metadata
+                    records = [{"Id": _field_id(object_name, name), "Metadata": metadata}]
+        else:
+            return error("MALFORMED_QUERY", "this stand-in does not know such a query")
         count = len(records)
         return answer({"size": count, "totalSize": count, "done": True, "records": records})
 
@@ -602,6 +651,15 @@ class SalesforceService(Service):
         if stored is None:
             return None
         return {key: render(value) for key, value in stored.items() if not key.startswith("_")}
+
+
+def _field_id(object_name: str, name: str) -> str:
+    """The same for the same name, as no test asks for more."""
+    return f"00N5g{zlib.crc32(f'{object_name}.{name}'.encode()):010d}"
+
+
+def _object_id(name: str) -> str:
+    return f"01I5g{zlib.crc32(name.encode()):010d}"
 
 
 def _failed(refused: Refused) -> Record:

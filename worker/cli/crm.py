@@ -1,10 +1,10 @@
-"""`hygiene crm`: create our fields in a CRM, check them, and probe what it does."""
+"""`hygiene crm`: create our fields in a CRM, check and remove them, and probe what it does."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rich.text import Text
 import connectors
 from config import stopping
 from worker.cli.base import Group, json_option, stoppable
-from worker.cli.common import connector_argument, open_context, read_settings
+from worker.cli.common import connector_argument, open_context, read_settings, user_name
 from worker.cli.opt_outs import crm_opt_outs
 from worker.cli.output import console
 from worker.cli.output.setup import show_steps
@@ -23,12 +23,13 @@ from worker.cli.reasons import crm_reasons
 if TYPE_CHECKING:
     from config.settings import Settings
     from connectors.protocol import Connector
-    from connectors.records import SchemaProblem, Visibility
+    from connectors.records import SchemaProblem, SetupResult, Visibility
+    from worker.context import Context
 
 
 @click.group(cls=Group, examples=["hygiene crm check hubspot"])
 def crm() -> None:
-    """Create and check our fields in a CRM."""
+    """Create, check and remove our fields in a CRM."""
 
 
 crm.add_command(crm_reasons)
@@ -45,6 +46,7 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
 
     Safe to repeat.
     """
+    from worker.ops import own_fields
     from worker.store import pause
 
     with open_context(connector) as ctx:
@@ -61,7 +63,7 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
                     stopping.check()
         finally:
             opened.close()
-        ctx.forget_schema(connector)
+            own_fields.record(ctx, connector, steps)
     failed = [step for step in steps if step.done == "failed"]
     if as_json:
         console.print_json(
@@ -74,6 +76,70 @@ def crm_setup(connector: str, adopt: tuple[str, ...], as_json: bool) -> None:
     else:
         show_steps(steps)
     sys.exit(1 if failed else 0)
+
+
+@crm.command("remove", examples=["hygiene crm remove hubspot --dry-run"])
+@connector_argument()
+@click.option("--dry-run", is_flag=True, help="Change nothing; list what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove our fields; what they hold goes with them.")
+@json_option
+def crm_remove(connector: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Take out of a CRM what `crm setup` made there.
+
+    Removes our fields with what they hold, our permission set in Salesforce, our lists and the
+    property group in HubSpot. What somebody else made stays. What we know stays too: who said no is
+    in our database. Run it with --dry-run first, and then with --yes.
+    """
+    from worker.cli.output.setup import show_removal
+    from worker.ops import own_fields
+    from worker.store import pause
+
+    if not (dry_run or yes):
+        raise click.UsageError(
+            f"this deletes our fields in {connector} with what they hold: look at hygiene crm "
+            f"remove {connector} --dry-run, and then give --yes"
+        )
+    steps = []
+    with open_context(connector) as ctx:
+        flagged, standing = own_fields.flagged(ctx.store, connector), own_fields.standing(ctx.store)
+        if not dry_run:
+            pause.check(ctx.store)
+            own_fields.check_no_run(ctx, connector)
+        again = f"hygiene crm remove {connector} --yes (what was removed is gone)"
+        with (
+            stoppable(lambda: f"stopped; to continue: {again}"),
+            console.progress() as bar,
+            closing(_removing(ctx, connector, dry_run)) as removing,
+        ):
+            task = bar.add_task(f"removing from {connector}", total=None)
+            for step in removing:
+                steps.append(step)
+                bar.advance(task)
+                stopping.check()
+    if as_json:
+        console.print_json(
+            {
+                "connector": connector, "dry_run": dry_run, "flagged_contacts": flagged,
+                "standing_suppressions": standing,
+                "steps": [{"what": s.what, "done": s.done, "note": s.note} for s in steps],
+            }
+        )  # fmt: skip
+    else:
+        show_removal(connector, steps, flagged, standing, dry_run)
+    sys.exit(1 if any(step.done == "failed" for step in steps) else 0)
+
+
+def _removing(ctx: Context, connector: str, dry_run: bool) -> Generator[SetupResult]:
+    from worker.ops import own_fields
+
+    if not dry_run:
+        yield from own_fields.remove(ctx, connector, user_name())
+        return
+    opened = ctx.open(connector)
+    try:
+        yield from opened.remove(dry_run=True)
+    finally:
+        opened.close()
 
 
 @contextmanager

@@ -12,12 +12,14 @@ once. When one of them is lost:
 3. what we wrote about it stays in the CRM, unless somebody must not be contacted;
 4. once it is back, its object is read as a whole, because changes in the meantime were not seen.
 
+A field that we took out ourselves (`hygiene crm remove`) is not lost.
+
 A field that an operator removes from the settings is not lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -209,6 +211,28 @@ def lost_during(store: Store, connector: str, start: datetime, end: datetime) ->
         for episode in _episodes(kept)
         if episode.since <= end and (episode.until is None or episode.until > start)
     ]
+
+
+def record_own(
+    connection: Connection,
+    connector: str,
+    removed: Collection[tuple[str, str]],
+    to_reread: Iterable[str],
+    now: datetime,
+) -> None:
+    """Record that we took fields of ours (object, field) out of the CRM ourselves: they are not
+    lost, and a run without them stops. Objects of which such fields went or came are read as a
+    whole by the next run that can."""
+    kept = _load_stored(connection, connector)
+    if not kept:
+        return  # nothing was read yet
+    fields = {
+        name: {field: entry for field, entry in of.items() if (name, field) not in removed}
+        for name, of in kept.get("fields", {}).items()
+    }
+    reread = {**kept.get("reread", {}), **dict.fromkeys(to_reread, now.isoformat())}
+    value = orjson.dumps({**kept, "fields": fields, "reread": reread}).decode()
+    upsert(connection, app_state, [{"name": f"{_STATE_NAME}{connector}", "value": value}])
 
 
 def find_objects_to_reread(connection: Connection, connector: str) -> set[str]:

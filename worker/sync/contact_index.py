@@ -26,6 +26,7 @@ from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
 from worker.store.tables import contact_numbers, contacts, former_readings
+from worker.store.text_marks import flag_mark, has_indexed_mark
 from worker.sync import reading_state
 
 _PROPOSED = "proposed_phone"  # kept among the flags
@@ -322,6 +323,43 @@ def remember_flags(
         "checked_at": _NEVER,
     }
     insert(connection, contacts, [row])
+
+
+def forget_flag(
+    connection: Connection, connector: str, object_name: str, flag: str, after: str, limit: int
+) -> str:
+    """Forget that a flag was set in records of an object, since its field is gone or was made anew:
+    read as empty, it would pass for one that a person has cleared. The records are processed when
+    they are read next.
+
+    Takes records behind the id `after`; returns the last one, "" where there are no more.
+    """
+    c = contacts.c
+    query = (
+        sa.select(c.record_id, c.last_seen_flags)
+        .where(
+            c.connector == connector,
+            c.object == object_name,
+            c.record_id > after,
+            has_indexed_mark(c.last_seen_flags, flag_mark(flag)),
+        )
+        .order_by(c.record_id)
+        .limit(limit)
+        .with_for_update()
+    )
+    last = ""
+    for record_id, flags in connection.execute(query).all():
+        last = record_id
+        remaining = {name: value for name, value in flags.items() if name != flag}
+        # Another fingerprint, as in `remember_flags`.
+        values = {
+            "last_seen_flags": remaining,
+            "fingerprint": f"{reading_state.NOTED}{_hash((remaining,))}",
+            "fresh_until": None,
+        }
+        where = _among(contacts, connector, object_name, (record_id,))
+        connection.execute(sa.update(contacts).where(*where).values(**values))
+    return last
 
 
 def delete(

@@ -1,13 +1,18 @@
-"""Show what `hygiene crm setup` did."""
+"""Show what `hygiene crm setup` and `hygiene crm remove` did."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 
-from worker.cli.output.console import out
+from worker.cli.output.console import info, out
+
+_REMOVAL_STYLES = {
+    "removed": "green", "would be removed": "cyan", "left": "yellow", "failed": "red",
+    "not checked": "yellow",
+}  # fmt: skip
 
 
 def show_steps(steps: Sequence[Any]) -> None:
@@ -23,3 +28,36 @@ def show_steps(steps: Sequence[Any]) -> None:
             out.print(Text.assemble((step.done, styles[step.done]), f"  {step.what}{note_}"))
     if there:
         out.print(f"{there} of {len(steps)} steps were already done")
+
+
+def show_removal(
+    connector: str, steps: Sequence[Any], flagged: Mapping[str, int], standing: int, dry_run: bool
+) -> None:
+    """Show what `crm remove` did or would do, and what that means for people who said no.
+
+    `flagged`: contacts of this CRM by flag, before it. `standing`: suppressions in force.
+    """
+    for step in steps:
+        note_ = f"  {step.note}" if step.note else ""
+        style = _REMOVAL_STYLES.get(step.done, "")
+        out.print(Text.assemble((step.done, style), f"  {step.what}{note_}"))
+    if not steps:
+        out.print(f"{connector}: there is nothing of ours that this connector could remove")
+        return
+    lose = "would lose" if dry_run else "lost"
+    counts = ", ".join(
+        f"{flag.replace('_', ' ')}: {count:,}" for flag, count in flagged.items() if count
+    )
+    if counts and any(step.own for step in steps):
+        out.print(f"contacts that {lose} their flag in {connector}: {counts}")
+    out.print(f"suppressions in force, which stay in our database: {standing:,}")
+    if dry_run:
+        info(
+            "nothing was changed. To keep what your dialers must leave out: hygiene suppressions "
+            f"export; then: hygiene crm remove {connector} --yes"
+        )
+    elif any(step.done == "failed" for step in steps):
+        info(
+            "what was removed is gone; the next sync writes to what is left, unless "
+            f"connectors.{connector}.enabled = false"
+        )

@@ -8,6 +8,7 @@ Read in this order:
     test_people_search.py people by name or email
     test_refusals.py      what a CRM refuses costs nobody their opt-out
     http/                 limits, deadlines and answers that cannot be trusted
+    test_removal.py       what is taken out of a CRM again
     salesforce/           what only Salesforce does
     hubspot/              what only HubSpot does
     csv_list/             lists on disk

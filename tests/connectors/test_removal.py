@@ -80,9 +80,8 @@ class TestHubSpot:
     ) -> None:
         bare_sandbox.hubspot.scopes.add("crm.lists.write")
         portal = bare_sandbox.hubspot.portal
-        companies = Companies(contacts=2, with_fields=False)
-        bare_sandbox.hubspot.more_objects.add(companies)
-        bare_sandbox.hubspot.scopes |= companies.scopes
+        companies = Companies(0, with_fields=False)
+        bare_sandbox.hubspot.install(companies)
         before = {*portal.properties}, {*companies.properties}, {*portal.lists}
         toml = (
             "[connectors.hubspot.objects.contacts]\n"

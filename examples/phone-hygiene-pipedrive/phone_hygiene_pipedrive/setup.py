@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
-from connectors.records import CrmField, SetupResult
+from connectors.records import CrmField, OwnField, SetupResult
 from phone_hygiene_pipedrive import person_fields
 from phone_hygiene_pipedrive.client import Client, RefusedError
 
@@ -30,7 +30,8 @@ def provision(client: Client, wanted: ObjectFields) -> Iterator[SetupResult]:
                 yield SetupResult(name, "failed", "there is no field with this key")
             else:
                 client.post("other", "personFields", definition(spec, name))
-                yield SetupResult(name, "created")
+                own = OwnField(wanted.object, name, canonical)
+                yield SetupResult(name, "created", own=own)
         except RefusedError as error:
             yield SetupResult(name, "failed", f"{error}; our token needs an admin's rights")
             if error.status == 403:

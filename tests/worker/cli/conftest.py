@@ -9,6 +9,7 @@ Read in this order:
     test_asking.py      campaigns that ask customers
     test_explain.py     how one text is read
     test_removals.py    removals on hold
+    test_crm_remove.py  our fields, taken out of a CRM again
     test_admin.py       overview, segments, users, runs
     test_digest.py      the weekly digest in the terminal
     test_supervisor.py  `hygiene up` and its processes

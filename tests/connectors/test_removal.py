@@ -112,7 +112,8 @@ class TestHubSpot:
         done = removed(opened)
         left = {what: step.note for what, step in done.items() if step.done == "left"}
         assert left.keys() == {
-            crm.field("reason"), 'list "Phone hygiene: do not text"', "property group phone_hygiene",
+            crm.field("reason"), 'list "Phone hygiene: do not text"',
+            "property group phone_hygiene",
         }  # fmt: skip
         assert "shoe_size" in left["property group phone_hygiene"]
         assert text in portal.lists.values()

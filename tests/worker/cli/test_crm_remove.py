@@ -116,9 +116,24 @@ class TestRemoving:
         assert crm.all_checked()
         assert standing(env) >= stopped
 
-    def test_a_run_under_way_comes_first(
-        self, hygiene: Run, crm: Crm, env: dict[str, str]
+    def test_so_are_they_where_somebody_deleted_the_fields_by_hand(
+        self, hygiene: Run, bare_sandbox: Sandbox, env: dict[str, str]
     ) -> None:
+        crm = Crm.all(bare_sandbox)["salesforce"]
+        hygiene("crm", "setup", crm.name)
+        record_id = crm.ids()[0]
+        crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+        hygiene("sync", crm.name)
+        hygiene("suppressions", "add", NUMBER, "--reason", "opt_out")
+        stopped = standing(env)
+        crm.service.org.drop_custom_field(crm.object, crm.field("do_not_contact"))
+        hygiene("sync", crm.name, exit_code=1)
+        hygiene("crm", "setup", crm.name)
+        hygiene("sync", crm.name)
+        assert crm.get(record_id, "do_not_contact") is True
+        assert standing(env) >= stopped
+
+    def test_a_run_under_way_comes_first(self, hygiene: Run, crm: Crm, env: dict[str, str]) -> None:
         hygiene("crm", "setup", crm.name)
         ctx = Context.create(load(env))
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))

@@ -157,7 +157,7 @@ class TestWhatItAsksFor:
         flow = Flow(ctx, serve())
         good = salesforce.ids()[0]
         for wrong, why in (
-            ("006000000000001AAA", "not the id of a Contact"),
+            ("006000000000001AAA", "not among connectors.salesforce.objects"),
             ("001000000000001AAA", "not among connectors.salesforce.objects"),
             ("003'; DROP", "not the id of a Contact"),
         ):

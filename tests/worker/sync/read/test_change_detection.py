@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import phonenumbers
 import pytest
 import sqlalchemy as sa
 from crms import Crm
@@ -15,7 +16,6 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
 from worker.phones import NumberFacts
 from worker.store.tables import contacts, pages, verifications
-from worker.sync.read import change_detection
 from worker.sync.runs import lifecycle
 from worker.sync.runs import report as reporting
 from worker.verification.providers import offline
@@ -153,7 +153,7 @@ class TestWhatBringsAContactBack:
 
         monkeypatch.setattr(offline, "facts", facts)
         monkeypatch.setattr(offline.OfflineProvider, "edition", "libphonenumber next")
-        monkeypatch.setattr(change_detection, "version", lambda _: "next")
+        monkeypatch.setattr(phonenumbers, "__version__", "next")
         again = sync(ctx, crm.name, "everything")
         assert looked_at(ctx, again["run"]) > 40
         assert crm.get(valid_contact, crm.status) == "invalid"

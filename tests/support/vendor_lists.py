@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -112,6 +113,15 @@ class VendorList(ABC):
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Let no server be at the address, nor that of another test, which would take the port."""
+        self.close()
+        with socket.socket() as port:
+            port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            port.bind(("127.0.0.1", self.server.server_port))
+            yield
 
     @property
     @abstractmethod

@@ -282,9 +282,9 @@ class TestWhileTheVendorIsAway:
     def test_nor_is_an_address_without_a_server_an_answer(
         self, ctx: Context, its_list: VendorList, kind: str
     ) -> None:
-        its_list.close()
-        suppress(ctx)
-        deliver(ctx)
+        with its_list.away():
+            suppress(ctx)
+            deliver(ctx)
         [waiting] = deliveries(ctx, kind)
         assert (waiting.state, waiting.status) == ("pending", None)
         assert "not reached" in waiting.error

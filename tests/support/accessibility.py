@@ -50,7 +50,8 @@ def _axe() -> Axe:
 
 
 def inaccessible(page: Page) -> str:
-    """Return what axe has to say against a page, or ""."""
+    """Return what axe has to say against a page, once it is loaded, or ""."""
+    page.wait_for_load_state()  # a click returns as soon as the next page begins to come
     options = _OPTIONS | {"rules": {CONTRAST: {"enabled": False}}}
     results = _axe().run(page, options=options)
     report = str(results.generate_report()) if results.violations_count else ""

@@ -321,8 +321,9 @@ def _changes(
         if party is None:
             continue
         since = [closed[record] for record in holders.get(party, ()) if record in closed]
-        if row.wanted == "opt_out" or since:
-            since.append(row.since) if row.wanted == "opt_out" else None
+        if row.wanted == "opt_out":
+            since.append(row.since)
+        if since:
             changes[party] = ConsentChange(party, "opt_out", min(since))
         else:
             changes[party] = ConsentChange(party, row.wanted, row.since)

@@ -18,7 +18,7 @@ from pathlib import Path
 import requests
 from standardwebhooks import Webhook
 
-from bench.reports import CRMS, TOKEN, processes, send, share_numbers, summary
+from bench.reports import ACCOUNT, CRMS, processes, send, share_numbers, summary
 from bench.sync import stand_ins
 from chaos.postgres import free_port
 from config.settings import load
@@ -86,7 +86,7 @@ def main() -> None:
         env = {**crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config),
                "DATABASE_URL": args.database or f"sqlite:///{home}/hygiene.db",
                "PORT": str(port), "PUBLIC_URL": web,
-               "TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": TOKEN}  # fmt: skip
+               **ACCOUNT}  # fmt: skip
         settings = load(env)
         upgrade(settings.database_url)
         ctx = Context.create(settings)
@@ -126,7 +126,7 @@ def send_all(web: str, numbers: list[str], rate: float) -> dict[str, float]:
     begun, sent = time.monotonic(), {}
     for place, number in enumerate(numbers):
         sent[number] = time.monotonic()
-        send(web, number, place)
+        send(web, number, place, ACCOUNT["TWILIO_AUTH_TOKEN"])
         time.sleep(max(0.0, begun + (place + 1) / rate - time.monotonic()))
     return sent
 

@@ -73,21 +73,12 @@ class Measurements:
 
 @contextmanager
 def processes(env: dict[str, str], logs: Path) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    worker = ["celery", "--app", "worker.app", "worker"]
     commands = {
         "web": ["worker", "web"],
-        "worker": ["celery", "--app", "worker.app", "worker", "--concurrency", "2"],
-        "reports": [
-            "celery",
-            "--app",
-            "worker.app",
-            "worker",
-            "--queues",
-            "reports",
-            "--pool",
-            "solo",
-            "--hostname",
-            "reports@%h",
-        ],
+        "worker": [*worker, "--concurrency", "2"],
+        "reports": [*worker, "--queues", "reports", "--pool", "solo", "--hostname", "reports@%h"],
+        "writes": [*worker, "--queues", "writes", "--concurrency", "2", "--hostname", "writes@%h"],
         "beat": ["celery", "--app", "worker.app", "beat"],
     }
     started = {}

@@ -5,6 +5,9 @@ Twilio replies ("STOP"), each from a number that both CRMs hold, are sent at `--
 reports the times from a webhook's arrival until a CRM confirmed that every record with the number
 says so, and the calls that each CRM saw for a report. With `--outage` HubSpot is away for that many
 seconds in the middle of it.
+
+`--busy` measures it as well while every contact is looked at anew: a forced full sync of each CRM
+is under way all the time, and lookups of the stand-in for Twilio are paid.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,30 +41,26 @@ from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
-TOKEN = "bench-token"
+ACCOUNT = {"TWILIOACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": "bench-token"}
+_NOT_ASKED = ("NUMVERIFY_", "CLEAROUTPHONE_", "RND_")
+# By whether lookups are asked for.
+_SETTINGS = {
+    False: "[verification.providers.twilio]\nenabled = false\n",
+    True: "[verification.budget]\nday = 'none'\nmonth = 'none'\n",
+}
 CRMS = ("salesforce", "hubspot")
 
 
 @contextmanager
 def processes(env: dict[str, str]) -> Iterator[None]:
+    celery = ["celery", "--app", "worker.app"]
+    worker = [*celery, "worker", "--loglevel", "warning"]
     commands = (
         ["worker", "web"],
-        ["celery", "--app", "worker.app", "worker", "--concurrency", "2", "--loglevel", "warning"],
-        [
-            "celery",
-            "--app",
-            "worker.app",
-            "worker",
-            "--queues",
-            "reports",
-            "--pool",
-            "solo",
-            "--hostname",
-            "reports@%h",
-            "--loglevel",
-            "warning",
-        ],
-        ["celery", "--app", "worker.app", "beat", "--loglevel", "warning"],
+        [*worker, "--concurrency", "2"],
+        [*worker, "--queues", "reports", "--pool", "solo", "--hostname", "reports@%h"],
+        [*worker, "--queues", "writes", "--concurrency", "2", "--hostname", "writes@%h"],
+        [*celery, "beat", "--loglevel", "warning"],
     )
     started = [
         subprocess.Popen(
@@ -107,10 +107,33 @@ def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
     return numbers
 
 
-def send(web: str, number: str, place: int) -> float:
+@contextmanager
+def busy(env: dict[str, str]) -> Iterator[None]:
+    """Have the workers look at every contact of both CRMs anew, again and again."""
+    ended = threading.Event()
+
+    def keep_busy(connector: str) -> None:
+        while not ended.is_set():
+            command = ["worker", "rescan", connector, "--older-than", "0d", "--force", "--queue"]
+            subprocess.run(
+                [sys.executable, "-m", *command], env={**os.environ, **env},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+            )  # fmt: skip
+
+    threads = [threading.Thread(target=keep_busy, args=(name,), daemon=True) for name in CRMS]
+    for thread in threads:
+        thread.start()
+    time.sleep(5)  # until the first pages are under way
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def send(web: str, number: str, place: int, token: str) -> float:
     url = f"{web}/webhooks/twilio/sms"
     form = {"From": number, "MessageSid": f"SM{place:032d}", "Body": "STOP", "OptOutType": "STOP"}
-    signature = twilio_signature(TOKEN, url, list(form.items()))
+    signature = twilio_signature(token, url, list(form.items()))
     started = time.monotonic()
     answer = requests.post(url, data=form, headers={"X-Twilio-Signature": signature}, timeout=30)
     assert answer.status_code == 200, answer.text
@@ -135,7 +158,7 @@ def summary(times: list[float]) -> str:
 
 
 def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], rate: float,
-            outage: float, first: int) -> None:  # fmt: skip
+            outage: float, first: int, token: str, circumstances: str = "") -> None:  # fmt: skip
     before = {name: count_calls(base) for name, base in bases.items()}
     begun = time.monotonic()
     answers = []
@@ -148,7 +171,7 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
         if down and outage and time.monotonic() - since > outage:
             outage = 0
             set_outage(bases["hubspot"], False)
-        answers.append(send(web, number, first + place))
+        answers.append(send(web, number, first + place, token))
         time.sleep(max(0.0, begun + (place + 1) / rate - time.monotonic()))
     if down and outage:
         time.sleep(max(0.0, since + outage - time.monotonic()))
@@ -170,7 +193,8 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
     for name, base in bases.items():
         times = [(r.confirmed_at - r.since).total_seconds() for r in rows if r.connector == name]
         used = count_calls(base) - before[name]
-        when = f"with HubSpot away for a while: {name} has it" if down else f"{name} has it"
+        while_ = circumstances or ("with HubSpot away for a while" if down else "")
+        when = f"{while_}: {name} has it" if while_ else f"{name} has it"
         middle, slow = median(times), quantiles(times, n=100)[98]
         record("reports", f"{when}, median", middle, "s", "gathering reports, and calls")
         record("reports", f"{when}, 99%", slow, "s", "a worker busy with the reports before")
@@ -182,17 +206,21 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=10_000)
     parser.add_argument("--reports", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=20, help="reports a second")
-    parser.add_argument("--outage", type=float, default=60, help="seconds")
+    parser.add_argument("--outage", type=float, default=60, help="seconds; 0 for none")
+    parser.add_argument("--busy", action="store_true", help="also while all is verified anew")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home, stand_ins(args.contacts) as crm:
-        config = Path(home) / "hygiene.toml"  # the replies are Twilio's, lookups are not asked for
-        config.write_text("[verification.providers.twilio]\nenabled = false\n", encoding="utf-8")
+    options = ["--providers"] if args.busy else []
+    with tempfile.TemporaryDirectory() as home, stand_ins(args.contacts, *options) as crm:
+        config = Path(home) / "hygiene.toml"  # the replies are Twilio's
+        config.write_text(_SETTINGS[args.busy], encoding="utf-8")
+        crm = {name: value for name, value in crm.items() if not name.startswith(_NOT_ASKED)}
         port = free_port()
         web = f"http://127.0.0.1:{port}"
         env = {**crm, "HYGIENE_HOME": home, "HYGIENE_CONFIG": str(config),
                "DATABASE_URL": f"sqlite:///{home}/hygiene.db",
                "PORT": str(port), "PUBLIC_URL": web,
-               "TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": TOKEN}  # fmt: skip
+               **({} if args.busy else ACCOUNT)}  # fmt: skip
+        token = env["TWILIO_AUTH_TOKEN"]
         settings = load(env)
         upgrade(settings.database_url)
         ctx = Context.create(settings)
@@ -200,8 +228,8 @@ def main() -> None:
             run_to_completion(ctx, lifecycle.open_run(ctx, name, Scope("everything")))
             print(f"{name} is in sync", flush=True)
         bases = {"salesforce": crm["SALESFORCE_LOGIN_URL"], "hubspot": crm["HUBSPOT_API_URL"]}
-        numbers = share_numbers(ctx, bases, 2 * args.reports)
         half = args.reports
+        numbers = share_numbers(ctx, bases, (1 + bool(args.outage) + args.busy) * half)
         embedded_redis.ensure(settings.home)
         with processes(env):
             until = time.monotonic() + 60
@@ -213,9 +241,18 @@ def main() -> None:
                     time.sleep(0.3)
             time.sleep(5)
             print(f"{args.contacts:,} contacts in each CRM, {half:,} reports, {args.rate:g}/s")
-            measure(ctx, web, bases, numbers[:half], args.rate, 0, 0)
-            print(f"the same, with HubSpot away for {args.outage:g} s:")
-            measure(ctx, web, bases, numbers[half : 2 * half], args.rate, args.outage, half)
+            measure(ctx, web, bases, numbers[:half], args.rate, 0, 0, token)
+            if args.outage:
+                print(f"the same, with HubSpot away for {args.outage:g} s:")
+                some = numbers[half : 2 * half]
+                measure(ctx, web, bases, some, args.rate, args.outage, half, token)
+            if args.busy:
+                print("the same, while every contact is verified anew:")
+                with busy(env):
+                    measure(
+                        ctx, web, bases, numbers[-half:], args.rate, 0, 2 * half, token,
+                        "while every contact is verified anew",
+                    )  # fmt: skip
             with ctx.store.read() as connection:
                 w = writes.c
                 again = (

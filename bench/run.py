@@ -36,7 +36,7 @@ BENCHES: tuple[tuple[str, ...], ...] = (
     ("warehouse", "--contacts", "200000"),
     ("limits", "--contacts", "20000"),
     ("workers", "--contacts", "8000"),
-    ("reports", "--contacts", "4000", "--reports", "400", "--outage", "20"),
+    ("reports", "--contacts", "4000", "--reports", "400", "--outage", "20", "--busy"),
     ("suppressions", "--entries", "200000", "--contacts", "5000", "--times", "1"),
     ("pages", "--contacts", "100000", "--years", "0.5", "--rounds", "2"),
 )

@@ -53,6 +53,17 @@ def processes(env: dict[str, str]) -> Iterator[None]:
     commands = (
         [*celery, "worker", "--concurrency", "2", *quiet],
         [*celery, "worker", "--queues", "reports", "--pool", "solo", "--hostname", "r@%h", *quiet],
+        [
+            *celery,
+            "worker",
+            "--queues",
+            "writes",
+            "--concurrency",
+            "2",
+            "--hostname",
+            "w@%h",
+            *quiet,
+        ],
         [*celery, "beat", *quiet],
         [sys.executable, "-m", "worker", "stream"],
     )

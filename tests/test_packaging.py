@@ -243,7 +243,8 @@ class TestPlatforms:
         procfile = dict(
             line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines()
         )
-        assert procfile.keys() == {"release", "web", "worker", "reports", "beat", "stream"}
+        workers = ("worker", "reports", "writes")
+        assert procfile.keys() == {"release", "web", *workers, "beat", "stream"}
         for command in (procfile["release"], "python -m worker --version"):
             done = subprocess.run(
                 command.split(), cwd=checkout, env=env, capture_output=True, text=True,
@@ -255,4 +256,5 @@ class TestPlatforms:
         assert procfile["stream"] == "python -m worker stream"
         for name in ("worker", "beat"):
             assert procfile[name].startswith(f"celery --app worker.app {name} ")
-        assert procfile["reports"].startswith("celery --app worker.app worker --queues reports ")
+        for name in ("reports", "writes"):
+            assert procfile[name].startswith(f"celery --app worker.app worker --queues {name} ")

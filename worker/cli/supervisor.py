@@ -39,6 +39,7 @@ _MOST_MISSET = 3  # such ends in a row
 _STOPS_WITHIN = stopping.GRACE + 5.0  # seconds; then it is killed
 _LOOK_EVERY = 0.1  # seconds
 _TENDS_EVERY = 5.0  # seconds
+_MOST_WRITERS = 8  # processes, of some 100 MB each
 _COLOURS = ("36", "33", "32")  # cyan, yellow, green
 
 
@@ -50,12 +51,19 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     return {
         "web": [sys.executable, "-m", "worker", "web"],
         "worker": [*celery, "worker", *level],
-        # For reports alone, which wait for no page of a CRM then. One process is enough.
+        # For reports alone, and for carrying them to the CRMs: none waits for a page of a sync.
         "reports": [*celery, "worker", *level, "--queues", "reports", "--pool", "solo",
                     "--hostname", "reports@%h"],
+        "writes": [*celery, "worker", *level, "--queues", "writes", "--concurrency",
+                   str(_writers(settings)), "--hostname", "writes@%h"],
         "beat": [*celery, "beat", *level],
         **({"stream": stream} if any(followed(settings)) else {}),
     }  # fmt: skip
+
+
+def _writers(settings: Settings) -> int:
+    """How many CRMs are written to at the same time: one that is away holds up no other."""
+    return min(max(len(settings.active_connectors), 2), _MOST_WRITERS)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from config.settings import Settings
 from worker.alerts.channels import digest_route
 
 # Reports come first: a worker takes from its queues in turn, and theirs is short. What carries them
-# to a CRM takes seconds and has a queue of its own: no report waits for it where a worker takes
-# from "reports" alone (`hygiene up` and the Procfile have one).
+# to a CRM takes seconds and has a queue of its own. A worker may be at a run or its pages for a
+# minute, so `hygiene up` and the Procfile have a worker for "reports" alone, and one for "writes".
 QUEUES = ("reports", "writes", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
 TIDY_EVERY = 6 * 3600.0

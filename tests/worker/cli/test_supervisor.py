@@ -23,7 +23,7 @@ from limits import lower_limits
 from config.settings import Settings
 from sandbox.run import Sandbox
 from worker.cli import supervisor as processes
-from worker.queue.schedule import beat_schedule
+from worker.queue.schedule import QUEUES, beat_schedule
 from worker.store import embedded_redis
 
 
@@ -94,6 +94,42 @@ def _ready(port: int) -> bool:
         return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
     except requests.exceptions.RequestException:
         return False
+
+
+class TestItsProcesses:
+    def test_reports_and_what_carries_them_have_workers_that_take_nothing_else(
+        self, make_settings: Callable[..., Settings]
+    ) -> None:
+        queues = _queues_by_process(make_settings())
+        assert queues["reports"] == ["reports"]
+        assert queues["writes"] == ["writes"]
+        assert queues["worker"] == list(QUEUES)
+
+    def test_one_crm_that_is_away_holds_up_no_other(
+        self, make_settings: Callable[..., Settings]
+    ) -> None:
+        assert _concurrency(make_settings()) == 2
+        one = make_settings("[connectors.hubspot]\nenabled = false\n")
+        assert _concurrency(one) == 2
+        lists = "".join(
+            f'[connectors.csv-{name}]\nkind = "csv"\npath = "{name}.csv"\n' for name in "abc"
+        )
+        assert _concurrency(make_settings(lists)) == 5
+
+
+def _queues_by_process(settings: Settings) -> dict[str, list[str]]:
+    return {
+        name: command[command.index("--queues") + 1].split(",")
+        if "--queues" in command
+        else list(QUEUES)
+        for name, command in processes.commands(settings).items()
+        if "celery" in command and "beat" not in command
+    }
+
+
+def _concurrency(settings: Settings) -> int:
+    command = processes.commands(settings)["writes"]
+    return int(command[command.index("--concurrency") + 1])
 
 
 class TestTheSchedule:

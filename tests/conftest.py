@@ -42,9 +42,11 @@ import psycopg
 import pytest
 from crms import QUICK, Crm
 from databases import SharedDatabase
+from doctests import OnlyWithExamples
 from forking import Forked
 from memory_files import keep_files_in_memory
 from needs import mark, nothing_from_outside
+from precompile import compile_for_workers
 from processes import kill
 from schemas import share_built
 from servers import NoServerError, close_session, open_session, postgres_url
@@ -163,9 +165,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # what is collected stays
+    config.pluginmanager.register(OnlyWithExamples())
     share_compiled()
     share_built()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share what is made here
+        compile_for_workers(config)
         keep_files_in_memory()
         open_session()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
@@ -107,6 +108,8 @@ class Sandbox:
             **dict.fromkeys((*CRMS, *PROVIDERS, *SENDERS), 0), **(ports or {}),
         }  # fmt: skip
         self._loop = asyncio.new_event_loop()
+        self._starting: set[asyncio.Task[None]] = set()
+        self.used = False  # whether anybody has connected to it
         self._ready = threading.Event()
         self._problem: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True, name="sandbox")
@@ -184,8 +187,7 @@ class Sandbox:
         asyncio.set_event_loop(self._loop)
         try:
             for name in self.ports:
-                listening = self._listen(getattr(self, name), self.ports[name])
-                self.ports[name] = self._loop.run_until_complete(listening)
+                self.ports[name] = self._listen(getattr(self, name), self.ports[name])
         except OSError as error:
             self._problem = error
             self._ready.set()
@@ -197,13 +199,26 @@ class Sandbox:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
-    async def _listen(self, service: Service, port: int) -> int:
+    def _listen(self, service: Service, port: int) -> int:
+        """Take a port. What answers there is built when somebody connects: half of the time in
+        which a sandbox starts goes into routes, and few callers use every service."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        listening = socket.create_server((self.host, port), family=family, backlog=128)
+        listening.setblocking(False)
+        self._loop.add_reader(listening, self._connected, service, listening)
+        return int(listening.getsockname()[1])
+
+    def _connected(self, service: Service, listening: socket.socket) -> None:
+        self.used = True
+        self._loop.remove_reader(listening)
+        task = self._loop.create_task(self._answer(service, listening))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+
+    async def _answer(self, service: Service, listening: socket.socket) -> None:
         app = service.app()
         if isinstance(service, (SalesforceService, HubSpotService)):
             pages.add(app, service)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, self.host, port)
-        await site.start()
-        assert runner.addresses
-        return int(runner.addresses[0][1])
+        await web.SockSite(runner, listening).start()

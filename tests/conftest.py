@@ -42,9 +42,11 @@ import psycopg
 import pytest
 from crms import QUICK, Crm
 from databases import SharedDatabase
+from doctests import OnlyWithExamples
 from forking import Forked
 from memory_files import keep_files_in_memory
 from needs import mark, nothing_from_outside
+from precompile import compile_for_workers
 from processes import kill
 from schemas import share_built
 from servers import NoServerError, close_session, open_session, postgres_url
@@ -89,11 +91,44 @@ def shared() -> Callable[[str], Path]:
     return find
 
 
+@pytest.fixture(scope="session")
+def unused_sandboxes() -> Iterator[list[Sandbox]]:
+    """At most one, to which nobody has connected yet."""
+    kept: list[Sandbox] = []
+    yield kept
+    for sandbox in kept:
+        sandbox.stop()
+
+
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    started = Sandbox.start(contacts=60, leads=12)
+def sandbox(request: pytest.FixtureRequest, unused_sandboxes: list[Sandbox]) -> Iterator[Sandbox]:
+    """The CRMs of this test. Most tests that have a context never call one: they are given the
+    sandbox that the test before left unused."""
+    started = unused_sandboxes.pop() if unused_sandboxes else start_sandbox()
     yield started
-    started.stop()
+    if started.used or holds_sandbox(request):
+        started.stop()
+    else:
+        unused_sandboxes.append(started)
+
+
+def start_sandbox() -> Sandbox:
+    return Sandbox.start(contacts=60, leads=12)
+
+
+def holds_sandbox(request: pytest.FixtureRequest) -> bool:
+    """Whether the test or a fixture of it holds the sandbox itself, and may have changed it without
+    a call. Our own fixtures only take its URLs."""
+    info = request.node._fixtureinfo
+    return "sandbox" in info.argnames or any(
+        "sandbox" in fixture.argnames
+        and (
+            fixture.argname not in ("make_settings", "start")
+            or fixture.func.__code__.co_filename != __file__
+        )
+        for fixtures in info.name2fixturedefs.values()
+        for fixture in fixtures
+    )
 
 
 @pytest.fixture
@@ -130,9 +165,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # what is collected stays
+    config.pluginmanager.register(OnlyWithExamples())
     share_compiled()
     share_built()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share what is made here
+        compile_for_workers(config)
         keep_files_in_memory()
         open_session()
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import holidays
 import phonenumbers
 import pytest
-from phonenumbers import geocoder
 
 from config.calling_hours import CallingHours
 from config.section import SettingsError
@@ -61,6 +60,8 @@ def test_every_state_of_the_us_is_there() -> None:
 
 
 def test_area_codes_are_those_of_libphonenumber() -> None:
+    from phonenumbers import geocoder  # half a second
+
     for area, state in RULES.area_codes.items():
         number = phonenumbers.parse(f"+1{area}5550100")
         place = geocoder.description_for_number(number, "en").rpartition(",")[2]

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 
 from config.events import EventSettings
 from config.version import product_version
+from connectors.http.tls import tls_context
 from worker.events import egress
 from worker.events.egress import EgressRefusedError, Resolve
 from worker.events.outgoing import Attempt
@@ -45,6 +46,7 @@ class Sender:
         self._resolve = resolve
         seconds = settings.timeout.total_seconds()
         self._client = httpx2.Client(
+            verify=tls_context(trust_env=False),
             timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             follow_redirects=False,
             trust_env=False,  # no proxy and no password of this machine is meant for them

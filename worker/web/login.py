@@ -155,6 +155,8 @@ def _add_oidc(
     from httpx2 import HTTPError
     from joserfc.errors import JoseError  # what authlib checks tokens with
 
+    from connectors.http.tls import tls_context
+
     refusals = (OAuthError, JoseError, HTTPError, ValueError, KeyError, TimeoutError)
     assert settings.oidc is not None
     oauth = OAuth()
@@ -163,7 +165,11 @@ def _add_oidc(
         server_metadata_url=f"{settings.oidc.issuer}/.well-known/openid-configuration",
         client_id=settings.oidc.client_id,
         client_secret=settings.oidc.client_secret,
-        client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
+        client_kwargs={
+            "scope": "openid email profile",
+            "code_challenge_method": "S256",
+            "verify": tls_context(trust_env=True),  # authlib makes a client for each request
+        },
     )
 
     def away(request: Request, error: Exception) -> Response:

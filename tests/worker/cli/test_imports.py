@@ -86,12 +86,8 @@ def test_wrong_usage_is_told_before_anything_is_loaded(words: list[str]) -> None
     assert _loaded([words]) & HEAVY == set()
 
 
-@pytest.mark.parametrize(
-    "words", [["runs", "list"], ["number", "+14155550123"], ["suppressions", "list"]], ids=" ".join
-)
-def test_a_look_loads_no_queue_no_web_and_no_client_of_a_crm(
-    words: list[str], tmp_path: Path
-) -> None:
-    loaded = _loaded([words], home=tmp_path)
+def test_a_look_loads_no_queue_no_web_and_no_client_of_a_crm(tmp_path: Path) -> None:
+    looks = [["runs", "list"], ["number", "+14155550123"], ["suppressions", "list"]]
+    loaded = _loaded(looks, home=tmp_path)
     assert "sqlalchemy" in loaded  # it did look
     assert loaded & NOT_TO_LOOK == set()

@@ -19,9 +19,11 @@ import requests
 from crms import Crm
 from honcho.printer import Printer
 from limits import lower_limits
+from terminals import LINK
 
 from config.settings import Settings
 from sandbox.run import Sandbox
+from worker.access.ways_in import NO_PASSWORD
 from worker.cli import supervisor as processes
 from worker.queue.schedule import QUEUES, beat_schedule
 from worker.store import embedded_redis
@@ -50,6 +52,12 @@ class TestUp:
                 assert up.poll() is None, (tmp_path / "up.log").read_text()
                 assert time.monotonic() < end, (tmp_path / "up.log").read_text()
                 time.sleep(0.3)
+            # What it writes goes to a file, which shows no login link: the pages are closed.
+            answer = requests.get(f"http://127.0.0.1:{free_port}/runs", timeout=10)
+            assert (answer.status_code, NO_PASSWORD in answer.text) == (403, True)
+            written = (tmp_path / "up.log").read_text()
+            assert "one-time login link" in written
+            assert not LINK.search(written)
             # What dies is started again, and a message that is none does not end the worker.
             home = tmp_path / "home"
             queue = embedded_redis.client(embedded_redis.url(home))

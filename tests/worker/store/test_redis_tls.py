@@ -7,14 +7,13 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import forking
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,42 +22,6 @@ from cryptography.x509.oid import NameOID
 
 from config.settings import SettingsError, load
 from worker.store import embedded_redis
-
-# Each client of ours, as the processes have it; in a process of its own, since the Celery app is
-# built when its module is loaded.
-CLIENTS = """
-import json
-from worker.queue import dedupe
-from worker.store import embedded_redis
-from worker.queue.celery_app import app, settings
-from worker.verification.rate_limit import open_shared_pace
-
-app.conf.update(broker_connection_timeout=3)
-
-def publish():
-    with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
-        connection.default_channel.client.ping()
-
-def consume():
-    with app.connection_for_read() as connection:
-        connection.default_channel.client.ping()
-
-found = {}
-for name, use in {
-    "client": lambda: embedded_redis.client(settings.redis_url).ping(),
-    "publish": publish, "consume": consume,
-    "dedupe": lambda: dedupe._redis(app.conf.broker_url).ping(),
-    "pace": lambda: open_shared_pace(settings)._client.ping(),
-}.items():
-    try:
-        use()
-        found[name] = "works"
-    except Exception as error:
-        refused = "certificate verify failed" in f"{error} {error!r}".lower()
-        found[name] = "refused" if refused else f"{error!r}: {error}"
-print(json.dumps(found))
-"""
 
 
 class TlsRedis:
@@ -145,10 +108,7 @@ def test_every_client_does_the_same(
 ) -> None:
     url = f"rediss://{host}:{server.port}/0{query.format(certificate=server.certificate)}"
     env = {**os.environ, "REDIS_URL": url, "HYGIENE_HOME": str(tmp_path / "home"), **variables}
-    done = subprocess.run(
-        [sys.executable, "-c", CLIENTS], env=env, capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
+    done = forking.run(["tests.support.redis_clients"], env)
     answers = json.loads(done.stdout or "{}")
     assert set(answers.values()) == {wanted}, (answers, done.stderr)
     assert "insecure" not in done.stderr

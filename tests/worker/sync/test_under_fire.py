@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import forking
 import psutil
 import pytest
 import sqlalchemy as sa
 from celery import Celery
 from crms import Crm
+from forking import Forked
 
 from config.settings import Settings, load
 from sandbox.run import Sandbox
@@ -94,20 +94,16 @@ class Fleet:
     def __init__(self, tmp_path: Path) -> None:
         self._tmp = tmp_path
         self._count = 0
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.running: list[Forked] = []
 
     def start(self) -> None:
         self._count += 1
-        log = (self._tmp / f"worker-{self._count}.log").open("wb")
-        self.running.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "celery", "--app", "worker.app", "worker",
-                 "--concurrency", "1", "--hostname", f"w{self._count}@%h"],
-                stdout=log, stderr=log, start_new_session=True,
-            )
-        )  # fmt: skip
+        command = ["celery", "--app", "worker.app", "worker"]
+        options = ["--concurrency", "1", "--hostname", f"w{self._count}@%h"]
+        log = self._tmp / f"worker-{self._count}.log"
+        self.running.append(forking.start([*command, *options], os.environ, log))
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: Forked) -> None:
         try:
             family = [
                 *psutil.Process(process.pid).children(recursive=True),

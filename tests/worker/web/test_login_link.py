@@ -367,19 +367,6 @@ class TestWhereItIsShown:
             if path.is_file():
                 assert token.encode() not in path.read_bytes(), path
 
-    @pytest.mark.timeout(120)
-    def test_up_that_writes_to_a_file_shows_none_and_refuses_its_pages(
-        self, start: Callable[..., Any], tmp_path: Path, free_port: int
-    ) -> None:
-        start("worker", "up", PORT=str(free_port))
-        url = f"http://127.0.0.1:{free_port}"
-        until(lambda: responds(f"{url}/healthz"), "the web process")
-        answer = requests.get(f"{url}/runs")
-        assert (answer.status_code, NO_PASSWORD in answer.text) == (403, True)
-        log = (tmp_path / "process-0.log").read_text()
-        assert "one-time login link" in log
-        assert not LINK.search(log)
-
 
 @pytest.mark.parametrize(("env", "verdict", "words"), [
     ({}, "ok", "one-time login link"),

@@ -16,6 +16,7 @@ import orjson
 
 from config.redaction import redact_secrets
 from config.version import product_version
+from connectors.http.tls import tls_context
 from worker.events.sending import asked_wait
 from worker.events.systems.base import CredentialsRefusedError, NotNowError, RefusedError
 
@@ -51,6 +52,7 @@ class VendorClient:
         seconds = timeout.total_seconds()
         self._url, self._seconds, self._now = url.rstrip("/"), seconds, now
         self._client = httpx2.Client(
+            verify=tls_context(trust_env=False),
             timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             follow_redirects=False,
             trust_env=False,  # no proxy and no password of this machine is meant for them

@@ -109,6 +109,7 @@ class Sandbox:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._problem: BaseException | None = None
+        self._sites: list[web.TCPSite] = []
         self._thread = threading.Thread(target=self._serve, daemon=True, name="sandbox")
         self.pubsub: PubSubService | None = None  # since `stream`
 
@@ -192,6 +193,8 @@ class Sandbox:
             return
         self._ready.set()
         self._loop.run_forever()
+        for site in self._sites:  # nobody connects any more
+            self._loop.run_until_complete(site.stop())
         tasks = asyncio.all_tasks(self._loop)  # connections that clients keep open
         for task in tasks:
             task.cancel()
@@ -205,5 +208,6 @@ class Sandbox:
         await runner.setup()
         site = web.TCPSite(runner, self.host, port)
         await site.start()
+        self._sites.append(site)
         assert runner.addresses
         return int(runner.addresses[0][1])

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Sync
 from merging import merge, set_only_number
+from processes import until
 from reports import store_report
 
 from connectors.errors import ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from sandbox.run import Sandbox
+from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
 from worker.queries import search
@@ -112,18 +116,52 @@ class TestOneListOfSuppressions:
         flagged = [name for name, crm in crms.items() if crm.get(ids[name], "wrong_number")]
         assert set(flagged) == set(NAMES)
 
-    def test_one_org_that_is_down_leaves_the_others_as_fast(
+
+class TestOneOrgDown:
+    """The first one in the list, so that all others come after it."""
+
+    def test_that_refuses_takes_nothing_from_the_others(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
     ) -> None:
         ids = everybody_holds(NUMBER, crms)
         for name in NAMES:
             sync(ctx, name)
-        crms["salesforce-emea"].fault(".*", "status", status=503, times=1000)
+        others = NAMES[1:]
+        for name in others:  # an edit in each, and a report for all
+            crms[name].edit(crms[name].ids()[1], {f"phone/{crms[name].phone}": OTHER})
+        down = crms["salesforce"].fault(".*", "status", status=503, times=1000)
         store_report(ctx, "opt_out", NUMBER)
+        with pytest.raises(ConnectorError, match=r"salesforce: .*503"):
+            sync(ctx, "salesforce")
+        for name in others:
+            assert sync(ctx, name)["state"] == "done"
+            assert crms[name].get(crms[name].ids()[1], f"e164/{crms[name].phone}") == OTHER
         settle(ctx)
-        others = [name for name in NAMES if name != "salesforce-emea"]
+        assert down.hits > 0
         assert all(crms[name].get(ids[name], "do_not_contact") for name in others)
-        assert pending_connectors(ctx) == [] or "salesforce-emea" in pending_connectors(ctx)
+        assert not crms["salesforce"].get(ids["salesforce"], "do_not_contact")
+        crms["salesforce"].service.faults.clear()
+        advance_clock(ctx, hours=1)
+        settle(ctx)
+        assert crms["salesforce"].get(ids["salesforce"], "do_not_contact") is True
+
+    def test_that_hangs_holds_up_no_delivery_to_the_others(
+        self, ctx: Context, crms: dict[str, Crm], sandbox: Sandbox, sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        down = crms["salesforce"].fault(crms["salesforce"].read_call, "delay", seconds=300)
+        store_report(ctx, "opt_out", NUMBER)
+        with ThreadPoolExecutor(1) as thread:
+            telling = thread.submit(propagate_now, ctx)
+            until(lambda: all(crms[name].get(ids[name], "do_not_contact") for name in NAMES[1:]),
+                  "all the others")  # fmt: skip
+            assert (down.hits, telling.done()) == (1, False)
+            sandbox.stop()  # its calls under way end
+        assert "salesforce" not in [
+            name for name, confirmed in telling.result()["confirmed"].items() if confirmed
+        ]
 
 
 class TestOnePaidAnswer:

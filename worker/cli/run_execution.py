@@ -153,7 +153,7 @@ def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
 
     of = [runs.load(ctx, run_id) for run_id in begun]
     kept = [run for run in of if run.state in (RunState.RUNNING, RunState.STOPPED)]
-    last = (kept or of or [None])[-1]
+    last = (kept or of)[-1] if of else None
     if queue and last is not None:
         each = " ".join(begun)
         return (

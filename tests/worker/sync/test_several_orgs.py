@@ -25,8 +25,9 @@ from worker.feedback.sources.dispositions import poll_all
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
-from worker.store.tables import contact_numbers, lookups, poll_cursors, watermarks
+from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, watermarks
 from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.read.change_detection import decision_config_hash
@@ -82,6 +83,13 @@ def everybody_holds(number: str, crms: dict[str, Crm]) -> dict[str, str]:
     for name, crm in crms.items():
         set_only_number(crm, ids[name], number)
     return ids
+
+
+def holders(ctx: Context, record_id: str) -> set[str]:
+    """The connections in which our index has a record with that id."""
+    c = contacts.c
+    with ctx.store.read() as connection:
+        return set(connection.scalars(sa.select(c.connector).where(c.record_id == record_id)))
 
 
 def settle(ctx: Context) -> None:
@@ -211,6 +219,51 @@ class TestTheSameIdInTwoOrgs:
         assert crms["salesforce"].records() == before
         there = crms["salesforce-emea"]
         assert not any(there.get(record_id, there.status) for record_id in there.ids())
+
+    def test_an_undo_in_one_org_leaves_the_flag_that_came_from_the_other(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
+        sync(ctx, "salesforce-emea")
+        settle(ctx)
+        delivered = next(run for run in lifecycle.recent(ctx) if run.connector == "salesforce")
+        assert delivered.kind == "reports"
+        undo.undo(ctx, delivered.id)
+        for name in ("salesforce", "salesforce-emea"):
+            assert crms[name].get(ids[name], "wrong_number") is True, name
+
+    def test_an_erasure_of_one_leaves_the_other(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        here, there = crms["salesforce"], crms["salesforce-emea"]
+        record_id = here.ids()[0]
+        set_only_number(here, record_id, OTHER)
+        set_only_number(there, record_id, NUMBER)
+        for crm in (here, there):
+            sync(ctx, crm.name)
+        erase_contact(ctx, there.name, "Contact", record_id, "an admin")
+        assert holders(ctx, record_id) == {"salesforce"}
+        for crm in (here, there):
+            sync(ctx, crm.name, "everything")
+        settle(ctx)
+        assert there.get(record_id, "do_not_contact") is True
+        assert not here.get(record_id, "do_not_contact")
+
+    def test_an_erasure_of_their_number_is_of_both(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        erase_number(ctx, NUMBER, "an admin")
+        assert not any(holders(ctx, record_id) for record_id in ids.values())
+        for name in NAMES:
+            sync(ctx, name, "everything")
+        flagged = [name for name in NAMES if crms[name].get(ids[name], "do_not_contact")]
+        assert flagged == list(NAMES)
 
     def test_the_address_of_a_record_finds_it_in_its_own_org(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync

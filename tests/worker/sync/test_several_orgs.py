@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,8 @@ from merging import merge, set_only_number
 from processes import until
 from reports import store_report
 
+from config import logging_setup
+from config.settings import Log
 from connectors.errors import ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
@@ -25,7 +28,7 @@ from worker.feedback.sources.dispositions import poll_all
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
-from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, watermarks
+from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, runs, watermarks
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync.pages.runner import run_to_completion
@@ -213,9 +216,9 @@ class TestTheSameIdInTwoOrgs:
     def test_an_undo_touches_its_own_org_alone(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
     ) -> None:
-        runs = {name: sync(ctx, name)["run"] for name in ("salesforce", "salesforce-emea")}
+        opened = {name: sync(ctx, name)["run"] for name in ("salesforce", "salesforce-emea")}
         before = crms["salesforce"].records()
-        undo.undo(ctx, runs["salesforce-emea"])
+        undo.undo(ctx, opened["salesforce-emea"])
         assert crms["salesforce"].records() == before
         there = crms["salesforce-emea"]
         assert not any(there.get(record_id, there.status) for record_id in there.ids())
@@ -229,9 +232,12 @@ class TestTheSameIdInTwoOrgs:
         crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
         sync(ctx, "salesforce-emea")
         settle(ctx)
-        delivered = next(run for run in lifecycle.recent(ctx) if run.connector == "salesforce")
-        assert delivered.kind == "reports"
-        undo.undo(ctx, delivered.id)
+        delivering = sa.select(runs.c.id).where(
+            runs.c.connector == "salesforce", runs.c.kind == "reports"
+        )
+        with ctx.store.read() as connection:
+            (delivered,) = connection.scalars(delivering)
+        undo.undo(ctx, delivered)
         for name in ("salesforce", "salesforce-emea"):
             assert crms[name].get(ids[name], "wrong_number") is True, name
 
@@ -343,6 +349,19 @@ class TestEachConnection:
             ctx.connector("hubspot-emea")
         assert str(caught.value).startswith("hubspot-emea: HUBSPOT_EMEA_ACCESS_TOKEN is not")
         ctx.connector("hubspot")
+
+    def test_is_named_in_what_its_connector_logs(
+        self, ctx: Context, crms: dict[str, Crm], emea: Sandbox, sync: Sync,
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        logging_setup.set_up(Log(level="warning"))
+        assert crms["salesforce-emea"].service is emea.salesforce
+        emea.salesforce.org.automation.trigger_takes = 5
+        sync(ctx, "salesforce-emea")
+        stderr = capsys.readouterr().err
+        assert "salesforce-emea: triggers or flows of Contact" in stderr
+        assert "salesforce: " not in stderr
 
     def test_stands_in_the_overview_by_its_name(self, ctx: Context, sync: Sync) -> None:
         sync(ctx, "hubspot-emea")

@@ -65,16 +65,19 @@ stubs: .venv/.installed-dev
 # Known holes in what is locked, from the public advisory database (needs the network).
 audit: .venv/.installed-dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
-	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+	@$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-streaming.lock
 
 # Renews the lock files (needs uv on the PATH); they carry hashes and no registry host. Production
-# gets the first, the demo the second, and development the third on top.
+# gets the first, or the second where it follows change events; the demo the third, and development
+# the last on top.
 LOCK = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --python-version 3.11 --group build pyproject.toml
 lock:
 	$(LOCK) -o requirements.lock
+	$(LOCK) --extra streaming -c requirements.lock -o requirements-streaming.lock
 	$(LOCK) --extra demo -c requirements.lock -o requirements-demo.lock
-	$(LOCK) --extra dev -c requirements-demo.lock -o requirements-dev.lock
+	$(LOCK) --extra dev -c requirements-demo.lock -c requirements-streaming.lock \
+		-o requirements-dev.lock
 
 clean:
 	rm -rf .venv .venv-bootstrap .hygiene

@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,6 +122,25 @@ def in_words_of(name: str, text: str) -> str:
     text = re.sub(rf"(\bhygiene(?: [a-z][a-z-]*)+? ){word}(?![\w-])", rf"\g<1>{name}", text)
     own, first = prefix(name), prefix(kind)
     return re.sub(rf"\b{first}_(?!{own.removeprefix(f'{first}_')}_)(?=[A-Z])", f"{own}_", text)
+
+
+_current: ContextVar[str] = ContextVar("connection", default="")
+
+
+@contextmanager
+def working_for(name: str) -> Iterator[None]:
+    """Let the log lines of connectors within be about this connection (`in_current_words`)."""
+    token = _current.set(name)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def in_current_words(text: str) -> str:
+    """Return a message of a connector as one about the connection that is worked for."""
+    name = _current.get()
+    return in_words_of(name, text) if name else text
 
 
 def declared() -> tuple[str, ...]:

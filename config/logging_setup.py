@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import IO, Any
 
+from config.connections import in_current_words
 from config.redaction import redact_secrets
 from config.settings import Log
 
@@ -55,6 +56,14 @@ def about(**what: str) -> Iterator[None]:
 def what_about() -> Mapping[str, str]:
     """What lines said now are about."""
     return _about.get()
+
+
+def _name_the_connection(record: logging.LogRecord) -> bool:
+    """Let what a connector's code says of its kind name the connection that it works for."""
+    message = record.getMessage()
+    if (renamed := in_current_words(message)) != message:
+        record.msg, record.args = renamed, ()
+    return True
 
 
 class _Lines(logging.Formatter):
@@ -104,6 +113,7 @@ def set_up(log: Log) -> None:
         if log.json_lines
         else _Lines("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
+    handler.addFilter(_name_the_connection)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log.level.upper())

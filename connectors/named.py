@@ -4,7 +4,8 @@ A connector's code knows its kind: `salesforce: ... set SALESFORCE_LOGIN_URL`. W
 has several connections of a kind, whatever it tells an operator must name the right one. That is
 done here, at the one border that all of it passes, for our connectors and for those of other
 packages alike: the connection's class is derived from the connector's, and each method of the
-protocol has the texts of its errors and findings renamed (`config.connections.in_words_of`).
+protocol has the texts of its errors and findings renamed (`config.connections.in_words_of`), and
+of what it logs (`config.connections.working_for`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from config.connections import in_words_of
+from config.connections import in_words_of, working_for
 from config.errors import HygieneError
 from config.section import SettingsError
 from connectors.protocol import Connector
@@ -59,7 +60,7 @@ def _class_of(connector: type, name: str) -> type:
 def _renaming(method: Callable[..., Any], name: str) -> Callable[..., Any]:
     @functools.wraps(method)
     def renaming(*args: Any, **kwargs: Any) -> Any:
-        with renamed_errors(name):
+        with working_for(name), renamed_errors(name):
             result = method(*args, **kwargs)
         if isinstance(result, Iterator):
             return _each_renamed(result, name)
@@ -71,9 +72,14 @@ def _renaming(method: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _each_renamed(results: Iterator[Any], name: str) -> Iterator[Any]:
-    with renamed_errors(name):
-        for result in results:
-            yield _renamed(result, name)
+    while True:
+        # For each step anew: between two of them the reader may work for another connection.
+        with working_for(name), renamed_errors(name):
+            try:
+                result = next(results)
+            except StopIteration:
+                return
+        yield _renamed(result, name)
 
 
 def _renamed(result: Any, name: str) -> Any:

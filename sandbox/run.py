@@ -112,6 +112,8 @@ class Sandbox:
         self.used = False  # whether anybody has connected to it
         self._ready = threading.Event()
         self._problem: BaseException | None = None
+        self._sites: list[web.SockSite] = []
+        self._listening: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True, name="sandbox")
         self.pubsub: PubSubService | None = None  # since `stream`
 
@@ -194,6 +196,12 @@ class Sandbox:
             return
         self._ready.set()
         self._loop.run_forever()
+        for site in self._sites:  # nobody connects any more
+            self._loop.run_until_complete(site.stop())
+        for listening in self._listening:
+            if listening.fileno() >= 0:  # nobody has connected to it
+                self._loop.remove_reader(listening)
+                listening.close()
         tasks = asyncio.all_tasks(self._loop)  # connections that clients keep open
         for task in tasks:
             task.cancel()
@@ -205,6 +213,7 @@ class Sandbox:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         listening = socket.create_server((self.host, port), family=family, backlog=128)
         listening.setblocking(False)
+        self._listening.append(listening)
         self._loop.add_reader(listening, self._connected, service, listening)
         return int(listening.getsockname()[1])
 
@@ -221,4 +230,6 @@ class Sandbox:
             pages.add(app, service)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        await web.SockSite(runner, listening).start()
+        site = web.SockSite(runner, listening)
+        await site.start()
+        self._sites.append(site)

@@ -197,7 +197,8 @@ class TestWithoutTheStandIns:
     def test_the_image_gets_neither(self) -> None:
         dockerfile = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
         assert "sandbox" not in dockerfile
-        assert "-r requirements.lock" in dockerfile
+        assert "ARG LOCK=requirements.lock\n" in dockerfile
+        assert '--require-hashes -r "$LOCK"' in dockerfile
         assert not {"aiohttp", "sortedcontainers"} & _locked("requirements.lock")
         assert {"aiohttp", "sortedcontainers"} <= _locked("requirements-demo.lock")
 
@@ -205,6 +206,12 @@ class TestWithoutTheStandIns:
 def _locked(name: str) -> set[str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return {line.split("==")[0] for line in lines if line[:1].isalnum()}
+
+
+def _pinned(name: str) -> set[str]:
+    """Package and version of each line that is one."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return {line.split()[0] for line in lines if line[:1].isalnum()}
 
 
 class TestPlatforms:
@@ -220,6 +227,14 @@ class TestPlatforms:
         assert _locked("requirements.lock") < _locked("requirements-demo.lock")
         assert _locked("requirements-demo.lock") < _locked("requirements-dev.lock")
         assert "setuptools" in _locked("requirements.lock"), "the image installs without isolation"
+
+    def test_the_one_with_change_events_is_the_same_and_what_they_need(self) -> None:
+        streaming = _pinned("requirements-streaming.lock")
+        assert _pinned("requirements.lock") < streaming < _pinned("requirements-dev.lock")
+        more = {pin.split("==")[0] for pin in streaming - _pinned("requirements.lock")}
+        assert more == {"grpcio", "protobuf", "fastavro"}
+        dockerfile = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+        assert "COPY requirements.lock requirements-streaming.lock " in dockerfile
 
     def test_the_python_is_one_that_the_project_allows(self) -> None:
         python = (ROOT / ".python-version").read_text(encoding="utf-8").strip()

@@ -91,10 +91,12 @@ class Context:
         """Keep a borrowed context for the next thread."""
         self._pool.append(borrowed)
 
-    def for_each(self, connectors: Sequence[str], work: Callable[[Context, str], int]) -> list[int]:
+    def for_each(
+        self, connectors: Sequence[str], work: Callable[[Context, str], int], at_once: int = 0
+    ) -> list[int]:
         """Do `work` for several CRMs at once, each with a context of its own, so that one which
         does not answer holds up no other; return what each came to. An error of one is raised when
-        all are done."""
+        all are done. `at_once`: no more than so many at a time."""
         if len(connectors) < 2:
             return [work(self, name) for name in connectors]
 
@@ -105,7 +107,7 @@ class Context:
             finally:
                 self.give_back(borrowed)
 
-        with ThreadPoolExecutor(len(connectors)) as pool:
+        with ThreadPoolExecutor(at_once or len(connectors)) as pool:
             running = [pool.submit(copy_context().run, one, name) for name in connectors]
         return [future.result() for future in running]
 

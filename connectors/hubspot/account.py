@@ -15,6 +15,7 @@ from connectors.http.client import ContradictionError
 from connectors.http.consistency import account_details
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpotConnector
+from connectors.named import renamed_errors
 from connectors.protocol import Connector
 
 _MOST_ASKED = 3  # times
@@ -35,7 +36,11 @@ def portal_id(connector: Connector) -> int:
     Whoever asks keeps it for good, and takes no event of another account. So HubSpot is asked until
     it says the same twice, three times at most.
     """
-    client = client_of(connector)
+    with renamed_errors(connector.name):
+        return _portal_id(client_of(connector))
+
+
+def _portal_id(client: Client) -> int:
     portals: list[int] = []
     for _ in range(_MOST_ASKED):
         answer = client.get("other", client.paths.account("details"), check=account_details)
@@ -61,7 +66,8 @@ def complete(connector: Connector, completions: Sequence[Completion]) -> None:
         for completion in completions
     ]
     client = client_of(connector)
-    client.post("write", client.paths.workflow_callbacks("complete"), {"inputs": inputs})
+    with renamed_errors(connector.name):
+        client.post("write", client.paths.workflow_callbacks("complete"), {"inputs": inputs})
 
 
 def client_of(connector: Connector) -> Client:

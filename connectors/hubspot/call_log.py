@@ -10,12 +10,12 @@ extensions", dispositions; see docs/hubspot-facts.md.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from config.feedback import Dispositions
-from connectors.errors import ConnectorError, QuotaError, UnavailableError
+from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
 from connectors.http.client import ContradictionError
 from connectors.http.consistency import associations
 from connectors.hubspot.client import DISPOSITIONS, Client
@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 OBJECT: Final = "calls"
 _PAGE = 200  # calls of one search
 _SMALL_PAGE = 20  # of one where HubSpot does not manage that
-_ASSOCIATIONS = 100  # calls in one question for their contacts
+_ASSOCIATIONS = 100  # calls in one question for their contacts, or the records of another object
+_CONTACTS: Final = "contacts"
 _OUTCOME: Final = "hs_call_disposition"
 _MODIFIED: Final = "hs_lastmodifieddate"
 _USUAL: Final[Mapping[str, str]] = {
@@ -43,13 +44,18 @@ _PROPERTIES = (
     _MODIFIED,
 )  # fmt: skip
 
+_Record = tuple[str, str]  # object, id
+
 
 class CallLog:
-    """Reads calls through the connector's client."""
+    """Reads calls through the connector's client. `objects`: those of the settings."""
 
-    def __init__(self, client: Client, dispositions: Dispositions) -> None:
+    def __init__(
+        self, client: Client, dispositions: Dispositions, objects: Iterable[str] = ()
+    ) -> None:
         self._client = client
         self._dispositions = dispositions
+        self._others = tuple(name for name in objects if name != _CONTACTS)
         self._names: OutcomeNames | None = None
         self._asked_options = False
         self._limit = _PAGE
@@ -106,15 +112,19 @@ class CallLog:
 
     def call_outcomes(self, since: datetime, only: str = "") -> Iterator[CallOutcome]:
         """Calls with an outcome that were logged or changed at or after `since`, by their ids;
-        those of which the outcome says nothing come without their contacts."""
+        those of which the outcome says nothing come without whom they are about.
+
+        A call with a contact is about the contact, although HubSpot logs it on their company too.
+        One without a contact is about the records of our other objects that it is logged on.
+        """
         names = self._names or self.outcome_names()
         for page in self._pages(since, only):
             if any(_disposition(row) not in names.names for row in page):
                 names = self._with_options(names)
             telling = [row["id"] for row in page if self._tells(_disposition(row), names)]
-            contacts = self._contacts(telling)
+            about = self._about(telling)
             for row in page:
-                yield from _outcomes(row, names.names, contacts.get(row["id"], ()))
+                yield from _outcomes(row, names.names, about.get(row["id"], ()))
 
     def _tells(self, disposition: str, names: OutcomeNames) -> bool:
         named = names.names.get(disposition, "")
@@ -158,22 +168,37 @@ class CallLog:
         self._limit = _SMALL_PAGE  # what HubSpot did not manage once is not asked on every page
         return by_id(self._client, OBJECT, {**request, "limit": _SMALL_PAGE}, above=after)
 
-    def _contacts(self, calls: Sequence[str]) -> dict[str, list[str]]:
-        """Call -> the contacts that it is logged with."""
-        contacts: dict[str, list[str]] = {}
+    def _about(self, calls: Sequence[str]) -> dict[str, list[_Record]]:
+        """Call -> the records that it is about."""
+        about = self._logged_on(_CONTACTS, calls)
+        without = [call_id for call_id in calls if not about.get(call_id)]
+        for name in self._others:
+            try:
+                found = self._logged_on(name, without)
+            except (AuthError, QuotaError, UnavailableError):
+                raise
+            except ConnectorError as error:  # contacts' calls do not wait for it
+                log.warning("%s; calls that are logged on %s alone are left out", error, name)
+                continue
+            for call_id, records in found.items():
+                about.setdefault(call_id, []).extend(records)
+        return about
+
+    def _logged_on(self, object_name: str, calls: Sequence[str]) -> dict[str, list[_Record]]:
+        """Call -> the records of an object that it is logged on; calls without any are left out."""
+        records: dict[str, list[_Record]] = {}
         for start in range(0, len(calls), _ASSOCIATIONS):
             batch = calls[start : start + _ASSOCIATIONS]
             answer = self._client.post(
                 "read",
-                self._client.paths.associations("calls/contacts/batch/read"),
+                self._client.paths.associations(f"calls/{object_name}/batch/read"),
                 {"inputs": [{"id": call_id} for call_id in batch]},
                 check=associations(batch),
             )
             for entry in answer["results"]:
-                contacts[str(entry["from"]["id"])] = [
-                    str(link["toObjectId"]) for link in entry["to"]
-                ]
-        return contacts
+                if linked := [(object_name, str(link["toObjectId"])) for link in entry["to"]]:
+                    records[str(entry["from"]["id"])] = linked
+        return records
 
 
 def _labels(listed: Any, key: str) -> dict[str, str]:
@@ -197,18 +222,18 @@ def _disposition(row: Mapping[str, Any]) -> str:
 
 
 def _outcomes(
-    row: Mapping[str, Any], names: Mapping[str, str], contacts: Sequence[str]
+    row: Mapping[str, Any], names: Mapping[str, str], about: Sequence[_Record]
 ) -> Iterator[CallOutcome]:
-    """One for each contact of the call; one without a contact where it has none."""
+    """One for each record that the call is about; one without where there is none."""
     properties = row["properties"]
     theirs = "from" if properties.get("hs_call_direction") == "INBOUND" else "to"
     if not (disposition := _disposition(row)):
         return
-    for record_id in contacts or ("",):
+    for object_name, record_id in about or (("", ""),):
         yield CallOutcome(
             id=str(row["id"]),
             outcome=names.get(disposition, disposition),
-            object="contacts" if record_id else "",
+            object=object_name,
             record_id=record_id,
             number=properties.get(f"hs_call_{theirs}_number") or "",
             at=_moment(properties.get("hs_timestamp") or properties[_MODIFIED]),

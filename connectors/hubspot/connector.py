@@ -119,7 +119,7 @@ class HubSpotConnector(BaseConnector):
         # By object, properties that were asked after, and are still there.
         self._there: dict[str, frozenset[str]] = {}
         self._shown_by: dict[str, tuple[str, ...]] = {}
-        self._call_log = CallLog(self.client, dispositions)
+        self._call_log = CallLog(self.client, dispositions, settings.objects)
 
     @classmethod
     def from_settings(cls, settings: Settings, quota: Quota) -> HubSpotConnector:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiohttp import web
@@ -14,6 +16,9 @@ from sandbox.hubspot.search import Search
 from sandbox.hubspot.versions import both
 from sandbox.service import Allowed, answer
 from sandbox.table import Record
+
+if TYPE_CHECKING:
+    from sandbox.hubspot.more_objects import ObjectPortal
 
 _ALWAYS = ("hs_createdate", "hs_object_id", "hs_lastmodifieddate")
 _PROPERTIES = (
@@ -30,6 +35,9 @@ _PROPERTIES = (
     prop("hs_call_from_number", "From Number"),
     prop("hs_call_title", "Call Title"),
 )  # fmt: skip
+# Association types from a call, by the type id of the other object; those of custom objects are the
+# account's own. Source: HubSpot's guide "Associations", association types.
+_LINKS = {"0-1": 194, "0-2": 182, "0-3": 206, "0-5": 220}
 
 
 class Calls:
@@ -37,6 +45,7 @@ class Calls:
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
+        self.others: list[ObjectPortal] = []  # objects beside contacts that calls are logged on
         self.options_listed = True
         self.properties: dict[str, Record] = {
             definition["name"]: definition for definition in _PROPERTIES
@@ -47,7 +56,7 @@ class Calls:
         read, write = "crm.objects.contacts.read", "crm.objects.contacts.write"
         calls = "/crm/v3/objects/calls", "/crm/objects/{}/calls"
         searches = f"{calls[0]}/search", f"{calls[1]}/search"
-        of_calls, of = "calls/contacts/batch/read", "{object:calls|0-48}/{name}"
+        of_calls, of = "calls/{to}/batch/read", "{object:calls|0-48}/{name}"
         associations = f"/crm/v4/associations/{of_calls}", f"/crm/associations/{{}}/{of_calls}"
         return [
             *both(web.get, *calls, allowed(read, self.list_calls)),
@@ -57,12 +66,16 @@ class Calls:
                   allowed(write, self.update_call)),
             *both(web.get, f"/crm/v3/properties/{of}", f"/crm/properties/{{}}/{of}",
                   allowed(read, self.get_call_property)),
-            *both(web.post, *associations, allowed(read, self.contacts_of_calls)),
+            *both(web.post, *associations, allowed(read, self.records_of_calls)),
             web.get("/calling/v1/dispositions", allowed(read, self.list_dispositions)),
         ]  # fmt: skip
 
-    def log(self, values: Record, contacts: list[str], stamp: datetime | None = None) -> str:
-        """Somebody logs a call with these contacts; its id."""
+    def log(
+        self, values: Record, contacts: list[str], stamp: datetime | None = None,
+        others: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> str:  # fmt: skip
+        """Somebody logs a call with these contacts, and on the records of other objects (type id ->
+        ids); its id."""
         stamp = stamp or self.portal.clock.now()
         record_id = str(500_000 + len(self.portal.calls))
         record: Record = {
@@ -71,6 +84,7 @@ class Calls:
             "archived": False,
             "properties": {**values, "hs_object_id": record_id, "hs_createdate": iso(stamp)},
             "contacts": contacts,
+            "others": {type_id: list(ids) for type_id, ids in others.items()},
         }
         self._put(record, stamp)
         return record_id
@@ -133,14 +147,20 @@ class Calls:
              for key, label in self.portal.dispositions.items()]
         )  # fmt: skip
 
-    async def contacts_of_calls(self, request: web.Request) -> web.Response:
-        """As the official document has it; a call without contacts is left out, and told."""
+    async def records_of_calls(self, request: web.Request) -> web.Response:
+        """As the official document has it; a call without records is left out, and told."""
+        to_name = request.match_info["to"]
+        of = next((portal for portal in self.others if to_name in portal.names), None)
+        if of is None and to_name not in ("contacts", "0-1"):
+            return error(f"Unable to infer object type from: {to_name}", "VALIDATION_ERROR")
         asked = [str(entry["id"]) for entry in orjson.loads(await request.read())["inputs"]]
-        kind = {"category": "HUBSPOT_DEFINED", "typeId": 194, "label": None}
+        type_id, singular = (of.type_id, to_name) if of else ("0-1", "contact")
+        kind = {"category": "HUBSPOT_DEFINED", "typeId": _LINKS.get(type_id, 1), "label": None}
         results, lacking = [], []
         for call_id in asked:
             record = self.portal.calls.get(call_id)
-            there = record.get("contacts", ()) if record else ()
+            there = () if record is None else (
+                record["others"].get(type_id, ()) if of else record["contacts"])  # fmt: skip
             if not there:
                 lacking.append(call_id)
                 continue
@@ -154,9 +174,9 @@ class Calls:
             body["numErrors"] = len(lacking)
             body["errors"] = [{
                 "status": "error", "category": "OBJECT_NOT_FOUND",
-                "message": f"No contact is associated with call {call_id}.",
+                "message": f"No {singular} is associated with call {call_id}.",
                 "context": {"fromObjectId": [call_id], "fromObjectType": ["call"],
-                            "toObjectType": ["contact"]},
+                            "toObjectType": [singular]},
                 "errors": [], "links": {},
             } for call_id in lacking]  # fmt: skip
         return answer(body, 207 if lacking else 200)

@@ -116,6 +116,7 @@ class HubSpotService(Service):
         self.more.add(portal)
         self.scopes |= portal.scopes
         self.account.others.append(portal)
+        self.calls.others.append(portal)
         if portal.task_link:
             self.tasks.targets[portal.task_link] = portal
 

@@ -74,6 +74,12 @@ def install(org: Org, with_fields: bool = True) -> dict[str, list[str]]:
     return _populate(org)
 
 
+def let_accounts_be_members(org: Org) -> None:
+    """Switch "Accounts as Campaign Members" on (Object Reference, "CampaignMember")."""
+    prefix, fields = org.schema["CampaignMember"]
+    org.schema["CampaignMember"] = prefix, {**fields, **org.fields_of("AccountId:reference:18")}
+
+
 def _populate(org: Org) -> dict[str, list[str]]:
     stamp = org.clock.now() - timedelta(days=30)
     ids: dict[str, list[str]] = {name: [] for name in _FIELDS}

@@ -3,6 +3,7 @@
 Read in this order:
 
     test_conformance.py   what every connector does
+    test_conformance_of_objects.py  the same for objects beside people
     test_rows.py          rows become contacts, column by column
     test_phone_values.py  phone fields of every type
     test_people_search.py people by name or email

@@ -24,6 +24,7 @@ _SIDES = tuple(mine | screen for mine, screen in zip(_CRMS_AND_DATABASES, _SCREE
 _BOTH = (
     "tests/connectors/",
     "tests/worker/store/",
+    "tests/worker/sync/stream/test_state.py",
     "tests/worker/sync/test_promises.py",
     "tests/worker/sync/test_propagate.py",
 )

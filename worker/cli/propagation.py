@@ -21,8 +21,8 @@ _SECONDS_FOR_EVENTS = 5.0
 
 
 def propagate_now(ctx: Context) -> dict[str, Any]:
-    """Apply what waits, and tell the CRMs and the endpoints of events now. What cannot be told now
-    is for the workers."""
+    """Apply what waits, tell all CRMs at the same time, and then the endpoints of events. What
+    cannot be told now is for the workers."""
     from worker.events import delivery, endpoints
     from worker.store import pause
     from worker.suppression.apply_reports import apply_pending
@@ -34,6 +34,7 @@ def propagate_now(ctx: Context) -> dict[str, Any]:
             f"{paused.text}. It counts for our own list; the CRMs and endpoints are told once you "
             "have resumed: hygiene resume"
         )
-    confirmed = {name: propagate(ctx, name) for name in pending_connectors(ctx)}
+    pending = pending_connectors(ctx)
+    confirmed = dict(zip(pending, ctx.for_each(pending, propagate), strict=True))
     endpoints.apply_settings(ctx)
     return {"confirmed": confirmed, "events": delivery.deliver(ctx, _SECONDS_FOR_EVENTS)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,61 +21,76 @@ if TYPE_CHECKING:
 
 
 _POLL_INTERVAL = 0.25  # seconds between two looks at how far a run has come
+# Runs at once, of as many CRMs: each has its own pages in memory (`pages.pool`).
+_RUNS_AT_ONCE = 3
+OpenRun = Callable[["Context", str], str]
 
 
 def execute_runs(
-    ctx: Context, names: list[str], open_run: Callable[[str], str], queue: bool, as_json: bool,
+    ctx: Context, names: Sequence[str], open_run: OpenRun, queue: bool, as_json: bool,
     many: bool = False,
 ) -> NoReturn:  # fmt: skip
     """Open a run for each connector, do it here or follow the workers, and show the results.
 
-    `open_run` opens or resumes the run of a connector and returns its id. `many`: print a list of
-    results, also of one. Exits with 0 when all is done, 1 when something failed, 2 when a run could
-    not begin.
+    Several connectors are worked on at once, so that a CRM that does not answer holds up no other.
+    `open_run` opens or resumes the run of a connector, with the context that it is given, and
+    returns its id. `many`: print a list of results, also of one; they come in the order of `names`.
+    Exits with 0 when all is done, 1 when something failed, 2 when a run could not begin.
     """
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs import report as reporting
     from worker.sync.runs.follow import follow
 
-    code = 0
-    begun: list[str] = []
-    with stoppable(lambda: how_to_continue(ctx, begun, queue)), console.progress() as bar:
+    names = list(dict.fromkeys(names))
+    run_of: dict[str, str] = {}  # by connector
+
+    def begun() -> list[str]:
+        return [run_of[name] for name in names if name in run_of]
+
+    with stoppable(lambda: how_to_continue(ctx, begun(), queue)), console.progress() as bar:
         tasks: dict[str, TaskID] = {}
+        enqueuing = threading.Lock()  # Celery's connection is for one thread at a time
 
         def show(run_id: str) -> None:
             sums, remaining = reporting.totals(ctx, run_id), runs.load(ctx, run_id).remaining
             console.move(bar, tasks[run_id], sums.read, max(sums.size + remaining, sums.read))
 
-        for name in names:
+        def begin(own: Context, name: str) -> int:
             stopping.check()
-            run_id, problem = _try_to_open(open_run, name)
-            code = max(code, problem)
-            if run_id is None:
-                continue
-            begun.append(run_id)
-            tasks[run_id] = bar.add_task(name, total=None)
-            if queue:
-                _enqueue(run_id)
-            else:
-                _drive_here(ctx, run_id, show)
+            run_id, problem = _try_to_open(own, open_run, name)
+            if run_id is not None:
+                tasks[run_id] = bar.add_task(name, total=None)
+                run_of[name] = run_id
+                if queue:
+                    with enqueuing:
+                        _enqueue(own, run_id)
+                else:
+                    _drive_here(own, run_id, show)
+            return problem
+
+        try:
+            code = max(ctx.for_each(names, begin, _RUNS_AT_ONCE), default=0)
+        except SystemExit:  # a fault of this machine; a stop that was asked for comes first
+            stopping.check()
+            raise
         if queue:
-            follow(ctx, begun, show)
-    results = [reporting.result(ctx, run_id) for run_id in begun]
+            follow(ctx, begun(), show)
+    results = [reporting.result(ctx, run_id) for run_id in begun()]
     if any(has_failures(result) for result in results):
         code = max(code, 1)
     _show_results(results, ctx.settings.verification.budget.currency, as_json, many)
-    _note_earlier_holds(ctx, names, begun)
+    _note_earlier_holds(ctx, names, begun())
     sys.exit(code)
 
 
-def _try_to_open(open_run: Callable[[str], str], name: str) -> tuple[str | None, int]:
+def _try_to_open(ctx: Context, open_run: OpenRun, name: str) -> tuple[str | None, int]:
     """Return the run's id and 0; or print why there is none, and return None and the exit code."""
     from connectors.errors import ConnectorError
     from worker.store.pause import PausedError
     from worker.sync.runs.model import RunActiveError
 
     try:
-        return open_run(name), 0
+        return open_run(ctx, name), 0
     except (RunActiveError, PausedError) as error:
         console.error(str(error))
         return None, 1
@@ -135,7 +151,9 @@ def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
     from worker.store.states import RunState
     from worker.sync.runs import lifecycle as runs
 
-    last = runs.load(ctx, begun[-1]) if begun else None
+    of = [runs.load(ctx, run_id) for run_id in begun]
+    kept = [run for run in of if run.state in (RunState.RUNNING, RunState.STOPPED)]
+    last = (kept or of)[-1] if of else None
     if queue and last is not None:
         each = " ".join(begun)
         return (
@@ -151,6 +169,9 @@ def how_to_continue(ctx: Context, begun: Sequence[str], queue: bool) -> str:
         )
     if last.dry_run:
         return f"stopped: run {last.id} was a dry run and wrote nothing; run the command again"
+    if len(kept) > 1:
+        each, of_each = (", ".join(r.id for r in kept), " ".join(r.connector for r in kept))
+        return f"stopped: runs {each} keep their place; to continue: hygiene sync {of_each}"
     return f"stopped: run {last.id} keeps its place; to continue: hygiene runs resume {last.id}"
 
 
@@ -167,14 +188,14 @@ def _note_earlier_holds(ctx: Context, names: Sequence[str], begun: Sequence[str]
                 )
 
 
-def _enqueue(run_id: str) -> None:
+def _enqueue(ctx: Context, run_id: str) -> None:
     from worker.queue import tasks
     from worker.queue.celery_app import app
     from worker.sync.runs import lifecycle as runs
 
     if not app.control.ping(timeout=1.0):
         console.info("no worker is answering; start one with: hygiene up")
-    if runs.load(tasks.context(), run_id).kind == "undo":
+    if runs.load(ctx, run_id).kind == "undo":
         tasks.undo.delay(run_id)
     else:
         tasks.go_on(run_id)

@@ -105,7 +105,7 @@ def runs_resume(run: str, queue: bool, as_json: bool) -> None:
         execute_runs(
             ctx,
             [standing.connector],
-            lambda _name: runs.resume(ctx, standing.id).id,
+            lambda own, _name: runs.resume(own, standing.id).id,
             queue,
             as_json,
         )

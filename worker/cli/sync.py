@@ -37,9 +37,9 @@ def sync(
 
     Reads the contacts, verifies their numbers, and writes the results back to the CRM.
 
-    Without CONNECTOR, sync every connected CRM. A sync that was interrupted continues where it
-    stopped. A full read that would remove many contacts from our index removes none and says why;
-    --accept-removals accepts the removals that it reported, and no more.
+    Without CONNECTOR, sync every connected CRM, three at a time. A sync that was interrupted
+    continues where it stopped. A full read that would remove many contacts from our index removes
+    none and says why; --accept-removals accepts the removals that it reported, and no more.
     """
     from config.settings import SettingsError
     from worker.sync.pages import reword_recovery
@@ -59,18 +59,18 @@ def sync(
         for name in names:
             connectors.check(name, ctx.settings)
 
-        def opened(name: str) -> str:
-            reword_recovery.recover(ctx, name)
+        def opened(own: Context, name: str) -> str:
+            reword_recovery.recover(own, name)
             # Of connectors that were not named only where something waits for it.
-            accepts = accept_removals and (name in connector or _has_held_removals(ctx, name))
-            standing = None if dry_run else runs.find_resumable(ctx, name, full, accepts)
+            accepts = accept_removals and (name in connector or _has_held_removals(own, name))
+            standing = None if dry_run else runs.find_resumable(own, name, full, accepts)
             if standing is not None:
                 console.info(f"{name}: continuing run {standing.id}")
-                return runs.resume(ctx, standing.id).id
+                return runs.resume(own, standing.id).id
             if accepts:
-                return _open_accepting(ctx, name, dry_run)
+                return _open_accepting(own, name, dry_run)
             return runs.open_run(
-                ctx, name, Scope("everything" if full else "changed"), RunOptions(dry_run=dry_run)
+                own, name, Scope("everything" if full else "changed"), RunOptions(dry_run=dry_run)
             )
 
         execute_runs(ctx, list(names), opened, queue, as_json, many=True)
@@ -160,7 +160,9 @@ def rescan(  # a parameter for each of its options
         execute_runs(
             ctx,
             [connector],
-            lambda name: runs.open_run(ctx, name, scope, RunOptions(dry_run=dry_run, force=force)),
+            lambda own, name: runs.open_run(
+                own, name, scope, RunOptions(dry_run=dry_run, force=force)
+            ),
             queue,
             as_json,
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from config.connections import kind_of
 from config.section import SettingsError
 from connectors.errors import ConnectorError
+from connectors.named import renamed_errors
 from connectors.salesforce.connector import SalesforceConnector
 from worker.context import Context
 from worker.ops.check import Check
@@ -19,15 +21,17 @@ def check_streams(ctx: Context) -> Iterator[Check]:
         opened = ctx.open(name)
         assert isinstance(opened, SalesforceConnector)
         try:
-            feed = opened.change_feed()
+            with renamed_errors(name):
+                feed = opened.change_feed()
         except SettingsError as error:
             yield Check(f"stream {name}", "problem", str(error))
             continue
         try:
             for channel in plan.channels(section):
-                what = f"stream {channel}"
+                what = f"stream {channel}" if name == kind_of(name) else f"stream {name} {channel}"
                 try:
-                    topic = feed.topic(channel)
+                    with renamed_errors(name):
+                        topic = feed.topic(channel)
                 except ConnectorError as error:
                     yield Check(what, "problem", str(error))
                     continue

@@ -89,6 +89,9 @@ def open_store(url: str) -> Store:
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
         "pool_pre_ping": not url.startswith("sqlite"),  # a file does not hang up
+        # A thread takes a connection for each transaction. `hygiene sync` has some ten threads for
+        # each CRM; what is over the five that stay open is closed after use.
+        "max_overflow": 30,
     }
     try:
         parsed = sa.make_url(url)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from agents import OUTCOME_IDS
 from fixture_types import Sync
+from reports import deliver_reports
 
 import connectors
 from connectors.errors import AuthError, InvalidRequestError, SchemaError
@@ -21,7 +23,9 @@ from sandbox.hubspot.more_objects import Companies, Leads, Sites, Tickets
 from sandbox.hubspot.tasks import OWNERS
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
+from sandbox.service import Fault
 from worker.feedback.records import locate_record
+from worker.feedback.sources.dispositions import poll
 from worker.store.tables import changed_records
 from worker.sync import hubspot_events
 from worker.sync.runs.scope import Scope
@@ -252,6 +256,76 @@ def test_a_task_for_the_owner_names_the_company(
     assert (refused.state, refused.message) == (
         "refused", "hubspot: tasks cannot be made for p_sites",
     )  # fmt: skip
+
+
+def a_contact(sandbox: Sandbox) -> str:
+    return str(next(iter(sandbox.hubspot.portal.table.after_id(None)))["id"])
+
+
+class TestACall:
+    """That is logged on records of these objects."""
+
+    @pytest.fixture
+    def log(self, sandbox: Sandbox) -> Callable[..., str]:
+        def logged(outcome: str, contacts: list[str], others: dict[str, list[str]]) -> str:
+            values = {"hs_call_disposition": OUTCOME_IDS[outcome], "hs_call_direction": "OUTBOUND"}
+            return sandbox.hubspot.calls.log(values, contacts, others=others)
+
+        return logged
+
+    def test_is_about_its_contact_or_without_one_about_them(
+        self, connector: Connector, objects: Objects, sandbox: Sandbox, log: Callable[..., str]
+    ) -> None:
+        person, company = a_contact(sandbox), objects.ids("companies")[0]
+        site = objects.ids("p_sites")[0]
+        with_person = log("Wrong number", [person], {"0-2": [company]})
+        alone = log("Wrong number", [], {"0-2": [company], "2-7788": [site]})
+        nobodys = log("Wrong number", [], {})
+        began = sandbox.hubspot.portal.clock.now() - timedelta(minutes=5)
+        found = [(c.id, c.object, c.record_id) for c in connector.call_outcomes(began) or ()]
+        assert found == [
+            (with_person, "contacts", person), (alone, "companies", company),
+            (alone, "p_sites", site), (nobodys, "", ""),
+        ]  # fmt: skip
+
+    def test_costs_a_question_for_each_object_only_where_one_has_no_contact(
+        self, connector: Connector, sandbox: Sandbox, log: Callable[..., str]
+    ) -> None:
+        began = sandbox.hubspot.portal.clock.now() - timedelta(minutes=5)
+        counters = sandbox.hubspot.counters
+        for contacts, questions in (([a_contact(sandbox)], 1), ([], 1 + 4)):
+            log("Wrong number", contacts, {})
+            counters.clear()
+            assert list(connector.call_outcomes(began) or ())
+            asked = [n for route, n in counters.items() if "associations" in route]
+            assert sum(asked) == questions
+
+    def test_of_a_contact_is_read_where_hubspot_refuses_an_object(
+        self, connector: Connector, objects: Objects, sandbox: Sandbox, log: Callable[..., str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:  # fmt: skip
+        person, company = a_contact(sandbox), objects.ids("companies")[0]
+        log("Do not call", [person], {})
+        log("Do not call", [], {"0-2": [company]})
+        refused = Fault("POST .*/calls/leads/batch/read", "status", status=400, times=9)
+        sandbox.hubspot.faults.append(refused)
+        began = sandbox.hubspot.portal.clock.now() - timedelta(minutes=5)
+        found = [(c.object, c.record_id) for c in connector.call_outcomes(began) or ()]
+        assert found == [("contacts", person), ("companies", company)]
+        assert "calls that are logged on leads alone are left out" in caplog.text
+
+    def test_with_a_company_flags_the_company(
+        self, make_context: Callable[..., Any], sync: Sync, objects: Objects,
+        log: Callable[..., str],
+    ) -> None:  # fmt: skip
+        ctx = make_context(OBJECTS)
+        sync(ctx, "hubspot")
+        log("Do not call", [], {"0-2": objects.ids("companies")[:1]})
+        assert poll(ctx, "hubspot") == 1
+        deliver_reports(ctx, "hubspot")
+        flags = [row.get("hygiene_do_not_call") for row in objects["companies"]]
+        assert flags == ["true", *flags[1:]]
+        assert "true" not in flags[1:]
 
 
 def test_events_have_records_of_these_objects_read(

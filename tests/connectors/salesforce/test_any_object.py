@@ -18,7 +18,7 @@ from connectors.schema_scan import to_toml
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
-from sandbox.salesforce.more_objects import install
+from sandbox.salesforce.more_objects import install, let_accounts_be_members
 from worker.sync.runs.scope import Scope
 
 OBJECTS = """
@@ -122,6 +122,37 @@ def test_a_person_account_is_read_once_as_the_contact_beside_it(
     ]
     assert len(people) == 3
     assert not any(row.get("Phone_Status__c") for row in people)
+
+
+class TestACampaign:
+    @pytest.fixture
+    def campaign(self, objects: Objects) -> str:
+        org = objects.org
+        campaign = org.create("Campaign", {"Name": "Spring"})
+        contact = next(iter(org.tables["Contact"].after_id(None)))["Id"]
+        org.create("CampaignMember", {"CampaignId": campaign, "ContactId": contact})
+        return campaign
+
+    def members(self, connector: Connector) -> set[tuple[str, str]]:
+        return set(connector.list_members("campaign", "Spring") or ())
+
+    def test_may_have_accounts_as_members(
+        self, connector: Connector, objects: Objects, campaign: str
+    ) -> None:
+        let_accounts_be_members(objects.org)
+        first, second = objects.ids["Account"][:2]
+        objects.org.create("CampaignMember", {"CampaignId": campaign, "AccountId": first})
+        # One by name, whose row names the account that it works for.
+        contact = next(iter(objects.org.tables["Contact"].after_id(None)))["Id"]
+        both = {"CampaignId": campaign, "ContactId": contact, "AccountId": second}
+        objects.org.create("CampaignMember", both)
+        assert self.members(connector) == {("Contact", contact), ("Account", first)}
+
+    def test_has_people_alone_where_the_org_does_not_know_accounts_as_members(
+        self, connector: Connector, objects: Objects, campaign: str
+    ) -> None:
+        assert campaign
+        assert {name for name, _id in self.members(connector)} == {"Contact"}
 
 
 def test_owners_stay_as_they_were(

@@ -3,6 +3,7 @@
 Read in this order:
 
     test_main.py        results, JSON, exit codes, mistakes
+    test_syncs_at_once.py  `hygiene sync` of several CRMs
     test_feedback.py    reports, suppressions, evidence, erasure
     test_endpoints.py   endpoints of events, and the feed of changes
     test_capture_keys.py  the keys of forms

@@ -1,7 +1,8 @@
 """Upgrades on the data of each earlier version: `data/` holds what a first sync of each had left.
 
 Made by the released code itself (`hygiene sync` against the sandbox of its time, and from 0004 on a
-suppression), and dumped from SQLite.
+suppression), and dumped from SQLite. In `four_connections/` is what the version before had left of
+two orgs and two portals: three were synced, and its process was killed in the sync of the fourth.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from alembic.runtime.migration import MigrationContext
 from constants import NUMBER
 from crms import Crm
 
+from sandbox.run import Sandbox
 from tests.conftest import postgres
 from worker.context import Context
 from worker.store import engine
 from worker.store.engine import open_store, upgrade
-from worker.store.tables import metadata
+from worker.store.tables import feedback, metadata, pages, runs, watermarks, writes
 from worker.suppression import suppressions
+from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle, report
 
 DATA = Path(__file__).parent / "data"
@@ -35,9 +38,9 @@ VERSIONS = sorted(path.name[:4] for path in DATA.glob("*.sql.gz"))
 NEWEST = max(path.name[:4] for path in engine.MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
-def restore(version: str, path: Path) -> None:
+def restore(version: str, path: Path, data: Path = DATA) -> None:
     with sqlite3.connect(path) as file:
-        file.executescript(gzip.decompress((DATA / f"{version}.sql.gz").read_bytes()).decode())
+        file.executescript(gzip.decompress((data / f"{version}.sql.gz").read_bytes()).decode())
         if version >= "0004":  # the key of the installation that it came from is not kept
             file.execute("DELETE FROM installation WHERE name LIKE 'secret-key-print:%'")
 
@@ -141,6 +144,84 @@ class TestAnUpgrade:
         if version >= "0004":
             (suppression,) = suppressions.list_suppressions(ctx, active=True)
             assert suppression.number == NUMBER
+
+
+UNDER_WAY = "20261129-014431-901e60"
+EMEA = """
+[connectors.salesforce-emea]
+kind = "salesforce"
+[connectors.hubspot-emea]
+kind = "hubspot"
+"""
+
+
+class TestFourConnectionsWithARunUnderWay:
+    """Of 20 contacts 7 were done, and 7 were written when the process died before it knew."""
+
+    @pytest.fixture
+    def sandbox(self) -> Iterator[Sandbox]:
+        started = Sandbox.start(contacts=20, leads=4)
+        yield started
+        started.stop()
+
+    @pytest.fixture
+    def emea(self) -> Iterator[Sandbox]:
+        started = Sandbox.start(contacts=20, leads=4, seed=8, portal_id=99)
+        yield started
+        started.stop()
+
+    @pytest.fixture(params=["sqlite", "postgresql"])
+    def left(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+        path = tmp_path / "old.db"
+        restore("0012", path, DATA / "four_connections")
+        if request.param == "sqlite":
+            yield f"sqlite:///{path}"
+            return
+        for url in postgres():
+            move(path, url, "0012")
+            yield url
+
+    def test_goes_on_where_it_was(
+        self, left: str, sandbox: Sandbox, emea: Sandbox, make_context: Callable[..., Context],
+        sync: Callable[..., dict[str, Any]],
+    ) -> None:  # fmt: skip
+        crms = Crm.all(sandbox) | Crm.all(emea, "-emea")
+        upgrade(left)
+        env = {**sandbox.env(), **emea.env(suffix="EMEA")}
+        ctx = make_context(EMEA, DATABASE_URL=left, SECRET_KEY="another key, for this test", **env)
+        with ctx.store.write() as connection:
+            self.bring_to_the_crms(connection, crms)
+            now = ctx.now()  # some minutes later: the leases of the dead process have ended
+            connection.execute(sa.update(pages).values(lease_expires_at=now))
+            connection.execute(sa.update(runs).values(reader_lease_expires_at=now))
+        for crm in crms.values():
+            crm.service.counters.clear()
+        run = lifecycle.find_resumable(ctx, "salesforce-emea")
+        assert run is not None
+        assert run.id == UNDER_WAY
+        run_to_completion(ctx, lifecycle.resume(ctx, run.id).id)
+        account = report.run_report(ctx, UNDER_WAY, 100)
+        ids = [write["id"] for write in account["writes"]]
+        assert account["state"] == "done"
+        assert len(ids) == len(set(ids)) == account["contacts"]["written"] == 20
+        assert crms["salesforce-emea"].all_checked()
+        with ctx.store.read() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(feedback)) == 0
+            assert set(connection.scalars(sa.select(watermarks.c.connector))) == set(crms)
+        assert crms["salesforce-emea"].writes <= 2, "contacts and leads that were not written yet"
+        for name in crms:
+            again = sync(ctx, name)
+            assert (again["state"], again["contacts"]["written"]) == ("done", 0)
+
+    @staticmethod
+    def bring_to_the_crms(connection: sa.Connection, crms: dict[str, Crm]) -> None:
+        """Give the CRMs, which are as they were at first, what was written to them."""
+        w = writes.c
+        for name, of, rid, after in connection.execute(
+            sa.select(w.connector, w.object, w.record_id, w.after)
+        ):
+            crm = crms[name]
+            crm.service.act(of, rid, crm.edited(after))
 
 
 def test_each_version_has_its_data() -> None:

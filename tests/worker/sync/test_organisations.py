@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 from clocks import advance_clock
 from constants import NUMBER, OTHER, PUBLIC_URL
-from fixture_types import Sync
-from reports import deliver_reports, store_report
+from fixture_types import Start, Sync
+from processes import kill, until
+from reports import deliver_reports, store_report, stored_reports
 
 from connectors.records import Contact
 from sandbox.hubspot import HubSpotService, Portal
@@ -19,6 +21,7 @@ from sandbox.hubspot.more_objects import Companies
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.salesforce.more_objects import install
+from sandbox.service import Fault
 from worker.asking.candidates import select
 from worker.asking.eligibility import Terms, judge, load, moment
 from worker.asking.model import LeftOut, Selection
@@ -30,6 +33,8 @@ from worker.store.tables import contacts
 from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync.pages.fields import reader
 from worker.sync.pages.reports import last_confirmed_date
+from worker.sync.pages.runner import run_to_completion
+from worker.sync.runs import lifecycle, report
 from worker.sync.undo.undo import undo
 
 OBJECTS = """
@@ -48,6 +53,9 @@ confirm_link = "Phone_Confirm_Link__c"
 phones = ["phone"]
 country = ["country"]
 """
+
+SALESFORCE_WRITE = r"PATCH .*/composite/sobjects"
+HUBSPOT_WRITE = r"POST .*/companies/batch/update"
 
 
 class Desk:
@@ -79,6 +87,27 @@ class Desk:
         names = {name for name in ("account", "kim", "lee") if self.record(name).get(field[flag])}
         in_hubspot = self.record("company").get(f"hygiene_{flag}") == "true"
         return names | ({"company"} if in_hubspot else set())
+
+    def renumber_companies(self, name: str) -> list[str]:
+        """Give each company another number; return them in order of id."""
+        numbers = [f"+1415555273{n}" for n in range(3)]
+        if name == "salesforce":
+            for row, number in zip(self._accounts(), numbers, strict=True):
+                self.org.update("Account", row["Id"], {"Phone": number})
+        else:
+            for record_id, number in zip(self.portal.ids, numbers, strict=True):
+                self.portal.update(record_id, {"phone": number})
+        return numbers
+
+    def numbers_of_companies(self, name: str) -> list[str]:
+        """What we wrote as the companies' numbers."""
+        if name == "salesforce":
+            return [row["Phone_E164__c"] for row in self._accounts()]
+        found = [self.portal.find(record_id) for record_id in self.portal.ids]
+        return [record["properties"]["hygiene_phone_e164"] for record in found if record]
+
+    def _accounts(self) -> list[dict[str, Any]]:
+        return list(self.org.tables["Account"].after_id(None))
 
     def key(self, name: str) -> str:
         object_name = "Account" if name == "account" else "Contact"
@@ -187,6 +216,65 @@ def test_an_organisation_gets_no_link_and_is_asked_nothing(ctx: Context, desk: D
 def test_a_switchboard_on_many_contacts_is_no_placeholder(ctx: Context) -> None:
     counters.count(ctx)
     assert queries.list_shared_numbers(ctx) == []
+
+
+def test_a_company_that_comes_later_meets_the_stop(ctx: Context, desk: Desk, sync: Sync) -> None:
+    """Promise 7."""
+    store_report(ctx, "opt_out", OTHER)
+    deliver_reports(ctx)
+    account = desk.org.create("Account", {"Name": "Late Ltd", "Phone": OTHER})
+    company = desk.portal.create({"name": "Late Ltd", "phone": OTHER})
+    for name in ("salesforce", "hubspot"):
+        sync(ctx, name)
+    assert (desk.org.find("Account", account) or {})["Phone_Do_Not_Contact__c"] is True
+    found = desk.portal.find(company)
+    assert found is not None
+    assert found["properties"]["hygiene_do_not_contact"] == "true"
+    assert desk.flagged("do_not_contact") == set()
+
+
+def test_an_edit_between_our_read_and_our_write_is_not_missed(
+    ctx: Context, desk: Desk, sandbox: Sandbox, sync: Sync
+) -> None:
+    """Promise 2."""
+    desk.org.update("Account", desk.account, {"Phone": OTHER})
+    edit = {"object": "Account", "id": desk.account, "set": {"Phone": "nobody knows"}}
+    sandbox.salesforce.faults.append(Fault(SALESFORCE_WRITE, "act", action=edit))
+    sync(ctx, "salesforce")
+    assert desk.record("account")["Phone_Status__c"] == "valid"  # of what we had read
+    sync(ctx, "salesforce")
+    assert desk.record("account")["Phone_Status__c"] == "invalid"
+    assert sync(ctx, "salesforce", "everything")["contacts"]["written"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "moment"),
+    [("salesforce", SALESFORCE_WRITE, "delay"), ("hubspot", HUBSPOT_WRITE, "delay_after")],
+)
+def test_a_process_that_is_killed_amid_companies_loses_no_change(
+    start: Start, make_context: Callable[..., Context], desk: Desk, sandbox: Sandbox, sync: Sync,
+    name: str, write: str, moment: str,
+) -> None:  # fmt: skip
+    """Promise 1: before the CRM had our write, and after it had it but before we knew."""
+    ctx = make_context(OBJECTS)
+    sync(ctx, name)
+    expected = desk.renumber_companies(name)
+    fault = Fault(write, moment, seconds=300)
+    getattr(sandbox, name).faults.append(fault)
+    process = start("worker", "sync", name)
+    until(lambda: fault.hits == 1, "the write")
+    time.sleep(0.2)
+    kill(process)
+    run = lifecycle.find_resumable(ctx, name)
+    assert run is not None
+    assert run.state == "running"
+    run_to_completion(ctx, lifecycle.resume(ctx, run.id).id)
+    result = report.run_report(ctx, run.id, 100)
+    ids = [(change["object"], change["id"]) for change in result["writes"]]
+    assert (result["state"], result["contacts"]["failed"]) == ("done", 0)
+    assert len(ids) == len(set(ids)) == result["contacts"]["written"] == len(expected)
+    assert desk.numbers_of_companies(name) == expected
+    assert stored_reports(ctx) == []
 
 
 class TestAPersonsData:

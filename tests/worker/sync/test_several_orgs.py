@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Sync
 from merging import merge, set_only_number
+from processes import until
 from reports import store_report
 
+from config import logging_setup
+from config.settings import Log
 from connectors.errors import ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from sandbox.run import Sandbox
+from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
-from worker.store.tables import contact_numbers, lookups, poll_cursors, watermarks
+from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, runs, watermarks
 from worker.suppression.apply_reports import apply_pending
+from worker.suppression.erasure import erase_contact, erase_number
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.read.change_detection import decision_config_hash
@@ -80,6 +88,13 @@ def everybody_holds(number: str, crms: dict[str, Crm]) -> dict[str, str]:
     return ids
 
 
+def holders(ctx: Context, record_id: str) -> set[str]:
+    """The connections in which our index has a record with that id."""
+    c = contacts.c
+    with ctx.store.read() as connection:
+        return set(connection.scalars(sa.select(c.connector).where(c.record_id == record_id)))
+
+
 def settle(ctx: Context) -> None:
     apply_pending(ctx)
     for name in pending_connectors(ctx):
@@ -112,18 +127,52 @@ class TestOneListOfSuppressions:
         flagged = [name for name, crm in crms.items() if crm.get(ids[name], "wrong_number")]
         assert set(flagged) == set(NAMES)
 
-    def test_one_org_that_is_down_leaves_the_others_as_fast(
+
+class TestOneOrgDown:
+    """The first one in the list, so that all others come after it."""
+
+    def test_that_refuses_takes_nothing_from_the_others(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
     ) -> None:
         ids = everybody_holds(NUMBER, crms)
         for name in NAMES:
             sync(ctx, name)
-        crms["salesforce-emea"].fault(".*", "status", status=503, times=1000)
+        others = NAMES[1:]
+        for name in others:  # an edit in each, and a report for all
+            crms[name].edit(crms[name].ids()[1], {f"phone/{crms[name].phone}": OTHER})
+        down = crms["salesforce"].fault(".*", "status", status=503, times=1000)
         store_report(ctx, "opt_out", NUMBER)
+        with pytest.raises(ConnectorError, match=r"salesforce: .*503"):
+            sync(ctx, "salesforce")
+        for name in others:
+            assert sync(ctx, name)["state"] == "done"
+            assert crms[name].get(crms[name].ids()[1], f"e164/{crms[name].phone}") == OTHER
         settle(ctx)
-        others = [name for name in NAMES if name != "salesforce-emea"]
+        assert down.hits > 0
         assert all(crms[name].get(ids[name], "do_not_contact") for name in others)
-        assert pending_connectors(ctx) == [] or "salesforce-emea" in pending_connectors(ctx)
+        assert not crms["salesforce"].get(ids["salesforce"], "do_not_contact")
+        crms["salesforce"].service.faults.clear()
+        advance_clock(ctx, hours=1)
+        settle(ctx)
+        assert crms["salesforce"].get(ids["salesforce"], "do_not_contact") is True
+
+    def test_that_hangs_holds_up_no_delivery_to_the_others(
+        self, ctx: Context, crms: dict[str, Crm], sandbox: Sandbox, sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        down = crms["salesforce"].fault(crms["salesforce"].read_call, "delay", seconds=300)
+        store_report(ctx, "opt_out", NUMBER)
+        with ThreadPoolExecutor(1) as thread:
+            telling = thread.submit(propagate_now, ctx)
+            until(lambda: all(crms[name].get(ids[name], "do_not_contact") for name in NAMES[1:]),
+                  "all the others")  # fmt: skip
+            assert (down.hits, telling.done()) == (1, False)
+            sandbox.stop()  # its calls under way end
+        assert "salesforce" not in [
+            name for name, confirmed in telling.result()["confirmed"].items() if confirmed
+        ]
 
 
 class TestOnePaidAnswer:
@@ -167,12 +216,60 @@ class TestTheSameIdInTwoOrgs:
     def test_an_undo_touches_its_own_org_alone(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
     ) -> None:
-        runs = {name: sync(ctx, name)["run"] for name in ("salesforce", "salesforce-emea")}
+        opened = {name: sync(ctx, name)["run"] for name in ("salesforce", "salesforce-emea")}
         before = crms["salesforce"].records()
-        undo.undo(ctx, runs["salesforce-emea"])
+        undo.undo(ctx, opened["salesforce-emea"])
         assert crms["salesforce"].records() == before
         there = crms["salesforce-emea"]
         assert not any(there.get(record_id, there.status) for record_id in there.ids())
+
+    def test_an_undo_in_one_org_leaves_the_flag_that_came_from_the_other(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
+        sync(ctx, "salesforce-emea")
+        settle(ctx)
+        delivering = sa.select(runs.c.id).where(
+            runs.c.connector == "salesforce", runs.c.kind == "reports"
+        )
+        with ctx.store.read() as connection:
+            (delivered,) = connection.scalars(delivering)
+        undo.undo(ctx, delivered)
+        for name in ("salesforce", "salesforce-emea"):
+            assert crms[name].get(ids[name], "wrong_number") is True, name
+
+    def test_an_erasure_of_one_leaves_the_other(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        here, there = crms["salesforce"], crms["salesforce-emea"]
+        record_id = here.ids()[0]
+        set_only_number(here, record_id, OTHER)
+        set_only_number(there, record_id, NUMBER)
+        for crm in (here, there):
+            sync(ctx, crm.name)
+        erase_contact(ctx, there.name, "Contact", record_id, "an admin")
+        assert holders(ctx, record_id) == {"salesforce"}
+        for crm in (here, there):
+            sync(ctx, crm.name, "everything")
+        settle(ctx)
+        assert there.get(record_id, "do_not_contact") is True
+        assert not here.get(record_id, "do_not_contact")
+
+    def test_an_erasure_of_their_number_is_of_both(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        erase_number(ctx, NUMBER, "an admin")
+        assert not any(holders(ctx, record_id) for record_id in ids.values())
+        for name in NAMES:
+            sync(ctx, name, "everything")
+        flagged = [name for name in NAMES if crms[name].get(ids[name], "do_not_contact")]
+        assert flagged == list(NAMES)
 
     def test_the_address_of_a_record_finds_it_in_its_own_org(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
@@ -252,6 +349,19 @@ class TestEachConnection:
             ctx.connector("hubspot-emea")
         assert str(caught.value).startswith("hubspot-emea: HUBSPOT_EMEA_ACCESS_TOKEN is not")
         ctx.connector("hubspot")
+
+    def test_is_named_in_what_its_connector_logs(
+        self, ctx: Context, crms: dict[str, Crm], emea: Sandbox, sync: Sync,
+        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        logging_setup.set_up(Log(level="warning"))
+        assert crms["salesforce-emea"].service is emea.salesforce
+        emea.salesforce.org.automation.trigger_takes = 5
+        sync(ctx, "salesforce-emea")
+        stderr = capsys.readouterr().err
+        assert "salesforce-emea: triggers or flows of Contact" in stderr
+        assert "salesforce: " not in stderr
 
     def test_stands_in_the_overview_by_its_name(self, ctx: Context, sync: Sync) -> None:
         sync(ctx, "hubspot-emea")

@@ -25,6 +25,7 @@ from config import stopping
 from config.connectors import SalesforceSettings
 from config.section import SettingsError
 from connectors.errors import ConnectorError
+from connectors.named import renamed_errors
 from connectors.salesforce.connector import SalesforceConnector
 from connectors.salesforce.pubsub import feed as pubsub
 from connectors.salesforce.pubsub.errors import ExpiredSessionError, ReplayIdError
@@ -117,7 +118,8 @@ class Follower:
                     self._stop.wait(STANDBY_EVERY)
                     continue
                 log.info("%s: following change events", self.name)
-                self._serve(backoff)
+                with renamed_errors(self.name):
+                    self._serve(backoff)
             except (ConnectorError, SettingsError) as error:
                 self._note_all(str(error))
                 self._stop.wait(backoff.next())
@@ -190,7 +192,8 @@ class Follower:
         backoff = _Backoff()
         while not ended.is_set():
             try:
-                self._take(feed, channel, interest, ended, backoff)
+                with renamed_errors(self.name):
+                    self._take(feed, channel, interest, ended, backoff)
             except state.LostLeaseError:
                 ended.set()
             except ReplayIdError as error:

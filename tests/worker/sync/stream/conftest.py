@@ -3,6 +3,7 @@
 Read in this order:
 
     test_plan.py         what events mean, and any order of events, cuts, kills and losses
+    test_state.py        where streams stand, in either database
     test_subscriber.py   a real subscriber at the stand-in's gRPC server
 """
 

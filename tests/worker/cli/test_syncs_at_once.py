@@ -1,0 +1,114 @@
+"""`hygiene sync` of several CRMs at once: one that does not answer holds up no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import forking
+import pytest
+from click.testing import CliRunner
+from crms import Crm
+from processes import kill, until
+
+from config.settings import Settings
+from sandbox.run import Sandbox
+from worker.cli.main import main
+from worker.context import Context
+from worker.sync.runs import lifecycle
+
+EMEA = """
+[connectors.salesforce-emea]
+kind = "salesforce"
+[connectors.hubspot-emea]
+kind = "hubspot"
+[sync]
+page_contacts = 7
+"""
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=40, leads=8)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def emea() -> Iterator[Sandbox]:
+    started = Sandbox.start(contacts=40, leads=8, seed=8, portal_id=99)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def crms(sandbox: Sandbox, emea: Sandbox) -> dict[str, Crm]:
+    return Crm.all(sandbox) | Crm.all(emea, "-emea")
+
+
+@pytest.fixture
+def env(
+    make_settings: Callable[..., Settings], sandbox: Sandbox, emea: Sandbox, tmp_path: Path,
+    database_url: str,
+) -> dict[str, str]:  # fmt: skip
+    accounts = {**sandbox.env(), **emea.env(suffix="EMEA")}
+    make_settings(EMEA, **accounts)  # writes the file
+    return {
+        **accounts, "HYGIENE_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url,
+        "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
+    }  # fmt: skip
+
+
+def states(document: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(result["connector"], result["state"]) for result in document]
+
+
+def test_results_come_in_the_order_asked_whichever_is_done_first(
+    env: dict[str, str], crms: dict[str, Crm]
+) -> None:
+    crms["salesforce-emea"].fault(r".*", "status", status=503, times=1000)
+    crms["hubspot-emea"].fault(crms["hubspot-emea"].read_call, "status", status=503, times=1000)
+    names = ("salesforce-emea", "hubspot-emea", "hubspot", "salesforce")
+    result = CliRunner().invoke(main, ("sync", *names, "--json"), env=env)
+    assert result.exit_code == 2, "salesforce-emea could not begin"
+    assert states(json.loads(result.stdout)) == [
+        ("hubspot-emea", "failed"), ("hubspot", "done"), ("salesforce", "done"),
+    ]  # fmt: skip
+    assert {line.split(":")[1].strip() for line in result.stderr.splitlines()} >= {
+        "salesforce-emea", "hubspot-emea",
+    }  # fmt: skip
+    assert crms["salesforce"].all_checked()
+    assert crms["hubspot"].all_checked()
+
+
+def test_one_that_hangs_holds_up_no_other_and_ctrl_c_ends_them_all(
+    env: dict[str, str], crms: dict[str, Crm], emea: Sandbox, tmp_path: Path,
+    make_context: Callable[..., Context],
+) -> None:  # fmt: skip
+    hanging = ("salesforce-emea", "hubspot-emea")
+    faults = [crms[name].fault(crms[name].read_call, "delay", seconds=300) for name in hanging]
+    err = tmp_path / "stderr"
+    command = forking.start(("worker", "sync", *hanging, "salesforce"), {**os.environ, **env}, err)
+    try:
+        ctx = make_context(EMEA, **env)
+
+        def is_done() -> bool:
+            return {r.connector: r.state for r in lifecycle.recent(ctx)}.get("salesforce") == "done"
+
+        until(is_done, "the one that answers")
+        assert [fault.hits for fault in faults] == [1, 1]
+        assert crms["salesforce"].all_checked()
+        command.send_signal(signal.SIGINT)
+        emea.stop()  # their calls under way end
+        assert command.wait(30) == 130
+    finally:
+        kill(command)
+    kept = {run.connector: run for run in lifecycle.recent(ctx) if run.connector in hanging}
+    assert {run.state for run in kept.values()} == {"stopped"}
+    said = err.read_text("utf-8")
+    assert f"runs {', '.join(kept[name].id for name in hanging)} keep their place" in said
+    assert said.rstrip().endswith("hygiene sync salesforce-emea hubspot-emea")

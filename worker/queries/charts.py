@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -93,24 +93,30 @@ def status_shares(ctx: Context) -> Chart:
 
 
 def bad_by_week(ctx: Context) -> Chart:
-    """How many more phone fields were bad at the end of a week than at its beginning."""
+    """How many phone fields went bad in a week, and how many more were bad at its end than at its
+    beginning."""
     ends: dict[str, int] = {}
+    went_bad: dict[str, float] = {}
     days = queries.trend(ctx, 7 * _WEEKS)
     for day in days:  # the oldest first: the last of a week stays
-        ends[_monday(day["day"])] = sum(day["statuses"].get(name, 0) for name in BAD_STATUSES)
+        week = _monday(day["day"])
+        ends[week] = sum(day["statuses"].get(name, 0) for name in BAD_STATUSES)
+        if day["went_bad"] is not None:
+            went_bad[week] = went_bad.get(week, 0.0) + day["went_bad"]
     weeks = list(ends)
+    inflow = Series("went bad", tuple(went_bad.get(week) for week in weeks[1:]))
+    change = Series("net change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks)))
+    shown = (inflow, change) if any(value is not None for value in inflow.values) else (change,)
     return Chart(
         "bad",
-        "Net change in bad phone fields",
+        "Bad phone fields by week",
         "fields",
         tuple(weeks[1:]),
-        (Series("net change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
-        if len(weeks) > 1
-        else (),
+        shown if len(weeks) > 1 else (),
         kind="bars",
-        note="Bad means invalid, wrong or unreachable. Of each week: the fields that went bad, "
-        "less those that became good, were corrected or were deleted. Below zero, there were "
-        "fewer bad fields at its end. How many went bad in all is in the weekly digest.",
+        note="A phone field is bad when its number is invalid, unreachable or wrong. Went bad: how "
+        "many turned bad during the week, including new ones that were bad from the start. Net "
+        "change: those, less the fields that were fixed or deleted.",
     )
 
 
@@ -197,10 +203,9 @@ def _median(counts: Counter[int]) -> float:
     >>> _median(Counter({1: 5, 8: 1, 100: 4}))
     4.5
     """
-    values, ends = sorted(counts), []
-    for value in values:
-        ends.append(counts[value] + (ends[-1] if ends else 0))
-    low, high = ((ends[-1] + 1) // 2, ends[-1] // 2 + 1)  # the places of the middle, from 1
+    values = sorted(counts)
+    ends = [*accumulate(counts[value] for value in values)]
+    low, high = (ends[-1] + 1) // 2, ends[-1] // 2 + 1  # the places of the middle, from 1
     return (values[bisect_left(ends, low)] + values[bisect_left(ends, high)]) / 2
 
 

@@ -304,7 +304,8 @@ def segment_by_week(ctx: Context, connector: str, by: By, value: str) -> Chart:
         )
         if rows
         else (),
-        note="At least and at most: the 95% confidence interval. A week counts as it ended.",
+        note="At least and at most: the 95% confidence interval. Each week shows the figures at "
+        "its end.",
     )
 
 

@@ -39,10 +39,24 @@ def text_of(page: Page) -> str:
 
 
 def assert_well_made(page: Page, name: str) -> None:
-    """It is accessible and no wider than the screen; kept as a picture under SCREENSHOTS."""
-    if shots := os.environ.get("SCREENSHOTS"):
-        width = page.viewport_size["width"] if page.viewport_size else 0
-        page.screenshot(path=f"{shots}/{name}-{width}.png", full_page=True)
+    """It is accessible and no wider than the screen. Under SCREENSHOTS it is looked at in the other
+    scheme, too, and kept as a picture in both."""
+    _assert_well_made(page, name)
+    if not (shots := os.environ.get("SCREENSHOTS")):
+        return
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    schemes: list[Any] = ["light", "dark"]
+    if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+        schemes.reverse()
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(300)  # until charts are drawn again
+        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
+    _assert_well_made(page, f"{name}, {schemes[1]}")
+    page.emulate_media(color_scheme=schemes[0])
+
+
+def _assert_well_made(page: Page, name: str) -> None:
     over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert over <= 0, f"{name} is {over} px wider than the screen"
     # The page's own rules for scripts let axe in only through the debugger.
@@ -50,4 +64,4 @@ def assert_well_made(page: Page, name: str) -> None:
     session.send("Page.setBypassCSP", {"enabled": True})
     report = inaccessible(page)
     session.send("Page.setBypassCSP", {"enabled": False})
-    assert not report, report
+    assert not report, f"{name}: {report}"

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from worker.decisions.model import Decision, FieldFacts, Value, WritePolicy
+from worker.decisions.model import BAD_STATUSES, Decision, FieldFacts, Value, WritePolicy
 
 NO_EXTRA: Mapping[str, Value] = {}
 FLAGS = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
+_STATUS = "status/"  # before the name of a phone field
 _CHANNEL_FLAGS = ("do_not_call", "do_not_text")
 
 
@@ -20,6 +21,25 @@ def flags(decision: Decision, writable: frozenset[str]) -> dict[str, bool]:
     if any(values[flag] and flag not in writable for flag in _CHANNEL_FLAGS):
         values["do_not_contact"] = True
     return values
+
+
+def went_bad(before: Mapping[str, Value], after: Mapping[str, Value]) -> dict[str, list[str]]:
+    """Return which phone fields went bad by a write, by status.
+
+    >>> went_bad({"status/Phone": "valid"}, {"status/Phone": "invalid", "reason": "..."})
+    {'invalid': ['Phone']}
+    >>> went_bad({"status/Phone": "unreachable"}, {"status/Phone": "invalid"})
+    {}
+    """
+    bad: dict[str, list[str]] = {}
+    for key, value in after.items():
+        if (
+            key.startswith(_STATUS)
+            and value in BAD_STATUSES
+            and before.get(key) not in BAD_STATUSES
+        ):
+            bad.setdefault(str(value), []).append(key.removeprefix(_STATUS))
+    return bad
 
 
 def target_values(decision: Decision, writable: frozenset[str]) -> dict[str, Value]:
@@ -41,7 +61,7 @@ def target_values(decision: Decision, writable: frozenset[str]) -> dict[str, Val
 @lru_cache(maxsize=256)
 def written_keys(field: str) -> tuple[str, str, str]:
     """Return the canonical keys of what is written of a phone field: status, E.164, line type."""
-    return f"status/{field}", f"e164/{field}", f"line_type/{field}"
+    return f"{_STATUS}{field}", f"e164/{field}", f"line_type/{field}"
 
 
 def changes(

@@ -6,12 +6,12 @@ there are any.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import pairwise
-from statistics import median
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -93,24 +93,30 @@ def status_shares(ctx: Context) -> Chart:
 
 
 def bad_by_week(ctx: Context) -> Chart:
-    """How many more phone fields were bad at the end of a week than at its beginning."""
+    """How many phone fields went bad in a week, and how many more were bad at its end than at its
+    beginning."""
     ends: dict[str, int] = {}
+    went_bad: dict[str, float] = {}
     days = queries.trend(ctx, 7 * _WEEKS)
     for day in days:  # the oldest first: the last of a week stays
-        ends[_monday(day["day"])] = sum(day["statuses"].get(name, 0) for name in BAD_STATUSES)
+        week = _monday(day["day"])
+        ends[week] = sum(day["statuses"].get(name, 0) for name in BAD_STATUSES)
+        if day["went_bad"] is not None:
+            went_bad[week] = went_bad.get(week, 0.0) + day["went_bad"]
     weeks = list(ends)
+    inflow = Series("went bad", tuple(went_bad.get(week) for week in weeks[1:]))
+    change = Series("net change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks)))
+    shown = (inflow, change) if any(value is not None for value in inflow.values) else (change,)
     return Chart(
         "bad",
-        "Net change in bad phone fields",
+        "Bad phone fields by week",
         "fields",
         tuple(weeks[1:]),
-        (Series("net change", tuple(float(ends[b] - ends[a]) for a, b in pairwise(weeks))),)
-        if len(weeks) > 1
-        else (),
+        shown if len(weeks) > 1 else (),
         kind="bars",
-        note="Bad means invalid, wrong or unreachable. Of each week: the fields that went bad, "
-        "less those that became good, were corrected or were deleted. Below zero, there were "
-        "fewer bad fields at its end. How many went bad in all is in the weekly digest.",
+        note="A phone field is bad when its number is invalid, unreachable or wrong. Went bad: how "
+        "many turned bad during the week, including new ones that were bad from the start. Net "
+        "change: those, less the fields that were fixed or deleted.",
     )
 
 
@@ -142,27 +148,32 @@ def reports_by_week(ctx: Context) -> Chart:
 def delays_by_week(ctx: Context) -> Chart:
     """How long it took from a report to the CRM's confirmation: half of them, and the slowest."""
     c = deliveries.c
-    seconds: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    delays: dict[str, dict[str, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
     with ctx.store.read() as connection:
         dialect = connection.dialect.name
-        # The database works out days and delays: for each of many rows Python would take longer.
-        query = (
+        # The database works out days and delays, and counts those that are alike: each of many
+        # rows would take Python longer.
+        newest = (
             sa.select(
-                c.connector, _day_of(c.confirmed_at, dialect),
-                _microseconds(c.since, c.confirmed_at, dialect),
+                c.connector,
+                _day_of(c.confirmed_at, dialect).label("day"),
+                _tenths(c.since, c.confirmed_at, dialect).label("delay"),
             )
             .where(c.state == DeliveryState.DONE, c.confirmed_at >= _weeks_ago(ctx.now()))
             .order_by(c.id.desc())
             .limit(_MOST_DELIVERIES)
-        )  # fmt: skip
-        mondays: dict[str, str] = {}
-        for name, day, delay in connection.execute(query):
-            week = mondays.get(day) or mondays.setdefault(day, _monday(day))
-            seconds[week][name].append(max(0, delay) / 1_000_000)
-    weeks = _each_week(seconds)
-    names = sorted({name for week in seconds.values() for name in week})
-    described: tuple[tuple[str, Callable[[list[float]], float]], ...] = (
-        ("median", median),
+            .subquery()
+        )
+        row = newest.c
+        query = sa.select(row.connector, row.day, row.delay, sa.func.count())
+        for name, day, delay, count in connection.execute(
+            query.group_by(row.connector, row.day, row.delay)
+        ):
+            delays[_monday(day)][name][max(0, delay)] += count
+    weeks = _each_week(delays)
+    names = sorted({name for week in delays.values() for name in week})
+    described: tuple[tuple[str, Callable[[Counter[int]], float]], ...] = (
+        ("median", _median),
         ("slowest", max),
     )
     return Chart(
@@ -174,7 +185,9 @@ def delays_by_week(ctx: Context) -> Chart:
             Series(
                 f"{name}, {word}",
                 tuple(
-                    round(of(seconds[week][name]), 1) if seconds.get(week, {}).get(name) else None
+                    round(of(delays[week][name]) / 10, 1)
+                    if delays.get(week, {}).get(name)
+                    else None
                     for week in weeks
                 ),
             )
@@ -182,6 +195,18 @@ def delays_by_week(ctx: Context) -> Chart:
             for word, of in described
         ),
     )
+
+
+def _median(counts: Counter[int]) -> float:
+    """The median of values of which each comes so many times.
+
+    >>> _median(Counter({1: 5, 8: 1, 100: 4}))
+    4.5
+    """
+    values = sorted(counts)
+    ends = [*accumulate(counts[value] for value in values)]
+    low, high = (ends[-1] + 1) // 2, ends[-1] // 2 + 1  # the places of the middle, from 1
+    return (values[bisect_left(ends, low)] + values[bisect_left(ends, high)]) / 2
 
 
 def spend_by_day(ctx: Context) -> Chart:
@@ -279,7 +304,8 @@ def segment_by_week(ctx: Context, connector: str, by: By, value: str) -> Chart:
         )
         if rows
         else (),
-        note="At least and at most: the 95% confidence interval. A week counts as it ended.",
+        note="At least and at most: the 95% confidence interval. Each week shows the figures at "
+        "its end.",
     )
 
 
@@ -317,18 +343,15 @@ def _day_of(column: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[str
     return sa.func.substr(sa.cast(column, sa.Text), 1, 10)
 
 
-def _microseconds(
+def _tenths(
     begin: sa.ColumnElement[Any], end: sa.ColumnElement[Any], dialect: str
 ) -> sa.ColumnElement[int]:
-    """The time from one moment to another, worked out by the database."""
+    """The time from one moment to another in tenths of a second, worked out by the database."""
     if dialect == "postgresql":
         seconds: Any = sa.extract("epoch", end - begin)
-        return sa.cast(seconds * 1_000_000, sa.BigInteger)
-
-    # Stored as 2026-11-28 09:30:00.123456; of the whole, SQLite rounds to the next second.
-    def moment(column: sa.ColumnElement[Any]) -> Any:
-        text = sa.cast(column, sa.Text)
-        whole = sa.cast(sa.func.strftime("%s", sa.func.substr(text, 1, 19)), sa.BigInteger)
-        return whole * 1_000_000 + sa.cast(sa.func.substr(text, 21, 6), sa.BigInteger)
-
-    return moment(end) - moment(begin)  # type: ignore[no-any-return]
+        return sa.cast(sa.func.round(seconds * 10), sa.BigInteger)
+    # Days, as SQLite reads a moment fastest; to the millisecond.
+    days: Any = sa.func.julianday(sa.cast(end, sa.Text)) - sa.func.julianday(
+        sa.cast(begin, sa.Text)
+    )
+    return sa.cast(sa.func.round(days * 864_000), sa.BigInteger)

@@ -39,6 +39,7 @@ from worker.queries.digest_model import (
     Statuses,
 )
 from worker.segments import isolation, queries
+from worker.segments.inflow import runs_at_work
 from worker.store.bulk import chunks
 from worker.store.outbox import DeliveryState
 from worker.store.states import WriteState
@@ -106,16 +107,6 @@ def weekly(ctx: Context, week: Week) -> Digest:
 # -- what changed --------------------------------------------------------------------------
 
 
-def _runs_of(begin: datetime, end: datetime) -> sa.Select[Any]:
-    """Select the runs, dry ones apart, that were at work in a span of time."""
-    c = runs.c
-    return sa.select(c.id).where(
-        c.opened_at < end,
-        sa.or_(c.finished_at.is_(None), c.finished_at >= begin),
-        c.dry_run.is_(False),
-    )
-
-
 def _checked(connection: Connection, begin: datetime, end: datetime) -> Iterator[Checked]:
     c = pages.c
     sums = [sa.func.coalesce(sa.func.sum(column), 0)
@@ -124,7 +115,7 @@ def _checked(connection: Connection, begin: datetime, end: datetime) -> Iterator
         sa.select(runs.c.connector, *sums)
         .select_from(pages)
         .join(runs, runs.c.id == c.run_id)
-        .where(c.run_id.in_(_runs_of(begin, end)), c.stored_at >= begin, c.stored_at < end)
+        .where(c.run_id.in_(runs_at_work(begin, end)), c.stored_at >= begin, c.stored_at < end)
         .group_by(runs.c.connector)
         .order_by(runs.c.connector)
     )
@@ -175,7 +166,7 @@ def _newly_bad(connection: Connection, begin: datetime, end: datetime) -> tuple[
     query = (
         sa.select(w.connector, w.object, w.record_id, w.before, w.after)
         .where(
-            w.run_id.in_(_runs_of(begin, end)),
+            w.run_id.in_(runs_at_work(begin, end)),
             w.state == WriteState.DONE,
             w.at >= begin,
             w.at < end,

@@ -1,8 +1,8 @@
 """Count the statuses and reports of each segment's contacts, and store the counts.
 
 All is counted anew from the index each time: nothing can drift, and no row is fought for while
-pages are written. Contacts that stand alike are counted by the database, so that a million of them
-come as some thousand rows.
+pages are written. Contacts are read once, a few thousand at a time, and counted here for all kinds
+of segments: SQLite sorts all rows to group them, once for each kind.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
 from worker.feedback import ownership
+from worker.segments import inflow
 from worker.segments.reported import contact_objects, distinct_values, reported_contacts
 from worker.store import locks, setbacks
 from worker.store.bulk import insert, upsert
@@ -59,6 +60,7 @@ _MOST_SHARED = 1000  # numbers that are listed
 _MOST_SEGMENTS = 2000
 # Of a kind and connector, those whose past is kept: as many as the pages list.
 _MOST_REMEMBERED = 200
+_ROWS_AT_ONCE = 5_000  # of contacts that are read to be counted
 _REMEMBERED_FOR = timedelta(days=2 * 366)
 
 
@@ -123,7 +125,12 @@ def count(ctx: Context) -> None:
         shared = _shared(connection, least, ctx.organisations)
         origins = _origins(connection)
     now = ctx.now()
-    day = f"{now:%Y-%m-%d}"
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    yesterday = today - timedelta(days=1)
+    with ctx.store.read() as connection:
+        went_bad = inflow.count_went_bad(connection, today, now)
+        # Runs may have gone on after yesterday was counted last.
+        went_bad_yesterday = inflow.count_went_bad(connection, yesterday, today)
     with ctx.store.write() as connection:
         locks.acquire(connection, Lock.COUNTING_SEGMENTS)
         _remember(connection, by_segment, now)
@@ -140,15 +147,29 @@ def count(ctx: Context) -> None:
             connection,
             daily_counts,
             [
-                {"day": day, "connector": connector, "contacts": counts.contacts,
-                 "statuses": dict(counts.statuses)}
+                {"day": _day(today), "connector": connector, "contacts": counts.contacts,
+                 "statuses": dict(counts.statuses), "went_bad": went_bad[connector]}
                 for connector, counts in overall.items()
             ],
         )  # fmt: skip
+        _correct_inflow(connection, _day(yesterday), went_bad_yesterday)
         value = orjson.dumps(origins).decode()
         upsert(connection, app_state, [{"name": _ORIGINS, "value": value}])
         connection.execute(sa.delete(shared_numbers))
         insert(connection, shared_numbers, shared)
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d}"
+
+
+def _correct_inflow(connection: Connection, day: str, went_bad: Counter[str]) -> None:
+    """Correct how often fields went bad on a day, of the connectors that were counted on it."""
+    c = daily_counts.c
+    counted = sa.select(c.connector).where(c.day == day, c.went_bad.is_not(None))
+    for connector in connection.scalars(counted).all():
+        of_day = sa.update(daily_counts).where(c.day == day, c.connector == connector)
+        connection.execute(of_day.values(went_bad=went_bad[connector]))
 
 
 Segment = tuple[str, str, str]  # (by, connector, value)
@@ -185,16 +206,22 @@ def _groups(connection: Connection) -> Iterator[tuple[str, str, str, dict[str, s
     """Return (by, connector, value, statuses, how many contacts) of contacts with the same
     statuses."""
     c = contacts.c
-    text = sa.cast(c.statuses, sa.Text)
-    query = sa.select(c.connector, text, sa.func.count()).group_by(c.connector, text)
-    for connector, statuses, number in connection.execute(query):
-        yield "", connector, "", orjson.loads(statuses), number
-    for by, column in _COLUMNS.items():
-        grouped = sa.select(c.connector, column, text, sa.func.count()).group_by(
-            c.connector, column, text
-        )
-        for connector, value, statuses, number in connection.execute(grouped):
-            yield by, connector, value, orjson.loads(statuses), number
+    text = sa.cast(c.statuses, sa.Text).label("statuses")
+    counts: dict[str, Counter[tuple[str, str, str]]] = {by: Counter() for by in _COLUMNS}
+    overall: Counter[tuple[str, str]] = Counter()
+    for connectors, statuses, *columns in _columns(
+        connection, sa.select(c.connector, text, *_COLUMNS.values())
+    ):
+        overall.update(zip(connectors, statuses, strict=True))
+        for of_kind, values in zip(counts.values(), columns, strict=True):
+            of_kind.update(zip(connectors, values, statuses, strict=True))
+    parsed = {text: orjson.loads(text) for _, text in overall}
+    for (connector, alike), number in overall.items():
+        yield "", connector, "", parsed[alike], number
+    for by, of_kind in counts.items():
+        # In order, so that of segments that are as large the same ones are kept each time.
+        for (connector, value, alike), number in sorted(of_kind.items()):
+            yield by, connector, value, parsed[alike], number
     m = list_members.c
     joined = (
         sa.select(c.connector, m.list, text, sa.func.count())
@@ -202,8 +229,15 @@ def _groups(connection: Connection) -> Iterator[tuple[str, str, str, dict[str, s
         .join(contacts, _same(m))
         .group_by(c.connector, m.list, text)
     )
-    for connector, value, statuses, number in connection.execute(joined):
-        yield "list", connector, value, orjson.loads(statuses), number
+    for connector, value, alike, number in connection.execute(joined):
+        yield "list", connector, value, orjson.loads(alike), number
+
+
+def _columns(connection: Connection, query: sa.Select[Any]) -> Iterator[list[tuple[Any, ...]]]:
+    """Return the rows of a query, some thousands at once, column by column."""
+    streamed = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    for rows in streamed.partitions():
+        yield list(zip(*rows, strict=True))
 
 
 def _same(other: Any) -> sa.ColumnElement[bool]:
@@ -218,16 +252,21 @@ def _reported(connection: Connection) -> Iterator[tuple[str, str, str, str, int]
     c = contacts.c
     objects = contact_objects(connection, distinct_values(connection, c.connector))
     reported = sa.select(reported_contacts(REPORTS, objects).subquery()).distinct().subquery()
-    for by, column in _COLUMNS.items():
-        query = (
-            sa.select(c.connector, column, reported.c.kind, sa.func.count())
-            .select_from(reported)
-            .join(contacts, _same(reported.c))
-            .group_by(c.connector, column, reported.c.kind)
-        )
-        for connector, value, kind, number in connection.execute(query):
+    counts: dict[str, Counter[tuple[str, str, str]]] = {by: Counter() for by in _COLUMNS}
+    of_contacts = (
+        sa.select(c.connector, reported.c.kind, *_COLUMNS.values())
+        .select_from(reported)
+        .join(contacts, _same(reported.c))
+    )
+    for connectors, kinds, *columns in _columns(connection, of_contacts):
+        for of_kind, values in zip(counts.values(), columns, strict=True):
+            of_kind.update(zip(connectors, values, kinds, strict=True))
+    for by, of_kind in counts.items():
+        for (connector, value, kind), number in of_kind.items():
             yield by, connector, value, kind, number
     m = list_members.c
+    if connection.scalar(sa.select(m.list).limit(1)) is None:
+        return
     same = sa.and_(
         m.connector == reported.c.connector,
         m.object == reported.c.object,

@@ -87,15 +87,20 @@ def _rates(row: Any) -> dict[str, dict[str, float]]:
 
 
 def trend(ctx: Context, days: int = 60) -> list[dict[str, Any]]:
-    """Return the statuses of all phone fields by day, oldest first, over all connectors."""
+    """Return the statuses of all phone fields by day, and how many went bad on it (None where that
+    was not counted), oldest first, over all connectors."""
     c = daily_counts.c
     latest = sa.select(c.day).distinct().order_by(c.day.desc()).limit(days)
     query = sa.select(daily_counts).where(c.day.in_(latest)).order_by(c.day)
     by_day: dict[str, dict[str, Any]] = {}
     with ctx.store.read() as connection:
         for row in connection.execute(query):
-            day = by_day.setdefault(row.day, {"day": row.day, "contacts": 0, "statuses": {}})
+            day = by_day.setdefault(
+                row.day, {"day": row.day, "contacts": 0, "statuses": {}, "went_bad": None}
+            )
             day["contacts"] += row.contacts
+            if row.went_bad is not None:
+                day["went_bad"] = (day["went_bad"] or 0) + row.went_bad
             for status, number in row.statuses.items():
                 day["statuses"][status] = day["statuses"].get(status, 0) + number
     return list(by_day.values())

@@ -59,7 +59,8 @@ def is_reported(kind: str, key: Any) -> sa.ColumnElement[bool]:
     """Return the condition that a report of a kind is about a contact, by its columns connector,
     object and record_id. `contacts` must be among the tables of the query."""
     f, n = feedback.c, contact_numbers.c
-    name = key.connector + "/" + key.object + "/" + key.record_id
+    # In the order of the index: PostgreSQL would read all of it for each contact.
+    name = key.connector + "/" + key.object + "/" + in_default_order(key.record_id)
     same = (
         n.connector == key.connector, n.object == key.object,
         n.record_id == in_default_order(key.record_id),

@@ -28,7 +28,7 @@ from connectors.owner_tasks import NewTask, OwnerTasks, TaskResult
 from connectors.protocol import Connector
 from connectors.records import Value
 from worker.context import Context
-from worker.decisions.model import BAD_STATUSES
+from worker.decisions.diff import went_bad
 from worker.store import pause
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -37,7 +37,6 @@ from worker.store.tables import owner_tasks, runs, writes
 
 log = logging.getLogger(__name__)
 
-_STATUS = "status/"
 # A CRM shows these to people; the same words tell later that there is such a task already.
 _SUBJECTS = {
     "wrong_number": "Phone: wrong number, ask for the right one",
@@ -64,25 +63,6 @@ def settings_of(ctx: Context, connector: str) -> OwnerTaskSettings | None:
     if not isinstance(section, ConnectorSettings) or not section.owner_tasks.enabled:
         return None
     return section.owner_tasks
-
-
-def went_bad(before: Mapping[str, Value], after: Mapping[str, Value]) -> dict[str, list[str]]:
-    """Return which phone fields went bad by a write, by status.
-
-    >>> went_bad({"status/Phone": "valid"}, {"status/Phone": "invalid", "reason": "..."})
-    {'invalid': ['Phone']}
-    >>> went_bad({"status/Phone": "unreachable"}, {"status/Phone": "invalid"})
-    {}
-    """
-    bad: dict[str, list[str]] = {}
-    for key, value in after.items():
-        if (
-            key.startswith(_STATUS)
-            and value in BAD_STATUSES
-            and before.get(key) not in BAD_STATUSES
-        ):
-            bad.setdefault(str(value), []).append(key.removeprefix(_STATUS))
-    return bad
 
 
 def count_new(

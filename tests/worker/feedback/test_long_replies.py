@@ -14,7 +14,7 @@ from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
 from worker.feedback.replies import phrases, reader, typos
-from worker.feedback.replies.language import PhraseKind
+from worker.feedback.replies.language import Language, PhraseKind
 from worker.feedback.replies.phrases import Phrases
 from worker.feedback.replies.reader import LANGUAGES, read_reply
 from worker.feedback.replies.text import MAX_PARTS, MAX_READ, normalize, readable
@@ -116,6 +116,39 @@ class TestTheWork:
             text, _ = readable((unit * length)[:length])
             assert len(text) <= MAX_READ
             assert len(normalize(text)) <= 3 * MAX_READ  # a Korean syllable is three letters
+
+    @pytest.mark.parametrize("unit", WORST.values(), ids=WORST)
+    def test_brings_each_part_into_its_plain_form_once(
+        self, unit: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where the rules, the clauses and the router all look at it."""
+        parts: list[str] = []
+
+        def noted(part: str) -> str:
+            parts.append(part)
+            return normalize(part)
+
+        monkeypatch.setattr("worker.feedback.replies.text.normalize", noted)
+        read_reply((unit * MAX_READ)[:MAX_READ])
+        assert len(parts) == len(set(parts))
+
+    @pytest.mark.parametrize("language", ["en", "es", "fr", "de", "pt", "it", "pl", "ru", "uk"])
+    def test_looks_for_keywords_only_among_their_words(
+        self, language: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nine languages have keywords, and hardly a sentence consists of their words alone."""
+        asked = 0
+
+        def expand(_: Language, folded: str) -> str:
+            nonlocal asked
+            asked += 1
+            return folded
+
+        monkeypatch.setattr(Language, "expand", expand)
+        prose = [line for line in labelled(language) if len(line.split()) > 4]
+        for line in prose:
+            reader._exact_match(normalize(line))
+        assert asked < len(prose)  # of 9 for each
 
     def test_never_multiplies_by_choices_that_are_repeated_without_end(self) -> None:
         """A pattern such as (a|b|a b)* tries twice as much with each further word."""

@@ -20,7 +20,15 @@ from worker.queries import contacts as listing
 from worker.queries import first_steps, waiting
 from worker.queries.contact_filter import ContactFilter
 from worker.store.bulk import insert
-from worker.store.tables import PAGES_PARKED, contacts, deliveries, feedback, pages, runs
+from worker.store.tables import (
+    PAGES_PARKED,
+    contact_numbers,
+    contacts,
+    deliveries,
+    feedback,
+    pages,
+    runs,
+)
 from worker.sync.runs import lifecycle
 
 AT = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -141,6 +149,32 @@ def test_reports_without_a_number_are_found_by_whom_they_name(
         "SEARCH feedback USING INDEX ix_feedback_contact (contact=?)",
         "SEARCH feedback USING INDEX ix_feedback_person (person=?)",
     } <= read_of(steps, "feedback")
+
+
+def test_reports_are_read_once_for_all_crms_to_count_and_to_list(filled: Context) -> None:
+    number = "+14155552671"
+    report = {
+        "key": "a", "kind": "complaint", "channels": "call text", "number": number, "contact": "",
+        "person": "", "reach": "number", "source": "api", "evidence": "", "at": AT,
+        "received_at": AT, "applied_at": AT,
+    }  # fmt: skip
+    held = {"object": "Contact", "record_id": "1", "field": "p", "place": 0, "number": number,
+            "extension": ""}  # fmt: skip
+    with filled.store.write() as connection:
+        insert(connection, feedback, [report])
+        insert(connection, contact_numbers, [{"connector": name, **held} for name in CONNECTORS])
+    wanted = ContactFilter(report="complaint")
+    for sort in listing.SORTS:
+        with plans(filled) as steps:
+            plan = listing.look(filled, wanted)
+            page = listing.list_contacts(filled, wanted, sort, plan=plan, size=1)
+        assert plan.count.contacts == 2
+        assert [contact.connector for contact in page.contacts] == ["hubspot"]
+        by_kind = "SEARCH feedback USING COVERING INDEX ix_feedback_kind (kind=?)"
+        assert steps.count(by_kind) == 3  # how many reports, how many contacts, and the list
+        assert page.after is not None
+        rest = listing.list_contacts(filled, wanted, sort, page.after, 1)
+        assert [contact.connector for contact in rest.contacts] == ["salesforce"]
 
 
 def test_a_crm_with_few_reported_contacts_is_not_walked_through(

@@ -15,6 +15,7 @@ from limits import lower_limits
 
 from sandbox.run import Sandbox
 from worker.context import Context
+from worker.decisions.model import BAD_STATUSES
 from worker.segments import campaign_outcomes, counters, isolation, queries
 from worker.store.tables import segment_counts
 from worker.suppression import suppressions
@@ -162,6 +163,25 @@ class TestCounting:
             f"{today:%Y-%m-%d}", f"{today + timedelta(days=1):%Y-%m-%d}",
         ]  # fmt: skip
         assert days[0]["statuses"] == days[1]["statuses"]
+
+    def test_keeps_how_many_fields_went_bad_on_a_day_also_by_runs_after_its_last_count(
+        self, ctx: Context, crm: Crm, sync: Sync
+    ) -> None:
+        counters.count(ctx)  # a day without contacts has no row
+        sync(ctx, crm.name)
+        counters.count(ctx)
+        (day,) = queries.trend(ctx)
+        bad = sum(day["statuses"].get(status, 0) for status in BAD_STATUSES)
+        assert day["went_bad"] == bad > 0
+        valid = next(
+            record for record in crm.ids() if crm.get(record, f"status/{crm.phone}") == "valid"
+        )
+        crm.edit(valid, {f"phone/{crm.phone}": "+1 555 123"})
+        sync(ctx, crm.name)
+        today = ctx.now()
+        ctx.now = lambda: today + timedelta(days=1)
+        counters.count(ctx)
+        assert [day["went_bad"] for day in queries.trend(ctx)] == [bad + 1, 0]
 
 
 class TestIsolation:

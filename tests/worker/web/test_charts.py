@@ -93,14 +93,29 @@ class TestStatuses:
         count_days(ctx, {"valid": 1})
         assert charts.status_shares(ctx).since == day(0)
 
-    def test_that_went_bad_are_the_difference_between_the_ends_of_weeks(self, ctx: Context) -> None:
+    def test_that_are_bad_change_by_the_difference_between_the_ends_of_weeks(
+        self, ctx: Context
+    ) -> None:
         # Thursday is today: 4 days of this week, 7 of the last, 1 of the one before.
         bad = [5, 5, 6, 7, 7, 7, 7, 9, 9, 9, 8, 7]
         count_days(ctx, *({"invalid": number - 1, "wrong_number": 1} for number in bad))
         chart = charts.bad_by_week(ctx)
-        assert "Net change" in chart.title
         assert chart.x == (day(10), day(3))
         assert lines(chart) == {"net change": (4.0, -2.0)}
+
+    def test_that_went_bad_are_added_up_since_they_are_counted(self, ctx: Context) -> None:
+        """Beside the net change, which ten that went bad and ten that were mended leave at none."""
+        rows = [
+            {"day": day(back), "connector": name, "contacts": 9, "statuses": {"invalid": 5},
+             "went_bad": counted}
+            for back, name, counted in (
+                (17, "hubspot", None), (10, "hubspot", None), (3, "hubspot", 6), (2, "hubspot", 3),
+                (2, "salesforce", 1),
+            )
+        ]  # fmt: skip
+        with ctx.store.write() as connection:
+            insert(connection, daily_counts, rows)
+        assert lines(charts.bad_by_week(ctx))["went bad"] == (None, 10.0)
 
 
 @pytest.mark.usefixtures("now")
@@ -135,14 +150,14 @@ class TestReports:
 
     @pytest.mark.usefixtures("clock_of_both")
     def test_count_to_the_week_in_which_the_crm_confirmed(self, both: Context) -> None:
-        """Each delay and week as Python works them out, in both databases, to the microsecond."""
+        """Each delay and week as Python works them out, in both databases, to a tenth."""
         monday = datetime(2026, 11, 23, tzinfo=UTC)
         tick = timedelta(microseconds=1)
         moments = [
-            (monday - timedelta(days=40, seconds=7.25), monday - tick),  # Sunday, just before
+            (monday - timedelta(days=40, seconds=7.2), monday - tick),  # Sunday, just before
             (monday - timedelta(hours=1, microseconds=123_456), monday),
-            (monday + timedelta(hours=9), monday + timedelta(hours=9, microseconds=949_999)),
-            (monday + timedelta(hours=9), monday + timedelta(hours=9, microseconds=950_001)),
+            (monday + timedelta(hours=9), monday + timedelta(hours=9, microseconds=949_000)),
+            (monday + timedelta(hours=9), monday + timedelta(hours=9, microseconds=951_000)),
             (monday + timedelta(hours=2), monday + timedelta(hours=1)),  # clocks that disagree
         ]
         expected: dict[str, list[float]] = {}

@@ -175,7 +175,7 @@ class TestFilters:
         assert "Salesforce" not in page.inner_text("tbody")
         page.get_by_label("Object", exact=True).select_option("Lead")
         page.get_by_role("button", name="Show").click()
-        assert "No contact matches" in text_of(page)
+        assert "No matching contacts" in text_of(page)
         page.locator(".empty").get_by_role("link", name="CRM: HubSpot").click()
         page.wait_for_load_state()
         assert "Lead" in page.inner_text("tbody")
@@ -341,7 +341,7 @@ class TestASelection:
             source = next(
                 contact.source for contact in listed(ctx, connector=crm.name) if contact.source
             )
-            page.get_by_label("Name of the segment").fill(source)
+            page.get_by_label("Segment name").fill(source)
             page.get_by_role("button", name="Show").click()
         page.get_by_role("button", name="Isolate segment…").click()
         panel = page.locator("dialog[open]")

@@ -276,10 +276,12 @@ def test_every_page_is_accessible_fits_and_runs_no_script_of_others(
             problems.append(f"{path} is {over} px wider than the screen")
         assert page.locator("main script, main b > b").count() == 0, path
         assert page.locator("#find").input_value() == "", f"{path}: nobody has searched"
-        if shots := os.environ.get("SCREENSHOTS"):
-            name = path.partition("?")[0].strip("/").replace("/", "-")[:40] or "overview"
-            page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
-        page.emulate_media(color_scheme=other)
+        for shown in (scheme, other):
+            page.emulate_media(color_scheme=shown)
+            if shots := os.environ.get("SCREENSHOTS"):
+                page.wait_for_timeout(300)  # until charts are drawn again
+                name = path.partition("?")[0].strip("/").replace("/", "-")[:40] or "overview"
+                page.screenshot(path=f"{shots}/{name}-{width}-{shown}.png", full_page=True)
         if report := too_little_contrast(page):
             problems.append(f"{path}, {other}: {report}")
         page.emulate_media(color_scheme=scheme)

@@ -72,7 +72,7 @@ def test_a_file_that_stopped_at_the_guard_is_a_question(
             page.get_by_role("link", name="litigators", exact=True).click()
             shown = text_of(page)
             assert "Calls and texts" in shown
-            assert "A question. The last file stopped, and the list is as it was" in shown
+            assert "A question. The last import stopped, and the list is unchanged" in shown
             assert "60 of 100 numbers" in shown
             assert "hygiene registries import litigators FILE... --replace" in shown
             assert_well_made(page, "registry")

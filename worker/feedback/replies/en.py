@@ -105,7 +105,7 @@ LANGUAGE = Language(
         r"(?:do not|no longer|never) (?:want|wish|like|consent|agree) (?:to )?(?:be|"
         r"being) (?:contacted"
         r"|texted|called|messaged|bothered|disturbed|emailed|solicited|on (?:this|your|the|any)"
-        r"(?: \w+)* list|part of|subscribed|included|added)",
+        r"(?=.* list)(?: \w+)* list|part of|subscribed|included|added)",
         r"(?:do not|no longer) (?:want|like) you to (?:text|call|contact|message)",
         r"(?:revoke|withdraw|rescind)(?:ing)? (?:\w+ )?(?:consent|permission|authorization)",
         r"(?:do not|never|did not|no longer) (?:gave you |give you |given you |gave |"

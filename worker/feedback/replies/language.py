@@ -89,9 +89,19 @@ class Language:
         return re.compile(rf"\b(?:{_alternatives(self.politeness)})\b")
 
     @cached_property
+    def polite_phrases(self) -> frozenset[str]:
+        """What `politeness_pattern` finds."""
+        return spellings(_alternatives(self.politeness))
+
+    @cached_property
     def polite_words(self) -> frozenset[str]:
         """The first words of what `politeness_pattern` finds."""
-        return first_words(spellings(_alternatives(self.politeness)))
+        return first_words(self.polite_phrases)
+
+    @cached_property
+    def words_of_politeness(self) -> frozenset[str]:
+        """All words of what `politeness_pattern` finds."""
+        return frozenset(word for phrase in self.polite_phrases for word in phrase.split())
 
     @cached_property
     def question_pattern(self) -> re.Pattern[str]:

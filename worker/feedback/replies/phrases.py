@@ -42,7 +42,7 @@ class _Limits(NamedTuple):
     most: int
 
 
-_OF_PHRASES = _Limits(_LENGTHS[0] + 1, 100)
+_OF_PHRASES = _Limits(_LENGTHS[0] + 1, 200)
 _OF_KEYWORDS = _Limits(200, 20_000)
 
 

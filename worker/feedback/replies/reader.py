@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal
+from itertools import chain
+from typing import Literal, NamedTuple
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
 from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.doubts import is_doubtful
 from worker.feedback.replies.language import Language, PhraseKind, first_words, folded_case
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
-from worker.feedback.replies.phrases import Phrases
+from worker.feedback.replies.phrases import Phrases, spellings
 from worker.feedback.replies.text import (
     MAX_PARTS,
+    Folds,
     normalize,
     readable,
     sentences,
@@ -48,6 +50,7 @@ _MAX_EVIDENCE = 80
 _UNKNOWN_TO_THE_ROUTER = ("complaint", "corrected", "confirmed")
 _MIN_ROUTED = 6  # characters below which the router says nothing of a reply
 _MAX_KEYWORD = 100  # characters of a keyword with the polite words beside it
+_MAX_WORDS = max(map(len, JOINED_KEYWORDS))  # of a mistyped keyword, blanks between all letters
 _MAX_MISTYPED = 4 * _MAX_KEYWORD  # a Cyrillic letter has up to four Latin ones
 # Keywords that are everyday words in a longer message.
 _EVERYDAY_KEYWORDS = re.compile(
@@ -156,20 +159,20 @@ def read_reply(text: str, model: router.Model | None = None) -> Reply:
     >>> read_reply("not interested").needs_review
     True
     """
-    reply, doubt = read_by_rules(text)
+    read, folds = _as_read(text), Folds()
+    reply, doubt = _by_rules(read, folds)
     if reply.intents or (reply.needs_review and not doubt):
         return reply
-    plain = without_emoticons(without_signature(readable(text)[0]))
-    return _routed(reply, doubt, plain, model or router.load())
+    return _routed(reply, doubt, read.text, folds, model or router.load())
 
 
-def _routed(reply: Reply, doubt: Doubt, text: str, model: router.Model) -> Reply:
+def _routed(reply: Reply, doubt: Doubt, text: str, folds: Folds, model: router.Model) -> Reply:
     """What the router makes of a reply in which no rule is sure.
 
     It sends to a person what it takes for a request, and leaves alone what is surely harmless
     although a rule saw weak words or doubted. It never flags.
     """
-    score = router.score(text, model)
+    score = router.score(text, model, folds)
     kind: Kind = "opt_out" if score.kind == "opt_out" else "wrong_number"
     if reply.needs_review:
         suggestion = reply.suggestion
@@ -180,7 +183,7 @@ def _routed(reply: Reply, doubt: Doubt, text: str, model: router.Model) -> Reply
         if doubt == "weak" and suggestion is not None and score.best > 0:
             suggestion = replace(suggestion, kind=kind)
         return replace(reply, suggestion=suggestion, likelihood=score.likelihood)
-    language = likely_language(normalize(text))
+    language = likely_language(folds[text])
     limit = model.review if language in ("", "en") else model.review_elsewhere
     if not score.evidence or score.best < limit or len(score.evidence) < _MIN_ROUTED:
         return NOTHING
@@ -190,13 +193,29 @@ def _routed(reply: Reply, doubt: Doubt, text: str, model: router.Model) -> Reply
 
 def read_by_rules(text: str) -> tuple[Reply, Doubt]:
     """What the rules make of a reply, and why they are not sure."""
-    text, all_of_it = readable(text)
+    return _by_rules(_as_read(text), Folds())
+
+
+class _Read(NamedTuple):
+    """What is read of a message. `complete`: it is all of it. `playful`: it laughs."""
+
+    text: str
+    complete: bool
+    playful: bool
+
+
+def _as_read(text: str) -> _Read:
+    text, complete = readable(text)
     playful = bool(_JOKES.search(text.casefold()))
-    text = without_emoticons(without_signature(text))
-    folded = normalize(text)
+    return _Read(without_emoticons(without_signature(text)), complete, playful)
+
+
+def _by_rules(read: _Read, folds: Folds) -> tuple[Reply, Doubt]:
+    text, complete, playful = read
+    folded = folds[text]
     if not folded:
-        return (NOTHING if all_of_it else Reply(needs_review=True)), ""
-    whole = _exact_match(folded, all_of_it) if all_of_it else None
+        return (NOTHING if complete else Reply(needs_review=True)), ""
+    whole = _exact_match(folded, complete) if complete else None
     if whole is not None and not playful and "?" not in text:
         return Reply((whole,)), ""
     matches = [_Match(whole, False)] if whole else []
@@ -210,9 +229,8 @@ def read_by_rules(text: str) -> tuple[Reply, Doubt]:
         if (sentence, is_question) in seen:
             continue
         seen.add((sentence, is_question))
-        plain = folded if sentence == text else normalize(sentence)
-        matches += _read_sentence(sentence, plain, is_question, folded, readers)
-    complete = all_of_it and parts <= MAX_PARTS
+        matches += _read_sentence(sentence, folds, is_question, folded, readers)
+    complete = complete and parts <= MAX_PARTS
     doubt: Doubt = ""
     if complete and matches and not any(match.asks_how for match in matches):
         doubt = "weak" if all(match.weak for match in matches) else "unclear"
@@ -276,7 +294,10 @@ def _exact_match(folded: str, as_message: bool = False) -> Intent | None:
         return None
     if (known := _keyword(folded)) is not None or not as_message:
         return known
-    core = " ".join(LANGUAGES[0].politeness_pattern.sub(" ", folded).split())
+    english = LANGUAGES[0]
+    if sum(word not in english.words_of_politeness for word in folded.split()) > _MAX_WORDS:
+        return None
+    core = " ".join(english.politeness_pattern.sub(" ", folded).split())
     if is_mistyped_stop(core):
         return Intent("opt_out", core, "en")
     if (joined := JOINED_KEYWORDS.get(core.replace(" ", ""))) is not None:
@@ -294,10 +315,9 @@ def _keyword(folded: str) -> Intent | None:
     """What a text means that is a keyword, or one among polite words, in any language."""
     if len(folded) > _MAX_KEYWORD:
         return None
-    text_words = folded.split()
-    marked = "#" in folded  # which stands beside words without a blank
-    if not marked and _keyword_starts().isdisjoint(text_words):
+    if not _may_hold_a_keyword(folded) or not _keyword_words().issuperset(_unmarked(folded)):
         return None
+    marked = "#" in folded
     stops = LANGUAGES[0].opt_out_keywords
     # What most languages make of a text is the text itself: its forms are made once.
     asked_of: dict[str, str] = {}
@@ -324,6 +344,12 @@ def _keyword(folded: str) -> Intent | None:
     return None
 
 
+def _may_hold_a_keyword(folded: str) -> bool:
+    """Whether a text has a word that a keyword begins with; a # stands beside words without a
+    blank."""
+    return "#" in folded or not _keyword_starts().isdisjoint(folded.split())
+
+
 @cache
 def _keyword_starts() -> frozenset[str]:
     """The words that a keyword begins with, and what is short for one; a text without any of them
@@ -339,6 +365,24 @@ def _keyword_starts() -> frozenset[str]:
     )
 
 
+@cache
+def _keyword_words() -> frozenset[str]:
+    """The words of all keywords, what is short for some, and the polite words beside them; a text
+    with any other word is no keyword."""
+    texts = chain.from_iterable(
+        (*language.opt_out_keywords, *language.opt_in_keywords, *language.polite_phrases)
+        for language in LANGUAGES
+    )
+    polite = spellings(_PLEASE.pattern)
+    words = frozenset(word for text in chain(texts, polite) for word in _unmarked(text))
+    return words | _abbreviations()
+
+
+def _unmarked(folded: str) -> list[str]:
+    """The words of a text, without the marks that `normalize` leaves."""
+    return folded.replace("#", " ").split()
+
+
 # The only words that may stand beside a keyword that revives consent.
 _PLEASE = re.compile(
     r"\b(?:please|thanks|thank you|por favor|gracias|svp|s ?il vous plait|merci|bitte|danke"
@@ -352,11 +396,11 @@ def _once(words: str) -> str:
 
 
 def _read_sentence(
-    sentence: str, folded: str, is_question: bool, message: str, readers: tuple[Language, ...]
+    sentence: str, folds: Folds, is_question: bool, message: str, readers: tuple[Language, ...]
 ) -> list[_Match]:
-    """What a sentence may mean, and whether that is clear. `folded`: the sentence, normalized.
-    `message`: all of it, normalized."""
+    """What a sentence may mean, and whether that is clear. `message`: all of it, normalized."""
     matches: list[_Match] = []
+    folded = folds[sentence]
     rest = message.replace(folded, " ", 1)[:_MAX_REST]
     keyword = _exact_match(folded)
     if keyword is not None:
@@ -380,7 +424,7 @@ def _read_sentence(
                 _Match(_intent("wrong_number", named, language), not unclear and not is_question)
             )
     if not is_question and not unclear:
-        matches += _clauses(sentence, matches, rest, readers)
+        matches += _clauses(sentence, folds, matches, rest, readers)
     return matches or _weak_matches(read, phrases_by_reading)
 
 
@@ -523,15 +567,17 @@ def _stands_by_itself(keyword: Intent, rest: str, readers: tuple[Language, ...])
 
 
 def _clauses(
-    sentence: str, matches: list[_Match], rest: str, readers: tuple[Language, ...]
+    sentence: str, folds: Folds, matches: list[_Match], rest: str, readers: tuple[Language, ...]
 ) -> list[_Match]:
     """Keywords between commas: "wrong number, remove", "I never signed up for this, stop"."""
+    if not _may_hold_a_keyword(folds[sentence]):
+        return []
     wrong = any(match.sure and match.intent.kind == "wrong_number" for match in matches)
     clauses = list(dict.fromkeys(sentence.split(",")))[:MAX_PARTS]
     keywords: list[_Match] = []
     if len(clauses) < 2:
         return keywords
-    parts = [normalize(clause) for clause in clauses]
+    parts = [folds[clause] for clause in clauses]
     for place, part in enumerate(parts):
         keyword = _exact_match(part)
         if keyword is None or keyword.kind == "opt_in":

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import repeat
+from operator import mul
 
 MAX_READ = 1600  # characters of an SMS in parts
 MAX_SCANNED = 10 * MAX_READ  # characters that are looked at for what is worth reading
@@ -74,7 +76,23 @@ def normalize(text: str) -> str:
     shown = _without(text.replace("🛑", " stop "), _is_unseen)
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
     plain = _SPELLED_OUT.sub(lambda match: re.sub(r"\W", "", match.group()), plain)
-    return _ELONGATED.sub(r"\1", " ".join(_WORDS.findall(plain)))
+    words = " ".join(_WORDS.findall(plain))
+    # The pattern is slow, and hardly any text has a letter three times in a row.
+    if any(map(words.__contains__, map(mul, set(words), repeat(3)))):
+        words = _ELONGATED.sub(r"\1", words)
+    return words
+
+
+class Folds(dict[str, str]):
+    """The plain forms (`normalize`) of the parts of one message, each of which is made once.
+
+    >>> Folds()["Don't text me!"]
+    'dont text me'
+    """
+
+    def __missing__(self, text: str) -> str:
+        self[text] = folded = normalize(text)
+        return folded
 
 
 def without_emoticons(text: str) -> str:

@@ -59,6 +59,8 @@ def to_cyrillic(folded: str) -> str:
     'не пишите мне больше'
     """
     words = folded.split()
+    if _SIGNS.isdisjoint(words):
+        return ""
     signs = sum(map(_SIGNS.__contains__, words))
     strong = sum(map(_STRONG.__contains__, words))
     if not (strong and 2 * signs >= len(words)) and not (

@@ -7,7 +7,6 @@ few key words that share that are compared with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations
 
@@ -25,6 +24,7 @@ _CYRILLIC_NOT = re.compile(
 _POLISH_NOT = re.compile(r"\bnie(?=(?:pisz|pisac|dzwon|wysyl|kontakt|przeszk|przysyl))")
 _ITALIAN_NOT = re.compile(r"\bnon(?=(?:scriv|chiam|mand|contatt|disturb)\w)")
 _ENGLISH_NOT = re.compile(r"\bdont(?=(?:call|text|txt|contact|message|msg)(?:me)?\b)")
+_NOTS = {"не": _CYRILLIC_NOT, "nie": _POLISH_NOT, "non": _ITALIAN_NOT, "dont": _ENGLISH_NOT}
 _JOINED = {
     "stoptexting": "stop texting", "stopcalling": "stop calling", "stoptxting": "stop texting",
     "stopmessaging": "stop messaging", "wrongnumber": "wrong number",
@@ -56,8 +56,9 @@ JOINED_KEYWORDS = {
 
 def split_joined(folded: str) -> str:
     """Put blanks where people left them out: "непишите мне", "dontcall me"."""
-    for pattern in (_CYRILLIC_NOT, _POLISH_NOT, _ITALIAN_NOT, _ENGLISH_NOT):
-        folded = pattern.sub(lambda match: match.group() + " ", folded)
+    for word, pattern in _NOTS.items():
+        if word in folded:  # which is quick, and mostly it is not
+            folded = pattern.sub(lambda match: match.group() + " ", folded)
     return " ".join([_JOINED.get(word, word) for word in folded.split()])
 
 
@@ -76,7 +77,7 @@ def correct(folded: str) -> str:
 def _corrected(word: str) -> str:
     if not 4 <= len(word) <= _MAX_WORD or word in _KNOWN or _JOINS_AGAIN.match(word):
         return word
-    if any(c.isdigit() for c in word):
+    if not word.isalpha() and any(c.isdigit() for c in word):
         plain = word.translate(_LEET)
         return plain if plain in _KEYS_SET else word
     slips = [(distance(word, key), key) for key in _near(word) if _is_slip(word, key)]
@@ -86,28 +87,32 @@ def _corrected(word: str) -> str:
 def _near(word: str) -> set[str]:
     """The key words that may be meant, and a few that are too far away."""
     return {
-        key for part in _parts(word, _reach(len(word))) if part in _INDEX for key in _INDEX[part]
+        key
+        for part in _parts(word, _reach(len(word)))
+        if (keys := _INDEX.get(part)) is not None
+        for key in keys
     }
 
 
-def _parts(word: str, most: int) -> Iterator[str]:
+def _parts(word: str, most: int) -> list[str]:
     """What may stand in the index of a word without up to `most` of its letters.
 
     Where none of the first letters is left out, what is left begins like the word, and where none
     of the last ones is, it ends so: nothing in the index may.
     """
     begins, ends = word[:_EDGE] in _STARTS, word[-_EDGE:] in _ENDS
-    last = len(word) - _EDGE
+    size = len(word)
+    last = size - _EDGE  # > 0, or all letters are first and last ones
+    places = range(0 if ends else max(0, last), size if begins else min(_EDGE, size))
+    parts = [word[:place] + word[place + 1 :] for place in places]
     if begins and ends:
-        yield word
-    for place in range(len(word) if begins else min(_EDGE, len(word))):
-        shorter = word[:place] + word[place + 1 :]
-        if ends or place >= last:
-            yield shorter
-        if most > 1:
+        parts.append(word)
+    if most > 1:
+        for place in range(size if begins else min(_EDGE, size)):
+            shorter = word[:place] + word[place + 1 :]
             first = place + 1 if ends else max(place + 1, last)
-            for other in range(first, len(word)):
-                yield shorter[: other - 1] + shorter[other:]
+            parts += [shorter[: other - 1] + shorter[other:] for other in range(first, size)]
+    return parts
 
 
 def _reach(length: int) -> int:

@@ -42,6 +42,8 @@ daily_counts = sa.Table(
     sa.Column("connector", sa.String(40), primary_key=True),
     sa.Column("contacts", sa.Integer, nullable=False),
     sa.Column("statuses", sa.JSON, nullable=False),
+    # How often a phone field went bad on the day; null where it was not counted.
+    sa.Column("went_bad", sa.Integer),
 )
 
 # Numbers that suspiciously many contacts hold: placeholders, switchboards.

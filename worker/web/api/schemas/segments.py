@@ -47,11 +47,13 @@ class Segment(TypedDict):
 
 
 class DayCounts(TypedDict):
-    """All phone fields of a day, by status."""
+    """All phone fields of a day, by status. `went_bad`: how often one went bad on it; null where
+    that was not counted."""
 
     day: str
     contacts: int
     statuses: dict[str, int]
+    went_bad: int | None
 
 
 class SharedNumber(TypedDict):

@@ -195,10 +195,13 @@ def _is_safe(request: Request) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever calls the API, and the scopes of their token."""
+    """Whoever calls the API, and the scopes of their token.
+
+    `id`: tells tokens of one name apart. It is never used again for another token."""
 
     name: str
     scopes: tuple[str, ...]
+    id: str
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -232,7 +235,7 @@ def caller_of(request: Request, shown: str, *scopes: str) -> Caller:
     ctx: Context = request.app.state.ctx
     admin: str = request.app.state.settings.admin_token
     if admin and hmac.compare_digest(shown.encode(), admin.encode()):
-        return Caller("ADMIN_TOKEN", ("admin",))
+        return Caller("ADMIN_TOKEN", ("admin",), "ADMIN_TOKEN")
     token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
     if token is not None:
         if not any(map(token.allows, scopes)):
@@ -240,7 +243,7 @@ def caller_of(request: Request, shown: str, *scopes: str) -> Caller:
             raise HTTPException(
                 403, f"The token lacks the scope {needed}. An admin can make one under Access."
             )
-        return Caller(f"token {token.name}", token.scopes)
+        return Caller(f"token {token.name}", token.scopes, str(token.id))
     if not admin and not tokens.list_tokens(ctx.store):
         raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
     raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})

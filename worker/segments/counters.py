@@ -296,7 +296,7 @@ def _shared(
 
 def _still_held(connection: Connection, shared: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Leave out numbers that were erased since they were read: they are not brought back. An
-    erasure waits for the lock of the caller, or the caller for it (`worker.suppression.erasure`)."""
+    erasure and the caller wait for each other (`worker.suppression.erasure`)."""
     n = contact_numbers.c
     query = sa.select(n.number).where(any_of(n.number, [row["number"] for row in shared]))
     held = set(connection.scalars(query.distinct()))

@@ -34,6 +34,9 @@
     ├── ExpiredCursorError                       2        410  worker.events.feed
     ├── UnknownRegistryError                     2        404  worker.registries.model
     ├── ImportRefusedError                       2        422  worker.registries.imports
+    │   ├── ImportBusyError                               409
+    │   └── RemovalsRefusedError
+    ├── UploadError                              2        409  worker.registries.uploads
     ├── NoSuchCertificateError                   2        404  worker.scrub.certificates
     ├── AskingError                              2        422  worker.asking.model
     ├── NoSuchCampaignError                      2        404  worker.asking.model

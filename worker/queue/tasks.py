@@ -31,7 +31,7 @@ from worker.ops import retention
 from worker.queries import digest_message
 from worker.queue import dedupe, deferred_runs
 from worker.queue.celery_app import app, settings
-from worker.registries import follow_up
+from worker.registries import follow_up, uploads
 from worker.segments import counters as count
 from worker.segments import isolation
 from worker.store import heartbeat, pause, setbacks
@@ -310,6 +310,14 @@ def undo(undo_id: str) -> None:
         log.error("run %s: %s", undo_id, error)
 
 
+@app.task(name="hygiene.registry_uploads", queued_once=True)
+def registry_uploads() -> None:
+    """Load the files of registries that were uploaded on a page."""
+    ctx = context()
+    if uploads.load_due(ctx, crms_to_notify(ctx)):
+        dedupe.enqueue_once(apply)
+
+
 @app.task(name="hygiene.segments")
 def segments() -> None:
     """Count the segments, isolate bad ones, begin the audits that wait, and find the contacts that
@@ -359,6 +367,8 @@ def revive() -> None:
     if not pause.is_on(ctx.store):
         _revive_runs(ctx)
     endpoints.apply_settings(ctx)
+    if uploads.any_due(ctx):
+        dedupe.enqueue_once(registry_uploads)
     if requeue_missed(ctx) or delivery.announce(ctx):
         dedupe.enqueue_once(apply)
 

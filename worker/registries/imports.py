@@ -55,6 +55,20 @@ class ImportRefusedError(HygieneError):
     http_status = 422
 
 
+class ImportBusyError(ImportRefusedError):
+    """Another import of the list is at work."""
+
+    http_status = 409
+
+
+class RemovalsRefusedError(ImportRefusedError):
+    """The files would take too much off the list. `what`: how much, as a person is told."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. If that is right, import it again with --accept-removals")
+        self.what = what
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """`as_of`: when the files were right; None: now. `accept_removals`: whatever they take off.
@@ -218,11 +232,11 @@ class _Loading:
         dead = []
         for row in connection.execute(query):
             if row.state == ImportState.IN_FORCE:
-                raise ImportRefusedError(
+                raise ImportBusyError(
                     f"contacts are still being told of the last import of {name}; try again soon"
                 )
             if is_alive(row.owner) and self._ctx.now() - row.at < _DEAD_AFTER:
-                raise ImportRefusedError(f"{name} is being imported just now; wait for its end")
+                raise ImportBusyError(f"{name} is being imported just now; wait for its end")
             dead.append(row.generation)
         connection.execute(
             sa.update(registry_imports)
@@ -316,11 +330,10 @@ class _Loading:
         if self._before <= _GUARD_FLOOR:  # of a short list, not all of it
             most = min(most, max(1, self._before // 2))
         if removed > most and not self._request.accept_removals:
-            raise ImportRefusedError(
+            raise RemovalsRefusedError(
                 f"the file would take {removed:,} of {self._before:,} numbers off "
-                f"{self._request.name} ({removed / self._before:.1%}; allowed are "
-                f"{self._settings.max_removals:.0%}). If that is right, import it again with "
-                "--accept-removals"
+                f"{self._request.name} ({_percent(removed / self._before)}; allowed are "
+                f"{_percent(self._settings.max_removals)})"
             )
 
     # -- 5. put in force -------------------------------------------------------------------
@@ -364,3 +377,11 @@ class _Loading:
             connection.execute(
                 sa.update(registry_imports).where(loading).values(state=state, error=why)
             )
+
+
+def _percent(share: float) -> str:
+    """
+    >>> _percent(0.05), _percent(0.123), _percent(0.0004)
+    ('5%', '12.3%', '0.04%')
+    """
+    return f"{share * 100:.{1 if share >= 0.001 else 2}f}".rstrip("0").rstrip(".") + "%"

@@ -26,6 +26,7 @@ from worker.feedback import ownership
 from worker.segments import inflow
 from worker.segments.reported import contact_objects, distinct_values, reported_contacts
 from worker.store import locks, setbacks
+from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
 from worker.store.locks import Lock
 from worker.store.tables import (
@@ -156,7 +157,7 @@ def count(ctx: Context) -> None:
         value = orjson.dumps(origins).decode()
         upsert(connection, app_state, [{"name": _ORIGINS, "value": value}])
         connection.execute(sa.delete(shared_numbers))
-        insert(connection, shared_numbers, shared)
+        insert(connection, shared_numbers, _still_held(connection, shared))
 
 
 def _day(at: datetime) -> str:
@@ -330,6 +331,15 @@ def _shared(
         )
         shared.append({"number": number, "holders": count_, "persons": persons or 0})
     return shared
+
+
+def _still_held(connection: Connection, shared: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out numbers that were erased since they were read: they are not brought back. An
+    erasure and the caller wait for each other (`worker.suppression.erasure`)."""
+    n = contact_numbers.c
+    query = sa.select(n.number).where(any_of(n.number, [row["number"] for row in shared]))
+    held = set(connection.scalars(query.distinct()))
+    return [row for row in shared if row["number"] in held]
 
 
 def _is_organisation(n: Any, organisations: Collection[str]) -> sa.ColumnElement[bool]:

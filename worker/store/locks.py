@@ -5,7 +5,7 @@
 | `MIGRATING` | the migrations, from a second `hygiene db upgrade` |
 | `BOOKING_LOOKUPS` | reading the caps and reserving money for lookups (promises 4 and 5) |
 | `APPLYING_REPORTS` | weighing the reports about a number, from a second worker that sees half |
-| `COUNTING_SEGMENTS` | replacing the counts of segments |
+| `COUNTING_SEGMENTS` | replacing counts by number, from a second count and from an erasure |
 | `PLANNING_REWRITES` | giving contacts whose reading has changed their days |
 | `DATING_REPORTS` | dating a stop or what lifts it, from another that it does not see (promise 7) |
 | `APPENDING_EVENTS` | the order of events: ids are committed in the order that they are given |

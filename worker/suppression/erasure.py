@@ -25,9 +25,11 @@ from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
+from worker.store import locks
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.changed_records import record as note_touched
+from worker.store.locks import Lock
 from worker.store.pseudonyms import ERASED_PREFIX, Keys
 from worker.store.states import PageState
 from worker.store.tables import (
@@ -94,6 +96,7 @@ def erase_number(ctx: Context, number: str, by: str) -> ErasureCounts:
     done = ErasureCounts()
     now, keys = ctx.now(), ctx.keys
     with ctx.store.write() as connection:
+        locks.acquire(connection, Lock.COUNTING_SEGMENTS)
         report_log.store(connection, [_erasure_report(keys, number, by, now)], now, keys)
         for holder in _holders(connection, number):
             if ownership.is_organisation(contact_key(*holder), ctx.organisations):
@@ -114,6 +117,7 @@ def erase_contact(
     now, keys = ctx.now(), ctx.keys
     holder = (connector, object_name, record_id)
     with ctx.store.write() as connection:
+        locks.acquire(connection, Lock.COUNTING_SEGMENTS)
         numbers = dict.fromkeys(_numbers(connection, holder))
         for merged_one in _merged_into(connection, holder):  # nobody has worked on it since
             numbers.update(dict.fromkeys(merged_one.numbers))

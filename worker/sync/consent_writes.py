@@ -11,14 +11,16 @@ depends on it: what a CRM refuses is told, and costs nobody a flag. The steps:
 
 What counts is what somebody said: not registries, imported lists, failed messages, reviews, or the
 CRM's own consent records. A lift writes OptIn only if the person agreed to calls and texts; after
-any other lift, the OptOut ends (`EffectiveTo`).
+any other lift, the OptOut ends (`EffectiveTo`). Either waits until our index has every record that
+names the person, and nothing that we hold stands against one of them: what a run has not carried
+since writing was turned on has no row here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,14 +47,16 @@ from worker.feedback.consent_state import (
     sort_key,
 )
 from worker.feedback.merged_records import STOPS
-from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key
 from worker.feedback.report_log import ReportSet
 from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
+from worker.scrub import evidence
+from worker.scrub.evidence import Evidence
 from worker.store import locks, pause, setbacks
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.locks import Lock
-from worker.store.tables import consent_writes, feedback
+from worker.store.tables import consent_writes, contact_numbers, feedback
 from worker.sync.owner_tasks import count_calls
 
 log = logging.getLogger(__name__)
@@ -304,7 +308,10 @@ def _changes(
     ctx: Context, connector: str, writer: ConsentWriter, rows: Sequence[Any],
     parties: Mapping[tuple[str, str], str],
 ) -> dict[str, ConsentChange]:  # fmt: skip
-    """Return how the consent of each person is to stand: closed while one of their records is."""
+    """Return how the consent of each person is to stand: closed while one of their records is.
+
+    Left out are persons whose opt-out was lifted on one record, and may stand on another.
+    """
     if not parties:
         return {}
     holders = writer.records_of(sorted(set(parties.values())))
@@ -315,6 +322,19 @@ def _changes(
     )
     with ctx.store.read() as connection:
         closed = {(row.object, row.record_id): row.since for row in connection.execute(query)}
+    lifted: dict[str, set[tuple[str, str]]] = {}
+    for row in rows:
+        party = parties.get((row.object, row.record_id))
+        if row.wanted != "opt_out" and party and closed.keys().isdisjoint(holders.get(party, ())):
+            records = lifted.setdefault(party, set(holders.get(party, ())))
+            records.add((row.object, row.record_id))
+    doubtful = _doubtful(ctx, connector, lifted)
+    if doubtful:
+        log.info(
+            "%s: the consent of %s waits: other records of them are stopped or were not read yet "
+            "(hygiene sync %s --full reads all)",
+            connector, f"{len(doubtful)} persons" if len(doubtful) > 1 else "a person", connector,
+        )  # fmt: skip
     changes: dict[str, ConsentChange] = {}
     for row in sorted(rows, key=lambda row: cast(datetime, row.since)):
         party = parties.get((row.object, row.record_id))
@@ -325,9 +345,64 @@ def _changes(
             since.append(row.since)
         if since:
             changes[party] = ConsentChange(party, "opt_out", min(since))
-        else:
+        elif party not in doubtful:
             changes[party] = ConsentChange(party, row.wanted, row.since)
     return changes
+
+
+def _doubtful(
+    ctx: Context, connector: str, records: Mapping[str, Collection[tuple[str, str]]]
+) -> set[str]:
+    """Return those of these persons who may be stopped on one of their records: (object, id).
+
+    What we hold decides. A record that our index does not have may hold any number.
+    """
+    keys = {
+        contact_key(connector, *record): record for of in records.values() for record in of
+    }  # fmt: skip
+    if not keys:
+        return set()
+    rules = rules_from_settings(ctx.settings)
+    with ctx.store.snapshot() as connection:
+        numbers = _numbers(connection, connector, list(keys.values()))
+        distinct = sorted({number for of in numbers.values() for number in of})
+        known = evidence.load_in(ctx, connection, distinct, keys, rules)
+    said = _said(known.reports)
+    clear = {
+        record
+        for key, record in keys.items()
+        if (who := known.known_contacts.get(key)) is not None
+        and not _is_stopped(who, numbers.get(record, ()), said, known, rules)
+    }
+    return {party for party, of in records.items() if not clear.issuperset(of)}
+
+
+def _is_stopped(
+    who: ContactIdentity, numbers: Sequence[str], said: ReportSet, known: Evidence, rules: Rules
+) -> bool:
+    """Return whether anything that somebody said stands against a contact, or a reply that may mean
+    so waits for review. A number that many share is no exception here."""
+    former = said.numbers_by_contact.get(who.key, ())
+    return (
+        who.key in known.held_contacts
+        or bool(said.evaluate_contact(who, rules).suppressed)
+        or any(said.evaluate(each, who, rules).suppressed for each in (*numbers, *former))
+        or any(known.reports.evaluate(each, who, rules).held for each in numbers)
+    )
+
+
+def _numbers(
+    connection: Connection, connector: str, records: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], list[str]]:
+    """Return the numbers that our index has for records, (object, id) each."""
+    n = contact_numbers.c
+    query = sa.select(n.object, n.record_id, n.number).where(
+        n.connector == connector, any_of(n.record_id, sorted({each for _name, each in records}))
+    )
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for object_name, record_id, number in connection.execute(query):
+        numbers.setdefault((object_name, record_id), []).append(number)
+    return numbers
 
 
 def _settled(
@@ -335,17 +410,26 @@ def _settled(
 ) -> dict[str, Any]:
     """Return what becomes of a row that was claimed."""
     if result is None or change is None:
+        if party:  # of a doubtful person (`_changes`)
+            return {
+                "state": State.WAITING, "attempts": row.attempts + 1, "message": "",
+                "retry_at": now + _backoff(row), "party": party,
+            }  # fmt: skip
         return {"state": State.NO_PARTY, "retry_at": now + _NO_PARTY_AGAIN, "party": ""}
     if result.state == "refused":
-        wait = min(_BACKOFF_INITIAL * 2 ** min(row.attempts, 12), _BACKOFF_MAX)
         return {
-            "state": State.REFUSED, "attempts": row.attempts + 1, "retry_at": now + wait,
+            "state": State.REFUSED, "attempts": row.attempts + 1, "retry_at": now + _backoff(row),
             "party": party, "message": redact(result.message)[:255] or "no reason given",
         }  # fmt: skip
     return {
         "state": State.WRITTEN, "party": party, "consent_id": result.consent_id[:40],
         "written": change.status, "message": "", "attempts": 0, "lease_expires_at": None,
     }  # fmt: skip
+
+
+def _backoff(row: Any) -> timedelta:
+    doublings = int(min(row.attempts, 12))
+    return min(_BACKOFF_INITIAL * (1 << doublings), _BACKOFF_MAX)
 
 
 def _give_back(ctx: Context, connector: str) -> None:

@@ -149,7 +149,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     app.include_router(segments.router(ctx, workers))
     app.include_router(duplicates.router(ctx))
     app.include_router(suppressions.router(ctx, workers))
-    app.include_router(registries.router(ctx))
+    app.include_router(registries.router(ctx, workers))
     app.include_router(endpoints.router(ctx, workers))
     app.include_router(capture_keys.router(ctx))
     app.include_router(asking.router(ctx))

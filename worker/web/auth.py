@@ -131,10 +131,15 @@ def remember_device(request: Request, response: Response, name: str) -> None:
 Form = dict[str, str]
 
 
-def require_admin_form(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
-    """An admin and what their form says; raises 403 for others, and for forms of other sites."""
+def require_admin(person: Person) -> None:
+    """Raises 403 for whoever may only look."""
     if not person.may_act:
         raise HTTPException(403, "You can look at the pages but not change anything.")
+
+
+def require_admin_form(request: Request, person: Viewer, body: RawBody) -> tuple[Person, Form]:
+    """An admin and what their form says; raises 403 for others, and for forms of other sites."""
+    require_admin(person)
     return require_viewer_form(request, person, body)
 
 
@@ -145,11 +150,16 @@ def require_viewer_form(request: Request, person: Viewer, body: RawBody) -> tupl
     """Whoever may look, and what their form says, where it changes nothing but takes calls of a
     CRM; raises 403 for forms of other sites."""
     form = dict(form_of(body))
+    check_form(request, person, form)
+    return person, form
+
+
+def check_form(request: Request, person: Person, form: Form) -> None:
+    """Check that a form came from our own page; raises 403."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     right = hmac.compare_digest(form.get("csrf", "").encode(), person.csrf.encode())
     if not right or site not in ("same-origin", "none"):
         raise HTTPException(403, "This form is too old. Go back, reload the page, and try again.")
-    return person, form
 
 
 ViewerForm = Annotated[tuple[Person, Form], Depends(require_viewer_form)]
@@ -195,10 +205,13 @@ def _is_safe(request: Request) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever calls the API, and the scopes of their token."""
+    """Whoever calls the API, and the scopes of their token.
+
+    `id`: tells tokens of one name apart. It is never used again for another token."""
 
     name: str
     scopes: tuple[str, ...]
+    id: str
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -232,7 +245,7 @@ def caller_of(request: Request, shown: str, *scopes: str) -> Caller:
     ctx: Context = request.app.state.ctx
     admin: str = request.app.state.settings.admin_token
     if admin and hmac.compare_digest(shown.encode(), admin.encode()):
-        return Caller("ADMIN_TOKEN", ("admin",))
+        return Caller("ADMIN_TOKEN", ("admin",), "ADMIN_TOKEN")
     token = tokens.of(ctx.store, shown, ctx.now()) if shown else None
     if token is not None:
         if not any(map(token.allows, scopes)):
@@ -240,7 +253,7 @@ def caller_of(request: Request, shown: str, *scopes: str) -> Caller:
             raise HTTPException(
                 403, f"The token lacks the scope {needed}. An admin can make one under Access."
             )
-        return Caller(f"token {token.name}", token.scopes)
+        return Caller(f"token {token.name}", token.scopes, str(token.id))
     if not admin and not tokens.list_tokens(ctx.store):
         raise HTTPException(403, "The API is closed: set ADMIN_TOKEN, or make a token.")
     raise HTTPException(401, "The token is wrong or missing.", {"WWW-Authenticate": "Bearer"})

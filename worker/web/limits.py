@@ -7,6 +7,7 @@ holds nothing up. Addresses and headers are bounded by the server itself.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -15,6 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST = 4 * 1024 * 1024  # bytes: a thousand reports, or ten thousand numbers, are a quarter of it
 LONGEST = 30.0  # seconds until all of a request is here
+# A file of a registry, which an admin uploads (`worker.web.pages.registries`). Nothing of it is
+# read before we know who sends it.
+LARGEST_UPLOAD, LONGEST_UPLOAD = 1024 * 1024 * 1024, 3600.0
+_UPLOAD = re.compile(r"/registries/[^/]+/upload")
 
 
 class _StopReadingError(Exception):
@@ -31,11 +36,14 @@ class Limits:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        largest, longest = self._largest, self._longest
+        if scope["method"] == "POST" and _UPLOAD.fullmatch(scope["path"]):
+            largest, longest = LARGEST_UPLOAD + LARGEST, LONGEST_UPLOAD
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._largest:
+        if declared.isdigit() and int(declared) > largest:
             await self._refuse(scope, receive, send, 413)
             return
-        until = time.monotonic() + self._longest
+        until = time.monotonic() + longest
         size, arrived, begun, refused = 0, False, False, 0
 
         async def bounded() -> Message:
@@ -49,7 +57,7 @@ class Limits:
                 raise _StopReadingError from None
             size += len(message.get("body", b""))
             arrived = not message.get("more_body", False)
-            if size > self._largest:
+            if size > largest:
                 refused = 413
                 raise _StopReadingError
             return message

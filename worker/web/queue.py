@@ -21,6 +21,9 @@ class Queue(Protocol):
     def undo(self, undo_id: str) -> None:
         """The run of an undo was opened."""
 
+    def uploads(self) -> None:
+        """A file of a registry waits to be loaded."""
+
 
 class Workers:
     """The Celery workers."""
@@ -43,6 +46,17 @@ class Workers:
             from worker.queue.tasks import undo
 
             undo.apply_async((undo_id,), retry=False)
+        except (Exception, SystemExit) as error:
+            log.warning(
+                "the queue could not be reached (%s); beat will catch up", type(error).__name__
+            )
+
+    def uploads(self) -> None:
+        try:
+            from worker.queue.dedupe import enqueue_once
+            from worker.queue.tasks import registry_uploads
+
+            enqueue_once(registry_uploads)
         except (Exception, SystemExit) as error:
             log.warning(
                 "the queue could not be reached (%s); beat will catch up", type(error).__name__

@@ -234,10 +234,11 @@ def telling_flags(flags: Iterable[str], statuses: Mapping[str, str]) -> list[str
 
 def percent(value: float) -> str:
     """
-    >>> percent(0.034), percent(0.34), percent(0.0)
-    ('3.4%', '34%', '0%')
+    >>> percent(0.034), percent(0.05), percent(0.34), percent(0.0)
+    ('3.4%', '5%', '34%', '0%')
     """
-    return f"{value * 100:.1f}%" if 0 < value < 0.1 else f"{value * 100:.0f}%"
+    shown = f"{value * 100:.1f}" if 0 < value < 0.1 else f"{value * 100:.0f}"
+    return f"{shown.removesuffix('.0')}%" if shown != "0.0" else "0.0%"
 
 
 def _line_words(name: str) -> str:

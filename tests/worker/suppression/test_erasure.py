@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -20,8 +21,10 @@ from worker.feedback import intake, review_queue
 from worker.feedback.models import Feedback
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.queries.number import number_details
+from worker.segments import counters
+from worker.segments import queries as segments
 from worker.store.tables import deliveries, feedback, reviews, suppressions
-from worker.suppression import imported_lists
+from worker.suppression import erasure, imported_lists
 from worker.suppression import suppressions as suppress
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact, erase_number
@@ -59,8 +62,57 @@ def entries(ctx: Context, reason: str) -> list[suppress.Suppression]:
     return suppress.list_suppressions(ctx, NUMBER, active=None, reason=reason)
 
 
+def shared(ctx: Context) -> list[str]:
+    return [row["number"] for row in segments.list_shared_numbers(ctx)]
+
+
 def receive_sms(ctx: Context, text: str, sid: str) -> int:
     return receive_twilio_sms(ctx, {"From": NUMBER, "Body": text, "MessageSid": sid.ljust(34, "0")})
+
+
+class TestACountThatIsUnderWay:
+    """It may have read the number before, and must not bring it back."""
+
+    @pytest.fixture
+    def ctx(self, make_context: Callable[..., Context], postgres_database_url: str) -> Context:
+        toml = "[segments]\nplaceholder_from = 2\n"
+        return make_context(toml, DATABASE_URL=postgres_database_url)  # SQLite has one writer
+
+    @pytest.fixture(autouse=True)
+    def two_contacts(self, ctx: Context, crm: Crm, contact_id: str, sync: Sync) -> None:
+        crm.edit(crm.ids()[1], {f"phone/{crm.phone}": NUMBER})
+        sync(ctx, crm.name)
+
+    def test_that_has_read_but_not_written(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def erase_first(*given: Any) -> Any:
+            erase_number(ctx, NUMBER, "an admin")
+            return origins(*given)
+
+        origins = counters._origins
+        monkeypatch.setattr(counters, "_origins", erase_first)
+        counters.count(ctx)
+        assert NUMBER not in shared(ctx)
+
+    def test_that_begins_while_the_erasure_is_not_committed(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counters.count(ctx)
+        assert NUMBER in shared(ctx)
+        erased = erasure.erased_events.erase_number
+        with ThreadPoolExecutor(1) as pool:
+            counts: list[Future[None]] = []
+
+            def count_meanwhile(*given: Any) -> None:
+                counts.append(pool.submit(counters.count, ctx))
+                wait(counts, timeout=0.5)  # it waits for the erasure, if it can
+                erased(*given)
+
+            monkeypatch.setattr(erasure.erased_events, "erase_number", count_meanwhile)
+            erase_number(ctx, NUMBER, "an admin")
+            counts[0].result(30)
+        assert NUMBER not in shared(ctx)
 
 
 class TestARetryOfWhatWasSaidBefore:

@@ -23,6 +23,7 @@ from worker.store.tables import feedback
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.sync import consent_writes
+from worker.sync.propagate import propagate
 
 ON = "[connectors.salesforce.consent_records]\nenabled = true\nwrite = true\n"
 CONSENT = "ContactPointTypeConsent"
@@ -166,6 +167,49 @@ class TestAnOptOut:
         advance_clock(ctx, minutes=1)
         stop(ctx, key="later")
         assert statuses(crm) == [("OptOut", False)]  # in the same record
+
+    def test_stands_for_a_record_that_no_run_has_read_since_writing_was_turned_on(
+        self, make_context: Callable[..., Context], ctx: Context, crm: Crm, contact_ids: list[str]
+    ) -> None:
+        link(crm, *contact_ids)
+        stop(make_context(), 1)  # writing is off: nothing is kept of it
+        stop(ctx)
+        advance_clock(ctx, minutes=1)
+        store_report(ctx, "opt_in", number(0), source="api")
+        deliver_reports(ctx, "salesforce")
+        assert statuses(crm) == [("OptOut", False)]
+
+    def test_stands_for_a_stop_that_no_run_has_carried_yet(
+        self, ctx: Context, crm: Crm, contact_ids: list[str]
+    ) -> None:
+        link(crm, *contact_ids)
+        stop(ctx)
+        advance_clock(ctx, minutes=1)
+        store_report(ctx, "opt_in", number(0), source="api")
+        apply_pending(ctx)
+        store_report(ctx, "opt_out", number(1))
+        propagate(ctx, "salesforce")
+        assert statuses(crm) == [("OptOut", False)]
+
+    @pytest.mark.parametrize("source", ["api", "twilio sms"], ids=["OptIn", "its end"])
+    def test_stands_until_we_have_read_every_record_of_the_person(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_ids: list[str], source: str
+    ) -> None:
+        person = link(crm, contact_ids[0])
+        stop(ctx, source="twilio sms", channels="text")
+        unread = {"LastName": "Somebody", "IndividualId": person}
+        crm.service.org.create("Contact", unread)
+        advance_clock(ctx, minutes=1)
+        channels = "text" if source == "twilio sms" else ""
+        store_report(ctx, "opt_in", number(0), source=source, channels=channels)
+        deliver_reports(ctx, "salesforce")
+        assert statuses(crm) == [("OptOut", False)]
+        assert last_counts(ctx) == {"waiting": 1}
+        sync(ctx, "salesforce")
+        advance_clock(ctx, hours=1)
+        consent_writes.send_due(ctx)
+        left = ("OptIn", False) if source == "api" else ("OptOut", True)
+        assert statuses(crm) == [left]
 
     def test_ends_when_its_report_is_taken_back_but_not_with_the_number_on_the_record(
         self, ctx: Context, crm: Crm, sync: Sync, contact_ids: list[str]

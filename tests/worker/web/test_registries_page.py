@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from admin_pages import admin_page, assert_well_made, text_of
 from captures import serving, settings_for
+from clocks import advance_clock
 from logins import by_link
 
+from worker.access import audit, users
 from worker.context import Context
-from worker.registries import imports
+from worker.registries import imports, uploads
 from worker.registries.imports import ImportRefusedError, ImportRequest
+from worker.registries.model import load_one
+from worker.web.pages import registries as pages
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,6 +33,7 @@ countries = ["US"]
 channels = ["call", "text"]
 column = "Phone"
 """
+PAGE = "/registries/litigators"
 
 
 @pytest.fixture
@@ -74,7 +80,154 @@ def test_a_file_that_stopped_at_the_guard_is_a_question(
             assert "Calls and texts" in shown
             assert "A question. The last import stopped, and the list is unchanged" in shown
             assert "60 of 100 numbers" in shown
+            assert "(60%; allowed are 5%)" in shown
+            assert "more than 5% of the list" in shown
             assert "hygiene registries import litigators FILE... --replace" in shown
             assert_well_made(page, "registry")
     load(ctx, tmp_path, 101)
     assert "A question." not in by_link(ctx).get(f"{url}/registries/litigators").text
+
+
+def csrf_of(session: requests.Session, url: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', session.get(f"{url}{PAGE}", timeout=10).text)
+    assert found is not None
+    return found[1]
+
+
+def numbers_file(count: int, note: bytes = b"") -> bytes:
+    return b"Phone,Note\r\n" + b"".join(b"+1202555%04d,%b\r\n" % (n, note) for n in range(count))
+
+
+def upload(
+    session: requests.Session, url: str, content: bytes, name: str = "list.csv", **fields: str
+) -> requests.Response:
+    """Send the form as a browser does: its fields first, in their order, then the file."""
+    form = {"csrf": csrf_of(session, url), "kind": "whole", "as_of": ""} | fields
+    parts: dict[str, Any] = {key: (None, value) for key, value in form.items()}
+    return session.post(
+        f"{url}{PAGE}/upload", files=parts | {"file": (name, content)}, timeout=20,
+        allow_redirects=False,
+    )  # fmt: skip
+
+
+def kept_files(ctx: Context) -> list[Path]:
+    return [path for path in (ctx.settings.home / "uploads").rglob("*") if path.is_file()]
+
+
+def in_force(ctx: Context) -> int:
+    with ctx.store.read() as connection:
+        return load_one(connection, ctx.settings, "litigators").numbers
+
+
+class TestAnUpload:
+    def test_is_loaded_by_a_worker_and_then_deleted(self, served: tuple[str, Context]) -> None:
+        url, ctx = served
+        admin = by_link(ctx)
+        content = numbers_file(10_000, b"-" * 200)  # more than is held at once
+        assert upload(admin, url, content, as_of="2026-01-02").status_code == 303
+        (path,) = kept_files(ctx)
+        assert path.read_bytes() == content
+        assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert "list.csv waits for a worker" in admin.get(f"{url}{PAGE}", timeout=10).text
+        assert uploads.any_due(ctx)
+        assert upload(admin, url, numbers_file(1)).status_code == 409  # one at a time
+        assert uploads.load_due(ctx, ()) == 1
+        assert (in_force(ctx), kept_files(ctx), uploads.any_due(ctx)) == (10_000, [], False)
+        assert audit.entries(ctx.store)[0]["action"] == "registry.upload"
+
+    def test_that_stopped_at_the_guard_is_loaded_once_an_admin_says_so(
+        self, served: tuple[str, Context], tmp_path: Path
+    ) -> None:
+        url, ctx = served
+        load(ctx, tmp_path, 100)
+        admin = by_link(ctx)
+        upload(admin, url, numbers_file(40))
+        assert uploads.load_due(ctx, ()) == 0
+        text = admin.get(f"{url}{PAGE}", timeout=10).text
+        assert "60 of 100 numbers" in text
+        found = re.search(r'name="upload" value="([0-9a-f]+)"', text)
+        assert found is not None
+        form = {"csrf": csrf_of(admin, url), "upload": found[1], "why": "they shortened it"}
+
+        def accept(**other: str) -> int:
+            answer = admin.post(
+                f"{url}{PAGE}/accept", data=form | other, timeout=10, allow_redirects=False
+            )
+            return int(answer.status_code)
+
+        assert accept(csrf="x") == 403
+        assert accept(why="") == 422
+        assert accept(upload="0" * 32) == 409
+        assert in_force(ctx) == 100
+        assert accept() == 303
+        assert uploads.load_due(ctx, ()) == 1
+        assert (in_force(ctx), kept_files(ctx)) == (40, [])
+        entry = audit.entries(ctx.store)[0]
+        assert (entry["action"], entry["why"]) == ("registry.accept", "they shortened it")
+        assert "60 of 100 numbers" in entry["target"]
+        assert accept() == 409
+
+    def test_is_not_confirmed_for_a_list_that_has_changed_since(
+        self, served: tuple[str, Context], tmp_path: Path
+    ) -> None:
+        url, ctx = served
+        load(ctx, tmp_path, 100)
+        upload(by_link(ctx), url, numbers_file(40))
+        uploads.load_due(ctx, ())
+        load(ctx, tmp_path, 101)
+        with ctx.store.read() as connection:
+            asked = uploads.of(connection, "litigators")
+        assert asked is not None
+        with pytest.raises(uploads.UploadError, match="has changed since"):
+            uploads.accept(ctx, "litigators", asked.id, "kim")
+        assert 'name="upload"' not in by_link(ctx).get(f"{url}{PAGE}", timeout=10).text
+        advance_clock(ctx, days=8)
+        uploads.load_due(ctx, ())
+        assert kept_files(ctx) == []
+
+    def test_of_a_worker_that_died_is_taken_up_by_the_next(
+        self, served: tuple[str, Context]
+    ) -> None:
+        url, ctx = served
+        upload(by_link(ctx), url, numbers_file(30))
+        with ctx.store.read() as connection:
+            waiting = uploads.of(connection, "litigators")
+        assert waiting is not None
+        assert uploads._claim(ctx, "litigators", waiting.id) is not None  # it is killed here
+        assert uploads.load_due(ctx, ()) == 0
+        advance_clock(ctx, hours=7)
+        assert uploads.load_due(ctx, ()) == 1
+        assert in_force(ctx) == 30
+
+    def test_that_no_worker_can_see_says_so(self, served: tuple[str, Context]) -> None:
+        url, ctx = served
+        admin = by_link(ctx)
+        upload(admin, url, numbers_file(30))
+        uploads.discard(kept_files(ctx)[0])
+        assert uploads.load_due(ctx, ()) == 0
+        text = admin.get(f"{url}{PAGE}", timeout=10).text
+        assert "no worker found the file" in text
+        assert upload(admin, url, numbers_file(30)).status_code == 303
+
+    def test_is_refused_before_anything_is_kept(
+        self, served: tuple[str, Context], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url, ctx = served
+        admin = by_link(ctx)
+        users.upsert_user(ctx.store, "vic", "a long password", "viewer", ctx.now())
+        viewer, stranger = requests.Session(), requests.Session()
+        viewer.auth = ("vic", "a long password")
+        fields: dict[str, Any] = {"csrf": (None, "x"), "kind": (None, "whole"), "file": ("a", b"1")}
+        for session in (viewer, stranger, admin):
+            answer = session.post(f"{url}{PAGE}/upload", files=fields, timeout=10)
+            assert answer.status_code in (401, 403), session.auth
+        monkeypatch.setattr(pages, "LARGEST_UPLOAD", 1000)
+        assert upload(admin, url, numbers_file(100)).status_code == 413
+        for wrong in ({"kind": ""}, {"as_of": "soon"}, {"as_of": "2999-01-01"}, {"name": ""}):
+            assert upload(admin, url, numbers_file(10), **wrong).status_code == 422
+        assert upload(admin, url, b"").status_code == 422
+        assert upload(admin, url, numbers_file(10), name="../../x").status_code == 303
+        (path,) = kept_files(ctx)
+        assert path.name == "x"
+        plain = admin.post(f"{url}{PAGE}/upload", data={"csrf": csrf_of(admin, url)}, timeout=10)
+        assert plain.status_code == 400

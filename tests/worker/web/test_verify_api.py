@@ -345,18 +345,18 @@ class TestAServer:
         verify, _ = tokens.make(ctx.store, "portal", ["verify"], "kim", ctx.now())
         assert ask(url, verify, NUMBER, path="/api/numbers/lookup").status_code == 403
 
-    def test_has_a_rate_of_its_own_by_its_name(
+    def test_has_a_rate_of_its_own_also_beside_one_of_the_same_name(
         self, make_settings: Callable[[str], Settings], provider: HangingProvider
     ) -> None:
         with serving(make_settings("[capture]\ntoken_per_minute = 2\n"), provider) as (url, ctx):
-            portal, shop = (
+            first, second = (
                 tokens.make(ctx.store, name, ["verify"], "kim", ctx.now())[0]
-                for name in ("portal", "shop")
+                for name in ("portal", "portal")
             )
-            answers = [by_server(url, NUMBER, portal) for _ in range(3)]
+            answers = [by_server(url, NUMBER, first) for _ in range(3)]
             assert [answer.status_code for answer in answers] == [200, 200, 429]
             assert 0 < int(answers[2].headers["Retry-After"]) <= 60
-            assert by_server(url, NUMBER, shop).status_code == 200
+            assert by_server(url, NUMBER, second).status_code == 200
 
     def test_is_answered_as_soon_as_it_is_known(
         self, url: str, monkeypatch: pytest.MonkeyPatch

@@ -81,7 +81,7 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
         shown = shown if scheme.lower() == "bearer" else ""
         if not shown.startswith(keys.PREFIX):
             who = caller_of(request, shown, "verify")
-            refuse_over(captures.over_token_rate(who.name, poll))
+            refuse_over(captures.over_token_rate(who.id, poll))
             return Asker()
         key = keys.shown(ctx, shown)
         if key is None:

@@ -270,7 +270,7 @@ class TestASelection:
         page.get_by_role("button", name="Suppress…").click()
         page.get_by_label("Why").fill("the wrong list")
         page.get_by_role("button", name="Suppress", exact=True).click()
-        assert "2 contacts suppressed: each CRM is told" in text_of(page)
+        assert "2 contacts suppressed. Each CRM is being updated" in text_of(page)
         assert_well_made(page, "contacts-suppressed")
         wait_for(lambda: crm.get(mistaken, "do_not_contact"))
         page.get_by_role("button", name="Undo…").click()

@@ -7,6 +7,7 @@ does not matter in which order, or how often, they reached us. `evaluate` holds 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -543,8 +544,19 @@ def _about_the_same(report: Feedback, other: Feedback) -> bool:
 
 
 def describe(report: Feedback) -> str:
-    """Describe a report in words, for a person."""
-    return f"{report.evidence or report.source}, {report.at:%d %b %Y}"
+    """Describe a report in words, for a person. They go into a sentence in the CRM: control
+    characters of a message are left out, of which some turn the text behind them round."""
+    said = report.evidence or report.source
+    if not said.isprintable():
+        said = " ".join("".join(" " if _is_control(ch) else ch for ch in said).split())
+    return f"{said}, {report.at:%d %b %Y}"
+
+
+def _is_control(character: str) -> bool:
+    """Return whether a character has no form of its own; joiners within emoji and words stay."""
+    return unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp") and character not in (
+        "\u200c", "\u200d",
+    )  # fmt: skip
 
 
 def sort_key(report: Feedback) -> tuple[datetime, bool, int]:

@@ -37,6 +37,20 @@ class TestAnOptOut:
             assert state.suppressed == ALL_CHANNELS
             assert state.suppressed_reason == "must not be contacted (test, 01 Jan 2026)"
 
+    @pytest.mark.parametrize(
+        ("said", "shown"),
+        [
+            ("reply: stop \u202eesaelp", "reply: stop esaelp"),
+            ("reply:\r\nSTOP\x00 \u2066now\u2069", "reply: STOP now"),
+            ("reply: \N{MAN}\u200d\N{WOMAN} stop", "reply: \N{MAN}\u200d\N{WOMAN} stop"),
+        ],
+    )
+    def test_is_told_without_the_control_characters_of_a_message(
+        self, said: str, shown: str
+    ) -> None:
+        state = evaluate([report("opt_out", evidence=said)], ADA)
+        assert state.suppressed_reason == f"must not be contacted ({shown}, 01 Jan 2026)"
+
     def test_of_one_channel_leaves_the_other(self) -> None:
         assert evaluate([report("opt_out", channels="call")], ADA).suppressed == {"call"}
 

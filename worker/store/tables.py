@@ -67,7 +67,7 @@ RecordId = sa.String(80).with_variant(sa.String(80, collation="C"), "postgresql"
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 _UNSENT = "state IN ('waiting', 'sending')"
-_NOT_WRITTEN = "state <> 'written'"
+CONSENTS_NOT_WRITTEN = "state <> 'written'"
 _UNDER_WAY = "state IN ('running', 'paused')"
 
 runs = sa.Table(
@@ -936,7 +936,7 @@ consent_writes = sa.Table(
     sa.UniqueConstraint("connector", "object", "record_id"),
     sa.Index(
         "ix_consent_writes_open", "connector", "id",
-        sqlite_where=sa.text(_NOT_WRITTEN), postgresql_where=sa.text(_NOT_WRITTEN),
+        sqlite_where=sa.text(CONSENTS_NOT_WRITTEN), postgresql_where=sa.text(CONSENTS_NOT_WRITTEN),
     ),
     sa.Index("ix_consent_writes_consent", "consent_id"),
 )  # fmt: skip

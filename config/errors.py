@@ -34,8 +34,8 @@
     ├── ExpiredCursorError                       2        410  worker.events.feed
     ├── UnknownRegistryError                     2        404  worker.registries.model
     ├── ImportRefusedError                       2        422  worker.registries.imports
-    │   ├── ImportBusyError                               409
-    │   └── RemovalsRefusedError
+    │   ├── ImportBusyError                               409  worker.registries.imports
+    │   └── RemovalsRefusedError                               worker.registries.imports
     ├── UploadError                              2        409  worker.registries.uploads
     ├── NoSuchCertificateError                   2        404  worker.scrub.certificates
     ├── AskingError                              2        422  worker.asking.model

@@ -69,17 +69,14 @@ def decide(
     valid_until = about.now + about.valid_for
     if number is None:
         return _answer(question, None, valid_until, Denial(Reason.UNREADABLE))
-    covering = [
-        registry
-        for registry in evidence.registries
-        if registry.covers(number.region, question.channel)
-    ]
+    covering = evidence.covering(number.region, question.channel)
     denials = list(_denials(question, number, evidence, covering, about))
     if denials:
         strongest = min(denials, key=lambda denial: (STRENGTH[denial.reason], _when(denial)))
         return _answer(question, number.e164, valid_until, strongest)
-    ends = [at for r in covering if (at := r.stale_at) is not None and at > about.now]
-    valid_until = min([valid_until, *ends])
+    for registry in covering:
+        if (stale_at := registry.stale_at) is not None and about.now < stale_at < valid_until:
+            valid_until = stale_at
     window: Window | None = None
     if about.hours is not None:
         window = about.hours(number.e164, "", number.region, about.now)
@@ -124,6 +121,8 @@ def _denials(
     for registry in covering:
         if registry.denies_when_stale and registry.is_stale(about.now):
             yield Denial(Reason.STALE_REGISTRY, registry.stale_at, registry.name)
+    if not question.contact and evidence.knows_nothing_of(e164):
+        return
     named = evidence.known_contacts.get(question.contact)
     if named is None:
         # Nobody is named, or somebody whom we do not know: what holds for any holder holds.

@@ -55,6 +55,30 @@ class Evidence:
     known_contacts: Mapping[str, ContactIdentity] = field(default_factory=dict)
     held_contacts: Mapping[str, Feedback] = field(default_factory=dict)
     verifications: Mapping[str, Sequence[Verification]] = field(default_factory=dict)
+    _covering: dict[tuple[str, str], tuple[Registry, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def covering(self, region: str, channel: str) -> tuple[Registry, ...]:
+        """Return the registries that are about numbers of this region and this channel."""
+        found = self._covering.get((region, channel))
+        if found is None:
+            found = tuple(each for each in self.registries if each.covers(region, channel))
+            self._covering[region, channel] = found
+        return found
+
+    def knows_nothing_of(self, number: str) -> bool:
+        """Return whether nothing is known of a number, and of nobody: most numbers of a list."""
+        reports = self.reports
+        return not (
+            number in reports.reports
+            or number in self.suppressions
+            or number in self.holders
+            or number in self.verifications
+            or "" in reports.numbers_by_contact
+            or "" in self.held_contacts
+            or "" in self.known_contacts
+        )
 
 
 def load(

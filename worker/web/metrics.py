@@ -23,10 +23,14 @@ from worker.queue.schedule import QUEUES
 from worker.store import embedded_redis, heartbeat, set_aside
 from worker.store.states import PageState, RunState
 from worker.store.tables import (
+    CONSENTS_NOT_WRITTEN,
     PAGES_PARKED,
     RUNS_UNDER_WAY,
     alerts,
+    consent_writes,
     daily_counts,
+    endpoint_backfills,
+    endpoints,
     isolations,
     pages,
     provider_states,
@@ -42,7 +46,7 @@ from worker.verification import spend_report
 def router(ctx: Context) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     registry = CollectorRegistry()
-    registry.register(_Tables(ctx))
+    registry.register(Tables(ctx))
 
     @routes.get("/metrics")
     def metrics() -> Response:
@@ -51,7 +55,7 @@ def router(ctx: Context) -> APIRouter:
     return routes
 
 
-class _Tables(Collector):
+class Tables(Collector):
     """Asks the database at each look: every web process says the same."""
 
     def __init__(self, ctx: Context) -> None:
@@ -128,6 +132,8 @@ class _Tables(Collector):
                 captured.add_metric([name, outcome], count)
             yield captured
             yield self._capture_budgets(connection)
+            yield from self._backfills(connection)
+            yield self._consent_writes(connection)
             parked = sa.select(sa.func.count()).where(
                 PAGES_PARKED, pages.c.stored_at > now - timedelta(days=1)
             )
@@ -189,6 +195,36 @@ class _Tables(Collector):
         for name, _section in streams.followed(self._ctx.settings):
             pulls.add_metric([name], float(streams.wanted_pull(self._ctx, name) is not None))
         yield from (silence, lag, events, pulls)
+
+    def _backfills(self, connection: Connection) -> Iterator[GaugeMetricFamily]:
+        """Yield what each list under way to an endpoint has still to enqueue, and since when."""
+        left = _gauge("endpoint_backfill_left", "Suppressions still to be enqueued", "endpoint")
+        age = _gauge("endpoint_backfill_age_seconds", "Since when a list is under way", "endpoint")
+        b, e = endpoint_backfills.c, endpoints.c
+        query = (
+            sa.select(e.name, b.total, b.queued, b.started_at)
+            .select_from(endpoint_backfills.join(endpoints, e.id == b.endpoint_id))
+            .where(b.finished_at.is_(None))
+        )
+        for row in connection.execute(query.order_by(e.name)):
+            left.add_metric([row.name], max(0, row.total - row.queued))
+            age.add_metric([row.name], (self._ctx.now() - row.started_at).total_seconds())
+        yield left
+        yield age
+
+    def _consent_writes(self, connection: Connection) -> GaugeMetricFamily:
+        """Count the consent records that are not as they are to be, by their index."""
+        text = "Consent records that are still to be written"
+        waiting = _gauge("consent_writes_open", text, "connector", "state")
+        c = consent_writes.c
+        query = (
+            sa.select(c.connector, c.state, sa.func.count())
+            .where(sa.text(CONSENTS_NOT_WRITTEN))
+            .group_by(c.connector, c.state)
+        )
+        for connector, state, count in connection.execute(query):
+            waiting.add_metric([connector, state], count)
+        return waiting
 
     def _capture_budgets(self, connection: Connection) -> GaugeMetricFamily:
         """What each capture key has used of its budgets."""

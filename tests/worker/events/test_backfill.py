@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from clocks import advance_clock
 from constants import NUMBER
+from metrics import gauges
 from reports import store_report
 from vendor_lists import VendorList, vendor
 
@@ -102,12 +103,16 @@ def test_it_goes_on_where_it_was_a_batch_at_a_time(
     assert backfill.start(ctx, "dialer", "kim").queued == 4
     assert backfill.start(ctx, "dialer", "kim").queued == 4  # enough of the first still waits
     suppress(ctx, NUMBER)  # what comes now is told by its own event
+    [left, age] = gauges(ctx, "endpoint_backfill")
+    assert (left.labels, left.value) == ({"endpoint": "dialer"}, 6.0)
+    assert age.value >= 0
     deliver(ctx)  # the rest follows by itself
     found = backfill.find(ctx, "dialer")
     assert (found.queued, found.state) == (10, "done")
     assert closed(its_list) == NUMBERS
     sent = [entry.type for entry in delivery_log.list_deliveries(ctx, "dialer")]
     assert sorted(sent) == ["number.standing"] * 10 + ["number.suppressed"]
+    assert gauges(ctx, "endpoint_backfill") == []
 
 
 def test_nothing_goes_while_the_system_or_everything_is_paused(

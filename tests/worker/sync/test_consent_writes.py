@@ -12,6 +12,7 @@ from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
+from metrics import gauges
 from reports import deliver_reports, store_report, stored_reports
 
 from sandbox.run import Sandbox
@@ -205,9 +206,12 @@ class TestAnOptOut:
         deliver_reports(ctx, "salesforce")
         assert statuses(crm) == [("OptOut", False)]
         assert last_counts(ctx) == {"waiting": 1}
+        [waiting] = gauges(ctx, "consent_writes_open")
+        assert waiting.labels == {"connector": "salesforce", "state": "waiting"}
         sync(ctx, "salesforce")
         advance_clock(ctx, hours=1)
         consent_writes.send_due(ctx)
+        assert gauges(ctx, "consent_writes_open") == []
         left = ("OptIn", False) if source == "api" else ("OptOut", True)
         assert statuses(crm) == [left]
 

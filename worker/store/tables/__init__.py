@@ -25,7 +25,7 @@ from worker.store.tables.contact_index import (
     former_readings,
     reading_rewrites,
 )
-from worker.store.tables.crm_writes import consent_writes, owner_tasks, writes
+from worker.store.tables.crm_writes import CONSENTS_NOT_WRITTEN, consent_writes, owner_tasks, writes
 from worker.store.tables.duplicates import duplicate_groups, duplicate_places
 from worker.store.tables.event_log import (
     IN_FEED,
@@ -83,6 +83,7 @@ from worker.store.tables.verification import (
 )
 
 __all__ = [
+    "CONSENTS_NOT_WRITTEN",
     "IN_FEED",
     "PAGES_PARKED",
     "RUNS_UNDER_WAY",

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from worker.store.tables.columns import BigId, UtcDateTime, metadata
 
 _UNSENT = "state IN ('waiting', 'sending')"
-_NOT_WRITTEN = "state <> 'written'"
+CONSENTS_NOT_WRITTEN = "state <> 'written'"
 
 writes = sa.Table(
     "writes",
@@ -84,7 +84,7 @@ consent_writes = sa.Table(
     sa.UniqueConstraint("connector", "object", "record_id"),
     sa.Index(
         "ix_consent_writes_open", "connector", "id",
-        sqlite_where=sa.text(_NOT_WRITTEN), postgresql_where=sa.text(_NOT_WRITTEN),
+        sqlite_where=sa.text(CONSENTS_NOT_WRITTEN), postgresql_where=sa.text(CONSENTS_NOT_WRITTEN),
     ),
     sa.Index("ix_consent_writes_consent", "consent_id"),
 )  # fmt: skip

@@ -19,6 +19,8 @@ from chaos.environment import ROOT, Environment, until
 from chaos.faults import Faults
 from chaos.plan import ACTIVE, Schedule
 from chaos.postgres import free_port
+from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
+from chaos.second_accounts import SecondAccounts
 from chaos.subscriber import Subscriber
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
@@ -112,13 +114,15 @@ def run(
     environment.mutant = mutant
     environment.redis.flush()
     environment.postgres.create(name, "empty")
-    sandbox = _stand_ins(schedule)
+    sandbox, second = _stand_ins(schedule), _second_accounts(schedule)
     port = free_port()
     try:
-        return _run(environment, schedule, sandbox, name, port, started)
+        return _run(environment, schedule, sandbox, second, name, port, started)
     finally:
         environment.stop_all()
         sandbox.stop()
+        if second is not None:
+            second.sandbox.stop()
         if keep is not None:
             shutil.copytree(environment.logs, keep / name, ignore=shutil.ignore_patterns("*.sock"))
         shutil.rmtree(environment.logs, ignore_errors=True)
@@ -126,15 +130,15 @@ def run(
 
 
 def _run(
-    environment: Environment, schedule: Schedule, sandbox: Sandbox, name: str, port: int,
-    started: float,
+    environment: Environment, schedule: Schedule, sandbox: Sandbox, second: SecondAccounts | None,
+    name: str, port: int, started: float,
 ) -> Result:  # fmt: skip
     """Set up, play the schedule, heal, wait until all is consistent, check the promises."""
     cap = 45 if schedule.flavour == "budget" else None
     web = f"http://127.0.0.1:{port}"
     environment.start_schedule(
         {
-            **sandbox.env("twilio"),
+            **sandbox.env("twilio"), **(second.env() if second else {}),
             "DATABASE_URL": environment.postgres.url(name), "PORT": str(port), "PUBLIC_URL": web,
             "HYGIENE_CONFIG": str(_write_settings(environment, schedule, name, cap)),
             "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET, "ADMIN_TOKEN": ADMIN_TOKEN,
@@ -145,8 +149,8 @@ def _run(
     _configure_stand_ins(sandbox, schedule)
     actors = Actors(sandbox, random.Random(schedule.seed), web)
     subscriber = None if schedule.flavour == "deploy" else Subscriber(web, ADMIN_TOKEN)
-    checker = Checker(environment, actors, schedule, cap, subscriber)
-    faults = Faults(environment, sandbox, subscriber)
+    checker = Checker(environment, actors, schedule, cap, subscriber, second)
+    faults = Faults(environment, sandbox, subscriber, second.sandbox if second else None)
     _start_processes(environment, schedule)
     until(lambda: _is_up(web), 30, "the web process")
     if subscriber is not None:
@@ -192,11 +196,15 @@ def _write_settings(
             json=str(bool(schedule.seed % 2)).lower(),
             new="" if has_previous else "page_contacts = 25",
             events="" if has_previous else '[events]\nallow_addresses = ["127.0.0.1"]',
-            beside="" if has_previous else BESIDE,
+            beside="" if has_previous else BESIDE + _further_connections(schedule),
             deadline="" if has_previous else "call_timeout = 4.0",
         )
     )
     return path
+
+
+def _further_connections(schedule: Schedule) -> str:
+    return SECOND_ACCOUNTS if schedule.flavour == "orgs" else ""
 
 
 def _play(schedule: Schedule, actors: Actors, faults: Faults) -> None:
@@ -246,6 +254,13 @@ def _stand_ins(schedule: Schedule) -> Sandbox:
     )
     sandbox.begin()
     return sandbox
+
+
+def _second_accounts(schedule: Schedule) -> SecondAccounts | None:
+    if schedule.flavour != "orgs":
+        return None
+    skew = timedelta(seconds=schedule.crm_skew)
+    return SecondAccounts(schedule.seed % 1000, lambda: Clock(skew))
 
 
 def _configure_stand_ins(sandbox: Sandbox, schedule: Schedule) -> None:

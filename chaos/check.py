@@ -19,6 +19,7 @@ from chaos import model
 from chaos.actors import FIELDS, Actors, CrmWrite, Key, number_of
 from chaos.environment import Environment
 from chaos.plan import Schedule
+from chaos.second_accounts import SecondAccounts
 from chaos.subscriber import Subscriber
 
 # Calls made before HubSpot named its limit, or while Redis was cut off.
@@ -39,7 +40,7 @@ _RUN_FIELD = {"salesforce": "Phone_Hygiene_Run__c", "hubspot": "hygiene_run"}
 class Checker:
     def __init__(
         self, environment: Environment, actors: Actors, schedule: Schedule, cap: int | None,
-        subscriber: Subscriber | None,
+        subscriber: Subscriber | None, second: SecondAccounts | None = None,
     ) -> None:  # fmt: skip
         self.environment = environment
         self.actors = actors
@@ -47,6 +48,7 @@ class Checker:
         self.schedule = schedule
         self.cap = cap
         self.subscriber = subscriber
+        self.second = second
 
     # -- what is there ---------------------------------------------------------------------
 
@@ -82,7 +84,10 @@ class Checker:
                 ]
             return problems
 
-        return self.sandbox.call(look)
+        problems = self.sandbox.call(look)
+        if self.second is not None:
+            problems += self.second.records(truth, self.in_service, self._lookup_affordable)
+        return problems
 
     def _drop_overwritten_confirmations(self) -> None:
         for key, typed in list(self.actors.truth.typed.items()):
@@ -165,7 +170,8 @@ class Checker:
             "SELECT connector, max(extract(epoch FROM opened_at)) FROM runs "
             "WHERE state = 'done' AND kind = 'sync' AND NOT dry_run GROUP BY connector"
         )
-        return len(rows) == 2 and all(float(at) > moment for _, at in rows)
+        connections = 4 if self.second else 2
+        return len(rows) == connections and all(float(at) > moment for _, at in rows)
 
     # -- the promises ----------------------------------------------------------------------
 
@@ -179,7 +185,8 @@ class Checker:
                 for line in model.changed_phone_fields(truth, key, self.actors.current_values(key))
             ]  # fmt: skip
 
-        for line in self.sandbox.call(look):
+        second = self.second.typed_fields(self.actors.truth) if self.second else ()
+        for line in (*self.sandbox.call(look), *second):
             yield f"promise 3: {line}"
         for write in self.actors.writes:
             if write.ours and set(write.values) & set(FIELDS[write.key[:2]]):
@@ -646,7 +653,9 @@ class Checker:
             "GROUP BY r.connector, r.id ORDER BY count(*) DESC LIMIT 1"
         )
         runs = [(str(connector), str(run)) for connector, run in rows]
-        return runs + [item for item in getattr(self, "last", {}).items() if item not in runs]
+        runs += [item for item in getattr(self, "last", {}).items() if item not in runs]
+        # What was written to the second accounts is not recorded.
+        return [(connector, run) for connector, run in runs if connector in _RUN_FIELD]
 
     @staticmethod
     def _expected_after_undo(

@@ -37,11 +37,13 @@ _TABLES = ("pages", "runs", "contacts", "feedback", "deliveries", "claims", "wri
 
 class Faults:
     def __init__(
-        self, environment: Environment, sandbox: Sandbox, subscriber: Subscriber | None
-    ) -> None:
+        self, environment: Environment, sandbox: Sandbox, subscriber: Subscriber | None,
+        second: Sandbox | None = None,
+    ) -> None:  # fmt: skip
         self.environment = environment
         self.subscriber = subscriber
         self.sandbox = sandbox
+        self.second = second  # further accounts of the same CRMs
         self.ended = threading.Event()
         self.injected: list[str] = []
         self.violations: list[str] = []  # broken promises that a fault saw itself
@@ -67,6 +69,9 @@ class Faults:
             thread.join(30)
         for service in (self.sandbox.salesforce, self.sandbox.hubspot, self.sandbox.twilio):
             service.faults.clear()
+        if self.second is not None:
+            self.second.salesforce.faults.clear()
+            self.second.hubspot.faults.clear()
         if self.subscriber is not None:
             self.subscriber.away, self.subscriber.drops = 0.0, 0
         if not self.environment.postgres.is_up():
@@ -211,7 +216,10 @@ class Faults:
 
     def _crm(self, rng: random.Random) -> tuple[str, Service]:
         name = rng.choice(("salesforce", "hubspot"))
-        return name, getattr(self.sandbox, name)
+        sandbox = self.sandbox
+        if self.second is not None:
+            sandbox = rng.choice((sandbox, self.second))
+        return name, getattr(sandbox, name)
 
     def kill_before_write(self, rng: random.Random) -> None:
         name, service = self._crm(rng)

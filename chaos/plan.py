@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ACTIVE = 6.0  # seconds in which actors act and faults strike
-Flavour = Literal["plain", "budget", "quota", "hosts", "deploy"]
+Flavour = Literal["plain", "orgs", "budget", "quota", "hosts", "deploy"]
 _FLAVOURS: tuple[tuple[Flavour, int], ...] = (
-    ("plain", 50), ("hosts", 25), ("budget", 10), ("quota", 10), ("deploy", 5),
+    ("plain", 40), ("orgs", 10), ("hosts", 25), ("budget", 10), ("quota", 10), ("deploy", 5),
 )  # fmt: skip
+FLAVOURS = tuple(flavour for flavour, _weight in _FLAVOURS)
 
 # What goes wrong, and how often it is drawn.
 FAULTS: dict[str, int] = {

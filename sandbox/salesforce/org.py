@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sandbox.population import Person, people
@@ -18,6 +19,7 @@ STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact",
 LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
 
 
+@lru_cache(10_000)
 def full_id(prefix: str, number: int) -> str:
     """An 18-character id with its case checksum, as Salesforce makes them."""
     alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

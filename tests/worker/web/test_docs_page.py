@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from accessibility import inaccessible
+from accessibility import inaccessible, too_little_contrast
 from fixture_types import Serve
 from logins import by_link, let_in
 
@@ -45,7 +45,7 @@ def test_has_every_operation_and_schema_and_stays_small(serve: Serve, ctx: Conte
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
-def test_is_accessible_and_fits(
+def test_fits_and_shows_an_example(
     chromium: Browser, serve: Serve, ctx: Context, width: int, scheme: Any
 ) -> None:
     url = serve()
@@ -63,11 +63,17 @@ def test_is_accessible_and_fits(
     assert over <= 0
     plain.close()
     assert problems == []
+
+
+def test_is_accessible_with_all_of_it_open(chromium: Browser, serve: Serve, ctx: Context) -> None:
     opened = chromium.new_page(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True
-    )
+        viewport={"width": 1440, "height": 900}, color_scheme="light", bypass_csp=True,
+        reduced_motion="reduce",
+    )  # fmt: skip
     let_in(opened, ctx)
-    opened.goto(f"{url}/docs")
+    opened.goto(f"{serve()}/docs")
     opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert not inaccessible(opened)
+    opened.emulate_media(color_scheme="dark")
+    assert not too_little_contrast(opened)
     opened.close()

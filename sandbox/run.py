@@ -206,6 +206,7 @@ class Sandbox:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.close()
 
     def _listen(self, service: Service, port: int) -> int:
         """Take a port. What answers there is built when somebody connects: half of the time in

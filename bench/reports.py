@@ -111,16 +111,18 @@ def share_numbers(ctx: Context, bases: dict[str, str], count: int) -> list[str]:
 def busy(env: dict[str, str]) -> Iterator[None]:
     """Have the workers look at every contact of both CRMs anew, again and again."""
     ended = threading.Event()
+    rescans: dict[str, subprocess.Popen[bytes]] = {}
 
     def keep_busy(connector: str) -> None:
         while not ended.is_set():
             command = ["worker", "rescan", connector, "--older-than", "0d", "--force", "--queue"]
-            subprocess.run(
+            rescans[connector] = subprocess.Popen(
                 [sys.executable, "-m", *command], env={**os.environ, **env},
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
+            rescans[connector].wait()
 
-    threads = [threading.Thread(target=keep_busy, args=(name,), daemon=True) for name in CRMS]
+    threads = [threading.Thread(target=keep_busy, args=(name,)) for name in CRMS]
     for thread in threads:
         thread.start()
     time.sleep(5)  # until the first pages are under way
@@ -128,6 +130,10 @@ def busy(env: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         ended.set()
+        for rescan in rescans.values():  # it would follow its run for ever
+            rescan.terminate()
+        for thread in threads:
+            thread.join()
 
 
 def send(web: str, number: str, place: int, token: str) -> float:

@@ -182,6 +182,8 @@ class Sandbox:
     def stop(self) -> None:
         if self.pubsub is not None:
             self.pubsub.stop()
+        if self._loop.is_closed():  # it has stopped before
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 

@@ -33,6 +33,7 @@ def execute_runs(
     """Open a run for each connector, do it here or follow the workers, and show the results.
 
     Several connectors are worked on at once, so that a CRM that does not answer holds up no other.
+    What people said by the flags of one is carried to all, after the runs.
     `open_run` opens or resumes the run of a connector, with the context that it is given, and
     returns its id. `many`: print a list of results, also of one; they come in the order of `names`.
     Exits with 0 when all is done, 1 when something failed, 2 when a run could not begin.
@@ -75,12 +76,28 @@ def execute_runs(
             raise
         if queue:
             follow(ctx, begun(), show)
+        else:
+            _carry_reports(ctx, begun())
     results = [reporting.result(ctx, run_id) for run_id in begun()]
     if any(has_failures(result) for result in results):
         code = max(code, 1)
     _show_results(results, ctx.settings.verification.budget.currency, as_json, many)
     _note_earlier_holds(ctx, names, begun())
     sys.exit(code)
+
+
+def _carry_reports(ctx: Context, run_ids: Sequence[str]) -> None:
+    """Tell every CRM now what people said by the flags of one: no worker may be running, and the
+    other CRMs were read at the same time."""
+    from worker.cli.propagation import propagate_now
+    from worker.store import pause
+    from worker.suppression.apply_reports import has_pending
+    from worker.sync.runs import lifecycle as runs
+
+    if all(runs.load(ctx, run_id).dry_run for run_id in run_ids):
+        return
+    if has_pending(ctx) and not pause.is_on(ctx.store):
+        propagate_now(ctx)
 
 
 def _try_to_open(ctx: Context, open_run: OpenRun, name: str) -> tuple[str | None, int]:

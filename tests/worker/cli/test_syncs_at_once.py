@@ -12,6 +12,7 @@ from typing import Any
 import forking
 import pytest
 from click.testing import CliRunner
+from constants import NUMBER
 from crms import Crm
 from processes import kill, until
 
@@ -112,3 +113,22 @@ def test_one_that_hangs_holds_up_no_other_and_ctrl_c_ends_them_all(
     said = err.read_text("utf-8")
     assert f"runs {', '.join(kept[name].id for name in hanging)} keep their place" in said
     assert said.rstrip().endswith("hygiene sync salesforce-emea hubspot-emea")
+
+
+def test_what_a_person_ticks_in_one_reaches_the_others_by_the_same_command(
+    env: dict[str, str], crms: dict[str, Crm]
+) -> None:
+    """Without a worker: a schedule of commands alone is enough."""
+    ids = {name: crm.ids()[0] for name, crm in crms.items()}
+    for name, crm in crms.items():
+        crm.edit(ids[name], {f"phone/{crm.phone}": NUMBER})
+    assert CliRunner().invoke(main, ("sync",), env=env).exit_code == 0
+    crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
+    dry = CliRunner().invoke(main, ("sync", "--dry-run"), env=env)
+    assert dry.exit_code == 0
+    assert [name for name, crm in crms.items() if crm.get(ids[name], "wrong_number")] == [
+        "salesforce-emea"
+    ]
+    assert CliRunner().invoke(main, ("sync",), env=env).exit_code == 0
+    for name, crm in crms.items():
+        assert crm.get(ids[name], "wrong_number") is True, name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,14 @@ def admin_page(chromium: Browser, ctx: Context, width: int, scheme: Any) -> Iter
 def text_of(page: Page) -> str:
     page.wait_for_load_state()  # a click waits for the answer, not for all of the page
     return " ".join(page.inner_text("main").split())
+
+
+def toast_of(page: Page) -> str:
+    """What the page says of what was just done."""
+    page.wait_for_load_state()
+    toast = page.get_by_role("status").filter(has_text=re.compile(r"\w"))
+    toast.wait_for()
+    return toast.inner_text().strip()
 
 
 def assert_well_made(page: Page, name: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 from accessibility import inaccessible
+from admin_pages import toast_of
 from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
@@ -290,7 +291,7 @@ class TestInChromium:
         page.get_by_role("link", name="Change my answer").click()
         page.get_by_label("Your number").fill("+1 415 555 2672")
         page.get_by_role("button", name="Send my number").click()
-        assert "check it before we use it" in page.get_by_role("status").inner_text()
+        assert "check it before we use it" in toast_of(page)
         assert [row.kind for row in reports(ctx)] == ["wrong_number", "corrected"]
         assert problems == []
         page.close()

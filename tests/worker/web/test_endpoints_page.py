@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 import sqlalchemy as sa
-from admin_pages import NAMES, SIZES, admin_page, assert_well_made, text_of
+from admin_pages import NAMES, SIZES, admin_page, assert_well_made, text_of, toast_of
 from clocks import advance_clock
 from constants import NUMBER
 from event_receivers import Receiver, receiving
@@ -373,7 +373,7 @@ def test_an_alert_leads_to_the_page(admin: Admin, ctx: Context, receiver: Receiv
     with ctx.store.write() as connection:
         connection.execute(sa.update(endpoints).values(state="off"))
     [alert] = [alert for alert in rules.current(ctx) if alert.kind == "endpoint"]
-    assert "wants nothing more" in admin.get(alert.path)
+    assert "no longer accepts events" in admin.get(alert.path)
     assert '/test"' not in admin.get(alert.path)
 
 
@@ -436,7 +436,7 @@ def test_an_endpoint_is_added_tried_and_paused(
     assert_well_made(page, "endpoint-failing")
     page.get_by_role("button", name="Pause").click()
     page.locator("#health .pill.paused").wait_for()
-    assert page.get_by_role("status").inner_text().strip().startswith("The endpoint is paused")
+    assert toast_of(page).startswith("The endpoint is paused")
     assert_well_made(page, "endpoint-paused")
     page.get_by_role("button", name="Remove…").click()
     assert_well_made(page, "endpoint-remove")

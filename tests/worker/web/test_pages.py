@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 from accessibility import inaccessible, too_little_contrast
-from admin_pages import text_of
+from admin_pages import text_of, toast_of
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -137,7 +137,7 @@ class TestANumber:
         panel = page.locator("dialog[open]")
         panel.get_by_label("Why").fill("asked us at the fair")
         panel.get_by_role("button", name="Suppress").click()
-        assert "Each CRM confirms it below" in page.get_by_role("status").inner_text()
+        assert "Each CRM confirms it below" in toast_of(page)
         assert "done=" not in page.url
         for _ in range(100):
             if all(crm.get(records[name], "do_not_contact") for name, crm in crms.items()):

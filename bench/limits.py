@@ -84,6 +84,9 @@ def salesforce(
     looks = called("GET", "jobs/ingest/{id}")
     least = job * (queries + jobs / at_once)
     seconds = result["seconds"]
+    if not jobs:
+        print("salesforce: so few contacts took no ingest job; measure it with more (--contacts)")
+        return
     print(
         f"salesforce: {result['contacts']['read']:,} contacts in {seconds:.1f} s: {queries} query "
         f"jobs and {jobs} ingest jobs of {job:g} s, {at_once} at once, take {least:.1f} s, "

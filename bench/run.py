@@ -34,9 +34,9 @@ BENCHES: tuple[tuple[str, ...], ...] = (
     ("clean",),
     ("lookups",),
     ("warehouse", "--contacts", "200000"),
-    ("limits", "--contacts", "20000"),
+    ("limits", "--contacts", "40000"),
     ("workers", "--contacts", "8000"),
-    ("reports", "--contacts", "4000", "--reports", "400", "--outage", "20", "--busy"),
+    ("reports", "--contacts", "4000", "--reports", "200", "--outage", "10", "--busy"),
     ("suppressions", "--entries", "200000", "--contacts", "5000", "--times", "1"),
     ("pages", "--contacts", "100000", "--years", "0.5", "--rounds", "2"),
 )

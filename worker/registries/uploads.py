@@ -9,16 +9,16 @@ another one, or a week has gone; every other one is deleted when it was loaded o
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import sqlalchemy as sa
@@ -82,13 +82,21 @@ class Upload:
         return self.state in (UploadState.WAITING, UploadState.LOADING)
 
 
-def new_path(ctx: Context, file_name: str) -> Path:
-    """Return where the bytes of a new upload go; the folder is made, for this user alone."""
+def store(ctx: Context, file_name: str, source: IO[bytes]) -> Path:
+    """Copy a file that has arrived, for this user alone, and return where to. Raises `OSError`,
+    and leaves nothing then."""
     name = _NOT_IN_A_NAME.sub("_", Path(file_name.replace("\\", "/")).name).lstrip(".")[-80:]
     folder = ctx.settings.home / _FOLDER / uuid.uuid4().hex
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700)
-    return folder / (name or "file")
+    path = folder / (name or "file")
+    try:
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            shutil.copyfileobj(source, file)
+    except BaseException:
+        discard(path)
+        raise
+    return path
 
 
 def discard(path: Path) -> None:
@@ -257,5 +265,4 @@ def _path(ctx: Context, upload: Upload) -> Path:
 
 
 def _delete_file(ctx: Context, upload: Upload) -> None:
-    with suppress(OSError):
-        discard(_path(ctx, upload))
+    discard(_path(ctx, upload))

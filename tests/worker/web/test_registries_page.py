@@ -230,4 +230,4 @@ class TestAnUpload:
         (path,) = kept_files(ctx)
         assert path.name == "x"
         plain = admin.post(f"{url}{PAGE}/upload", data={"csrf": csrf_of(admin, url)}, timeout=10)
-        assert plain.status_code == 400
+        assert plain.status_code == 422

@@ -7,12 +7,12 @@ question where one stopped at the guard. Larger files are imported on the comman
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
 
 from worker.access import audit
 from worker.access.model import Person
@@ -23,10 +23,10 @@ from worker.registries.model import ImportState, Registry, UnknownRegistryError,
 from worker.registries.uploads import UploadError, UploadState
 from worker.web.auth import AdminForm, Form, Viewer, check_form, reason_in, require_admin
 from worker.web.limits import LARGEST_UPLOAD
-from worker.web.multipart import receive_file
 from worker.web.queue import Queue
 from worker.web.render import page
 
+_MOST_FIELDS, _LARGEST_FIELD = 20, 4096  # beside the file; bytes
 _KINDS = {"whole": "whole list", "changes": "changes"}
 
 
@@ -61,30 +61,21 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     async def upload(
         request: Request, me: Viewer, name: str, background: BackgroundTasks
     ) -> Response:
-        """Nothing of the file is kept before the form that it comes with is known to be ours."""
+        """Who sends it is known before the body is read, and the form before its file is kept."""
         require_admin(me)
         registry = await run_in_threadpool(_find, ctx, name)
         if registry.settings is None:
             raise HTTPException(409, "The settings no longer name this registry.")
-        begun: list[Path] = []
-
-        def path_for(form: Form, file_name: str) -> Path:
-            check_form(request, me, form)
-            _kind_in(form)
-            _day_in(ctx, form)
-            begun.append(uploads.new_path(ctx, file_name))
-            return begun[0]
-
         try:
-            form, path = await receive_file(request, path_for, LARGEST_UPLOAD)
-            await run_in_threadpool(_keep, ctx, me, name, form, path)
-        except BaseException as error:
-            for path in begun:
-                uploads.discard(path)
-            if isinstance(error, OSError):
-                what = error.strerror or "it cannot be written"
-                raise HTTPException(507, f"The file could not be kept: {what}.") from None
-            raise
+            async with request.form(
+                max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FIELD
+            ) as sent:
+                form = {key: value for key, value in sent.items() if isinstance(value, str)}
+                check_form(request, me, form)
+                await run_in_threadpool(_keep, ctx, me, name, form, _file_in(sent))
+        except OSError as error:  # a full disk
+            what = error.strerror or "it cannot be written"
+            raise HTTPException(507, f"The file could not be kept: {what}.") from None
         background.add_task(queue.uploads)
         return RedirectResponse(f"/registries/{name}", 303, background=background)
 
@@ -99,7 +90,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         try:
             uploads.accept(ctx, name, form.get("upload", ""), me.name)
         except UploadError as error:
-            raise HTTPException(409, f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+            raise _conflict(error) from None
         target = f"{name}: {asked.question}" if asked else name
         audit.note(ctx.store, ctx.now(), me.name, "registry.accept", target, why)
         background.add_task(queue.uploads)
@@ -116,14 +107,34 @@ def _find(ctx: Context, name: str) -> Registry:
             raise HTTPException(404, "There is no such registry.") from None
 
 
-def _keep(ctx: Context, me: Person, name: str, form: Form, path: Path) -> None:
+def _file_in(sent: FormData) -> UploadFile:
+    file = sent.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise HTTPException(422, "Choose a file.")
+    if not file.size:
+        raise HTTPException(422, "The file is empty.")
+    if file.size > LARGEST_UPLOAD:
+        raise HTTPException(413, f"The file is larger than {LARGEST_UPLOAD >> 20} MB.")
+    return file
+
+
+def _keep(ctx: Context, me: Person, name: str, form: Form, file: UploadFile) -> None:
     kind, as_of = _kind_in(form), _day_in(ctx, form)
+    path = uploads.store(ctx, file.filename or "", file.file)
     try:
         uploads.keep(ctx, name, path, kind, me.name, as_of)
-    except UploadError as error:
-        raise HTTPException(409, f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+    except BaseException as error:
+        uploads.discard(path)
+        if isinstance(error, UploadError):
+            raise _conflict(error) from None
+        raise
     target = f"{name}: {path.name}, {_KINDS[kind]}"
     audit.note(ctx.store, ctx.now(), me.name, "registry.upload", target)
+
+
+def _conflict(error: UploadError) -> HTTPException:
+    text = str(error)
+    return HTTPException(409, f"{text[:1].upper()}{text[1:]}.")
 
 
 def _kind_in(form: Form) -> Literal["whole", "changes"]:

@@ -120,6 +120,8 @@ def busy(env: dict[str, str]) -> Iterator[None]:
                 [sys.executable, "-m", *command], env={**os.environ, **env},
                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
+            if ended.is_set():
+                rescans[connector].terminate()
             rescans[connector].wait()
 
     threads = [threading.Thread(target=keep_busy, args=(name,)) for name in CRMS]
@@ -199,8 +201,8 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
     for name, base in bases.items():
         times = [(r.confirmed_at - r.since).total_seconds() for r in rows if r.connector == name]
         used = count_calls(base) - before[name]
-        while_ = circumstances or ("with HubSpot away for a while" if down else "")
-        when = f"{while_}: {name} has it" if while_ else f"{name} has it"
+        told = circumstances or ("with HubSpot away for a while" if down else "")
+        when = f"{told}: {name} has it" if told else f"{name} has it"
         middle, slow = median(times), quantiles(times, n=100)[98]
         record("reports", f"{when}, median", middle, "s", "gathering reports, and calls")
         record("reports", f"{when}, 99%", slow, "s", "a worker busy with the reports before")

@@ -87,16 +87,17 @@ def execute_runs(
 
 
 def _carry_reports(ctx: Context, run_ids: Sequence[str]) -> None:
-    """Tell every CRM now what people said by the flags of one: no worker may be running, and the
-    other CRMs were read at the same time."""
+    """Tell every CRM now what people said by the flags of one, and what an earlier command could
+    not tell: no worker may be running, and the other CRMs were read at the same time."""
     from worker.cli.propagation import propagate_now
     from worker.store import pause
     from worker.suppression.apply_reports import has_pending
+    from worker.sync.propagate import pending_connectors
     from worker.sync.runs import lifecycle as runs
 
-    if all(runs.load(ctx, run_id).dry_run for run_id in run_ids):
+    if pause.is_on(ctx.store) or all(runs.load(ctx, run_id).dry_run for run_id in run_ids):
         return
-    if has_pending(ctx) and not pause.is_on(ctx.store):
+    if has_pending(ctx) or pending_connectors(ctx):
         propagate_now(ctx)
 
 

@@ -37,9 +37,10 @@ def sync(
 
     Reads the contacts, verifies their numbers, and writes the results back to the CRM.
 
-    Without CONNECTOR, sync every connected CRM, three at a time. A sync that was interrupted
-    continues where it stopped. A full read that would remove many contacts from our index removes
-    none and says why; --accept-removals accepts the removals that it reported, and no more.
+    Without CONNECTOR, sync every connected CRM, three at a time. What people ticked in one is then
+    carried to the others. A sync that was interrupted continues where it stopped. A full read that
+    would remove many contacts from our index removes none and says why; --accept-removals accepts
+    the removals that it reported, and no more.
     """
     from config.settings import SettingsError
     from worker.sync.pages import reword_recovery

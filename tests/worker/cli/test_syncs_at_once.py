@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from config.settings import Settings
 from sandbox.run import Sandbox
 from worker.cli.main import main
 from worker.context import Context
+from worker.store import outbox
 from worker.sync.runs import lifecycle
 
 EMEA = """
@@ -62,6 +64,15 @@ def env(
         **accounts, "HYGIENE_HOME": str(tmp_path / "home"), "DATABASE_URL": database_url,
         "HYGIENE_CONFIG": str(tmp_path / "hygiene.toml"),
     }  # fmt: skip
+
+
+def all_hold_number(crms: dict[str, Crm], env: dict[str, str]) -> dict[str, str]:
+    """A contact of each CRM holds NUMBER, and all are in sync; the contacts' ids."""
+    ids = {name: crm.ids()[0] for name, crm in crms.items()}
+    for name, crm in crms.items():
+        crm.edit(ids[name], {f"phone/{crm.phone}": NUMBER})
+    assert CliRunner().invoke(main, ("sync",), env=env).exit_code == 0
+    return ids
 
 
 def states(document: list[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -119,10 +130,7 @@ def test_what_a_person_ticks_in_one_reaches_the_others_by_the_same_command(
     env: dict[str, str], crms: dict[str, Crm]
 ) -> None:
     """Without a worker: a schedule of commands alone is enough."""
-    ids = {name: crm.ids()[0] for name, crm in crms.items()}
-    for name, crm in crms.items():
-        crm.edit(ids[name], {f"phone/{crm.phone}": NUMBER})
-    assert CliRunner().invoke(main, ("sync",), env=env).exit_code == 0
+    ids = all_hold_number(crms, env)
     crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
     dry = CliRunner().invoke(main, ("sync", "--dry-run"), env=env)
     assert dry.exit_code == 0
@@ -132,3 +140,17 @@ def test_what_a_person_ticks_in_one_reaches_the_others_by_the_same_command(
     assert CliRunner().invoke(main, ("sync",), env=env).exit_code == 0
     for name, crm in crms.items():
         assert crm.get(ids[name], "wrong_number") is True, name
+
+
+def test_what_a_crm_that_was_away_was_not_told_is_told_by_a_later_command(
+    env: dict[str, str], crms: dict[str, Crm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BACKOFF_INITIAL", timedelta(0))
+    ids = all_hold_number(crms, env)
+    crms["hubspot-emea"].fault(".*", "status", status=503, times=1000)
+    CliRunner().invoke(main, ("suppressions", "add", NUMBER), env=env)
+    assert crms["salesforce"].get(ids["salesforce"], "do_not_contact") is True
+    assert not crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact")
+    crms["hubspot-emea"].service.faults.clear()
+    assert CliRunner().invoke(main, ("sync", "salesforce"), env=env).exit_code == 0
+    assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True

@@ -88,6 +88,17 @@ def everybody_holds(number: str, crms: dict[str, Crm]) -> dict[str, str]:
     return ids
 
 
+def ticked_in_emea(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
+    """All hold NUMBER, and somebody ticked *wrong number* in one org; the contacts' ids."""
+    ids = everybody_holds(NUMBER, crms)
+    for name in NAMES:
+        sync(ctx, name)
+    crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
+    sync(ctx, "salesforce-emea")
+    settle(ctx)
+    return ids
+
+
 def holders(ctx: Context, record_id: str) -> set[str]:
     """The connections in which our index has a record with that id."""
     c = contacts.c
@@ -118,12 +129,7 @@ class TestOneListOfSuppressions:
     def test_a_flag_that_somebody_ticks_in_one_org_reaches_the_other(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
     ) -> None:
-        ids = everybody_holds(NUMBER, crms)
-        for name in NAMES:
-            sync(ctx, name)
-        crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
-        sync(ctx, "salesforce-emea")
-        settle(ctx)
+        ids = ticked_in_emea(ctx, crms, sync)
         flagged = [name for name, crm in crms.items() if crm.get(ids[name], "wrong_number")]
         assert set(flagged) == set(NAMES)
 
@@ -226,12 +232,7 @@ class TestTheSameIdInTwoOrgs:
     def test_an_undo_in_one_org_leaves_the_flag_that_came_from_the_other(
         self, ctx: Context, crms: dict[str, Crm], sync: Sync
     ) -> None:
-        ids = everybody_holds(NUMBER, crms)
-        for name in NAMES:
-            sync(ctx, name)
-        crms["salesforce-emea"].edit(ids["salesforce-emea"], {"wrong_number": True})
-        sync(ctx, "salesforce-emea")
-        settle(ctx)
+        ids = ticked_in_emea(ctx, crms, sync)
         delivering = sa.select(runs.c.id).where(
             runs.c.connector == "salesforce", runs.c.kind == "reports"
         )

@@ -108,6 +108,7 @@ class TestAStep:
         with pytest.raises((TypeError, sa.exc.StatementError)):
             state.commit(
                 ctx, SALESFORCE, CONTACTS,
+                # The database refuses the last of what is stored.
                 step("003A", pull="a gap", replay_id="no bytes"),  # type: ignore[arg-type]
             )  # fmt: skip
         assert waiting(ctx) == set()

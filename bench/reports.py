@@ -41,7 +41,7 @@ from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 
-ACCOUNT = {"TWILIOACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": "bench-token"}
+ACCOUNT = {"TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": "bench-token"}
 _NOT_ASKED = ("NUMVERIFY_", "CLEAROUTPHONE_", "RND_")
 # By whether lookups are asked for.
 _SETTINGS = {

@@ -64,6 +64,11 @@ def build(name: str, settings: Settings, quota: Quota | None = None) -> Connecto
     return opened
 
 
+def load(name: str) -> None:
+    """Load a connector's code and its CRM's client library, without opening it."""
+    _class_of(connections.kind_of(name))
+
+
 def _class_of(kind: str) -> Any:
     if kind not in BUILT_IN:
         from config.plugins import load_connector

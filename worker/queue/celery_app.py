@@ -21,7 +21,7 @@ from config import logging_setup, stopping, tracing
 from config.settings import Settings, SettingsError, load
 from connectors.http.pacing import LocalPace
 from worker.events.systems.registry import check_settings
-from worker.queue import child_process
+from worker.queue import child_process, warm_up
 from worker.queue.broker import register, repair
 from worker.queue.schedule import QUEUES, beat_schedule
 from worker.queue.task import TRACE_HEADER
@@ -81,6 +81,7 @@ def _logging(**_options: Any) -> None:
 def _before_it_works(**_options: Any) -> None:
     """Prepare a worker's parent process, before it forks its children."""
     child_process.remember_parent()
+    warm_up.load(settings.active_connectors)
     try:
         repair(embedded_redis.client(app.conf.broker_url), tuple(QUEUES))
     except redis.RedisError as error:

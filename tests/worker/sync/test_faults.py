@@ -122,6 +122,7 @@ class TestRecordsThatRefuse:
         result = sync(ctx, "salesforce")
         assert failure_kinds(result) == {target: "validation"}
         assert "read-only" in result["failures"][0]["message"]
+        assert result["failures"][0]["written"] == {}
         assert salesforce.get(target, salesforce.status) is None
         assert salesforce.all_checked(but=target)
 

@@ -18,6 +18,7 @@ writes = sa.Table(
     sa.Column("connector", sa.String(40), nullable=False),
     sa.Column("object", sa.String(80), nullable=False),
     sa.Column("record_id", sa.String(80), nullable=False),
+    # Of a write that the CRM refused as a whole: {}.
     sa.Column("before", sa.JSON, nullable=False),
     sa.Column("after", sa.JSON, nullable=False),
     # pending (about to be written), done, failed, forecast (dry run), undone

@@ -41,6 +41,28 @@ LateFlags = Mapping[
 WritesOfRecords = Mapping[str, Sequence[Any]]  # record id -> rows of `writes`, in order
 
 
+def settled_as(outcome: Outcome, before: Mapping[str, Value], now: datetime) -> dict[str, Any]:
+    """Return the columns of a write whose outcome is known; `before`: as they were stored.
+
+    Of a refused write whose fields went through in part, these alone are kept, as of a write like
+    any other, which can be undone. One that was refused as a whole keeps what it was to write, and
+    nothing before: there is nothing to undo. If an earlier try got no answer, the CRM may have
+    carried that out, and the values before are kept.
+    """
+    columns: dict[str, Any] = {
+        "state": WriteState.DONE if outcome.ok else WriteState.FAILED,
+        "kind": outcome.kind,
+        "message": message_of(outcome),
+        "settled_at": now,
+    }
+    if outcome.ok or (outcome.sent_again and not outcome.written):
+        return columns
+    columns["before"] = {key: before.get(key) for key in outcome.written}
+    if outcome.written:
+        columns["after"] = dict(outcome.written)
+    return columns
+
+
 def message_of(outcome: Outcome) -> str | None:
     """Return the message to keep with a write, by which `find` finds one that was sent again."""
     text = outcome.message[:_LONGEST]

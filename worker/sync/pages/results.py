@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -206,31 +205,20 @@ def _store_outcomes(
     if missing.not_visible:
         pending = sa.and_(pending, sa.not_(any_of(writes.c.record_id, missing.not_visible)))
     for record_id, outcome in outcomes.items():
-        message = late_writes.message_of(outcome)
         if outcome.ok:
-            if message:
+            if message := late_writes.message_of(outcome):
                 connection.execute(
                     sa.update(writes)
                     .where(pending, writes.c.record_id == record_id)
                     .values(message=message)
                 )
             continue
-        values: dict[str, Any] = {
-            "state": WriteState.FAILED,
-            "kind": outcome.kind,
-            "message": message,
-            "settled_at": now,
-        }
         row = connection.execute(
             sa.select(writes.c.id, writes.c.before).where(pending, writes.c.record_id == record_id)
         ).one_or_none()
         if row is None:
             continue  # a run of another host has given it up: our lease had ended by its clock
-        if outcome.written:
-            # Some fields went through: they are a write like any other, that can be undone.
-            values.update(
-                after=outcome.written, before={key: row.before.get(key) for key in outcome.written}
-            )
+        values = late_writes.settled_as(outcome, row.before, now)
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
     done = {"state": WriteState.DONE, "settled_at": now}
     connection.execute(sa.update(writes).where(pending).values(**done))

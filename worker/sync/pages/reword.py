@@ -234,19 +234,21 @@ def _write(
     """Store the writes as pending, send them, and store what became of them."""
     ctx, result = work.ctx, work.result
     updates: list[Update] = []
+    befores: dict[str, Mapping[str, Value]] = {}
     rows = []
     for candidate, contact in chosen:
         values: dict[str, Value] = {"reason": candidate.text}
         if marks:
             values["run"] = result.run
         updates.append(Update(object_name, candidate.record_id, values))
+        befores[candidate.record_id] = {key: contact.current.get(key) for key in values}
         rows.append(
             {
                 "run_id": result.run,
                 "connector": result.connector,
                 "object": object_name,
                 "record_id": candidate.record_id,
-                "before": {key: contact.current.get(key) for key in values},
+                "before": befores[candidate.record_id],
                 "after": values,
                 "state": WriteState.PENDING,
                 "at": ctx.now(),
@@ -255,11 +257,15 @@ def _write(
     with ctx.store.write() as connection:
         connection.execute(sa.insert(writes), rows)
     outcomes, _ = write_all(work.connector, updates)
-    _store(work, object_name, [candidate for candidate, _ in chosen], outcomes)
+    _store(work, object_name, [candidate for candidate, _ in chosen], befores, outcomes)
 
 
 def _store(
-    work: _Work, object_name: str, candidates: Sequence[_Candidate], outcomes: Mapping[str, Outcome]
+    work: _Work,
+    object_name: str,
+    candidates: Sequence[_Candidate],
+    befores: Mapping[str, Mapping[str, Value]],
+    outcomes: Mapping[str, Outcome],
 ) -> None:
     """Store outcomes, and the new sentence in the index; it says the same, so nothing else changes.
 
@@ -278,12 +284,7 @@ def _store(
                     writes.c.record_id == candidate.record_id,
                     writes.c.state == WriteState.PENDING,
                 )
-                .values(
-                    state=WriteState.DONE if outcome.ok else WriteState.FAILED,
-                    kind=outcome.kind,
-                    message=late_writes.message_of(outcome),
-                    settled_at=ctx.now(),
-                )
+                .values(**late_writes.settled_as(outcome, befores[candidate.record_id], ctx.now()))
             )
             if "reason" not in outcome.written:
                 result.failed[candidate.record_id] = outcome.message

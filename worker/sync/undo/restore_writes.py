@@ -53,12 +53,7 @@ def write(
             connection.execute(
                 sa.update(writes)
                 .where(row)
-                .values(
-                    state=WriteState.DONE if outcome.ok else WriteState.FAILED,
-                    kind=outcome.kind,
-                    message=late_writes.message_of(outcome),
-                    settled_at=ctx.now(),
-                )
+                .values(**late_writes.settled_as(outcome, befores[update.id], ctx.now()))
             )
             result.restored += len(outcome.written)
             if not outcome.ok:

@@ -76,9 +76,8 @@ def _written_again(
 
 
 def _reached(row: Any) -> bool:
-    return row.state != WriteState.FAILED or bool(
-        row.after and row.before.keys() == row.after.keys()
-    )
+    """Whether the CRM took some of the write, or may have (`late_writes.settled_as`)."""
+    return bool(row.state != WriteState.FAILED or row.before.keys() == row.after.keys())
 
 
 def _combined(rows: Sequence[Any]) -> RecordWrites:

@@ -2,5 +2,6 @@
 
 Read in this order:
 
-    test_undo_stops.py  an undo makes nobody contactable again
+    test_undo_refused.py  an undo takes back what its run has written
+    test_undo_stops.py    an undo makes nobody contactable again
 """

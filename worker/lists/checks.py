@@ -13,6 +13,9 @@ from config import process_memory
 from connectors.csv_list.formula_guard import encode_cells, formula_safe
 from worker.decisions import FieldFacts, decide_field
 from worker.decisions.explanation import known_by_the_plan
+from worker.decisions.model import Part
+from worker.decisions.phrases import parse
+from worker.decisions.wording.render import render_alone
 from worker.lists.batches import Batch, FieldKey
 from worker.lists.columns import Plan
 from worker.phones import ContactLocation, parse_contact, parse_field
@@ -123,10 +126,13 @@ def check_field(key: FieldKey, plan: Plan, others: Sequence[str] = ()) -> Checke
     extension = next((n.extension for n in parsed.numbers if n.e164 == decision.e164), "")
     if decision.e164 and len(parsed.numbers) == 1:
         extension = extension or other_extension
-    reason = decision.reason
-    if not reason and parsed.note:
-        reason = f"beside the number stands: {parsed.note}"
     status = decision.status or ""
+    reason = ""
+    if decision.reason:
+        part = Part("", decision.status or "valid", parse(decision.reason))
+        reason = render_alone(part, "en")
+    elif parsed.note:
+        reason = f"Note beside the number: {parsed.note}"
     # What a person typed can only stand in the reason; the others are words and numbers of ours.
     reason = formula_safe(reason)
     plainly = all(number.valid and number.confidence == "high" for number in parsed.numbers)

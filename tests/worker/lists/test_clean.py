@@ -190,6 +190,15 @@ class TestTheCountryOfANumber:
         assert result["Phone status"] == "unverified"
         assert "email" in result["Phone reason"]
 
+    def test_a_reason_is_a_sentence_that_says_what_to_do(self, tmp_path: Path) -> None:
+        content = b"Phone\n(415) 555-2671\nn/a\n+442072194272 ask for Kim\n"
+        _, out = cleaned(tmp_path, content)
+        assert [row["Phone reason"] for row in csv.DictReader(out.decode().splitlines())] == [
+            "A local number whose country is unknown. Add the country to the contact.",
+            "A placeholder, not a phone number. Ask the contact for the right number.",
+            "Note beside the number: ask for Kim",
+        ]
+
     def test_is_told_by_the_other_phones_of_the_row(self, tmp_path: Path) -> None:
         content = (
             b"Phone,Mobile,Fax\n"

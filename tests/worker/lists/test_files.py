@@ -140,7 +140,7 @@ class TestStandardStreams:
             b"phone,phone status,phone e164,phone line type,phone extension,phone reason\r\n"
             b"+442072194272,valid,+442072194272,landline,,\r\n"
         )
-        assert b"1 rows" in ran.stderr
+        assert b"1 row ->" in ran.stderr
         assert not list(tmp_path.iterdir())
 
     def test_a_workbook_goes_in_by_a_pipe(self, tmp_path: Path) -> None:

@@ -87,6 +87,21 @@ def render(reason: Reason, language: Language) -> str:
     return _shortened(text)
 
 
+@lru_cache(maxsize=4096)
+def render_alone(part: Part, language: Language) -> str:
+    """Return the same for one phone field without its name, as for a cell beside it.
+
+    >>> render_alone(Part("", "unverified", Phrase("no_country")), "en")
+    'A local number whose country is unknown. Add the country to the contact.'
+    """
+    wording = LANGUAGES[language]
+    phrase = part.phrase or Phrase(_BY_STATUS.get(part.status, "not_checked"))
+    advice = _advice(part)
+    return _shortened(
+        " ".join(filter(None, (_sentence(_phrase(phrase, wording)), getattr(wording, advice, ""))))
+    )
+
+
 def sentence_in_any_language(text: str, reason: Reason) -> bool:
     """Whether a text is this reason's sentence in some language."""
     return any(render(reason, language) == text for language in LANGUAGES)

@@ -81,11 +81,11 @@ def _logging(**_options: Any) -> None:
 def _before_it_works(**_options: Any) -> None:
     """Prepare a worker's parent process, before it forks its children."""
     child_process.remember_parent()
-    warm_up.load(settings.active_connectors)
     try:
         repair(embedded_redis.client(app.conf.broker_url), tuple(QUEUES))
     except redis.RedisError as error:
         logging.getLogger(__name__).warning("Redis does not answer yet: %s", type(error).__name__)
+    warm_up.load(settings.active_connectors)
 
 
 @worker_shutting_down.connect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def scheduler(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sent:
+def scheduler(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
     app = Celery("test", broker="memory://", set_as_current=False)
     app.conf.update(
         timezone="UTC",
@@ -51,7 +52,9 @@ def scheduler(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         },
     )
     monkeypatch.setattr("celery.schedules.schedule.now", lambda _self: clock.now)
-    return Sent(app, schedule_filename=str(tmp_path / "beat"))
+    scheduler = Sent(app, schedule_filename=str(tmp_path / "beat"))
+    yield scheduler
+    scheduler.close()
 
 
 def tick(scheduler: Sent, times: int = 4) -> list[str]:

@@ -48,20 +48,33 @@ def toast_of(page: Page) -> str:
 
 
 def assert_well_made(page: Page, name: str) -> None:
-    """It is accessible and no wider than the screen. Under SCREENSHOTS it is looked at in the other
-    scheme, too, and kept as a picture in both."""
-    _assert_well_made(page, name)
-    if not (shots := os.environ.get("SCREENSHOTS")):
-        return
-    width = page.viewport_size["width"] if page.viewport_size else 0
+    """It is accessible and no wider than the screen, on a desktop and on a phone. Under SCREENSHOTS
+    it is looked at in the other scheme, too, and kept as a picture in both."""
+    own = page.viewport_size
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    scheme: Any = "dark" if dark else "light"
+    assert own is not None
+    # Its own last: so it is left.
+    for width, shown in sorted(SIZES, key=lambda size: size[0] == own["width"]):
+        page.set_viewport_size({"width": width, "height": own["height"]})
+        colours = scheme if width == own["width"] else shown
+        page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # they change at once
+        _assert_well_made(page, f"{name}, {width} px")
+        if os.environ.get("SCREENSHOTS"):
+            _keep_pictures(page, name, width)
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def _keep_pictures(page: Page, name: str, width: int) -> None:
     schemes: list[Any] = ["light", "dark"]
     if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
         schemes.reverse()
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)  # until charts are drawn again
-        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
-    _assert_well_made(page, f"{name}, {schemes[1]}")
+        path = f"{os.environ['SCREENSHOTS']}/{name}-{width}-{scheme}.png"
+        page.screenshot(path=path, full_page=True)
+    _assert_well_made(page, f"{name}, {width} px, {schemes[1]}")
     page.emulate_media(color_scheme=schemes[0])
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIZES: list[tuple[int, Any]] = [(1440, "light"), (390, "dark")]
 NAMES = ["desktop", "phone"]
+_NARROW = 700  # px; a phone is below it
 
 
 @contextmanager
@@ -48,27 +49,30 @@ def toast_of(page: Page) -> str:
 
 
 def assert_well_made(page: Page, name: str) -> None:
-    """It is accessible and no wider than the screen, on a desktop and on a phone. Under SCREENSHOTS
-    it is looked at in the other scheme, too, and kept as a picture in both."""
+    """It is accessible and no wider than the screen as it is shown, and on the other screen in the
+    other scheme. Under SCREENSHOTS each is looked at and kept as a picture in both schemes."""
     own = page.viewport_size
-    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    scheme: Any = "dark" if dark else "light"
     assert own is not None
-    # Its own last: so it is left.
-    for width, shown in sorted(SIZES, key=lambda size: size[0] == own["width"]):
+    (other,) = (width for width, _ in SIZES if (width < _NARROW) != (own["width"] < _NARROW))
+    schemes = _schemes(page)
+    # Colours change at once. Its own last: so it is left.
+    for width, scheme in ((other, schemes[1]), (own["width"], schemes[0])):
         page.set_viewport_size({"width": width, "height": own["height"]})
-        colours = scheme if width == own["width"] else shown
-        page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # they change at once
-        _assert_well_made(page, f"{name}, {width} px")
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        _assert_well_made(page, f"{name}, {width} px, {scheme}")
         if os.environ.get("SCREENSHOTS"):
             _keep_pictures(page, name, width)
     page.emulate_media(reduced_motion="no-preference")
 
 
+def _schemes(page: Page) -> list[Any]:
+    """That in which it is shown, and the other."""
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    return ["dark", "light"] if dark else ["light", "dark"]
+
+
 def _keep_pictures(page: Page, name: str, width: int) -> None:
-    schemes: list[Any] = ["light", "dark"]
-    if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
-        schemes.reverse()
+    schemes = _schemes(page)
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)  # until charts are drawn again

@@ -49,6 +49,23 @@ def test_each_screen_is_tried_with_one_crm_each() -> None:
     assert kept == {"salesforce-desktop", "hubspot-phone"}
 
 
+def test_each_screen_takes_half_of_what_is_done_on_pages() -> None:
+    kept = [run(f"tests/worker/web/test_a.py::test_{place}", SCREENS) for place in range(200)]
+    assert {len(cases) for cases in kept} == {1}
+    assert 70 < sum(cases == {"phone"} for cases in kept) < 130
+    mixed = [run(f"tests/worker/web/test_a.py::test_{place}", CRMS, SCREENS) for place in range(20)]
+    assert set.union(*mixed) == {"salesforce-desktop", "hubspot-phone"}
+    assert {len(cases) for cases in mixed} == {1}
+
+
+def test_what_is_about_the_screen_is_tried_on_both() -> None:
+    assert run("tests/worker/web/test_confirm.py::test_a", SCREENS) == set(SCREENS)
+    looks = [
+        Case(f"tests/worker/web/test_a.py::test_b[{size}]") for size in ("1440-light", "390-dark")
+    ]
+    assert split(looks) == (looks, [])
+
+
 @pytest.mark.parametrize("folder", ["connectors", "worker/store"])
 def test_where_the_two_differ_both_are_tried(folder: str) -> None:
     assert run(f"tests/{folder}/test_a.py::test_b", CRMS) == set(CRMS)

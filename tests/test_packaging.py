@@ -25,9 +25,12 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import requests
 from constants import NUMBER
+from terminals import LINK
 
 from config.version import product_version
+from worker.access.ways_in import NO_PASSWORD
 from worker.store import embedded_redis
 
 ROOT = Path(__file__).parent.parent
@@ -165,6 +168,11 @@ class TestFromAnEmptyFolder:
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.3)
             assert "only this machine can reach the pages" in log.read_text()
+            # What it writes goes to a file, which shows no login link: the pages are closed.
+            answer = requests.get(f"http://127.0.0.1:{free_port}/runs", timeout=10)
+            assert (answer.status_code, NO_PASSWORD in answer.text) == (403, True)
+            assert "one-time login link" in log.read_text()
+            assert not LINK.search(log.read_text())
         finally:
             up.send_signal(signal.SIGTERM)
             code = up.wait(60)

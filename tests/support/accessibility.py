@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import Page
 
 CONTRAST = "color-contrast"
@@ -43,25 +43,30 @@ _CONTRAST_OF_EACH_KIND = """async () => {
 
 
 @cache
-def _axe() -> Axe:
-    from axe_playwright_python.sync_playwright import Axe
+def _axe_script() -> str:
+    from axe_playwright_python.base import AXE_FILE_PATH
 
-    return Axe()
+    return Path(AXE_FILE_PATH).read_text(encoding="utf-8")
 
 
 def inaccessible(page: Page) -> str:
     """Return what axe has to say against a page, once it is loaded, or ""."""
     page.wait_for_load_state()  # a click returns as soon as the next page begins to come
+    if not page.evaluate("'axe' in window"):  # to read its script takes as long as to look
+        page.evaluate(_axe_script())
     options = _OPTIONS | {"rules": {CONTRAST: {"enabled": False}}}
-    results = _axe().run(page, options=options)
-    report = str(results.generate_report()) if results.violations_count else ""
-    return report + too_little_contrast(page)
+    return _report(page.evaluate("options => axe.run(document, options)", options)) + (
+        too_little_contrast(page)
+    )
 
 
 def too_little_contrast(page: Page) -> str:
     """Return which texts of a page axe cannot read, or "". To be called after `inaccessible`."""
+    return _report(page.evaluate(_CONTRAST_OF_EACH_KIND))
+
+
+def _report(response: dict[str, Any]) -> str:
     from axe_playwright_python.base import AxeResults
 
-    response: dict[str, Any] = page.evaluate(_CONTRAST_OF_EACH_KIND)
     results = AxeResults(response)
     return str(results.generate_report()) if results.violations_count else ""

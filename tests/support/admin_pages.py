@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIZES: list[tuple[int, Any]] = [(1440, "light"), (390, "dark")]
 NAMES = ["desktop", "phone"]
+_NARROW = 700  # px; a phone is below it
 
 
 @contextmanager
@@ -48,20 +49,36 @@ def toast_of(page: Page) -> str:
 
 
 def assert_well_made(page: Page, name: str) -> None:
-    """It is accessible and no wider than the screen. Under SCREENSHOTS it is looked at in the other
-    scheme, too, and kept as a picture in both."""
-    _assert_well_made(page, name)
-    if not (shots := os.environ.get("SCREENSHOTS")):
-        return
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    schemes: list[Any] = ["light", "dark"]
-    if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
-        schemes.reverse()
+    """It is accessible and no wider than the screen as it is shown, and on the other screen in the
+    other scheme. Under SCREENSHOTS each is looked at and kept as a picture in both schemes."""
+    own = page.viewport_size
+    assert own is not None
+    (other,) = (width for width, _ in SIZES if (width < _NARROW) != (own["width"] < _NARROW))
+    schemes = _schemes(page)
+    # Colours change at once. Its own last: so it is left.
+    for width, scheme in ((other, schemes[1]), (own["width"], schemes[0])):
+        page.set_viewport_size({"width": width, "height": own["height"]})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        _assert_well_made(page, f"{name}, {width} px, {scheme}")
+        if os.environ.get("SCREENSHOTS"):
+            _keep_pictures(page, name, width)
+    page.emulate_media(reduced_motion="no-preference")
+
+
+def _schemes(page: Page) -> list[Any]:
+    """That in which it is shown, and the other."""
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    return ["dark", "light"] if dark else ["light", "dark"]
+
+
+def _keep_pictures(page: Page, name: str, width: int) -> None:
+    schemes = _schemes(page)
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)  # until charts are drawn again
-        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
-    _assert_well_made(page, f"{name}, {schemes[1]}")
+        path = f"{os.environ['SCREENSHOTS']}/{name}-{width}-{scheme}.png"
+        page.screenshot(path=path, full_page=True)
+    _assert_well_made(page, f"{name}, {width} px, {schemes[1]}")
     page.emulate_media(color_scheme=schemes[0])
 
 

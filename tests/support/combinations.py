@@ -6,6 +6,11 @@ each, and only with `--every-combination` with each of one and each of the other
 What stands above the connectors and the tables is the same code for both CRMs and both databases,
 and there are thousands of tests of it: each of these runs with one of the two, chosen by its name,
 so that either takes half of them. Where the two differ (`_BOTH`), a test runs with both.
+
+So are the pages: one HTML for both screens, told apart by the style sheet. What somebody does on a
+page is tried on one screen, chosen likewise. How pages look is checked on both: each page by
+`test_pages.py`, and each state that a test looks at by `assert_well_made`, at both widths.
+
 `make test ARGS=--every-combination` runs everything, as the nightly workflow does.
 """
 
@@ -17,9 +22,15 @@ from typing import Protocol, TypeVar
 from zlib import crc32
 
 _CRMS_AND_DATABASES = (frozenset({"salesforce", "sqlite"}), frozenset({"hubspot", "postgresql"}))
-_PAIRS = (frozenset({"salesforce", "hubspot"}), frozenset({"sqlite", "postgresql"}))
 _SCREENS = (frozenset({"desktop", "1440", "1280"}), frozenset({"phone", "390"}))
 _SIDES = tuple(mine | screen for mine, screen in zip(_CRMS_AND_DATABASES, _SCREENS, strict=True))
+_PAIRS = tuple(
+    frozenset(pair)
+    for pair in (
+        ("salesforce", "hubspot"), ("sqlite", "postgresql"),
+        ("desktop", "phone"), ("1440", "390"), ("1280", "390"),
+    )
+)  # fmt: skip
 # The calls of each CRM, the SQL of each database, and the promises.
 _BOTH = (
     "tests/connectors/",
@@ -27,6 +38,11 @@ _BOTH = (
     "tests/worker/sync/stream/test_state.py",
     "tests/worker/sync/test_promises.py",
     "tests/worker/sync/test_propagate.py",
+)
+# Pages that mostly phones open, and a test of nothing but a page's form.
+_BOTH_SCREENS = (
+    "tests/worker/web/test_confirm.py",
+    "tests/worker/web/test_reviews_page.py::test_the_page_is_accessible_and_fits",
 )
 
 
@@ -56,7 +72,7 @@ def _needed(name: str, cases: list[Of]) -> list[Of]:
         pure = cases
     if name.startswith(_BOTH):
         return pure
-    one, other = _CRMS_AND_DATABASES
+    one, other = _CRMS_AND_DATABASES if name.startswith(_BOTH_SCREENS) else _SIDES
     if not any(pair <= _values(pure) for pair in _PAIRS):
         return pure
     left_out = (one, other)[crc32(name.encode()) % 2]

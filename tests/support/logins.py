@@ -27,3 +27,9 @@ def let_in(page: Page, ctx: Context) -> None:
     page.context.add_cookies(
         [{"name": COOKIE, "value": secret, "domain": "127.0.0.1", "path": "/"}]
     )
+
+
+def lets_in(link: str, **headers: str) -> bool:
+    """Whether a new browser gets in by this link."""
+    session = requests.Session()
+    return session.get(link, headers=headers).status_code == 200 and COOKIE in session.cookies

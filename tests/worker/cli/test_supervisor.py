@@ -19,19 +19,20 @@ import requests
 from crms import Crm
 from honcho.printer import Printer
 from limits import lower_limits
-from terminals import LINK
+from logins import lets_in
+from processes import until
+from terminals import OnTerminal
 
 from config.settings import Settings
 from sandbox.run import Sandbox
-from worker.access.ways_in import NO_PASSWORD
-from worker.cli import supervisor as processes
+from worker.cli import supervisor as supervising
 from worker.queue.schedule import QUEUES, beat_schedule
 from worker.store import embedded_redis
 
 
 class TestUp:
     @pytest.mark.timeout(300)
-    def test_it_runs_web_worker_and_beat_and_stops_them_all(
+    def test_it_shows_a_login_link_runs_web_worker_and_beat_and_stops_them_all(
         self, sandbox: Sandbox, tmp_path: Path, free_port: int
     ) -> None:
         path = tmp_path / "hygiene.toml"
@@ -40,43 +41,47 @@ class TestUp:
             **os.environ, **sandbox.env(), "HYGIENE_HOME": str(tmp_path / "home"),
             "HYGIENE_CONFIG": str(path), "PORT": str(free_port),
         }  # fmt: skip
-        with (tmp_path / "up.log").open("wb") as log:
-            up = subprocess.Popen(
-                [sys.executable, "-m", "worker", "up"], env=env, stdout=log, stderr=log
-            )
+        up = OnTerminal(("up",), env)
+        process = up.process
         try:
             crms = Crm.all(sandbox).values()
             end = time.monotonic() + 240
             # Beat starts the first sync by itself; the worker does it; the page shows it.
             while not all(crm.all_checked() for crm in crms) or not _ready(free_port):
-                assert up.poll() is None, (tmp_path / "up.log").read_text()
-                assert time.monotonic() < end, (tmp_path / "up.log").read_text()
+                assert process.poll() is None, up.text
+                assert time.monotonic() < end, up.text
                 time.sleep(0.3)
-            # What it writes goes to a file, which shows no login link: the pages are closed.
-            answer = requests.get(f"http://127.0.0.1:{free_port}/runs", timeout=10)
-            assert (answer.status_code, NO_PASSWORD in answer.text) == (403, True)
-            written = (tmp_path / "up.log").read_text()
-            assert "one-time login link" in written
-            assert not LINK.search(written)
+            # Its terminal shows a login link, once; nothing that its processes write does.
+            (link,) = up.links()
+            assert lets_in(link)
+            assert not lets_in(link)
+            until(lambda: "one-time login link" in up.text.replace("\r\n", ""), "the log says so")
             # What dies is started again, and a message that is none does not end the worker.
             home = tmp_path / "home"
             queue = embedded_redis.client(embedded_redis.url(home))
             queue.lpush("reports", "{not json")
-            (worker,) = [child for child in psutil.Process(up.pid).children() if _is_worker(child)]
+            (worker,) = [
+                child for child in psutil.Process(process.pid).children() if _is_worker(child)
+            ]
             # Killed in the moment between taking the message and keeping it, it would be gone.
             while queue.llen("hygiene:set-aside") < 1:
-                assert time.monotonic() < end, (tmp_path / "up.log").read_text()
+                assert time.monotonic() < end, up.text
                 time.sleep(0.1)
             worker.kill()
-            while not _is_new(up, worker):
-                assert time.monotonic() < end, (tmp_path / "up.log").read_text()
+            while not _is_new(process, worker):
+                assert time.monotonic() < end, up.text
                 time.sleep(0.3)
-            family = psutil.Process(up.pid).children(recursive=True)
+            family = psutil.Process(process.pid).children(recursive=True)
         finally:
-            up.send_signal(signal.SIGTERM)
-        assert up.wait(30) == 130
+            process.send_signal(signal.SIGTERM)
+        assert up.end() == 130
         assert not [process for process in family if _alive(process)]
         assert not embedded_redis.answers(tmp_path / "home")
+        token = link.partition("token=")[2]
+        assert up.text.count(token) == 1
+        for kept in tmp_path.rglob("*"):
+            if kept.is_file():
+                assert token.encode() not in kept.read_bytes(), kept
 
 
 def _is_worker(process: psutil.Process) -> bool:
@@ -130,13 +135,13 @@ def _queues_by_process(settings: Settings) -> dict[str, list[str]]:
         name: command[command.index("--queues") + 1].split(",")
         if "--queues" in command
         else list(QUEUES)
-        for name, command in processes.commands(settings).items()
+        for name, command in supervising.commands(settings).items()
         if "celery" in command and "beat" not in command
     }
 
 
 def _concurrency(settings: Settings) -> int:
-    command = processes.commands(settings)["writes"]
+    command = supervising.commands(settings)["writes"]
     return int(command[command.index("--concurrency") + 1])
 
 
@@ -189,7 +194,7 @@ class TestWhatDies:
         """The exit code, and what was printed; it is told to stop when `stop` says so of that."""
         out = io.StringIO()
         handlers: dict[int, Any] = {}
-        monkeypatch.setattr(processes.signal, "signal", handlers.__setitem__)
+        monkeypatch.setattr(supervising.signal, "signal", handlers.__setitem__)
 
         def look() -> None:
             if stop(out.getvalue()):
@@ -197,7 +202,7 @@ class TestWhatDies:
 
         lower_limits(monkeypatch, supervisor_interval=0.0)
         commands = {name: [sys.executable, "-c", script] for name, script in scripts.items()}
-        supervisor = processes.Supervisor(commands, os.environ, look, Printer(out))
+        supervisor = supervising.Supervisor(commands, os.environ, look, Printer(out))
         return supervisor.run(), out.getvalue()
 
     def test_it_is_started_again_with_longer_and_longer_pauses(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 import sqlalchemy as sa
-from argon2 import PasswordHasher, Type
+from argon2 import PasswordHasher, Type, extract_parameters
 from constants import HTML, NUMBER, PASSWORD
 from fixture_types import Serve
 from logins import by_link
@@ -24,7 +24,7 @@ from worker.store.tables import api_tokens, audit_log, throttles, users
 from worker.store.tables import sessions as session_table
 from worker.web.auth import COOKIE
 
-HASHER = people.PASSWORD_HASHER  # as it is in production
+HASHER, DECOY = people.PASSWORD_HASHER, people.DECOY_HASH  # as they are in production
 
 
 @pytest.fixture(autouse=True)
@@ -217,6 +217,10 @@ class TestLogin:
         assert HASHER.time_cost >= 2
         text = people.PASSWORD_HASHER.hash("x")
         assert HASHER.check_needs_rehash(text)  # the cheap one of these tests is not it
+
+    def test_checks_one_of_nobody_at_the_same_cost(self) -> None:
+        assert not HASHER.check_needs_rehash(DECOY)
+        assert extract_parameters(DECOY) == extract_parameters(HASHER.hash("x"))
 
     @pytest.mark.usefixtures("with_users")
     def test_is_asked_for_once_there_are_people(self, serve: Serve) -> None:

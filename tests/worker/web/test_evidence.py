@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
-from accessibility import inaccessible
-from admin_pages import text_of
+from admin_pages import assert_well_made, text_of
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -51,7 +49,7 @@ def test_says_that_a_number_is_not_texted_while_a_reply_waits(serve: Serve, ctx:
 def test_shows_the_report_and_who_confirmed_it(
     chromium: Browser, serve: Serve, ctx: Context, crm: Crm, width: int
 ) -> None:
-    page = chromium.new_page(viewport={"width": width, "height": 900}, bypass_csp=True)
+    page = chromium.new_page(viewport={"width": width, "height": 900})
     let_in(page, ctx)
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
@@ -63,8 +61,6 @@ def test_shows_the_report_and_who_confirmed_it(
     assert "wrote <b>us</b> a letter" in text
     assert f"{crm_name(crm.name)}: confirmed" in text
     assert "Opt-out: no calls or texts" in text
-    assert not inaccessible(page)
+    assert_well_made(page, "evidence")
     assert problems == []
-    if shots := os.environ.get("SCREENSHOTS"):
-        page.screenshot(path=f"{shots}/evidence-{width}.png")
     page.close()

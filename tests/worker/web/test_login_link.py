@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from constants import PUBLIC_URL
 from fastapi.routing import APIRoute
 from fixture_types import Serve
-from processes import responds, until
+from logins import lets_in
 from terminals import LINK, OnTerminal
 
 from config.logging_setup import redact
@@ -63,12 +63,6 @@ def routes_of(routes: Iterable[Any], under: str = "", own: str = "") -> Iterator
 
 def link_of(url: str, ctx: Context) -> str:
     return login_links.address(url, login_links.make(ctx.store, ctx.now()))
-
-
-def lets_in(link: str, **headers: str) -> bool:
-    """Whether a new browser gets in by this link."""
-    session = requests.Session()
-    return session.get(link, headers=headers).status_code == 200 and COOKIE in session.cookies
 
 
 class TestWithoutIt:
@@ -300,6 +294,8 @@ class TestALink:
 
 
 class TestWhereItIsShown:
+    """And on the terminal of `hygiene up`: tests/worker/cli/test_supervisor.py."""
+
     @pytest.fixture
     def env(self, make_settings: Callable[..., Settings], sandbox: Any, tmp_path: Path,
             database_url: str, free_port: int) -> dict[str, str]:  # fmt: skip
@@ -346,26 +342,6 @@ class TestWhereItIsShown:
         assert shown.end() == 2
         assert "people log in by ADMIN_PASSWORD" in shown.text
         assert not LINK.search(shown.text)
-
-    @pytest.mark.timeout(120)
-    def test_up_shows_it_on_its_terminal_and_its_processes_do_not(
-        self, env: dict[str, str], tmp_path: Path, free_port: int
-    ) -> None:
-        up = OnTerminal(("up",), env)
-        try:
-            (link,) = up.links()
-            until(lambda: responds(f"http://127.0.0.1:{free_port}/healthz"), "the web process")
-            assert lets_in(link)
-            assert not lets_in(link)
-            until(lambda: "one-time login link" in up.text.replace("\r\n", ""), "the log says so")
-        finally:
-            up.process.terminate()
-        up.end()
-        token = link.partition("token=")[2]
-        assert up.text.count(token) == 1
-        for path in [*tmp_path.rglob("*")]:
-            if path.is_file():
-                assert token.encode() not in path.read_bytes(), path
 
 
 @pytest.mark.parametrize(("env", "verdict", "words"), [

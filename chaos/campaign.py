@@ -21,6 +21,7 @@ from chaos.plan import ACTIVE, Schedule
 from chaos.postgres import free_port
 from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
 from chaos.second_accounts import SecondAccounts
+from chaos.stories import Stories
 from chaos.subscriber import Subscriber
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
@@ -235,10 +236,7 @@ def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) 
     breaches += checker.dry_then_real()
     breaches += checker.typed_fields()
     breaches += checker.undo()
-    breaches += checker.erasure()
-    breaches += checker.cleared_flag()
-    breaches += checker.changed_reading()
-    breaches += checker.owner_tasks()
+    breaches += Stories(checker).play()
     breaches += checker.workers()
     if checker.schedule.flavour == "quota":
         breaches += checker.reserve()

@@ -11,12 +11,10 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from chaos import model
-from chaos.actors import FIELDS, Actors, CrmWrite, Key, number_of
+from chaos.actors import FIELDS, Actors, CrmWrite, Key
 from chaos.environment import Environment
 from chaos.plan import Schedule
 from chaos.second_accounts import SecondAccounts
@@ -25,7 +23,6 @@ from chaos.subscriber import Subscriber
 # Calls made before HubSpot named its limit, or while Redis was cut off.
 TOLERATED_REFUSALS = 3
 OVERLAP = 5.0  # seconds, `sync.overlap` of the campaign
-_FLAGS = {"salesforce": "Phone_Do_Not_{}__c", "hubspot": "hygiene_do_not_{}"}
 # Fields that no report ever demands.
 _UNDEMANDED_FIELDS = {
     "salesforce": frozenset({"Phone_Checked_At__c", "Phone_Hygiene_Run__c"}),
@@ -145,8 +142,9 @@ class Checker:
         if self.schedule.flavour == "deploy":  # neither is turned on
             del counts["consents not written"], counts["tasks not made"]
             del counts["consents of ours that came back (promise 19)"]
-        for what, query in counts.items():
-            if count := self.scalar(query):
+        together = self.rows("SELECT " + ", ".join(f"({query})" for query in counts.values()))[0]
+        for what, count in zip(counts, together, strict=True):
+            if count:
                 unfinished.append(f"{count} {what}")
         if any("questions" in line for line in unfinished):
             for row in self.rows(
@@ -154,6 +152,8 @@ class Checker:
                 "FROM unanswered GROUP BY provider, package, reason"
             ):
                 unfinished.append(f"unanswered: {row}")
+        if not any("runs under way" in line for line in unfinished):
+            return unfinished
         for row in self.rows(
             "SELECT r.id, r.connector, r.kind, r.dry_run, r.read_all, r.reader_owner, "
             "(SELECT count(*) FROM pages p WHERE p.run_id = r.id AND p.state = 'stored'), "
@@ -319,30 +319,6 @@ class Checker:
             if wanted.suppressed and not says:
                 yield f"promise 7: {key.object} {key.id} is stopped, and its consent says nothing"
 
-    def owner_tasks(self) -> Iterator[str]:
-        """Promise 2: an owner has one open task for a record and a reason at most, though its
-        number goes bad again and again."""
-        if self.schedule.flavour == "deploy":
-            return
-        key = self._create_contact(number_of("final_checks", 6), ("salesforce", "Contact"))
-        for text in (number_of("final_checks", 6), "123", number_of("final_checks", 7), "123"):
-            time.sleep(1.6)
-            values = {"set": {FIELDS[key[:2]][0]: text}}
-            self.sandbox.call(partial(self.actors._act, key, values))
-            self._run_command("sync", "--full", "--json")
-        table = self.sandbox.salesforce.org.tables["Task"]
-        tasks = self.sandbox.call(lambda: list(table.after_id(None)))
-        open_tasks = Counter(
-            (task["WhoId"], task["Subject"])
-            for task in tasks
-            if not task["IsDeleted"] and not task["IsClosed"]
-        )
-        if not any(who == key.id for who, _subject in open_tasks):
-            yield f"no task was made for {key.id}, whose number went bad"
-        for (who, subject), count in open_tasks.items():
-            if count > 1:
-                yield f"promise 2: the owner of {who} has {count} tasks of one kind: {subject}"
-
     def workers(self) -> Iterator[str]:
         """Promise 10: no message ends a worker; and a full disk is a line, no traceback."""
         for log in sorted(self.environment.logs.glob("worker-*.log")):
@@ -398,7 +374,7 @@ class Checker:
 
     # -- what is tried once all is quiet ---------------------------------------------------
 
-    def _run_command(self, *argv: str) -> tuple[int, Any]:
+    def run_command(self, *argv: str) -> tuple[int, Any]:
         """Run a command of ours; return its exit code and its JSON.
 
         Where the calls of HubSpot's ten seconds are used up (by workers that were killed, too), the
@@ -441,7 +417,7 @@ class Checker:
             yield "promise 2: a sync of what had not changed asked and paid"
 
     def _sync(self, *how: str) -> list[dict[str, Any]]:
-        return self._runs(self._run_command("sync", *how, "--json")[1])
+        return self._runs(self.run_command("sync", *how, "--json")[1])
 
     @staticmethod
     def _runs(out: Any) -> list[dict[str, Any]]:
@@ -510,13 +486,13 @@ class Checker:
                 and write.values.get(_RUN_FIELD[connector]) == run_id
             ]  # fmt: skip
             touched = {write.key for write in writes}
-            now = self._current_values(touched)
+            now = self.current_values(touched)
             wanted = self._expected_after_undo(writes, now)
-            code, _ = self._run_command("runs", "undo", run_id, "--json")
+            code, _ = self.run_command("runs", "undo", run_id, "--json")
             if code not in (0, 1):
                 yield f"promise 3: runs undo {run_id} ended with {code}"
                 continue
-            current = self._current_values(touched)
+            current = self.current_values(touched)
             truth = self.actors.truth
             stopped = set()
             for key in touched - truth.deleted:
@@ -537,96 +513,7 @@ class Checker:
                            f"{value!r}")  # fmt: skip
                     self._note_history(key, name, run_id)
 
-    def erasure(self) -> Iterator[str]:
-        """Promise 7: what was said before an erasure is not heard again by a sender's retry, and
-        what is said after it counts in the list as in the CRM."""
-        number = number_of("final_checks", 0)
-        key = self._create_contact(number)
-        self._run_command("sync", "--json")
-        self._report("opt_in", number, "said before")
-        self._run_command("forget", "--number", number, "--yes", "--json")
-        self._report("opt_in", number, "said before")
-        self._run_command("sync", "--full", "--json")
-        if not self._is_flagged(key, "contact") or not self._is_listed(number):
-            yield "promise 7: after an erasure, a retry of what was said before it was heard"
-        self._report("opt_in", number, "said after")
-        self._run_command("sync", "--full", "--json")
-        if self._is_flagged(key, "contact") != self._is_listed(number):
-            yield "promise 7: after an opt-in to an erased number the list and the CRM disagree"
-
-    def changed_reading(self) -> Iterator[str]:
-        """Promise 7: a release reads a field as another number; who said no is not callable there,
-        whether they said so before or after, themselves or by a list."""
-        stopped, listed = number_of("final_checks", 2), number_of("final_checks", 3)
-        keys = {stopped: self._create_contact(stopped), listed: self._create_contact(listed)}
-        self._run_command("sync", "--json")
-        self._report("opt_out", stopped, "stop")
-        self._run_command("sync", "--json")
-        now = {stopped: number_of("final_checks", 4), listed: number_of("final_checks", 5)}
-        self.environment.readings = now
-        self._run_command("sync", "--full", "--json")
-        registry = self.environment.home / "registry.csv"
-        registry.write_text(f"phone\n{listed}\n")
-        self._run_command("suppressions", "import", str(registry), "--json")
-        self._run_command("sync", "--full", "--json")
-        for number, key in keys.items():
-            if not self._is_flagged(key, "call") or not self._is_listed(now[number]):
-                yield (
-                    f"promise 7: {key.crm} {key.id} may be called on the number that its field is "
-                    "read as now"
-                )
-        self.environment.readings = {}
-
-    def cleared_flag(self) -> Iterator[str]:
-        """Promise 9: who clears *do not contact* has said nothing of the other two flags, nor of a
-        stop that reaches us later, whenever it was said."""
-        number = number_of("final_checks", 1)
-        key = self._create_contact(number)
-        self._run_command("sync", "--json")
-        self._report("opt_out", number, "stop")
-        self._run_command("sync", "--json")
-        said_before = datetime.now(UTC).isoformat()
-        time.sleep(1.6)
-        flag = _FLAGS[key.crm].format("Contact" if key.crm == "salesforce" else "contact")
-        off = "false" if key.crm == "hubspot" else False
-        self.sandbox.call(lambda: self.actors._act(key, {"set": {flag: off}}))
-        for _ in range(2):
-            self._run_command("sync", "--full", "--json")
-            if self._is_flagged(key, "contact"):
-                yield "promise 9: a flag that a person cleared was set again"
-            if not (self._is_flagged(key, "call") and self._is_flagged(key, "text")):
-                yield "promise 9: a person cleared one flag, and the others went with it"
-        self._report("opt_out", number, "late stop", said_before)
-        self._run_command("sync", "--full", "--json")
-        if not self._is_flagged(key, "contact"):
-            yield "promise 7: a flag that was cleared before lifted a stop that reached us late"
-
-    def _create_contact(self, number: str, where: tuple[str, str] | None = None) -> Key:
-        """A new contact with a number of its own, of an object of a CRM."""
-
-        def create() -> Key:
-            key = self.actors._create(self.actors.rng, "final_checks", where)
-            first = FIELDS[key[:2]][0]
-            self.actors._act(key, {"set": {first: number}})
-            self.actors.truth.typed[key] = {first: type(self._typed(key))(number, number)}
-            return key
-
-        return self.sandbox.call(create)
-
-    def _report(self, kind: str, number: str, report_key: str, said_at: str = "") -> None:
-        file = self.environment.home / "reports.csv"
-        row = f"{kind},{number},{report_key} {number[-4:]},{said_at}"
-        file.write_text(f"kind,number,key,at\n{row}\n")
-        self._run_command("feedback", "import", str(file), "--json")
-
-    def _is_flagged(self, key: Key, what: str) -> bool:
-        name = _FLAGS[key.crm].format(what.title() if key.crm == "salesforce" else what)
-        return self._current_values({key})[key].get(name) in (True, "true")
-
-    def _is_listed(self, number: str) -> bool:
-        return bool(self._run_command("suppressions", "list", "--number", number, "--json")[1])
-
-    def _current_values(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
+    def current_values(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
         return self.sandbox.call(
             lambda: {key: dict(self.actors.current_values(key)) for key in keys}
         )

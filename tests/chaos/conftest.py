@@ -3,5 +3,6 @@
 Read in this order:
 
     test_model.py     its model states the same rules as the product
+    test_stories.py   what a flag must be after each order of what may happen to it
     test_postgres.py  it finds or brings the PostgreSQL that it runs
 """

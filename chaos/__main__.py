@@ -20,9 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--schedules", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the first; the others follow")
-    parser.add_argument(
-        "--flavour", choices=("plain", "orgs", "budget", "quota", "hosts", "deploy")
-    )
+    parser.add_argument("--flavour", choices=plan.FLAVOURS)
     parser.add_argument("--mutants", action="store_true",
                         help="check that the broken builds are caught")  # fmt: skip
     parser.add_argument("--mutant", choices=MUTANTS, help="one of them")

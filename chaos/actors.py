@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import requests
@@ -28,13 +29,16 @@ CONTACTS = 84  # in each CRM
 TWILIO_TOKEN = "sandbox-twilio-auth-token"
 HUBSPOT_SECRET = "chaos-client-secret"
 ADMIN_TOKEN = "chaos-admin-token"
+FORM = "https://shop.example.com"  # a page with a form that shows our capture key
+FORM_BUDGET = "0.05"  # what the key's lookups may cost: six or seven of them
 COUNTRY = "United States"
 
 POOLS = {
     "plain": 2000, "stop": 3000, "wrong": 4000, "tick": 5000, "report": 6000, "clear": 7000,
     "final_checks": 8000,  # those of the checks at the end
+    "capture": 9000,  # typed into a form, and nowhere else
 }  # fmt: skip
-SIZES = {"plain": 70, "stop": 12, "wrong": 12, "tick": 8, "report": 10, "clear": 6}
+SIZES = {"plain": 70, "stop": 12, "wrong": 12, "tick": 8, "report": 10, "clear": 6, "capture": 24}
 FIELDS = {
     ("salesforce", "Contact"): ("Phone", "MobilePhone"),
     ("salesforce", "Lead"): ("Phone", "MobilePhone"),
@@ -130,13 +134,17 @@ class Actors:
         self.verified: list[tuple[str, str]] = []  # what a portal was told of a number
         self.flagged: set[tuple[str, str]] = set()  # (record, what that says) by a person's hand
         self.concurrent_edit_rate = 0.02  # how likely somebody edits a record while we write to it
-        self.urls: list[str] = []
+        self._capture_key = ""
         self._person = False
         self._queues: list[queue.Queue[Callable[[], None] | None]] = [
             queue.Queue() for _ in range(3)
         ]
+        self._forms: list[queue.Queue[Callable[[], None] | None]] = [
+            queue.Queue() for _ in range(2)
+        ]
         self._threads = [
-            threading.Thread(target=self._send, args=(jobs,), daemon=True) for jobs in self._queues
+            threading.Thread(target=self._send, args=(jobs,), daemon=True)
+            for jobs in (*self._queues, *self._forms)
         ]
         self._sent: list[Callable[[], bool]] = []  # to be replayed
         self._unacknowledged: list[str] = []  # numbers of replies that are not acknowledged yet
@@ -340,6 +348,13 @@ class Actors:
         if key := self._pick_record():
             self.sandbox.call(lambda: self._edit(key))
 
+    def edit_in(self, crm: str) -> str:
+        """Edit a record of a CRM; return its object. Call it within `sandbox.call`."""
+        keys = [key for key in self.truth.typed if key.crm == crm and self._is_free(key)]
+        key = self.rng.choice(keys)
+        self._edit(key)
+        return key.object
+
     def do_late(self, rng: random.Random) -> None:
         """A change that is seen now, and stamped some seconds ago."""
         key = self._pick_record()
@@ -508,6 +523,35 @@ class Actors:
 
         self._queues[rng.randrange(3)].put(verify)
 
+    def add_form(self) -> None:
+        """Add a capture key for a form, with a small budget of its own."""
+        body = {"name": "shop", "origins": [FORM], "day_budget": FORM_BUDGET,
+                "month_budget": FORM_BUDGET}  # fmt: skip
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        answer = requests.post(
+            f"{self.web}/api/capture-keys", json=body, headers=headers, timeout=4
+        )
+        answer.raise_for_status()
+        self._capture_key = answer.json()["key"]
+
+    def do_capture(self, rng: random.Random) -> None:
+        """Visitors of a form type numbers that no contact has, two of them the same one at once."""
+        if not self._capture_key:
+            return
+        headers = {"Authorization": f"Bearer {self._capture_key}", "Origin": FORM}
+
+        def ask(number: str) -> None:
+            answer = requests.post(
+                f"{self.web}/api/numbers/verify", json={"number": number}, headers=headers,
+                timeout=4,
+            )  # fmt: skip
+            if answer.status_code == 200:
+                self.verified.append((number, answer.json()["status"]))
+
+        for place in rng.sample(range(SIZES["capture"]), 3):
+            for jobs in self._forms:
+                jobs.put(partial(ask, number_of("capture", place)))
+
     def do_dry(self, rng: random.Random) -> None:
         """An admin asks what a re-scan would do."""
         crm = rng.choice(("salesforce", "hubspot"))
@@ -586,10 +630,10 @@ class Actors:
 
     @property
     def busy(self) -> bool:
-        return any(jobs.unfinished_tasks for jobs in self._queues)
+        return any(jobs.unfinished_tasks for jobs in (*self._queues, *self._forms))
 
     def stop(self) -> None:
-        for jobs in self._queues:
+        for jobs in (*self._queues, *self._forms):
             jobs.put(None)
 
     @staticmethod

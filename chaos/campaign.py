@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from chaos.actors import ADMIN_TOKEN, CONTACTS, HUBSPOT_SECRET, TWILIO_TOKEN, Ac
 from chaos.check import Checker, wait_until_consistent
 from chaos.environment import ROOT, Environment, until
 from chaos.faults import Faults
-from chaos.plan import ACTIVE, Schedule
+from chaos.plan import ACTIVE, Flavour, Schedule
 from chaos.postgres import free_port
 from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
 from chaos.second_accounts import SecondAccounts
@@ -91,6 +92,15 @@ per_run = 1000
 enabled = true
 write = true
 every = "1s"
+[capture]
+budget = {day = "0.10", month = "1"}
+"""
+# Changes in Salesforce come as events alone: no sync on schedule reads what they left out.
+STREAMING = """
+[connectors.salesforce]
+sync.every = "1h"
+[connectors.salesforce.streaming]
+enabled = true
 """
 
 
@@ -151,11 +161,14 @@ def _run(
     actors = Actors(sandbox, random.Random(schedule.seed), web)
     subscriber = None if schedule.flavour == "deploy" else Subscriber(web, ADMIN_TOKEN)
     checker = Checker(environment, actors, schedule, cap, subscriber, second)
-    faults = Faults(environment, sandbox, subscriber, second.sandbox if second else None)
+    faults = Faults(environment, actors, subscriber, second.sandbox if second else None)
+    if schedule.flavour == "stream":  # what is there before the first event
+        environment.command("worker", "sync", "salesforce", "--json")
     _start_processes(environment, schedule)
     until(lambda: _is_up(web), 30, "the web process")
     if subscriber is not None:
         subscriber.subscribe()
+        actors.add_form()
     sampler = _RedisSampler(environment)
 
     _play(schedule, actors, faults)
@@ -197,15 +210,14 @@ def _write_settings(
             json=str(bool(schedule.seed % 2)).lower(),
             new="" if has_previous else "page_contacts = 25",
             events="" if has_previous else '[events]\nallow_addresses = ["127.0.0.1"]',
-            beside="" if has_previous else BESIDE + _further_connections(schedule),
+            beside="" if has_previous else BESIDE + _OF_FLAVOURS.get(schedule.flavour, ""),
             deadline="" if has_previous else "call_timeout = 4.0",
         )
     )
     return path
 
 
-def _further_connections(schedule: Schedule) -> str:
-    return SECOND_ACCOUNTS if schedule.flavour == "orgs" else ""
+_OF_FLAVOURS: Mapping[Flavour, str] = {"orgs": SECOND_ACCOUNTS, "stream": STREAMING}
 
 
 def _play(schedule: Schedule, actors: Actors, faults: Faults) -> None:
@@ -251,6 +263,8 @@ def _stand_ins(schedule: Schedule) -> Sandbox:
         HubSpotService(Portal(CONTACTS, seed, clock=Clock(skew))),
     )
     sandbox.begin()
+    if schedule.flavour == "stream":
+        sandbox.stream().keepalive = 0.5
     return sandbox
 
 
@@ -283,6 +297,8 @@ def _start_processes(environment: Environment, schedule: Schedule) -> None:
         "beat", ["celery", "--app", "worker.app", "beat", "--loglevel", "info"]
     )
     environment.start_process("web", ["worker", "web"])
+    if schedule.flavour == "stream":
+        environment.start_process("stream", ["worker", "stream"])
 
 
 def _worker(place: int, schedule: Schedule) -> list[str]:

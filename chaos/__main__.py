@@ -78,16 +78,23 @@ def _mutants(environment: Environment, names: list[str], args: argparse.Namespac
     missed = []
     for name in names:
         mutant = MUTANTS[name]
+        began = time.monotonic()
         caught = ""
         for seed in range(args.seed, args.seed + args.tries):
             result = run(
                 environment, plan.make(seed, mutant.flavour, mutant.fault), name, args.keep
             )
+            if result.outdated:
+                caught = ""
+                break
             if result.broken:
                 caught = result.broken[0]
                 break
         outcome = f"caught by seed {seed}: {caught}" if caught else "NOT caught"
-        print(f"promise {mutant.promise:2}, {name}: {outcome}", flush=True)
+        if result.outdated:
+            outcome = f"NOT tried, it does not fit the code any more: {result.outdated}"
+        seconds = time.monotonic() - began
+        print(f"promise {mutant.promise:2}, {name} ({seconds:.0f} s): {outcome}", flush=True)
         if not caught:
             missed.append(name)
     return 1 if missed else 0

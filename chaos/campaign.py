@@ -18,6 +18,7 @@ from chaos.actors import ADMIN_TOKEN, CONTACTS, HUBSPOT_SECRET, TWILIO_TOKEN, Ac
 from chaos.check import Checker, wait_until_consistent
 from chaos.environment import ROOT, Environment, until
 from chaos.faults import Faults
+from chaos.mutants import outdated
 from chaos.plan import ACTIVE, Flavour, Schedule
 from chaos.postgres import free_port
 from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
@@ -110,6 +111,7 @@ class Result:
     flavour: str
     injected: list[str]
     broken: list[str] = field(default_factory=list)
+    outdated: str = ""  # how the mutant no longer fits the code
     seconds: float = 0.0
     recovery_seconds: float = 0.0
     contacts: int = 0
@@ -128,7 +130,10 @@ def run(
     sandbox, second = _stand_ins(schedule), _second_accounts(schedule)
     port = free_port()
     try:
-        return _run(environment, schedule, sandbox, second, name, port, started)
+        result = _run(environment, schedule, sandbox, second, name, port, started)
+        if mutant:
+            result.outdated = outdated(environment.log_text())
+        return result
     finally:
         environment.stop_all()
         sandbox.stop()

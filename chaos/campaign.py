@@ -111,12 +111,12 @@ class Result:
     flavour: str
     injected: list[str]
     broken: list[str] = field(default_factory=list)
-    outdated: str = ""  # how the mutant no longer fits the code
     seconds: float = 0.0
     recovery_seconds: float = 0.0
     contacts: int = 0
     messages: int = 0
     writes: int = 0
+    outdated: str = ""  # how the mutant no longer fits the code
 
 
 def run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=6, help="schedules for each broken build")
     parser.add_argument("--keep", type=Path, help="where logs of schedules are kept")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and end what was started
     # Faults cut clients off in mid-call all the time: the stand-ins need not log that.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     try:

@@ -15,7 +15,17 @@ from decimal import Decimal
 from typing import Any
 
 from chaos import model
-from chaos.actors import FIELDS, FORM_BUDGET, SIZES, Actors, CrmWrite, Key, number_of
+from chaos.actors import (
+    FIELDS,
+    FORM_BUDGET,
+    SIZES,
+    STOPS,
+    WRONG_NUMBER,
+    Actors,
+    CrmWrite,
+    Key,
+    number_of,
+)  # fmt: skip
 from chaos.environment import Environment
 from chaos.plan import Schedule
 from chaos.second_accounts import SecondAccounts
@@ -68,7 +78,7 @@ class Checker:
     def records(self) -> list[str]:
         """Promises 1, 6, 7, 8 and 9: each record says what it must, whatever happened."""
         truth = self.actors.truth
-        self._drop_overwritten_confirmations()
+        self._drop_overwritten_clearings()
 
         def look() -> list[str]:
             problems = []
@@ -89,15 +99,18 @@ class Checker:
             problems += self.second.records(truth, self.in_service, self._lookup_affordable)
         return problems
 
-    def _drop_overwritten_confirmations(self) -> None:
+    def _drop_overwritten_clearings(self) -> None:
         for key, typed in list(self.actors.truth.typed.items()):
             number = next((phone.number for phone in typed.values() if phone.number), None)
             statements = self.actors.truth.statements.get(number or "", [])
             confirmed = any(statement.kind == "confirmed" for statement in statements)
-            if confirmed and self.actors.delivered_twice(key):
+            if confirmed and self.actors.delivered_twice(key, WRONG_NUMBER[key.crm]):
                 statements[:] = [
                     statement for statement in statements if statement.kind != "confirmed"
                 ]
+            reopened = any(statement.of == key for statement in statements)
+            if reopened and self.actors.delivered_twice(key, STOPS[key.crm][0]):
+                statements[:] = [statement for statement in statements if statement.of != key]
 
     def _statements_text(self, key: Key) -> str:
         """Say what was said of a record's numbers, for whoever looks into a failure."""

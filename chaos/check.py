@@ -647,5 +647,6 @@ def wait_until_consistent(checker: Checker, seconds: float) -> list[str]:
         if not wrong:
             return []
         if time.monotonic() > end:
+            wrong = [*dict.fromkeys([*checker.records(), *wrong])]  # what is wrong, before why
             return sorted(wrong, key=lambda line: "promise" not in line)
         time.sleep(0.2)

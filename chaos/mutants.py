@@ -223,8 +223,8 @@ def _forgets_suppressions() -> None:
 
     load = log.load
 
-    def forgetful(connection: Any, numbers: Any, keys: Any) -> Any:
-        loaded = load(connection, numbers, keys)
+    def forgetful(*given: Any, **options: Any) -> Any:
+        loaded = load(*given, **options)
         fresh = datetime.now(UTC) - timedelta(seconds=2)
         for number, reports in loaded.reports.items():
             loaded.reports[number] = [r for r in reports if (r.received_at or r.at) > fresh]

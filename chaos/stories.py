@@ -69,7 +69,9 @@ class Stories:
 
     def play(self) -> list[str]:
         """Go through all stories; return a line for each broken promise."""
-        stories = [self.erasure(), self.cleared_flag(), self.changed_reading()]
+        stories = [
+            self.erasure(), self.cleared_flag(), self.changed_reading(), self.replaced_number(),
+        ]  # fmt: skip
         if self._checker.schedule.flavour != "deploy":
             stories.append(self.owner_tasks())
         stories += self._orders()
@@ -200,6 +202,20 @@ class Stories:
                 self._breach(
                     7, f"{key.crm} {key.id} may be called on the number that its field is read as"
                 )
+
+    def replaced_number(self) -> Story:
+        """Promise 8: a wrong-number flag goes with its number, and comes back with it."""
+        wrong, other = number_of("final_checks", 8), number_of("final_checks", 9)
+        key = self._create_contact(wrong)
+        yield "synced"
+        self._report("wrong_number", wrong, "wrong")
+        yield "synced"
+        for number in (other, wrong):
+            self._set(key, {FIELDS[key[:2]][0]: number})
+            yield "synced"
+            if self._is_flagged(key, "wrong_number") != (number == wrong):
+                said = "has no flag" if number == wrong else "keeps its former number's flag"
+                self._breach(8, f"{key.crm} {key.id} {said}")
 
     def owner_tasks(self) -> Story:
         """Promise 2: an owner has one open task for a record and a reason at most, though its

@@ -352,13 +352,19 @@ class Checker:
                 yield f"promise 7: {key.object} {key.id} is stopped, and its consent says nothing"
 
     def workers(self) -> Iterator[str]:
-        """Promise 10: no message ends a worker; and a full disk is a line, no traceback."""
+        """Promise 10: no message ends a worker; and a full disk is a line, no traceback. And the
+        worker of the version before has worked at all."""
         for log in sorted(self.environment.logs.glob("worker-*.log")):
             text = log.read_text("utf-8", "replace")
             for error in _WORKER_CRASH.findall(text):
                 yield f"promise 10: a message has ended {log.stem}: {error}"
             if "DiskFull" in text:
                 yield f"a full disk was a traceback in {log.stem}"
+
+        old = [log.read_text("utf-8", "replace") for log in self.environment.logs.glob("old-*.log")]
+        if self.schedule.flavour == "deploy" and not any("succeeded in" in text for text in old):
+            last = "".join(old).strip().rpartition("\n")[2]
+            yield f"the worker of the version before did nothing: {last[:200]}"
 
     def watermarks(self) -> Iterator[str]:
         """Promise 1: no watermark is ahead of what was read: at the latest it stands an overlap

@@ -8,6 +8,7 @@
     faults       what goes wrong
     model        what must be true in the end, derived without any code of the product
     check        checks the promises against what is there
+    stories      tries what is told apart only by several syncs, once all is quiet
     campaign     one schedule from set-up to verdict
     mutants      builds broken on purpose, which the campaign must catch
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from collections import Counter
@@ -20,15 +21,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--schedules", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the first; the others follow")
-    parser.add_argument(
-        "--flavour", choices=("plain", "orgs", "budget", "quota", "hosts", "deploy")
-    )
+    parser.add_argument("--flavour", choices=plan.FLAVOURS)
     parser.add_argument("--mutants", action="store_true",
                         help="check that the broken builds are caught")  # fmt: skip
     parser.add_argument("--mutant", choices=MUTANTS, help="one of them")
     parser.add_argument("--tries", type=int, default=6, help="schedules for each broken build")
     parser.add_argument("--keep", type=Path, help="where logs of schedules are kept")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and end what was started
     # Faults cut clients off in mid-call all the time: the stand-ins need not log that.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     try:
@@ -80,16 +80,23 @@ def _mutants(environment: Environment, names: list[str], args: argparse.Namespac
     missed = []
     for name in names:
         mutant = MUTANTS[name]
+        began = time.monotonic()
         caught = ""
         for seed in range(args.seed, args.seed + args.tries):
             result = run(
                 environment, plan.make(seed, mutant.flavour, mutant.fault), name, args.keep
             )
+            if result.outdated:
+                caught = ""
+                break
             if result.broken:
                 caught = result.broken[0]
                 break
         outcome = f"caught by seed {seed}: {caught}" if caught else "NOT caught"
-        print(f"promise {mutant.promise:2}, {name}: {outcome}", flush=True)
+        if result.outdated:
+            outcome = f"NOT tried, it does not fit the code any more: {result.outdated}"
+        seconds = time.monotonic() - began
+        print(f"promise {mutant.promise:2}, {name} ({seconds:.0f} s): {outcome}", flush=True)
         if not caught:
             missed.append(name)
     return 1 if missed else 0

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import requests
@@ -28,13 +29,20 @@ CONTACTS = 84  # in each CRM
 TWILIO_TOKEN = "sandbox-twilio-auth-token"
 HUBSPOT_SECRET = "chaos-client-secret"
 ADMIN_TOKEN = "chaos-admin-token"
+FORM = "https://shop.example.com"  # a page with a form that shows our capture key
+FORM_BUDGET = "0.05"  # what the key's lookups may cost: six or seven of them
 COUNTRY = "United States"
 
 POOLS = {
-    "plain": 2000, "stop": 3000, "wrong": 4000, "tick": 5000, "report": 6000, "clear": 7000,
+    "reopen": 1000, "plain": 2000, "stop": 3000, "wrong": 4000, "tick": 5000, "report": 6000,
+    "clear": 7000,
     "final_checks": 8000,  # those of the checks at the end
+    "capture": 9000,  # typed into a form, and nowhere else
 }  # fmt: skip
-SIZES = {"plain": 70, "stop": 12, "wrong": 12, "tick": 8, "report": 10, "clear": 6}
+SIZES = {
+    "plain": 70, "stop": 12, "wrong": 12, "tick": 8, "report": 10, "clear": 6, "capture": 24,
+    "reopen": 4,
+}  # fmt: skip
 FIELDS = {
     ("salesforce", "Contact"): ("Phone", "MobilePhone"),
     ("salesforce", "Lead"): ("Phone", "MobilePhone"),
@@ -65,10 +73,12 @@ StatementKind = Literal["stop", "start", "refuse", "agree", "wrong", "confirmed"
 
 @dataclass(frozen=True)
 class Statement:
-    """What somebody said about a number. The latest by `at` counts."""
+    """What somebody said about a number. The latest by `at` counts. `of`: the one record whose
+    person is meant; None: whoever has the number."""
 
     kind: StatementKind
     at: float
+    of: Key | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +109,8 @@ class GroundTruth:
     forged_accepted: int = 0
     last_change: float = 0.0  # by time.time()
 
-    def record(self, number: str, kind: StatementKind, at: float) -> None:
-        self.statements.setdefault(number, []).append(Statement(kind, at))
+    def record(self, number: str, kind: StatementKind, at: float, of: Key | None = None) -> None:
+        self.statements.setdefault(number, []).append(Statement(kind, at, of))
 
 
 def number_of(pool: str, place: int) -> str:
@@ -130,13 +140,17 @@ class Actors:
         self.verified: list[tuple[str, str]] = []  # what a portal was told of a number
         self.flagged: set[tuple[str, str]] = set()  # (record, what that says) by a person's hand
         self.concurrent_edit_rate = 0.02  # how likely somebody edits a record while we write to it
-        self.urls: list[str] = []
+        self._capture_key = ""
         self._person = False
         self._queues: list[queue.Queue[Callable[[], None] | None]] = [
             queue.Queue() for _ in range(3)
         ]
+        self._forms: list[queue.Queue[Callable[[], None] | None]] = [
+            queue.Queue() for _ in range(2)
+        ]
         self._threads = [
-            threading.Thread(target=self._send, args=(jobs,), daemon=True) for jobs in self._queues
+            threading.Thread(target=self._send, args=(jobs,), daemon=True)
+            for jobs in (*self._queues, *self._forms)
         ]
         self._sent: list[Callable[[], bool]] = []  # to be replayed
         self._unacknowledged: list[str] = []  # numbers of replies that are not acknowledged yet
@@ -176,6 +190,8 @@ class Actors:
                 typed = {first: self._typed("tick", place), second: EMPTY}
             elif place < SIZES["tick"] + SIZES["clear"]:
                 typed = {first: self._typed("clear", place - SIZES["tick"]), second: EMPTY}
+            elif (above := place - SIZES["tick"] - SIZES["clear"]) < SIZES["reopen"]:
+                typed = {first: self._typed("reopen", above), second: EMPTY}
             else:
                 typed = {first: self._random_phone(), second: EMPTY}
                 if self.rng.random() < 0.35:
@@ -214,11 +230,12 @@ class Actors:
         assert record is not None
         return record
 
-    def delivered_twice(self, key: Key) -> bool:
+    def delivered_twice(self, key: Key, flag: str) -> bool:
         """Return whether the same write of ours reached the CRM before and after a person cleared a
         flag, because a call was late. No CRM offers a write on condition that nothing has changed,
         so what the person did is overwritten, and nobody can tell."""
-        flag, sent, cleared = _FLAG[key.crm], [], False
+        sent: list[Mapping[str, Any]] = []
+        cleared = False
         for write in self.writes:
             if write.key != key or flag not in write.values:
                 continue
@@ -300,7 +317,7 @@ class Actors:
         """Return whether a record's phones may be edited. Those whose flags people tick keep their
         numbers, so that it is clear which number a tick means."""
         pools = {phone.number[-4] for phone in self.truth.typed[key].values() if phone.number}
-        return key not in self.truth.deleted and not pools & {"5", "7"}
+        return key not in self.truth.deleted and not pools & {"1", "5", "7"}
 
     def _edit(self, key: Key) -> None:
         was = self._person
@@ -339,6 +356,13 @@ class Actors:
     def do_edit(self, _rng: random.Random) -> None:
         if key := self._pick_record():
             self.sandbox.call(lambda: self._edit(key))
+
+    def edit_in(self, crm: str) -> str:
+        """Edit a record of a CRM; return its object. Call it within `sandbox.call`."""
+        keys = [key for key in self.truth.typed if key.crm == crm and self._is_free(key)]
+        key = self.rng.choice(keys)
+        self._edit(key)
+        return key.object
 
     def do_late(self, rng: random.Random) -> None:
         """A change that is seen now, and stamped some seconds ago."""
@@ -411,7 +435,7 @@ class Actors:
         key = rng.choice(sorted(holders))
 
         def tick() -> None:
-            self._act(key, {"set": {_FLAG[key.crm]: _bool(key.crm, True)}})
+            self._act(key, {"set": {WRONG_NUMBER[key.crm]: _bool(key.crm, True)}})
             self.truth.record(number, "wrong", time.time())
             self.flagged.add(("/".join(key), "wrong_number"))
             self._changed()
@@ -429,14 +453,38 @@ class Actors:
                 kinds = [statement.kind for statement in self.truth.statements.get(number, ())]
                 # A second reply that has not reached this CRM yet counts as later than the clearing
                 # (docs/feedback.md), and from outside nobody can tell whether it has.
-                if kinds == ["wrong"] and _true(self.current_values(key).get(_FLAG[key.crm])):
-                    self._act(key, {"set": {_FLAG[key.crm]: _bool(key.crm, False)}})
+                if kinds == ["wrong"] and _true(
+                    self.current_values(key).get(WRONG_NUMBER[key.crm])
+                ):
+                    self._act(key, {"set": {WRONG_NUMBER[key.crm]: _bool(key.crm, False)}})
                     self.truth.record(number, "confirmed", time.time())
                     self.flagged.add(("/".join(key), "confirmed"))
                     self._changed()
                     return
 
         self.sandbox.call(clear)
+
+    def do_reopen(self, rng: random.Random) -> None:
+        """Somebody replies STOP; when our flags are there, a CRM user clears them for that person;
+        after that, STOP comes again."""
+        number = number_of("reopen", rng.randrange(SIZES["reopen"]))
+        kinds = [statement.kind for statement in self.truth.statements.get(number, ())]
+        if number in self._unacknowledged:
+            return  # of a reply that is on its way nobody can tell which word is last
+        if kinds in ([], ["stop", "agree"]):
+            self._reply(number, "STOP", "stop", "STOP")
+        elif kinds == ["stop"]:
+            self.sandbox.call(lambda: self._reopen(number, rng))
+
+    def _reopen(self, number: str, rng: random.Random) -> None:
+        holders = [k for k, typed in self.truth.typed.items() if self._has_number(typed, number)]
+        key = rng.choice(sorted(holders))
+        flags = STOPS[key.crm]
+        if all(_true(self.current_values(key).get(flag)) for flag in flags):
+            self._act(key, {"set": dict.fromkeys(flags, _bool(key.crm, False))})
+            self.truth.record(number, "agree", time.time(), key)
+            self.flagged.add(("/".join(key), "opt_in"))
+            self._changed()
 
     def do_report(self, rng: random.Random) -> None:
         """Another tool reports through the API what was said at two moments, in any order."""
@@ -507,6 +555,35 @@ class Actors:
                 self.verified.append((number, answer.json()["status"]))
 
         self._queues[rng.randrange(3)].put(verify)
+
+    def add_form(self) -> None:
+        """Add a capture key for a form, with a small budget of its own."""
+        body = {"name": "shop", "origins": [FORM], "day_budget": FORM_BUDGET,
+                "month_budget": FORM_BUDGET}  # fmt: skip
+        headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+        answer = requests.post(
+            f"{self.web}/api/capture-keys", json=body, headers=headers, timeout=4
+        )
+        answer.raise_for_status()
+        self._capture_key = answer.json()["key"]
+
+    def do_capture(self, rng: random.Random) -> None:
+        """Visitors of a form type numbers that no contact has, two of them the same one at once."""
+        if not self._capture_key:
+            return
+        headers = {"Authorization": f"Bearer {self._capture_key}", "Origin": FORM}
+
+        def ask(number: str) -> None:
+            answer = requests.post(
+                f"{self.web}/api/numbers/verify", json={"number": number}, headers=headers,
+                timeout=4,
+            )  # fmt: skip
+            if answer.status_code == 200:
+                self.verified.append((number, answer.json()["status"]))
+
+        for place in rng.sample(range(SIZES["capture"]), 3):
+            for jobs in self._forms:
+                jobs.put(partial(ask, number_of("capture", place)))
 
     def do_dry(self, rng: random.Random) -> None:
         """An admin asks what a re-scan would do."""
@@ -586,10 +663,10 @@ class Actors:
 
     @property
     def busy(self) -> bool:
-        return any(jobs.unfinished_tasks for jobs in self._queues)
+        return any(jobs.unfinished_tasks for jobs in (*self._queues, *self._forms))
 
     def stop(self) -> None:
-        for jobs in self._queues:
+        for jobs in (*self._queues, *self._forms):
             jobs.put(None)
 
     @staticmethod
@@ -597,8 +674,12 @@ class Actors:
         return any(phone.number == number for phone in typed.values())
 
 
-_FLAG = {"salesforce": "Wrong_Number__c", "hubspot": "hygiene_wrong_number"}
-_STOP = {"salesforce": "Phone_Do_Not_Contact__c", "hubspot": "hygiene_do_not_contact"}
+WRONG_NUMBER = {"salesforce": "Wrong_Number__c", "hubspot": "hygiene_wrong_number"}
+STOPS = {
+    "salesforce": ("Phone_Do_Not_Contact__c", "Phone_Do_Not_Call__c", "Phone_Do_Not_Text__c"),
+    "hubspot": ("hygiene_do_not_contact", "hygiene_do_not_call", "hygiene_do_not_text"),
+}
+_STOP = {crm: flags[0] for crm, flags in STOPS.items()}
 
 
 def _bool(crm: str, value: bool) -> Any:

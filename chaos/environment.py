@@ -199,7 +199,8 @@ class Redis:
 
 @dataclass
 class Process:
-    """A process of the product. `role`: worker, beat, web or old (a worker of another version)."""
+    """A process of the product. `role`: worker, beat, web, stream, or old (a worker of another
+    version)."""
 
     name: str
     role: str

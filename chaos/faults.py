@@ -1,6 +1,6 @@
 """Faults in processes, the queue, the database, the CRMs and the lookup service.
 
-`Faults` has a method for each kind of `plan.FAULTS`.
+`Faults` has a method for each kind of `plan.FAULTS` and `plan.STREAM_FAULTS`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ import threading
 import time
 from typing import Any
 
+import grpc
 import psutil
 import psycopg
 import redis
 
+from chaos.actors import Actors
 from chaos.environment import Environment, Process, until
 from chaos.subscriber import Subscriber
 from sandbox.run import Sandbox
+from sandbox.salesforce.pubsub.server import PubSubService
 from sandbox.service import Fault, Service
 
 READ = {
@@ -37,12 +40,13 @@ _TABLES = ("pages", "runs", "contacts", "feedback", "deliveries", "claims", "wri
 
 class Faults:
     def __init__(
-        self, environment: Environment, sandbox: Sandbox, subscriber: Subscriber | None,
+        self, environment: Environment, actors: Actors, subscriber: Subscriber | None,
         second: Sandbox | None = None,
     ) -> None:  # fmt: skip
         self.environment = environment
+        self.actors = actors
         self.subscriber = subscriber
-        self.sandbox = sandbox
+        self.sandbox = actors.sandbox
         self.second = second  # further accounts of the same CRMs
         self.ended = threading.Event()
         self.injected: list[str] = []
@@ -74,6 +78,8 @@ class Faults:
             self.second.hubspot.faults.clear()
         if self.subscriber is not None:
             self.subscriber.away, self.subscriber.drops = 0.0, 0
+        if self.sandbox.pubsub is not None:
+            self.sandbox.pubsub.refuse_with = None
         if not self.environment.postgres.is_up():
             self.environment.postgres.start()
         for process in list(self.environment.processes):
@@ -116,7 +122,7 @@ class Faults:
 
     def kill_all(self, rng: random.Random) -> None:
         """The machine loses its power."""
-        victims = self.environment.with_role("worker", "beat", "web", "old")
+        victims = self.environment.with_role("worker", "beat", "web", "old", "stream")
         for process in victims:
             process.kill()
         self._wait(rng.uniform(0.2, 1.0))
@@ -385,6 +391,60 @@ class Faults:
         """It takes what it is sent, and its answer is lost."""
         if self.subscriber is not None:
             self.subscriber.drops = rng.randint(1, 6)
+
+    # -- change events ---------------------------------------------------------------------
+
+    def kill_stream(self, rng: random.Random) -> None:
+        self._kill(self._pick(rng, "stream"), rng)
+
+    def second_stream(self, rng: random.Random) -> None:
+        """Another one stands by, on this machine."""
+        process = self._pick(rng, "stream")
+        if process is not None:
+            self.environment.start_process("stream", process.argv)
+
+    def stream_cut(self, _rng: random.Random) -> None:
+        self._pubsub.cut()
+
+    def stream_away(self, rng: random.Random) -> None:
+        """The service refuses all calls, and its streams end."""
+        self._pubsub.refuse_with = grpc.StatusCode.UNAVAILABLE
+        self._pubsub.cut()
+        self._wait(rng.uniform(0.5, 2.5))
+        self._pubsub.refuse_with = None
+
+    def stream_lost(self, rng: random.Random) -> None:
+        """Its events are purged while nobody hears them, as after three days; a record is changed
+        in between."""
+        self._pubsub.refuse_with = grpc.StatusCode.UNAVAILABLE
+        self._pubsub.cut()
+        self._wait(rng.uniform(0.3, 1.5))
+        self.sandbox.call(self._edit_unheard)
+        self._pubsub.bus.forget()
+        self._pubsub.refuse_with = None
+
+    def stream_gap(self, _rng: random.Random) -> None:
+        """A record changes, and all that is told is that one of its kind did."""
+        entity = self.sandbox.call(self._edit_unheard)
+        self._pubsub.bus.gap(entity)
+
+    def stream_overflow(self, _rng: random.Random) -> None:
+        entity = self.sandbox.call(self._edit_unheard)
+        self._pubsub.bus.overflow(entity)
+
+    def _edit_unheard(self) -> str:
+        """Somebody edits a record of Salesforce, and no event tells of it; return its object."""
+        bus = self._pubsub.bus
+        bus.silent = True
+        try:
+            return self.actors.edit_in("salesforce")
+        finally:
+            bus.silent = False
+
+    @property
+    def _pubsub(self) -> PubSubService:
+        assert self.sandbox.pubsub is not None
+        return self.sandbox.pubsub
 
     # -- what an attack found --------------------------------------------------------------
 

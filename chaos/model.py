@@ -34,12 +34,14 @@ class Expected:
         return not (self.wrong or self.no_calls or self.no_texts)
 
 
-def closed_channels(truth: GroundTruth, number: str) -> frozenset[str]:
-    """Return the channels that are closed. START takes back what a text stopped; of what was
-    refused in another way it opens texts alone."""
+def closed_channels(truth: GroundTruth, number: str, key: Key | None = None) -> frozenset[str]:
+    """Return the channels that are closed, for the person of a record. START takes back what a text
+    stopped; of what was refused in another way it opens texts alone."""
     closed: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     for statement in sorted(truth.statements.get(number, ()), key=lambda statement: statement.at):
+        if statement.of not in (None, key):
+            continue
         match statement.kind:
             case "stop":
                 closed = _ALL
@@ -53,8 +55,8 @@ def closed_channels(truth: GroundTruth, number: str) -> frozenset[str]:
     return closed
 
 
-def is_stopped(truth: GroundTruth, number: str) -> bool:
-    return closed_channels(truth, number) == _ALL
+def is_stopped(truth: GroundTruth, number: str, key: Key | None = None) -> bool:
+    return closed_channels(truth, number, key) == _ALL
 
 
 def is_wrong(truth: GroundTruth, number: str) -> bool:
@@ -73,7 +75,7 @@ def expected(
     typed = truth.typed[key]
     numbers = [phone.number for phone in typed.values() if phone.number]
     statuses = {
-        name: _status(truth, typed.get(name, TypedPhone("")), in_service, asked)
+        name: _status(truth, key, typed.get(name, TypedPhone("")), in_service, asked)
         for name in FIELDS[key[:2]]
     }
     return Expected(
@@ -84,20 +86,24 @@ def expected(
             if name in typed and status[0] in ("valid", "wrong_number", "do_not_contact")
         },
         any(is_wrong(truth, number) for number in numbers),
-        any(is_stopped(truth, number) for number in numbers),
-        any("call" in closed_channels(truth, number) for number in numbers),
-        any("text" in closed_channels(truth, number) for number in numbers),
+        any(is_stopped(truth, number, key) for number in numbers),
+        any("call" in closed_channels(truth, number, key) for number in numbers),
+        any("text" in closed_channels(truth, number, key) for number in numbers),
     )
 
 
 def _status(
-    truth: GroundTruth, typed: TypedPhone, in_service: InService, asked: Callable[[str], bool]
+    truth: GroundTruth,
+    key: Key,
+    typed: TypedPhone,
+    in_service: InService,
+    asked: Callable[[str], bool],
 ) -> tuple[str, ...]:
     if not typed.text.strip():
         return ("",)
     if typed.number is None:
         return ("invalid",)
-    if is_stopped(truth, typed.number):
+    if is_stopped(truth, typed.number, key):
         return ("do_not_contact",)
     if is_wrong(truth, typed.number):
         return ("wrong_number",)

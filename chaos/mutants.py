@@ -5,6 +5,7 @@ They replace private names of the product by design: a mutant is a fault in the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,17 @@ class Mutant:
     apply: Callable[[], None]
     flavour: Flavour = "plain"
     fault: str = ""
+
+
+# How Python says that a function of a mutant is called as it cannot be.
+_WRONG_CALL = re.compile(r"\b(_\w+\.<locals>\.[\w<>.]+\(\) (?:takes|got|missing) [^\n\\]{0,60})")
+
+
+def outdated(log: str) -> str:
+    """Return how a mutant no longer fits the code that it replaces; "" where it does. Its build
+    then fails for that, and that it is caught proves nothing."""
+    found = _WRONG_CALL.search(log)
+    return found[1] if found else ""
 
 
 def _watermark_ahead() -> None:
@@ -168,7 +180,7 @@ def _tasks_again() -> None:
     """Nobody looks whether a record has an open task already."""
     from connectors.salesforce.owner_tasks import SalesforceOwnerTasks
 
-    SalesforceOwnerTasks._open_tasks = lambda _self, _people, _tasks: {}
+    SalesforceOwnerTasks._open_tasks = lambda _self, *_given: {}
 
 
 def _no_memory() -> None:
@@ -211,8 +223,8 @@ def _forgets_suppressions() -> None:
 
     load = log.load
 
-    def forgetful(connection: Any, numbers: Any, keys: Any) -> Any:
-        loaded = load(connection, numbers, keys)
+    def forgetful(*given: Any, **options: Any) -> Any:
+        loaded = load(*given, **options)
         fresh = datetime.now(UTC) - timedelta(seconds=2)
         for number, reports in loaded.reports.items():
             loaded.reports[number] = [r for r in reports if (r.received_at or r.at) > fresh]
@@ -321,6 +333,58 @@ def _blames_contacts() -> None:
     process.trouble = task.trouble = lambda _error: None
 
 
+def _deaf_to_clearings() -> None:
+    """What CRM users tick is heard, and what they clear is not."""
+    from worker.feedback import crm_flags
+
+    original = crm_flags.reports_from_flags
+    crm_flags.reports_from_flags = lambda *given: [
+        report for report in original(*given) if report.kind in ("wrong_number", "opt_out")
+    ]
+
+
+def _clearings_lift_the_unseen() -> None:
+    """Who clears a flag has known of every report that we had by then."""
+    from worker.feedback import clearings
+
+    clearings.backdate_clearings = lambda _connection, reports, _keys: list(reports)
+
+
+def _forms_have_no_budget() -> None:
+    """What a capture key may cost is not looked at."""
+    from worker.capture import lookups
+    from worker.verification.reservation import LookupRequest
+
+    lookups.Lookups._can_pay = lambda _self, _asker: True
+    lookups.Lookups._request = lambda _self, asker, owner: LookupRequest(
+        lookups.run_id(asker.id), owner, retried=False
+    )
+
+
+def _lost_events_are_lost() -> None:
+    """Where a stream begins at its tip again, nobody reads what lies between."""
+    from worker.sync.stream import plan
+
+    advance = plan.advance
+    plan.lose = lambda _why: plan.Step((), "", None, {})
+    plan.advance = lambda replay_id, *given: advance(replay_id or b"from the tip", *given)
+
+
+def _gaps_are_events() -> None:
+    """Events that do not tell which records changed are taken for any other."""
+    from dataclasses import replace
+
+    from worker.sync.stream import plan
+
+    advance = plan.advance
+
+    def advanced(replay_id: Any, *given: Any) -> Any:
+        step = advance(replay_id, *given)
+        return step if replay_id is None else replace(step, pull="")
+
+    plan.advance = advanced
+
+
 MUTANTS = {
     "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
     "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
@@ -353,6 +417,21 @@ MUTANTS = {
     ),
     "forgets-suppressions": Mutant(7, "reports are forgotten", _forgets_suppressions),
     "flag-stays": Mutant(8, "the flag stays when the number goes", _flag_stays),
+    "deaf-to-clearings": Mutant(9, "cleared flags are set again", _deaf_to_clearings),
+    "clearings-lift-the-unseen": Mutant(
+        7, "a cleared flag lifts stops that nobody saw there", _clearings_lift_the_unseen
+    ),
+    "forms-have-no-budget": Mutant(5, "a public key spends without a cap", _forms_have_no_budget),
+    "lost-events-are-lost": Mutant(
+        1, "what a stream missed is not read", _lost_events_are_lost, "stream", "stream_lost"
+    ),
+    "gaps-are-events": Mutant(
+        1,
+        "events without ids are taken for any other",
+        _gaps_are_events,
+        "stream",
+        "stream_overflow",
+    ),
     "deaf-to-people": Mutant(9, "ticks of CRM users are not heard", _deaf_to_people),
     "own-writes-as-reports": Mutant(
         10,

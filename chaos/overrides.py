@@ -21,6 +21,7 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     from worker.events import delivery, outgoing
     from worker.queue import schedule
     from worker.sync.pages import lease
+    from worker.sync.stream import state, subscriber
     from worker.verification import circuit_breaker, ledger
 
     schedule.REVIVE_EVERY = 1.0
@@ -32,6 +33,10 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     ledger.LEASE = timedelta(seconds=6)
     circuit_breaker.REJECTED_COOLDOWN = timedelta(seconds=2)
     lease.RENEW_EVERY = 1.0
+    state.LEASE = timedelta(seconds=6)
+    subscriber.TEND_EVERY = subscriber.STANDBY_EVERY = 0.3
+    subscriber.BEGIN_EVERY = 1.0
+    subscriber.BACKOFF_FIRST, subscriber.BACKOFF_MAX = 0.2, 1.0
     if host := overrides.get("host"):
         socket.gethostname = lambda: host
     if skew := overrides.get("skew"):

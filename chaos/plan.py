@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ACTIVE = 6.0  # seconds in which actors act and faults strike
-Flavour = Literal["plain", "orgs", "budget", "quota", "hosts", "deploy"]
+Flavour = Literal["plain", "orgs", "budget", "quota", "hosts", "deploy", "stream"]
 _FLAVOURS: tuple[tuple[Flavour, int], ...] = (
     ("plain", 40), ("orgs", 10), ("hosts", 25), ("budget", 10), ("quota", 10), ("deploy", 5),
+    ("stream", 10),
 )  # fmt: skip
 FLAVOURS = tuple(flavour for flavour, _weight in _FLAVOURS)
 
@@ -32,10 +33,16 @@ FAULTS: dict[str, int] = {
     "crm_drips": 3, "endpoint_away": 4, "endpoint_drop": 4,
 }  # fmt: skip
 
+# What else goes wrong where changes in Salesforce come as events.
+STREAM_FAULTS: dict[str, int] = {
+    "kill_stream": 25, "second_stream": 10, "stream_cut": 12, "stream_lost": 15, "stream_gap": 10,
+    "stream_overflow": 10, "stream_away": 10,
+}  # fmt: skip
+
 ACTIONS: dict[str, int] = {
     "edit": 14, "create": 6, "delete": 2, "late": 3, "stop": 7, "start": 3, "wrong": 5,
     "tick": 3, "clear": 3, "report": 4, "replay": 6, "forge": 2, "dry": 1, "suppress": 1,
-    "verify": 5,
+    "verify": 5, "capture": 5, "reopen": 8,
 }  # fmt: skip
 
 
@@ -71,15 +78,23 @@ def make(seed: int, flavour: Flavour | None = None, fault: str = "") -> Schedule
     if chosen == "deploy":  # the version before knows no deadline for a whole call, and no events
         unknown = ("crm_drips", "endpoint_away", "endpoint_drop")
         kinds = {kind: weight for kind, weight in kinds.items() if kind not in unknown}
+    if chosen == "stream" and not fault:
+        kinds = kinds | STREAM_FAULTS
     return Schedule(
         seed=seed,
         flavour=chosen,
         workers=workers,
         skews=tuple(rng.uniform(-0.8, 0.8) if separate_hosts else 0.0 for _ in range(workers)),
         crm_skew=rng.choice((0.0, 0.0, 0.0, -40.0, 25.0)),
-        actions=_events(rng, ACTIONS, rng.randint(40, 60), 0.3),
+        actions=_events(rng, _actions(chosen), rng.randint(40, 60), 0.3),
         faults=_events(rng, kinds, count, 0.6),
     )
+
+
+def _actions(flavour: Flavour) -> dict[str, int]:
+    """Return what people do, and how often. The version before mends a clearing less well."""
+    left_out = ("reopen",) if flavour == "deploy" else ()
+    return {kind: weight for kind, weight in ACTIONS.items() if kind not in left_out}
 
 
 def _events(

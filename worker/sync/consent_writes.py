@@ -10,10 +10,13 @@ depends on it: what a CRM refuses is told, and costs nobody a flag. The steps:
    a record of ours is looked for before one is made, so that none is made twice.
 
 What counts is what somebody said: not registries, imported lists, failed messages, reviews, or the
-CRM's own consent records. A lift writes OptIn only if the person agreed to calls and texts; after
-any other lift, the OptOut ends (`EffectiveTo`). Either waits until our index has every record that
-names the person, and nothing that we hold stands against one of them: what a run has not carried
-since writing was turned on has no row here.
+CRM's own consent records; and of a number that many share, only what was said by that person: the
+flags stop all of them, but a consent record says of somebody that they said so.
+
+A lift writes OptIn only if the person agreed to calls and texts; after any other lift, the OptOut
+ends (`EffectiveTo`). Either waits until our index has every record that names the person, and
+nothing that we hold stands against one of them: what a run has not carried since writing was turned
+on has no row here.
 """
 
 from __future__ import annotations
@@ -35,8 +38,10 @@ from connectors.consent_writes import ConsentChange, ConsentResult, ConsentStatu
 from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.decisions.model import CALL_AND_TEXT
+from worker.feedback import report_log
 from worker.feedback.consent_state import (
     HOLD_KEY_PREFIX,
+    NO_HOLDERS,
     Rules,
     channels_of,
     concerns,
@@ -86,6 +91,14 @@ class Person(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """A contact as our index has it."""
+
+    identity: ContactIdentity
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """How the consent of a record is to stand. `report_id`: of the stop that it rests on."""
 
@@ -119,7 +132,7 @@ def plan(
     )
     before = {row.record_id: row for row in connection.execute(query)}
     rules = rules_from_settings(ctx.settings)
-    said = _said(reports)
+    said = _with_holders(connection, _said(reports))
     changed: dict[str, Wanted] = {}
     for record_id, person in by_id.items():
         row = before.get(record_id)
@@ -144,18 +157,31 @@ def _said(reports: ReportSet) -> ReportSet:
     )
 
 
+def _with_holders(connection: Connection, said: ReportSet) -> ReportSet:
+    """Add who holds the numbers. A page looks that up only of reports that depend on it: no opt-out
+    does, as its flag is set on everybody who has the number."""
+    missing = [number for number in said.reports if number and number not in said.holders]
+    if not missing:
+        return said
+    holders = {**said.holders, **report_log.load_holders(connection, missing)}
+    return dataclasses.replace(said, holders=holders)
+
+
 def _about(person: Person, said: ReportSet, rules: Rules) -> Iterable[tuple[str, Feedback]]:
     """Yield what concerns a person. Who holds a number that many share did not say what was said
     of it."""
     who = person.identity
     former = said.numbers_by_contact.get(who.key, ())
     for number in dict.fromkeys((*person.numbers, *former)):
-        holders = said.holders.get(number)
-        shared = holders is not None and holders.person_count >= rules.shared_from
+        own = number in person.numbers and not _is_shared(number, said, rules)
         for report in said.about(number):
-            here = is_about(report, who)
-            if here or (number in person.numbers and not shared and concerns(report, who)):
+            if is_about(report, who) or (own and concerns(report, who)):
                 yield number, report
+
+
+def _is_shared(number: str, said: ReportSet, rules: Rules) -> bool:
+    """Return whether many persons share a number: what was said of it may be none of theirs."""
+    return said.holders.get(number, NO_HOLDERS).person_count >= rules.shared_from
 
 
 def _stop(person: Person, said: ReportSet, rules: Rules) -> Feedback | None:
@@ -230,6 +256,8 @@ def send_waiting(ctx: Context, connector_name: str) -> None:
         connector = ctx.connector(connector_name)
         writer = connector.consent_writer()
         while writer is not None and (claimed := _claim(ctx, connector_name, writer.batch_size)):
+            if not (claimed := _without_shared(ctx, connector_name, claimed)):
+                continue
             before = dict(connector.calls)
             try:
                 refused = _send(ctx, connector_name, writer, claimed) or refused
@@ -276,6 +304,40 @@ def _claim(ctx: Context, connector: str, size: int) -> Sequence[Any]:
         chosen = any_of(c.id, [row.id for row in rows])
         connection.execute(sa.update(consent_writes).where(chosen).values(**values))
         return rows
+
+
+def _without_shared(ctx: Context, connector: str, rows: Sequence[Any]) -> Sequence[Any]:
+    """Leave out, and forget, opt-outs that were never written and rest on a number that many share:
+    when their page was read, our index may not have had the others who hold it."""
+    records = [
+        (row.object, row.record_id) for row in rows if row.wanted == "opt_out" and not row.written
+    ]
+    if not records:
+        return rows
+    rules = rules_from_settings(ctx.settings)
+    with ctx.store.snapshot() as connection:
+        numbers = _numbers(connection, connector, records)
+        keys = {contact_key(connector, *record) for record in records}
+        distinct = sorted({number for of in numbers.values() for number in of})
+        known = evidence.load_in(ctx, connection, distinct, keys, rules)
+        said = _with_holders(connection, _said(known.reports))
+    reports = {report.id: number for number, of in said.reports.items() for report in of}
+
+    def is_somebody_elses(row: Any) -> bool:
+        who = known.known_contacts.get(contact_key(connector, row.object, row.record_id))
+        if who is None or not _is_shared(reports.get(row.report_id, ""), said, rules):
+            return False
+        person = _Known(who, tuple(numbers.get((row.object, row.record_id), ())))
+        return _stop(person, said, rules) is None
+
+    unwritten = [row for row in rows if (row.object, row.record_id) in set(records)]
+    forgotten = {row.id for row in unwritten if is_somebody_elses(row)}
+    if forgotten:
+        c = consent_writes.c
+        ours = (any_of(c.id, sorted(forgotten)), c.state == State.SENDING, c.wanted == "opt_out")
+        with ctx.store.write() as connection:
+            connection.execute(sa.delete(consent_writes).where(*ours))
+    return [row for row in rows if row.id not in forgotten]
 
 
 def _send(ctx: Context, connector: str, writer: ConsentWriter, rows: Sequence[Any]) -> str:

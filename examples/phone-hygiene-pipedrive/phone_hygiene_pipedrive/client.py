@@ -39,7 +39,7 @@ NAME: Final = "pipedrive"
 _WINDOW: Final = 2.0  # seconds
 _TOO_MANY: Final = 429
 
-Method = Literal["GET", "POST", "PATCH"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Query = Mapping[str, str | int]
 Check = Callable[[Any], None]
 
@@ -85,6 +85,9 @@ class Client:
 
     def patch(self, purpose: Purpose, path: str, body: Any) -> Any:
         return self._request(purpose, "PATCH", path, body=body)
+
+    def delete(self, purpose: Purpose, path: str) -> Any:
+        return self._request(purpose, "DELETE", path)
 
     def headers(self, path: str) -> Mapping[str, str]:
         """The headers of an answer, for `probe`."""

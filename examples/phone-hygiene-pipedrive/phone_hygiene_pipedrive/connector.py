@@ -100,6 +100,10 @@ class PipedriveConnector(BaseConnector):
         return setup.provision(self.client, self.wanted(PERSONS))
 
     @guards_response
+    def remove(self, dry_run: bool) -> Iterator[SetupResult]:
+        return setup.remove(self.client, self.wanted(PERSONS), dry_run)
+
+    @guards_response
     def unwatched(self) -> Iterator[SchemaProblem]:
         wanted = self.wanted(PERSONS)
         named = {*wanted.phones, *wanted.names.values()}

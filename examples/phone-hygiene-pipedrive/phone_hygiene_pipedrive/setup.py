@@ -1,8 +1,11 @@
-"""Make our fields of persons (`hygiene crm setup pipedrive`); safe to repeat.
+"""Make our fields of persons (`hygiene crm setup pipedrive`), and take them out again (`hygiene crm
+remove pipedrive`); safe to repeat.
 
 Flags and statuses come first: a plan has room for so many fields of a company's own, and says so
 with 403 where it ends ("Responses", error for a limit that is reached). Pipedrive keeps nothing
-with a field that tells who made it, hence the beginning of their names, "Hygiene:".
+with a field that tells who made it, hence the beginning of their names, "Hygiene:". What is named
+otherwise is left, as somebody else may have made it.
+Source: API reference, `POST /api/v2/personFields`, `DELETE /api/v2/personFields/{field_code}`.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connectors.errors import NotFoundError
 from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.records import CrmField, OwnField, SetupResult
 from phone_hygiene_pipedrive import person_fields
 from phone_hygiene_pipedrive.client import Client, RefusedError
 
+_OURS = "Hygiene:"
 _FIRST = ("do_not_contact", "wrong_number", "do_not_call", "do_not_text", "status", "run", "reason")
 
 
@@ -71,3 +76,27 @@ def _existing(client: Client, name: str, spec: FieldSpec, entry: CrmField) -> Se
     path = f"personFields/{entry.details['key']}/options"
     client.post("other", path, [{"label": _label(value)} for value in lacking])
     return SetupResult(name, "changed", f"options were added: {', '.join(lacking)}")
+
+
+def remove(client: Client, wanted: ObjectFields, dry_run: bool) -> Iterator[SetupResult]:
+    """Yield a step for each of our fields that is there. Its values go with it."""
+    entries = person_fields.definitions(client)
+    for canonical, name in wanted.names.items():
+        if found := person_fields.find(name, entries):
+            yield _remove(client, OwnField(wanted.object, name, canonical), found[0], dry_run)
+
+
+def _remove(client: Client, own: OwnField, entry: Mapping[str, Any], dry_run: bool) -> SetupResult:
+    label = str(entry["field_name"])
+    if not entry.get("is_custom_field") or not label.startswith(_OURS):
+        text = f"its name does not begin with {_OURS}; if nobody needs it, delete it by hand"
+        return SetupResult(own.field, "left", text)
+    if dry_run:
+        return SetupResult(own.field, "would be removed", own=own)
+    try:
+        client.delete("other", f"personFields/{entry['field_code']}")
+    except NotFoundError:
+        pass  # an answer may have been lost
+    except RefusedError as error:
+        return SetupResult(own.field, "failed", f"{error}; our token needs an admin's rights")
+    return SetupResult(own.field, "removed", own=own)

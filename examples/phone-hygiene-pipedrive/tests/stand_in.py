@@ -94,6 +94,7 @@ class Pipedrive:
         self.calls: Counter[str] = Counter()  # "PATCH persons" -> how many
         self.patches: list[tuple[int, dict[str, Any]]] = []
         self.most_own_fields = 100
+        self.kept_fields: set[str] = set()  # that cannot be deleted
         self.omits_unset = False
         self.tells_day = True
         self.day_limit = 30_000
@@ -255,6 +256,9 @@ class Pipedrive:
             case "POST", ["personFields"]:
                 self._spend(5)
                 return self._create_field(body)
+            case "DELETE", ["personFields", code]:
+                self._spend(3)
+                return self._delete_field(code)
             case "POST", ["personFields", code, "options"]:
                 self._spend(5)
                 if code not in self.fields or self.fields[code]["options"] is None:
@@ -357,6 +361,15 @@ class Pipedrive:
         elif entry["field_type"] != "text" and len(value) > 255:
             raise invalid(name, "length must be less than or equal to 255 characters long")
 
+    def _delete_field(self, code: str) -> dict[str, Any]:
+        if code not in self.fields:
+            raise Refusal(404, "Field not found")
+        if code in self.kept_fields:
+            raise Refusal(403, "This field cannot be deleted")
+        for person in self.persons.values():
+            person["custom_fields"].pop(code, None)
+        return _success(self.fields.pop(code))
+
     def _create_field(self, body: Any) -> dict[str, Any]:
         for name in body.keys() - {"field_name", "field_type", "options", "ui_visibility"}:
             raise not_allowed(name, name)
@@ -399,7 +412,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_PATCH = _serve
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
     def log_message(self, *_args: Any) -> None:
         pass

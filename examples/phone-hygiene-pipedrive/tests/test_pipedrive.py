@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from phone_hygiene_pipedrive import PipedriveConnector
@@ -188,6 +189,37 @@ class TestSetup:
         made = {step.what for step in steps[:8]}
         assert {DNC, "Hygiene: wrong number", "Hygiene: work phone status"} <= made
 
+    def test_takes_out_what_it_made_and_nothing_else(
+        self, connector: PipedriveConnector, crm: Pipedrive
+    ) -> None:
+        others = {code for code, entry in crm.fields.items() if not _is_ours(entry)}
+        assert {step.done for step in connector.remove(dry_run=True)} == {"would be removed"}
+        assert crm.fields.keys() > others
+        steps = list(connector.remove(dry_run=False))
+        assert {step.done for step in steps} == {"removed"}
+        assert {step.own.field for step in steps if step.own} == {step.what for step in steps}
+        assert crm.fields.keys() == others
+        assert list(connector.remove(dry_run=False)) == []
+
+    def test_leaves_a_field_that_somebody_else_may_have_made(
+        self, crm: Pipedrive, open_connector: Open
+    ) -> None:
+        key = crm.add_field("No calls please", "enum", "Yes")
+        connector = open_connector(fields={"do_not_contact": "No calls please"})
+        left = [step for step in connector.remove(dry_run=False) if step.done != "removed"]
+        assert [(step.what, step.done, step.own) for step in left] == [
+            ("No calls please", "left", None)
+        ]
+        assert key in crm.fields
+
+    def test_goes_on_where_one_cannot_be_taken_out(
+        self, connector: PipedriveConnector, crm: Pipedrive
+    ) -> None:
+        crm.kept_fields.add(crm.key(DNC))
+        failed = [step for step in connector.remove(dry_run=False) if step.done == "failed"]
+        assert [(step.what, step.own) for step in failed] == [(DNC, None)]
+        assert [entry["field_name"] for entry in crm.fields.values() if _is_ours(entry)] == [DNC]
+
     def test_a_probe_says_what_the_account_confirms(
         self, connector: PipedriveConnector, crm: Pipedrive
     ) -> None:
@@ -195,6 +227,10 @@ class TestSetup:
         crm.tells_day = False
         refuted = [result.fact for result in connector.probe() if result.verdict == "refuted"]
         assert refuted == ["header_x-daily-ratelimit-token-limit"]
+
+
+def _is_ours(entry: Mapping[str, Any]) -> bool:
+    return str(entry["field_name"]).startswith("Hygiene:")
 
 
 class TestReading:

@@ -15,7 +15,7 @@ from vendor_webhooks import receive_twilio_sms
 from worker.context import Context
 from worker.feedback.replies import phrases, reader, typos
 from worker.feedback.replies.language import Language, PhraseKind
-from worker.feedback.replies.phrases import Phrases
+from worker.feedback.replies.phrases import Phrases, WordPattern
 from worker.feedback.replies.reader import LANGUAGES, read_reply
 from worker.feedback.replies.text import MAX_PARTS, MAX_READ, normalize, readable
 from worker.store.tables import feedback, reviews
@@ -226,6 +226,40 @@ class TestThePhrases:
         assert tried(long) <= min(TRIED_AT_WORST, 5 * tried(short) + 100)
 
 
+# Keywords between commas: beside each, all others are looked at for words that speak of contacts.
+_BETWEEN_COMMAS = (
+    "rimozione annulla smettila disattiva finitela disattivare ferma smettetela finiscila annullare"
+)
+
+
+class TestTheWordsThatSpeakOfContacts:
+    """There are a hundred, and a message of keywords was searched for all of them at each keyword:
+    that took two thirds of its time, 18 ms for 1,600 characters."""
+
+    @pytest.mark.parametrize("pattern", [reader._CONTACT_WORDS, reader._SPEAKS_OF_CONTACT])
+    @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
+    def test_are_those_that_the_pattern_finds(self, pattern: WordPattern, language: str) -> None:
+        whole = re.compile(pattern.pattern)
+        lines = [normalize(line) for line in labelled(language)]
+        found = [line for line in lines if whole.search(line)]
+        assert [line for line in lines if pattern.is_in(line)] == found
+        assert 20 < len(found) < len(lines)
+
+    def test_are_looked_for_once_in_each_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pattern = WordPattern(reader._SPEAKS_OF_CONTACT.pattern)
+        seen: list[str] = []
+
+        def searched(word: str) -> None:
+            seen.append(word)
+
+        monkeypatch.setattr(pattern, "_search", searched)
+        monkeypatch.setattr(reader, "_SPEAKS_OF_CONTACT", pattern)
+        words = _BETWEEN_COMMAS.split()
+        turned = [", ".join(words[place:] + words[:place]) for place in range(len(words))]
+        read_reply(". ".join(turned))
+        assert sorted(seen) == sorted(words)
+
+
 def _shown(match: re.Match[str] | None) -> tuple[int, str] | None:
     return (match.start(), match.group()) if match is not None else None
 
@@ -242,6 +276,7 @@ _SLOW = {
     "one character that is eighteen": "\ufdfa",
     "beginnings": "do not no me nicht mehr nao me non nie не ",
     "digits": "415 555 0123, ",
+    "keywords that say nothing of contacts": "rimozione, annulla, smettila, disattiva, ferma. ",
 }
 
 

@@ -74,6 +74,20 @@ def statuses(crm: Crm) -> list[tuple[str, bool]]:
     return [(each["PrivacyConsentStatus"], bool(each.get("EffectiveTo"))) for each in consents(crm)]
 
 
+def share(crm: Crm, contact_ids: list[str]) -> list[str]:
+    """Give contacts, each a person of their own, the same number; return these persons."""
+    others = dict.fromkeys(("phone/MobilePhone", "phone/HomePhone", "phone/OtherPhone"))
+    for contact_id in contact_ids:
+        crm.edit(contact_id, {**others, "phone/Phone": number(0)})
+        crm.act(contact_id, {"set": {"Email": f"{contact_id}@example.com"}})
+    return [link(crm, contact_id) for contact_id in contact_ids]
+
+
+def open_rows(ctx: Context) -> int:
+    with ctx.store.read() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(rows)) or 0)
+
+
 def stop(ctx: Context, place: int = 0, **how: Any) -> None:
     store_report(ctx, "opt_out", number(place), **how)
     deliver_reports(ctx, "salesforce")
@@ -109,6 +123,15 @@ class TestAnOptOut:
         stop(ctx, key="again")
         sync(ctx, "salesforce", "everything")
         assert consents(crm) == [record]
+
+    def test_is_written_for_both_who_share_a_number(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_ids: list[str]
+    ) -> None:
+        """Fewer than `feedback.shared_from`: it may be either, and neither is called."""
+        persons = share(crm, contact_ids)
+        sync(ctx, "salesforce")
+        stop(ctx, source="twilio sms")
+        assert {record["PartyId"] for record in consents(crm)} == set(persons)
 
     def test_comes_back_as_no_evidence_also_where_somebody_has_touched_it(
         self, ctx: Context, crm: Crm, contact_ids: list[str]
@@ -250,6 +273,43 @@ class TestNothingIsWritten:
         store_report(ctx, kind, number(0))
         deliver_reports(ctx, "salesforce")
         assert consents(crm) == []
+
+    def test_of_those_who_share_a_number_with_many(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_ids: list[str]
+    ) -> None:
+        """One of them said it, nobody knows who. The flags stop all of them."""
+        sharing = crm.ids()[:3]
+        share(crm, sharing)
+        sync(ctx, "salesforce")
+        stop(ctx, source="twilio sms")
+        assert [crm.get(each, "do_not_contact") for each in sharing] == [True] * 3
+        assert (consents(crm), open_rows(ctx)) == ([], 0)
+
+    def test_of_the_others_who_share_a_number_with_somebody_who_is_named(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_ids: list[str]
+    ) -> None:
+        sharing = crm.ids()[:3]
+        persons = share(crm, sharing)
+        sync(ctx, "salesforce")
+        stop(ctx, source="confirm page", contact=f"salesforce/{crm.object}/{sharing[1]}")
+        assert [record["PartyId"] for record in consents(crm)] == [persons[1]]
+        assert [crm.get(each, "do_not_contact") for each in sharing] == [True] * 3
+
+    def test_of_those_of_whom_we_learn_only_later_that_they_share_it(
+        self, ctx: Context, crm: Crm, sync: Sync, contact_ids: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """The pages of a first sync that come first know of few who hold a number."""
+        share(crm, contact_ids)
+        sync(ctx, "salesforce")
+        with monkeypatch.context() as patch:
+            patch.setattr(consent_writes, "send_waiting", lambda *_: None)
+            stop(ctx, source="twilio sms")
+            share(crm, crm.ids()[:3])
+            sync(ctx, "salesforce", "everything")
+        assert last_counts(ctx) == {"waiting": 2}
+        consent_writes.send_due(ctx)
+        assert (consents(crm), open_rows(ctx)) == ([], 0)
 
     def test_by_default_and_in_a_dry_run_which_counts(
         self, make_context: Callable[..., Context], ctx: Context, crm: Crm, sync: Sync,

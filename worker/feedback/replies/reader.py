@@ -14,7 +14,7 @@ from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.doubts import is_doubtful
 from worker.feedback.replies.language import Language, PhraseKind, first_words, folded_case
 from worker.feedback.replies.names import GIVEN_NAMES, NAMES_THAT_ARE_WORDS, NOT_NAMES
-from worker.feedback.replies.phrases import Phrases, spellings
+from worker.feedback.replies.phrases import Phrases, WordPattern, spellings
 from worker.feedback.replies.text import (
     MAX_PARTS,
     Folds,
@@ -61,7 +61,7 @@ _EVERYDAY_KEYWORDS = re.compile(
     r"|quit it|just stop|delete\w*|stop now|stop already|no stop|stop no)$"
 )
 # A match with one of these words speaks of being contacted, wherever in a message it stands.
-_CONTACT_WORDS = re.compile(
+_CONTACT_WORDS = WordPattern(
     r"unsub|su[bs]*crip|subscri|desabon|inscri|abmeld|abbestell|wypis|отпис|отпиш|відпис|відпиш|подпис|підпис|descadastr"
     r"|\bopt|optout|\blists?\b|\blista|\bliste|verteiler|database|datenbank|base de d|\bbaz[ay]"
     r"|consen|consent|permis|einwillig|zgod|соглас|згод|messag|mensa[jg]|messagg|nachricht"
@@ -72,7 +72,7 @@ _CONTACT_WORDS = re.compile(
     r"|личн|людин|человек|особ|osob|verwahlt|verwaehlt|pomyl|ошиб|помил|equivoc|enganad|engano"
     r"|sbagliat|tromp|erreur|owner|besitzer|dueno|dono\b|proprietari|wlascicie|владел|власник"
 )
-_SPEAKS_OF_CONTACT = re.compile(
+_SPEAKS_OF_CONTACT = WordPattern(
     rf"{_CONTACT_WORDS.pattern}|texting|calling|escribi|llam|appel|anruf"
 )
 # A match with one of these is as often said to a friend: it must be all that a message says.
@@ -453,9 +453,14 @@ def _search_all(read: list[tuple[Language, str]]) -> dict[tuple[str, str], _Foun
     return phrases_by_reading
 
 
-def _weak_words(meant: str, language: Language) -> re.Match[str] | None:
-    matches = _all_phrases().search(meant, _mask(language.code, _WEAK))
-    return matches.get((language.code, "weak"))
+def _has_weak_words(text: str, readers: tuple[Language, ...]) -> bool:
+    """Whether a text has weak words of one of these languages. What most make of a text is the text
+    itself, which is searched once."""
+    masks: dict[str, int] = {}
+    for language in readers:
+        meant = language.expand(text)
+        masks[meant] = masks.get(meant, 0) | _mask(language.code, _WEAK)
+    return any(_all_phrases().search(meant, mask) for meant, mask in masks.items())
 
 
 @cache
@@ -538,19 +543,20 @@ def _statements(
 def _says_little_else(match: re.Match[str], meant: str, rest: str) -> bool:
     """Whether a sentence, or for what friends say to each other the message, says only this."""
     beside = _content_words(meant[: match.start()] + " " + meant[match.end() :])
-    if _RUDE_WORDS.search(match.group()) and not _CONTACT_WORDS.search(match.group()):
-        if _CONTACT_WORDS.search(rest) or _CONTACT_WORDS.search(meant):
+    if _RUDE_WORDS.search(match.group()) and not _CONTACT_WORDS.is_in(match.group()):
+        if _CONTACT_WORDS.is_in(rest) or _CONTACT_WORDS.is_in(meant):
             return beside <= _MAX_BESIDE
         return beside + _content_words(rest) <= _MAX_BESIDE_RUDE
-    if _CONTACT_WORDS.search(match.group()):
+    if _CONTACT_WORDS.is_in(match.group()):
         return beside <= 2 * _MAX_BESIDE
     return beside <= _MAX_BESIDE and (
-        _content_words(rest) <= 2 * _MAX_BESIDE or _CONTACT_WORDS.search(rest) is not None
+        _content_words(rest) <= 2 * _MAX_BESIDE or _CONTACT_WORDS.is_in(rest)
     )
 
 
 def _content_words(text: str) -> int:
-    return sum(word not in _FILLER for word in text.split())
+    words = text.split()
+    return len(words) - sum(map(_FILLER.__contains__, words))
 
 
 def _stands_by_itself(keyword: Intent, rest: str, readers: tuple[Language, ...]) -> bool:
@@ -558,12 +564,12 @@ def _stands_by_itself(keyword: Intent, rest: str, readers: tuple[Language, ...])
     as well, or says nothing. Never for consent, nor for words that friends say to each other."""
     if keyword.kind == "opt_in":
         return False
-    says_nothing = not _content_words(rest)
+    says_nothing = _FILLER.issuperset(rest.split())
     if _EVERYDAY_KEYWORDS.search(keyword.evidence):
         return says_nothing
-    if says_nothing or any(_SPEAKS_OF_CONTACT.search(t) for t in (keyword.evidence, rest)):
+    if says_nothing or any(map(_SPEAKS_OF_CONTACT.is_in, (keyword.evidence, rest))):
         return True
-    return any(_weak_words(language.expand(rest), language) for language in readers)
+    return _has_weak_words(rest, readers)
 
 
 def _clauses(

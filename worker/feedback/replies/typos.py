@@ -7,6 +7,7 @@ few key words that share that are compared with it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import combinations
 
@@ -131,7 +132,16 @@ def _is_slip(word: str, key: str) -> bool:
 
 
 def distance(word: str, other: str) -> int:
-    """Insertions, deletions, replacements and swaps of neighbours (optimal string alignment)."""
+    """Insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
+
+    How two words begin and end alike is left out: what is compared are the few letters between.
+    """
+    begun = _alike(word, other)
+    word, other = word[begun:], other[begun:]
+    ended = _alike(reversed(word), reversed(other))
+    word, other = word[: len(word) - ended], other[: len(other) - ended]
+    if not word or not other:
+        return len(word) + len(other)
     before: list[int] = []
     last = list(range(len(other) + 1))
     for i, letter in enumerate(word, 1):
@@ -143,6 +153,16 @@ def distance(word: str, other: str) -> int:
             row.append(cost)
         before, last = last, row
     return last[-1]
+
+
+def _alike(letters: Iterable[str], others: Iterable[str]) -> int:
+    """How many letters two words have in common, from the first one on."""
+    count = 0
+    for letter, other in zip(letters, others, strict=False):
+        if letter != other:
+            break
+        count += 1
+    return count
 
 
 def _without_letters(word: str, most: int) -> set[str]:

@@ -8,7 +8,7 @@ database's planner, which knows too little about our conditions to choose betwee
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,14 +45,15 @@ class Pick:
     keys: a query of connector, object and record_id, for a connector ("": all), in which a contact
     may come more than once, through the index of what is asked. in_order: the same rows through an
     index in the order of the keys, where there is one. named: the condition that a contact with
-    these columns is among them. known: whether all of them are in the index; a record that failed
-    need not be.
+    these columns is among them. known: whether those that are not in the index are left out; a
+    record that failed need not be in it. exact: none of those that it names is left out.
     """
 
     keys: Callable[[str], sa.Select[Any]]
     in_order: Callable[[str], sa.Select[Any]]
     named: Callable[[Any], Condition]
     known: bool
+    exact: bool = True
 
 
 def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
@@ -73,7 +74,8 @@ def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
         number = [contact_numbers.c.number.in_(forms)]
         table_picks.append(_rows_of(contact_numbers, number, indexed=True))
     if wanted.by == "list":
-        table_picks.append(_rows_of(list_members, [list_members.c.list == wanted.value[:80]]))
+        members = [list_members.c.list == wanted.value[:80]]  # also of contacts never synced
+        table_picks.append(replace(_rows_of(list_members, members), exact=False))
     if wanted.report:
         table_picks.append(_reported(wanted.report, objects))
     return table_picks

@@ -18,7 +18,7 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import orjson
 import sqlalchemy as sa
@@ -55,6 +55,10 @@ _SEGMENT_ROWS = 50_000  # of a segment: as many as a page can check for somethin
 
 Sort = Literal["checked", "status", "source"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
+_FOR_FEW_ROWS = sa.select(
+    sa.func.set_config("random_page_cost", "1.1", True),
+    sa.func.set_config("max_parallel_workers_per_gather", "0", True),
+)
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # when a record was checked that the index does not hold
 _NO_VALUE: Mapping[Sort, Any] = {"checked": _NEVER, "status": 0, "source": ""}
 
@@ -155,13 +159,18 @@ def _look(connection: Connection, wanted: ContactFilter, limit: int) -> QueryPla
     sized = [
         (_sizes(connection, pick.keys(wanted.connector)), pick) for pick in picks(wanted, objects)
     ]
-    sized.sort(key=lambda sized_pick: sum(sized_pick[0].values()))
+    sized.sort(key=lambda sized_pick: _rows_in(sized_pick[0]))
     named = tuple(pick for _, pick in sized)
     many = tuple(
-        frozenset(connector for connector, number in sizes.items() if number >= _MANY_ROWS)
+        frozenset(connector for connector, size in sizes.items() if size.rows >= _MANY_ROWS)
         for sizes, _ in sized
     )
-    if named and sum(sized[0][0].values()) <= _FEW_ROWS:
+    few = bool(named) and _rows_in(sized[0][0]) <= _FEW_ROWS
+    if len(named) == 1 and named[0].exact and not (needs_index(wanted) or wanted.object):
+        number = sum(size.records for size in sized[0][0].values())
+        counted = Count(min(number, limit), not few or number > limit)
+        return QueryPlan(wanted, counted, named, named[0] if few else None, many=many)
+    if few:
         # Of all connectors at once: the other table is read once.
         by_pick = _count(connection, wanted, [wanted.connector], named, named[0], limit)
         return QueryPlan(wanted, by_pick, named, named[0], many=many)
@@ -202,12 +211,28 @@ def _is_small_segment(connection: Connection, wanted: ContactFilter) -> bool:
     return number_of(own, in_it) >= in_it
 
 
-def _sizes(connection: Connection, keys: sa.Select[Any]) -> dict[str, int]:
-    """Return how many records of each connector are among the first that another table names."""
-    first_rows = keys.limit(_FEW_ROWS + 1).subquery()
-    connector = first_rows.c.connector
-    query = sa.select(connector, sa.func.count()).group_by(connector)
-    return {row[0]: row[1] for row in connection.execute(query)}
+class _Size(NamedTuple):
+    """How many rows of another table name records of a connector, and how many records those
+    are."""
+
+    rows: int
+    records: int
+
+
+def _sizes(connection: Connection, keys: sa.Select[Any]) -> dict[str, _Size]:
+    """Return how much of each connector is among the first rows of another table. Both figures
+    come from one reading: to find the contacts of thousands of reports is the most that a page
+    costs."""
+    first = keys.limit(_FEW_ROWS + 1).subquery().c
+    record = (first.connector, first.object, first.record_id)
+    each = sa.select(*record, sa.func.count().label("rows")).group_by(*record).subquery().c
+    total: Any = sa.func.sum(each.rows)
+    query = sa.select(each.connector, total, sa.func.count()).group_by(each.connector)
+    return {row[0]: _Size(int(row[1]), row[2]) for row in connection.execute(query)}
+
+
+def _rows_in(sizes: Mapping[str, _Size]) -> int:
+    return sum(size.rows for size in sizes.values())
 
 
 def _number_of(connection: Connection, query: sa.Select[Any], limit: int) -> int:
@@ -254,18 +279,31 @@ def count_by_object(ctx: Context, plan: QueryPlan) -> tuple[dict[tuple[str, str]
     counts: dict[tuple[str, str], int] = {}
     remaining = EXPORT_LIMIT + 1
     with ctx.store.read() as connection:
+        _prefer_indexes(connection)
         for connector in connectors_of(connection, plan.wanted):
-            rows = _unsorted(plan, connector)
-            inner = rows.query(*rows.key_columns).limit(remaining).distinct().subquery()
-            if plan.by_key:
-                inner = _keys_in_order(plan, connector, None).limit(remaining).subquery()
-            query = sa.select(inner.c.object, sa.func.count()).group_by(inner.c.object)
-            for object_name, number in connection.execute(query.order_by(inner.c.object)):
-                counts[connector, object_name] = number
-                remaining -= number
+            for object_name, records, rows in connection.execute(
+                _by_object(plan, connector, remaining)
+            ):
+                counts[connector, object_name] = records
+                remaining -= rows
             if remaining <= 0:
                 break
-    return counts, remaining <= 0
+    return dict(sorted(counts.items())), remaining <= 0
+
+
+def _by_object(plan: QueryPlan, connector: str, limit: int) -> sa.Select[Any]:
+    """Query (object, records, rows) of the first rows that match in one connector, in whichever
+    order is quickest. A run may name a record in two rows; of the index each is one."""
+    number: Any = sa.func.count()
+    if plan.by_key:
+        first = _picked(plan, plan.picks[0].keys(connector))[0].limit(limit).subquery().c
+        record = (first.object, first.record_id)
+        each = sa.select(*record, number.label("rows")).group_by(*record).subquery().c
+        rows: Any = sa.func.sum(each.rows)
+        return sa.select(each.object, number, rows).group_by(each.object)
+    gathered = _unsorted(plan, connector)
+    first = gathered.some(limit, *gathered.key_columns).c
+    return sa.select(first.object, number, number).group_by(first.object)
 
 
 def explain_empty(ctx: Context, wanted: ContactFilter) -> list[tuple[str, Count]]:
@@ -458,18 +496,20 @@ def _keys_in_order(
 ) -> sa.Select[Any]:  # fmt: skip
     """Query the keys that match in one connector, in their order, each once, behind one of them."""
     if plan.by_key:
-        first, *others = plan.picks
-        query = first.in_order(connector).distinct()
-        connector_column, object_column, id_column = query.selected_columns
-        key = _Columns(connector_column, object_column, id_column)
-        query = query.where(*own_conditions(plan.wanted, key=key))
-        query = query.where(*(pick.named(key) for pick in others))
+        query, key = _picked(plan, plan.picks[0].in_order(connector).distinct())
     else:
         rows = _unsorted(plan, connector)
         key, query = rows.key, rows.query(*rows.key_columns)
     if after is not None:
         query = query.where(sa.tuple_(key.object, key.record_id) > sa.tuple_(*after))
     return query.order_by(key.object, key.record_id)
+
+
+def _picked(plan: QueryPlan, query: sa.Select[Any]) -> tuple[sa.Select[Any], _Columns]:
+    """Return a query of the first pick with the rest of the filter, and the columns of its key."""
+    key = _Columns(*query.selected_columns)
+    query = query.where(*own_conditions(plan.wanted, key=key))
+    return query.where(*(pick.named(key) for pick in plan.picks[1:])), key
 
 
 def every_contact(
@@ -485,6 +525,7 @@ def every_contact(
         while True:
             query = _keys_in_order(plan, connector, after).limit(at_once)
             with ctx.store.read() as connection:
+                _prefer_indexes(connection)
                 batch = _load(connection, [tuple(row) for row in connection.execute(query)])
             for object_name in dict.fromkeys(contact.object for contact in batch):
                 yield [contact for contact in batch if contact.object == object_name]
@@ -499,12 +540,14 @@ def every_contact(
 def _prefer_indexes(connection: Connection) -> None:
     """Let PostgreSQL, in this transaction, look some thousand rows up by an index rather than read
     all numbers of all contacts: it takes the rows of an index to be four times as slow to reach,
-    as on a disk that turns.
+    as on a disk that turns. And in one process: a page needs few rows, and to start two more for
+    them took a third more of the processor's time without being done sooner.
 
     https://www.postgresql.org/docs/current/runtime-config-query.html#GUC-RANDOM-PAGE-COST
+    https://www.postgresql.org/docs/current/how-parallel-query-works.html
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SET LOCAL random_page_cost = 1.1"))
+        connection.execute(_FOR_FEW_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -570,7 +613,8 @@ def _walked(plan: QueryPlan, connector: str, by_index: Sequence[Condition] = ())
 
 
 def _unsorted(plan: QueryPlan, connector: str) -> _Rows:
-    if plan.few:
+    """Return where to look for all that match, when the order is that of the keys or none."""
+    if plan.few or has_own_index(plan.wanted):
         return _gathered(plan.wanted, connector, plan.picks, plan.start, plan.by_segment)
     return _walked(plan, connector)
 

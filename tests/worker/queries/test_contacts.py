@@ -420,6 +420,28 @@ class TestACount:
         assert str(listing.count(ctx, ContactFilter(), 10)) == "10+"
         assert str(listing.count(ctx, ContactFilter(), 30)) == "30"
 
+    def test_leaves_out_members_of_a_list_that_were_never_synced(self, ctx: Context) -> None:
+        row = contact("hubspot", "contacts", "1")
+        members = [{**key_of(row), "record_id": name, "list": "Fair"} for name in ("1", "2")]
+        store(ctx, row, list_members=members)
+        wanted = ContactFilter(by="list", value="Fair")
+        assert listing.count(ctx, wanted).contacts == 1
+        assert len(listing.list_contacts(ctx, wanted).contacts) == 1
+
+
+class TestAnExport:
+    def test_counts_a_record_once_that_a_run_wrote_twice(
+        self, ctx: Context, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        row = contact("hubspot", "contacts", "1")
+        store(ctx, row, writes=[write_row(row, "r1", "done"), write_row(row, "r1", "done")])
+        lower_limits(monkeypatch, few_rows=1, export_count=1)  # the run names many
+        looked = listing.look(ctx, ContactFilter(run="r1"))
+        assert looked.by_key
+        counted, more = listing.count_by_object(ctx, looked)
+        assert counted == {("hubspot", "contacts"): 1}
+        assert more  # rows than are read
+
 
 class TestNothing:
     def test_is_explained_by_the_condition_that_leaves_it(self, ctx: Context) -> None:

@@ -27,17 +27,26 @@ from typing import Any
 
 
 def serve() -> None:
-    import celery.bin.celery  # noqa: F401 - loaded here once, for all that are forked
-    import fastapi  # noqa: F401
+    # Loaded here once, for all that are forked. `worker.app` is not: it reads the settings.
+    import alembic.command  # noqa: F401
+    import celery.bin.celery  # noqa: F401
     import hubspot  # noqa: F401
     import phonenumbers  # noqa: F401
     import psycopg  # noqa: F401
-    import uvicorn  # noqa: F401
+    import simple_salesforce  # noqa: F401
+    import uvicorn.protocols.http.auto  # noqa: F401
 
+    import worker.alerts.digest
+    import worker.cli.main
+    import worker.cli.supervisor
+    import worker.queue.beat
+    import worker.queue.broker
+    import worker.queue.schedule
     import worker.segments.isolation
     import worker.suppression.apply_reports
     import worker.sync.propagate
-    import worker.sync.undo.undo  # noqa: F401
+    import worker.sync.undo.undo
+    import worker.web.serve  # noqa: F401
 
     statuses: dict[int, str] = {}  # process -> the file that waits for how it ends
     for request in _requests(statuses):

@@ -165,6 +165,14 @@ def _host(url: str) -> str:
         return ""
 
 
+def _host_and_port(url: str) -> str:
+    """The same with the port, as it stands there."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
+
+
 def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = "") -> str:
     """Check a base URL: https anywhere, plain http on this machine only."""
     text = (env.get(name) or default).strip().rstrip("/")
@@ -365,11 +373,11 @@ def _account(credentials: SalesforceCredentials | HubSpotCredentials) -> tuple[s
     if isinstance(credentials, HubSpotCredentials):
         field = "ACCESS_TOKEN" if credentials.access_token else "REFRESH_TOKEN"
         token = credentials.access_token or credentials.refresh_token
-        return field, urlsplit(credentials.api_url).netloc, token
+        return field, _host_and_port(credentials.api_url), token
     if credentials.access_token:
-        return "INSTANCE_URL", urlsplit(credentials.instance_url).netloc
+        return "INSTANCE_URL", _host_and_port(credentials.instance_url)
     user = "" if credentials.client_secret else credentials.username
-    return "LOGIN_URL", urlsplit(credentials.login_url).netloc, user
+    return "LOGIN_URL", _host_and_port(credentials.login_url), user
 
 
 def _given(env: Mapping[str, str], *names: str) -> dict[str, str]:

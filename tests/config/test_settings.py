@@ -154,6 +154,28 @@ class TestMistakes:
     ) -> None:
         assert any(names in line for line in problems(tmp_path, "", **env))
 
+    @pytest.mark.parametrize(
+        ("name", "others"),
+        [
+            ("HUBSPOT_API_URL", {"HUBSPOT_ACCESS_TOKEN": "pat-na1-x"}),
+            ("SALESFORCE_INSTANCE_URL", {"SALESFORCE_ACCESS_TOKEN": "x"}),
+            (
+                "SALESFORCE_LOGIN_URL",
+                {"SALESFORCE_CLIENT_ID": "x", "SALESFORCE_CLIENT_SECRET": "y"},
+            ),
+            ("TWILIO_LOOKUP_URL", {"TWILIO_ACCOUNT_SID": "AC0", "TWILIO_AUTH_TOKEN": "x"}),
+            ("PUBLIC_URL", {}),
+            ("REDIS_URL", {}),
+            ("SMTP_URL", {}),
+        ],
+    )
+    @pytest.mark.parametrize("url", ["https://[", "https://a]b", "//[::1"])
+    def test_an_address_whose_brackets_do_not_match_is_named(
+        self, name: str, others: dict[str, str], url: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=f"(?m)^{name}: write"):
+            load({name: url, **others})
+
     def test_all_of_them_are_told_at_once(self, tmp_path: Path) -> None:
         assert len(problems(tmp_path, "[sync]\nevry = '5m'\n[log]\nlevl = 'x'", PORT="x")) == 3
 

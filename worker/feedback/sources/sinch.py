@@ -8,7 +8,9 @@ Sinch's support turns that on for a service plan (release notes of 2025-02-13), 
 instead (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/). HTTP Basic proves
 who calls, not what is said: see `Proof.SENDER`.
 
-Bodies of the SMS API: `mo_text`, `delivery_report_sms`, `recipient_delivery_report_sms`
+Bodies of the SMS API: `mo_text`, `mo_media` (an MMS, also a text that a phone sends as one:
+https://developers.sinch.com/sdk/sinch-sdk-node/1.5.0/interfaces/Sms.MmsMoBody.html),
+`delivery_report_sms`, `recipient_delivery_report_sms`
 (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/); of the Conversation
 API: `message`, `message_delivery_report`, `opt_out_notification` (the address above). Numbers come
 without a plus.
@@ -110,7 +112,7 @@ class Sinch(Vendor):
     def read(self, path: str, request: IncomingRequest) -> Iterable[Event]:
         body = request.json()
         match body.get("type"):
-            case "mo_text":
+            case "mo_text" | "mo_media":
                 return [_read_sms(body)]
             case "delivery_report_sms" | "delivery_report_mms":
                 return _read_report(body)
@@ -150,11 +152,14 @@ def _require_login(username: str, password: str, request: IncomingRequest) -> No
 
 
 def _read_sms(body: Mapping[str, Any]) -> InboundText:
+    said = body.get("body")
+    if isinstance(said, dict):  # of an MMS
+        said = "\n".join(filter(None, (text_of(said.get(name)) for name in ("subject", "message"))))
     return InboundText(
         _bare(body.get("from"), "from"),
         f"sinch:sms:{message_id(body.get('id'), 'id')}",
         "sinch sms",
-        text_of(body.get("body")),
+        text_of(said),
     )
 
 
@@ -192,12 +197,17 @@ def _read_message(message: Mapping[str, Any]) -> Iterable[Event]:
     """Read an inbound message of the Conversation API; one without text says only that somebody is
     there."""
     content = message.get("contact_message")
-    text = content.get("text_message") if isinstance(content, dict) else None
+    content = content if isinstance(content, dict) else {}
+    text, choice = content.get("text_message"), content.get("choice_response_message")
+    said, pressed = text_of(text.get("text")) if isinstance(text, dict) else "", False
+    if not said and isinstance(choice, dict):  # what we have given the button as its data
+        said, pressed = text_of(choice.get("postback_data")).replace("_", " "), True
     yield InboundText(
         _identity(message),
         f"sinch:sms:{message_id(message.get('id'), 'message.id')}",
         "sinch sms",
-        text_of(text.get("text")) if isinstance(text, dict) else "",
+        said,
+        partial=pressed,
     )
 
 

@@ -124,8 +124,8 @@ class InboundText:
     `key`: idempotency key, made of the vendor's id of the message. `source`: ends with " sms": the
     policy about a STOP by text goes by that. `keyword`: what the vendor itself made of the text,
     which then counts; "" = read it. `partial`: one part of a longer message, of which the other
-    parts come alone: it may stop, but lifts nothing. `app`: "whatsapp" or another that it came by;
-    "" = SMS.
+    parts come alone, or a button, whose words are ours: it may stop, but lifts nothing. `app`:
+    "whatsapp" or another that it came by; "" = SMS.
     """
 
     number: str

@@ -93,6 +93,11 @@ MESSAGE_CODES: dict[str, tuple[FailureMeaning, str]] = {
 TOLERANCE = 25 * 3600.0
 _PHONE_CHANNELS = frozenset({"sms", "mms", "whatsapp", "rcs", "viber_service"})
 _TEXTS = frozenset({"sms", "mms"})
+# Where the Messages API has the words of a message that is no text (messages-olympus, above).
+_WORDS_ELSEWHERE = (
+    ("button", "text"), ("reply", "title"),
+    ("image", "caption"), ("video", "caption"), ("file", "caption"),
+)  # fmt: skip
 _HASHES = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
 
 
@@ -170,12 +175,20 @@ def _signed_parameters(request: IncomingRequest) -> dict[str, str]:
 
 
 def _read_message(fields: Mapping[str, Any]) -> InboundText:
-    """Read an inbound message of the Messages API."""
+    """Read an inbound message of the Messages API: its text, the words of a button that somebody
+    pressed, or those below a picture."""
+    said, pressed = text_of(fields.get("text")), False
+    for kind, name in _WORDS_ELSEWHERE if not said else ():
+        entry = fields.get(kind)
+        if isinstance(entry, dict) and (words := text_of(entry.get(name))):
+            said, pressed = words, name != "caption"
+            break
     return InboundText(
         _party(fields),
         f"vonage:sms:{message_id(fields.get('message_uuid'), 'message_uuid')}",
         "vonage sms",
-        text_of(fields.get("text")),
+        said,
+        partial=pressed,
     )
 
 

@@ -31,7 +31,8 @@ def admin_page(chromium: Browser, ctx: Context, width: int, scheme: Any) -> Iter
     opened.on("pageerror", lambda error: problems.append(str(error)))
     yield opened
     opened.close()
-    assert [text for text in problems if "status of 4" not in text] == []
+    left = [text for text in problems if "status of 4" not in text]
+    assert not left, left
 
 
 def text_of(page: Page) -> str:
@@ -47,7 +48,7 @@ def toast_of(page: Page) -> str:
     return toast.inner_text().strip()
 
 
-def assert_well_made(page: Page, name: str) -> None:
+def assert_well_made(page: Page, name: str, full_page: bool = True) -> None:
     """It is accessible and no wider than the screen. Under SCREENSHOTS it is looked at in the other
     scheme, too, and kept as a picture in both."""
     _assert_well_made(page, name)
@@ -60,7 +61,7 @@ def assert_well_made(page: Page, name: str) -> None:
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)  # until charts are drawn again
-        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=True)
+        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=full_page)
     _assert_well_made(page, f"{name}, {schemes[1]}")
     page.emulate_media(color_scheme=schemes[0])
 

@@ -183,7 +183,7 @@ def _problem(name: str, kind: object) -> str:
     if name in known:
         if kind in (None, name):
             return ""
-        return f"{where}.kind: {name} is a kind by itself; leave `kind` out here"
+        return f"{where}.kind: {name} is already a kind; leave `kind` out here"
     looks_named = name.lower().startswith(tuple(f"{one}-" for one in known))
     if kind is None and not looks_named:
         return ""  # an unknown table, which the model reports
@@ -198,7 +198,7 @@ def _problem(name: str, kind: object) -> str:
     if kind_of(name) != kind:
         return (
             f"{where}: name a connection of this kind {kind}-SUFFIX, such as {kind}-emea: its "
-            f"credentials stand in {prefix(str(kind))}_SUFFIX_... variables"
+            f"credentials are in {prefix(str(kind))}_SUFFIX_... variables"
         )
     return ""
 

@@ -60,5 +60,5 @@ def _reading(name: str) -> Iterator[None]:
         log.exception("%s: an answer could not be read", name)
         raise UnavailableError(
             f"{name}: an answer has an unexpected form ({type(error).__name__}); if that "
-            "goes on, look what stands between (a proxy?), or for a newer version of this program"
+            "goes on, check for a proxy in between, or for a newer version of this program"
         ) from error

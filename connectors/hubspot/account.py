@@ -51,7 +51,7 @@ def _portal_id(client: Client) -> int:
     what = f"the account details name the accounts {', '.join(map(str, portals))}"
     raise UnavailableError(
         f"hubspot: an answer contradicts itself: {what}; events are not compared with the account "
-        "until they agree, and HubSpot is asked again by itself"
+        "until they agree, and we ask HubSpot again automatically"
     ) from ContradictionError(what)
 
 

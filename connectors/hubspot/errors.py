@@ -94,7 +94,7 @@ def translate(
     message = " ".join(str(body.get("message", "")).split())
     short = message[:500]
     if status == 401:
-        return AuthError(f"hubspot: {token} is not accepted; make or renew the token")
+        return AuthError(f"hubspot: {token} was not accepted; create or renew the token")
     if status == 403:
         return AuthError(f"hubspot: {token} may not do this: {_lacking(body, short)}")
     if status == 429:

@@ -83,7 +83,7 @@ def _provide(
 
 _NEXT = (
     "leave it out of each send and workflow (docs/feedback.md, HubSpot's own messages): nothing "
-    "does that by itself"
+    "does that automatically"
 )
 
 

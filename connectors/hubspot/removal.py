@@ -52,7 +52,7 @@ def _remove_property(
     client: Client, own: OwnField, entry: Mapping[str, Any], dry_run: bool
 ) -> SetupResult:
     if entry.get("groupName") != GROUP or type_of(entry) not in TYPES[spec_of(own.key).kind]:
-        text = "crm setup did not make it; if nobody needs it, archive it by hand"
+        text = "crm setup did not create it; if nobody needs it, archive it by hand"
         return SetupResult(own.field, "left", text)
     if dry_run:
         return SetupResult(own.field, "would be removed", own=own)

@@ -109,7 +109,7 @@ def _foreign(canonical: str, there: Mapping[str, Any]) -> str:
         or (there.get("inlineHelpText") or "").strip() == made["inlineHelpText"]
     ):
         return ""
-    return "crm setup did not make it; if nobody needs it, delete it by hand"
+    return "crm setup did not create it; if nobody needs it, delete it by hand"
 
 
 def _remove_set(call: Call, staying: bool, dry_run: bool) -> Iterator[SetupResult]:

@@ -59,7 +59,7 @@ class TestSalesforce:
         for name in ("Contact", "Lead"):
             step = done[f"{name}.Wrong_Number__c"]
             assert step.done == "left"
-            assert "did not make it" in step.note
+            assert "did not create it" in step.note
             assert "Wrong_Number__c" in org.schema[name][1]
 
     def test_a_right_that_our_user_lacks_is_named(

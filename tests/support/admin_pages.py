@@ -32,7 +32,8 @@ def admin_page(chromium: Browser, ctx: Context, width: int, scheme: Any) -> Iter
     opened.on("pageerror", lambda error: problems.append(str(error)))
     yield opened
     opened.close()
-    assert [text for text in problems if "status of 4" not in text] == []
+    left = [text for text in problems if "status of 4" not in text]
+    assert not left, left
 
 
 def text_of(page: Page) -> str:
@@ -48,6 +49,7 @@ def toast_of(page: Page) -> str:
     return toast.inner_text().strip()
 
 
+<<<<<<< HEAD
 def assert_well_made(page: Page, name: str) -> None:
     """It is accessible and no wider than the screen as it is shown, and on the other screen in the
     other scheme. Under SCREENSHOTS each is looked at and kept as a picture in both schemes."""
@@ -79,6 +81,23 @@ def _keep_pictures(page: Page, name: str, width: int) -> None:
         path = f"{os.environ['SCREENSHOTS']}/{name}-{width}-{scheme}.png"
         page.screenshot(path=path, full_page=True)
     _assert_well_made(page, f"{name}, {width} px, {schemes[1]}")
+=======
+def assert_well_made(page: Page, name: str, full_page: bool = True) -> None:
+    """It is accessible and no wider than the screen. Under SCREENSHOTS it is looked at in the other
+    scheme, too, and kept as a picture in both."""
+    _assert_well_made(page, name)
+    if not (shots := os.environ.get("SCREENSHOTS")):
+        return
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    schemes: list[Any] = ["light", "dark"]
+    if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
+        schemes.reverse()
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(300)  # until charts are drawn again
+        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=full_page)
+    _assert_well_made(page, f"{name}, {schemes[1]}")
+>>>>>>> pages
     page.emulate_media(color_scheme=schemes[0])
 
 

@@ -133,9 +133,9 @@ def _streams_down(ctx: Context) -> Iterator[Alert]:
         if one.silent_for is not None and one.silent_for > longest + streams.KEEPALIVE:
             why = one.problem or "is hygiene stream running?"
             text = (
-                f"{crm_name(one.connector)}: no word of {one.channel} for "
-                f"{int(one.silent_for.total_seconds() // 60)} minutes: {why}. Changes come with "
-                "the sync on schedule meanwhile"
+                f"{crm_name(one.connector)}: nothing from {one.channel} for "
+                f"{int(one.silent_for.total_seconds() // 60)} minutes: {why}. Until it is back, "
+                "changes come with the scheduled syncs"
             )
             since = ctx.now() - one.silent_for
             key = f"stream_down:{one.connector}:{one.channel}:{since:%Y-%m-%dT%H:%M}"
@@ -176,7 +176,7 @@ def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
                 continue
             people = "1 person who is" if count == 1 else f"{count:,} people who are"
             text = (
-                f"{crm_name(name)} refuses to flag {people} not to be contacted: {message}. "
+                f"{crm_name(name)} refuses our flag for {people} not to be contacted: {message}. "
                 f"Contact none of them, and exempt our user from the rule "
                 f"(hygiene runs show {run_id})"
             )
@@ -237,18 +237,18 @@ def _failing_endpoints(ctx: Context) -> Iterator[Alert]:
         if endpoint.state == EndpointState.OFF:
             text = (
                 f"Endpoint {endpoint.name} answered that it is gone, and is off; {events}. Remove "
-                "it, or mend and resume it"
+                "it, or fix and resume it"
             )
             yield Alert(f"{key}:off", "endpoint", text, path)
         elif counts["parked"]:
             text = (
-                f"Endpoint {endpoint.name} has not taken {counts['parked']:,} of its events, for "
-                "three days or because it refused them, and they are not tried any more: "
-                f"{endpoint.error or 'see its log'}. Mend it, then resume it"
+                f"Endpoint {endpoint.name} refused {counts['parked']:,} of its events, or failed "
+                "for three days, so they are no longer sent: "
+                f"{endpoint.error or 'see its log'}. Fix it, then resume it"
             )
             yield Alert(f"endpoint:{endpoint.name}:parked", "endpoint", text, path)
         elif since is not None and ctx.now() - since > longest:
-            text = f"Endpoint {endpoint.name} takes no events: {endpoint.error}; {events}"
+            text = f"Endpoint {endpoint.name} does not accept events: {endpoint.error}; {events}"
             yield Alert(key, "endpoint", text, path)
 
 
@@ -261,12 +261,12 @@ def _stale_registries(ctx: Context) -> Iterator[Alert]:
         if not registry.is_stale(now):
             continue
         if registry.as_of is None:
-            text = f"registry {registry.name}: no file of it was imported yet"
+            text = f"registry {registry.name}: no file has been imported yet"
         else:
             days = (now - registry.as_of).days
             text = f"registry {registry.name} is stale: its file is {days} days old"
         if registry.denies_when_stale:
-            text += "; scrubs deny every number that it is about"
+            text += "; scrubs deny every number that it covers"
         text += f". Import a newer one: hygiene registries import {registry.name} FILE --replace"
         since = registry.as_of.isoformat() if registry.as_of else "never"
         yield Alert(
@@ -283,7 +283,7 @@ def _paused_campaigns(ctx: Context) -> Iterator[Alert]:
     with ctx.store.read() as connection:
         for row in connection.execute(query.order_by(c.id)):
             text = (
-                f"Ask campaign {row.name} has paused itself: {row.error}. Mend that, then resume "
+                f"Ask campaign {row.name} paused itself: {row.error}. Fix that, then resume "
                 f"it: hygiene ask resume {row.name}"
             )
             yield Alert(f"ask_paused:{row.id}:{row.error}"[:200], "ask_paused", text,

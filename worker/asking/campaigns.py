@@ -139,7 +139,7 @@ def start(ctx: Context, request: Request, by: str) -> Campaign:
     chosen = list(_choose(ctx, request, planned))
     if not chosen:
         raise AskingError(
-            f"nobody may be asked: of {planned.contacts:,} contacts all are left out "
+            f"nobody can be asked: of {planned.contacts:,} contacts all are left out "
             f"({', '.join(f'{name} {n:,}' for name, n in planned.left_out.most_common())})"
         )
     row = {

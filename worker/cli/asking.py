@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def ask() -> None:
     """Ask customers to confirm or correct their number.
 
-    By text or email, each of them once, with a link to their own page. Whoever must not be
-    contacted is never asked (docs/asking.md).
+    By text or email, each of them once, with a link to their own page. People who must not be
+    contacted are never asked (docs/asking.md).
     """
 
 
@@ -140,7 +140,7 @@ def ask_pause(name: str, as_json: bool) -> None:
 @click.argument("name", metavar="NAME")
 @json_option
 def ask_resume(name: str, as_json: bool) -> None:
-    """Go on with a campaign that was paused, or has paused itself."""
+    """Resume a campaign that was paused or that paused itself."""
     _change(name, "resume", as_json)
 
 

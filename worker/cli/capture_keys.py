@@ -131,7 +131,7 @@ def change(name: str, as_json: bool, **given: Any) -> None:
 def pause(name: str, as_json: bool) -> None:
     """Answer nothing to forms with this key for now.
 
-    The forms work all the same, without hints.
+    The forms still work, without hints.
     """
     from worker.capture import keys
 
@@ -157,7 +157,7 @@ def resume(name: str, as_json: bool) -> None:
 @capture_keys.command("rotate", examples=["hygiene capture-keys rotate shop --keep 48h"])
 @click.argument("name")
 @click.option("--keep", default="24h", show_default=True, metavar="TIME",
-              help="How long the former key counts as well; 0h: no longer.")  # fmt: skip
+              help="How long the old key stays valid; 0h: not at all.")  # fmt: skip
 @json_option
 def rotate(name: str, keep: str, as_json: bool) -> None:
     """Give a key a new text, which forms have to show from then on."""
@@ -177,7 +177,7 @@ def rotate(name: str, keep: str, as_json: bool) -> None:
 def remove(name: str) -> None:
     """Remove a key with its counts.
 
-    Forms that still show it work as without it.
+    Forms that still show it keep working, without hints.
     """
     from worker.capture import keys
 

@@ -87,8 +87,8 @@ def crm_remove(connector: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Take out of a CRM what `crm setup` made there.
 
     Removes our fields with what they hold, our permission set in Salesforce, our lists and the
-    property group in HubSpot. What somebody else made stays. What we know stays too: who said no is
-    in our database. Run it with --dry-run first, and then with --yes.
+    property group in HubSpot. What somebody else made stays. What we know stays too: our
+    database keeps who said no. Run it with --dry-run first, and then with --yes.
     """
     from worker.cli.output.setup import show_removal
     from worker.ops import own_fields

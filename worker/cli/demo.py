@@ -144,7 +144,7 @@ def _running(
     def watch() -> None:
         for name, process in processes.items():
             if process.poll() is not None:
-                raise DemoError(f"the {name} ended by itself; see {home / name}.log")
+                raise DemoError(f"the {name} ended unexpectedly; see {home / name}.log")
 
     try:
         with console.out.status("Starting sandbox CRMs, Redis, worker, beat and web ..."):

@@ -50,7 +50,7 @@ def duplicates(
     """List contacts that share a number, and why, by rules.
 
     Most contacts first. Found in our own index: no CRM is asked, except with --names. Nothing is
-    merged: a proposal says which record a person may keep, and what must stand on it first.
+    merged: a proposal says which record a person may keep, and what it must carry first.
     """
     from worker.duplicates import export, grouping, listing, names
     from worker.duplicates.rules import Kind

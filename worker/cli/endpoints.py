@@ -296,10 +296,10 @@ def endpoints_replay(name: str, since: str, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only say how many suppressions it would carry over.")
 @json_option
 def endpoints_backfill(name: str, dry_run: bool, as_json: bool) -> None:
-    """Carry the suppressions that stand already to a system.
+    """Send all current suppressions to a system.
 
-    For one that was added after them. The workers send them, in order with what changes meanwhile;
-    given again, it goes on with a backfill that is under way, or begins a new one.
+    For an endpoint that was added after them. The workers send them, in order with new changes.
+    Run it again to resume a backfill that is under way, or else to start a new one.
     """
     from worker.events import backfill
 

@@ -110,7 +110,7 @@ def feedback_import(  # a parameter for each of its options
     else:
         console.out.print(f"{stored:,} stored, {known:,} already known, {bad.count:,} refused")
         show_refused(bad)
-        console.info(f"to undo it as one: hygiene suppressions undo-import {mark}")
+        console.info(f"to undo the whole import: hygiene suppressions undo-import {mark}")
     sys.exit(1 if bad.count else 0)
 
 

@@ -106,7 +106,7 @@ def db_load(file: Path, as_json: bool) -> None:
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--person", "email", default="", metavar="EMAIL",
               help="Instead, what we hold of the person with this email.")  # fmt: skip
-@click.option("--number", default="", metavar="E164", help="... of whoever has this number.")
+@click.option("--number", default="", metavar="E164", help="... of those who have this number.")
 @click.option("--contact", default="", metavar="CONNECTOR:ID", help="... of this contact.")
 @click.option("-o", "--output", "target", default=None, metavar="OUT.json",
               type=click.Path(dir_okay=False, path_type=Path),

@@ -23,7 +23,7 @@ _CHANNELS = ("call", "text", "any")
 ])  # fmt: skip
 @connector_argument()
 @click.option("--field", "named", multiple=True, metavar="NAME[=CHANNEL]",
-              help="Read this checkbox too; it closes call, text or any (default).")  # fmt: skip
+              help="Read this checkbox too; it blocks call, text or any (default).")  # fmt: skip
 @click.option("--apply", is_flag=True, help="Store the opt-outs; by default only count them.")
 @later_option
 @json_option
@@ -34,7 +34,7 @@ def crm_opt_outs(
 
     Reads Salesforce's DoNotCall and the checkboxes of connectors.NAME.opt_out_fields. Only counts,
     unless you give --apply. Then each ticked record becomes an opt-out of that person, with the
-    checkbox as evidence; all of them are one import, which can be undone as one.
+    checkbox as evidence; all of them are one import, which can be undone as a whole.
     """
     from worker.suppression import crm_opt_outs as opt_outs
 
@@ -63,7 +63,7 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def _show(done: OptOuts, apply: bool) -> None:
-    table = console.table("object", "checkbox", "closes", ">ticked", ">new", "~")
+    table = console.table("object", "checkbox", "blocks", ">ticked", ">new", "~")
     console.rows(table, [
         (row.object, row.field, row.channels, f"{row.ticked:,}", f"{row.new:,}", row.missing)
         for row in done.fields
@@ -80,6 +80,6 @@ def _show(done: OptOuts, apply: bool) -> None:
         console.info("nothing was stored; to store them: add --apply")
     elif done.batch:
         console.out.print(f"{done.stored:,} opt-outs stored")
-        console.info(f"to undo it as one: hygiene suppressions undo-import {done.batch}")
+        console.info(f"to undo the whole import: hygiene suppressions undo-import {done.batch}")
     else:
         console.out.print("nothing is new")

@@ -52,7 +52,7 @@ def overview(as_json: bool) -> None:
         why = f": {paused['reason']}" if paused["reason"] else ""
         since = local_minute(paused["since"])
         console.out.print(
-            f"Everything is paused since {since} by {paused['by']}{why}; to go on: hygiene resume",
+            f"Everything is paused since {since} by {paused['by']}{why}; to resume: hygiene resume",
             markup=False,
         )
     lines = list(_needs(figures["needs"]))

@@ -10,7 +10,7 @@ from worker.cli.output import console
 
 
 @click.command(cls=Command, examples=['hygiene pause --reason "wrong list imported"'])
-@click.option("--reason", default="", metavar="TEXT", help="Why, for whoever meets the pause.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for everybody who sees the pause.")
 @json_option
 def pause(reason: str, as_json: bool) -> None:
     """Pause everything that writes or sends, until you resume it.
@@ -26,7 +26,7 @@ def pause(reason: str, as_json: bool) -> None:
     if as_json:
         console.print_json({"paused": begun.as_json()})
     else:
-        console.out.print(f"{begun.text}; to go on: hygiene resume", soft_wrap=True)
+        console.out.print(f"{begun.text}; to resume: hygiene resume", soft_wrap=True)
 
 
 @click.command(cls=Command, examples=["hygiene resume"])

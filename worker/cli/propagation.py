@@ -31,8 +31,8 @@ def propagate_now(ctx: Context) -> dict[str, Any]:
     apply_pending(ctx)
     if (paused := pause.find(ctx.store)) is not None:
         console.info(
-            f"{paused.text}. It counts for our own list; the CRMs and endpoints are told once you "
-            "have resumed: hygiene resume"
+            f"{paused.text}. It counts for our own list; the CRMs and endpoints get it when "
+            "you resume: hygiene resume"
         )
     pending = pending_connectors(ctx)
     confirmed = dict(zip(pending, ctx.for_each(pending, propagate), strict=True))

@@ -55,7 +55,7 @@ def registries_import(  # a parameter for each of its options
 ) -> None:  # fmt: skip
     """Import files of a registry: the whole list, or what has changed.
 
-    It counts from one moment to the next, as a whole, or not at all. Files may be ZIP archives.
+    It takes effect as a whole and at once, or not at all. Files may be ZIP archives.
     """
     from worker.feedback.receivers import crms_to_notify
     from worker.registries import imports
@@ -126,7 +126,7 @@ def registries_list(as_json: bool) -> None:
 
 def _state(registry: Registry, now: datetime) -> str:
     if registry.as_of is None:
-        return "stale: no file of it was imported yet"
+        return "stale: no file has been imported yet"
     if registry.is_stale(now):
         return "stale: import a newer file"
     return "fresh" if registry.stale_at is None else f"fresh until {local_day(registry.stale_at)}"

@@ -15,12 +15,12 @@ def replies() -> None:
 
 
 @replies.command("learn", examples=["hygiene replies learn", "hygiene replies learn --apply"])
-@click.option("--apply", "apply", is_flag=True, help="Make what was learned count.")
+@click.option("--apply", "apply", is_flag=True, help="Put what was learned to use.")
 @json_option
 def replies_learn(apply: bool, as_json: bool) -> None:
     """Train again with what people decided, and show what would change.
 
-    Only which replies go to a person is learned, never what is flagged. Nothing counts without
+    Only which replies go to a person is learned, never what is flagged. Nothing changes without
     --apply. It takes about two minutes.
     """
     from worker.feedback import reply_learning, reply_model

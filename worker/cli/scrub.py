@@ -51,7 +51,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
     "certificate",
     default=None,
     metavar="CERTIFICATE",
-    help="Only tell whether this is the list of a certificate, and what was answered.",
+    help="Only say whether this is the list of a certificate, and what was answered.",
 )
 @layout_options
 @json_option
@@ -64,7 +64,8 @@ def scrub(  # a parameter for each of its options
     Says for each number of a list whether it may be, why not, since when, and how long the answer
     may be used.
 
-    It costs nothing and asks nobody outside. A certificate of what was asked and answered is kept.
+    It costs nothing and calls no outside service. A certificate of what was asked and
+    answered is kept.
     """
     from worker.scrub.files import Columns, ListedNumbers
 

@@ -25,7 +25,7 @@ def stream() -> None:
     from config import stopping
     from worker.sync.stream import state, subscriber
 
-    with open_context() as ctx, stopping.gracefully(lambda: "hygiene stream goes on where it was"):
+    with open_context() as ctx, stopping.gracefully(lambda: "hygiene stream resumes where it was"):
         if any(True for _ in state.followed(ctx.settings)):
             subscriber.follow(ctx, _Queue())
             return

@@ -181,7 +181,7 @@ def suppressions_import(  # a parameter for each of its options
             f"{done.held:,} of the new numbers belong to contacts"
         )
         show_refused(bad)
-        console.info(f"to undo it as one: hygiene suppressions undo-import {done.batch}")
+        console.info(f"to undo the whole import: hygiene suppressions undo-import {done.batch}")
     sys.exit(1 if bad.count else 0)
 
 
@@ -218,11 +218,10 @@ def suppressions_imports(as_json: bool) -> None:
 @later_option
 @json_option
 def suppressions_undo_import(batch: str, reason: str, later: bool, as_json: bool) -> None:
-    """Lift what one import added, as one.
+    """Undo one import as a whole.
 
-    What anybody else has said stays in force: a list lifts only its own entries, and of people
-    against whom another word stands nothing is lifted. A file of reports takes back what nobody
-    else has sent as well.
+    Undoing a list lifts only its own entries, and nothing for people who are suppressed for another
+    reason too. Undoing a file of reports takes back those that nobody else has sent as well.
     """
     from worker.suppression import import_batches
 
@@ -234,7 +233,7 @@ def suppressions_undo_import(batch: str, reason: str, later: bool, as_json: bool
         return
     lifted = "taken back" if done.kind == "reports" else "lifted"
     console.out.print(
-        f"{done.lifted:,} {lifted}, {done.kept:,} kept as somebody else's word stands"
+        f"{done.lifted:,} {lifted}, {done.kept:,} kept because other reports still apply"
     )
 
 

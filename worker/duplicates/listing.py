@@ -43,9 +43,9 @@ ADVICE: Mapping[Kind, str] = {
     Kind.SAME_PERSON: "Merge the records in the CRM by hand, with the flags below set first.",
     Kind.FAMILY: "Keep the records apart. A STOP from the number holds for all of them.",
     Kind.SWITCHBOARD: "Keep the records apart, and add each person's own extension or number. "
-    "What stands against the number stays.",
+    "Suppressions of the number stay.",
     Kind.PLACEHOLDER: "Ask where the number comes from, and ask these people for theirs. Leave "
-    "what stands against them in place, also once the number is replaced.",
+    "their suppressions in place, even after the number is replaced.",
     Kind.UNCLEAR: "Look at the records in the CRM before you change anything.",
 }
 _NOT_MERGED = "No CRM has two of these records in one object, so there is nothing to merge."

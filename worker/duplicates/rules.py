@@ -259,7 +259,7 @@ def _one_company(facts: Facts, compared: Compared | None) -> str:
     sure = facts.line in _OFFICE_LINES and people >= _SEVERAL
     if not (sure or (facts.line == "unknown" and people >= _MANY_ON_ANY_LINE)) or not facts.valid:
         return ""
-    line = "a landline" if facts.line in _OFFICE_LINES else "not surely a mobile"
+    line = "a landline" if facts.line in _OFFICE_LINES else "perhaps not a mobile"
     return f"{people} different people have one company's domain, and the number is {line}."
 
 
@@ -330,7 +330,7 @@ def _nothing_tells(facts: Facts, compared: Compared | None) -> str:
         return f"{people} different people have it: a switchboard or a placeholder."
     if compared is None:
         return "Emails do not decide, and names were not read from the CRM."
-    return "Neither emails nor names decide."
+    return "Emails and names do not settle it."
 
 
 RULES: tuple[Rule, ...] = (
@@ -346,7 +346,7 @@ RULES: tuple[Rule, ...] = (
          "Up to eight contacts have one last name and different full names; the number has no "
          "extension, is no service line, and is wrong for none.", _same_last_name, asks_crm=True),
     Rule("extensions", Kind.SWITCHBOARD,
-         "The number stands with two or more different extensions.", _extensions),
+         "The number has two or more different extensions.", _extensions),
     Rule("service_line", Kind.SWITCHBOARD,
          "Three or more different people have a toll-free, premium-rate or shared-cost number.",
          _service_line),

@@ -1,4 +1,4 @@
-"""Carry the suppressions that stand already to a system that is connected later.
+"""Send all current suppressions to a system that is connected later.
 
 Each becomes an event for that one endpoint (`number.standing`), in the order of the list, a batch
 at a time: the next one follows when most of the last is delivered, so a backfill is as fast as the

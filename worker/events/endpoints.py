@@ -411,7 +411,7 @@ def _load(connection: Connection, name: str) -> Endpoint:
 def _load_changeable(connection: Connection, name: str) -> Endpoint:
     endpoint = _load(connection, name)
     if endpoint.from_settings:
-        raise EndpointError(f"{name} stands in the settings: change [events.endpoints.{name}]")
+        raise EndpointError(f"{name} is managed in the settings: change [events.endpoints.{name}]")
     return endpoint
 
 

@@ -226,7 +226,7 @@ def of_redis_version(version: Version) -> Iterator[Check]:
     if is_too_old(version):
         yield warning("redis", f"{version} is too old: use 6.2 or later")
     elif text := known_vulnerabilities(version):
-        yield warning("redis", f"{text}, unless whoever packaged or hosts it has fixed this one")
+        yield warning("redis", f"{text}, unless its packager or host has fixed this one")
 
 
 def check_work(ctx: Context) -> Iterator[Check]:
@@ -239,7 +239,7 @@ def check_work(ctx: Context) -> Iterator[Check]:
         else warning("queue", status)
     )
     if (in_force := pause.find(ctx.store)) is not None:
-        yield warning("pause", f"{in_force.text}; to go on: hygiene resume")
+        yield warning("pause", f"{in_force.text}; to resume: hygiene resume")
     with ctx.store.read() as connection:
         paused = connection.execute(
             sa.select(runs.c.id, runs.c.connector).where(

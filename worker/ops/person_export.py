@@ -254,7 +254,7 @@ SECTIONS: Final = (
     Section(t.shared_numbers, "Numbers of yours that many contacts have", _of_numbers),
     Section(t.duplicate_groups, "Numbers of yours that two contacts or more have, and why",
             _of_numbers, ("digest",)),
-    Section(t.duplicate_places, "The lists that such a number stands on", _of_numbers),
+    Section(t.duplicate_places, "The lists that such a number is on", _of_numbers),
     Section(t.writes, "What we wrote to your records, before and after", _of_records),
     Section(t.failures, "What could not be written to your records", _of_records),
     Section(t.owner_tasks, "Tasks that we gave the owners of your records", _of_records,
@@ -317,7 +317,7 @@ EXEMPT: Final[Mapping[str, str]] = {
     "sessions": "those who work with this installation",
     "throttles": "logins that failed, for minutes",
     "api_tokens": "keys of other programs",
-    "audit_log": "what those who work here did; numbers stand in it masked",
+    "audit_log": "what our staff did; numbers in it are masked",
     "alerts": "what an operator was told; it names no person",
 }
 

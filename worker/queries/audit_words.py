@@ -64,7 +64,7 @@ _WORDS = {
     "endpoint.rotate": "gave a new secret to the endpoint",
     "endpoint.number_key": "read the number key of the endpoint",
     "endpoint.test": "sent a test event to the endpoint",
-    "endpoint.backfill": "had the suppressions that stand carried to the endpoint",
+    "endpoint.backfill": "sent all current suppressions to the endpoint",
     "endpoint.replay": "had events sent again to the endpoint",
     "endpoint.retry": "had a delivery sent again:",
     "capture_key.add": "added the capture key",

@@ -713,7 +713,7 @@ def _decode(text: str, sort: Sort) -> _Row:
         if isinstance(value, int) and not 0 <= value <= len(STATUSES):
             raise TypeError
     except (binascii.Error, ValueError, TypeError, OverflowError) as error:
-        raise FilterError("after: this is no place in the list") from error
+        raise FilterError("after: not a place in this list") from error
     return value, connector, object_name, record_id
 
 

@@ -191,7 +191,7 @@ def _needs(digest: Digest) -> Iterator[str]:
             f"({_words(failure.kind)}): {remedy}."
         )
     for asks in digest.paused_asks[:_MOST]:
-        yield f"The ask campaign {asks.name} has paused itself: {asks.why}."
+        yield f"The ask campaign {asks.name} paused itself: {asks.why}."
     for kind, count in digest.alerts.items():
         yield f"{_count(count, 'alert is', 'alerts are')} open: {_words(kind)}."
     for name in digest.unconnected:

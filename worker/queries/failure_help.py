@@ -16,7 +16,7 @@ REMEDIES = {
     "picklist_value": "add the value to the picklist, or run: hygiene crm setup",
     "unwritable_field": "give the integration user edit access to the field",
     "too_long": "lengthen the field in the CRM",
-    "gone": "the record was deleted meanwhile; nothing to do",
+    "gone": "the record has since been deleted; nothing to do",
     "merged": "the record lives on in another one; nothing to do",
     "not_visible": "our user does not see the record: give it View All, or share the record",
     "access": "give the integration user edit access to the record",

@@ -46,7 +46,7 @@ class CheckResult:
 @dataclass(frozen=True, slots=True)
 class Step:
     """`test`: the connector whose connection the step's button tests; "" for none. `webhooks`: the
-    services whose webhooks can be tested.
+    services whose webhooks can be tested. `text`: with commands between backticks.
     `variables`: what to set in the environment. `path` and `action`: where the step is done."""
 
     name: str
@@ -217,7 +217,7 @@ def _fields(ctx: Context, facts: _Facts) -> Step:
     blocked = [name for name, check in checked.items() if check.blocks]
     problems = tuple(line for check in checked.values() for line in check.problems)
     if blocked:
-        commands = " and ".join(f"hygiene crm setup {name}" for name in blocked)
+        commands = " and ".join(f"`hygiene crm setup {name}`" for name in blocked)
         text = f"Some of our fields are missing or cannot be used. Run: {commands}"
         return Step("fields", title, "failed", text, problems=problems)
     answered = {name for name, check in checked.items() if not check.error} | facts.synced
@@ -225,7 +225,7 @@ def _fields(ctx: Context, facts: _Facts) -> Step:
         text = "All fields are there." if not problems else "All fields that are needed are there."
         return Step("fields", title, "done", text, problems=problems)
     names = " and ".join(
-        f"hygiene crm setup {name}" for name in active if not connections.is_file(name)
+        f"`hygiene crm setup {name}`" for name in active if not connections.is_file(name)
     )
     text = f"To create our fields, run: {names}. Then test the connection." if names else (
         "Connect a CRM first."

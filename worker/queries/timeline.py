@@ -123,7 +123,9 @@ def record_timeline(
     """
     stored = _load_record(ctx, connector, object_name, record_id)
     if stored is None:
-        raise NoSuchRecordError(f"no record {record_id} of {object_name} in {connector} is known")
+        raise NoSuchRecordError(
+            f"{connector} has no record {record_id} among the {object_name} that we have synced"
+        )
     entries = [
         {
             "run": write.run_id,
@@ -362,7 +364,7 @@ def _asked(ctx: Context, number: str) -> list[dict[str, Any]]:
         title = "Asked whether the opt-out was about texts alone"
         events.append(_event(row.claimed_at.isoformat(), "asked", title, doubt))
         if row.answered_at is not None:
-            title = "The recipient said that calls may go on"
+            title = "The recipient said that calls may continue"
             events.append(_event(row.answered_at.isoformat(), "answered", title))
     return events
 

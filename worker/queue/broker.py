@@ -176,7 +176,7 @@ def fault_of_task(message: Any, app: Celery) -> str:
     if not isinstance(name, str) or not name.startswith(_OURS) or name not in app.tasks:
         return "it names no task of ours"
     if message.content_type != "application/json" or message.content_encoding != "utf-8":
-        return "its body is of a type that is not accepted"
+        return "its body has a type that we do not accept"
     if not _headers_fit(headers):
         return "its headers have another form"
     try:

@@ -332,7 +332,7 @@ class _Loading:
         if removed > most and not self._request.accept_removals:
             raise RemovalsRefusedError(
                 f"the file would take {removed:,} of {self._before:,} numbers off "
-                f"{self._request.name} ({_percent(removed / self._before)}; allowed are "
+                f"{self._request.name} ({_percent(removed / self._before)}; the limit is "
                 f"{_percent(self._settings.max_removals)})"
             )
 

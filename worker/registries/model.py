@@ -41,7 +41,7 @@ class UnknownRegistryError(HygieneError):
 class Registry:
     """A list with an authority. `settings` None: the settings no longer name it; it still counts.
 
-    `id` 0 and `as_of` None: no file of it was imported yet. `as_of`: when its file was right.
+    `id` 0 and `as_of` None: no file has been imported yet. `as_of`: when its file was right.
     """
 
     id: int

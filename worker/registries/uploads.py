@@ -133,7 +133,7 @@ def accept(ctx: Context, name: str, upload_id: str, by: str) -> Upload:
     with ctx.store.write() as connection:
         upload = of(connection, name, lock=True)
         if upload is None or upload.id != upload_id or upload.state != UploadState.ASKS:
-            raise UploadError("this file does not wait for an answer any more; reload the page")
+            raise UploadError("this file no longer waits for an answer; reload the page")
         if _generation(connection, name) != upload.generation:
             raise UploadError("the list has changed since this file stopped; upload it again")
         upload = replace(upload, state=UploadState.WAITING, accepted=by)

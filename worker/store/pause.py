@@ -53,7 +53,7 @@ class PausedError(HygieneError):
 
     def __init__(self, pause: Pause) -> None:
         self.pause = pause
-        super().__init__(f"{pause.text}. Nothing was done; to go on: hygiene resume")
+        super().__init__(f"{pause.text}. Nothing was done; to resume: hygiene resume")
 
 
 def load(connection: Connection) -> Pause | None:

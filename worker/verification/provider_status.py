@@ -117,4 +117,4 @@ def _status(provider: Provider, state: State) -> ProviderStatus:
 def _remedy(name: str, kind: str) -> str:
     if kind == "refused":
         return f"look at {KEYS.get(name, 'its credentials')}"
-    return "buy more of it" if kind == "no_credit" else "it is asked again by itself"
+    return "buy more of it" if kind == "no_credit" else "we ask it again automatically"

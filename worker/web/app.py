@@ -65,6 +65,7 @@ _SAFE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_HEADLINE = 60  # characters that are read at a glance
 _CACHED = "public, max-age=3600"  # what is under /static
 
 
@@ -171,7 +172,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     async def refused(request: Request, error: HTTPException) -> Response:
         if request.url.path.startswith(("/api/", "/webhooks/")):
             return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-        text, detail = error.detail, ""
+        text, detail = _headline(error.detail)
         if (error.status_code, text) == (404, "Not Found"):  # no route has this address
             text, detail = "Page not found", "The address may be old or mistyped."
         answer = page(
@@ -233,3 +234,21 @@ def _redis(settings: Settings) -> str:
     except redis.RedisError:
         return "does not answer"
     return "ok"
+
+
+def _headline(text: str) -> tuple[str, str]:
+    """Return what an error page says in large, and the rest in small.
+
+    >>> _headline("This link no longer works. Make another one.")
+    ('This link no longer works', 'Make another one.')
+    >>> _headline("there is no such run")
+    ('There is no such run', '')
+    """
+    first, _, rest = text.strip().partition(". ")
+    if not rest and len(first) > _HEADLINE:
+        first, rest = "That did not work", first
+    return _sentence(first).rstrip("."), _sentence(rest)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

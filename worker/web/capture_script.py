@@ -54,7 +54,7 @@ def router() -> APIRouter:
     @routes.get("/capture.{version}.js")
     def exactly(request: Request, version: str) -> Response:
         if version != script().version:
-            raise HTTPException(404, "This version of the script is not served any more.")
+            raise HTTPException(404, "This version of the script is no longer served.")
         return _answer(request, _FOR_EVER)
 
     return routes

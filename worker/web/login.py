@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 _PATIENCE = 30.0  # seconds for an answer of the identity provider, in all
 
 _USED_UP = (
-    "This login link has been used, or is older than ten minutes. Make another one in a terminal "
-    "on this machine: hygiene users login-link"
+    "This login link no longer works. It has been used, or is older than ten minutes. Make another "
+    "one in a terminal on this machine: hygiene users login-link"
 )
 # Words in the names by which programs call themselves that show what a link leads to.
 _PREVIEWS = ("bot", "crawl", "spider", "preview", "externalhit", "whatsapp", "slack", "embed")
@@ -115,7 +115,7 @@ def router(ctx: Context) -> APIRouter:
             return form(request, error.status_code, str(error.detail), given.get("to", "/"))
         if person is None:
             log.warning("a login was refused")
-            return form(request, 401, "That name and password do not fit.", given.get("to", "/"))
+            return form(request, 401, "Wrong name or password.", given.get("to", "/"))
         response = begin(request, person, given.get("to", "/"))
         remember_device(request, response, person.name)
         return response

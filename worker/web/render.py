@@ -58,10 +58,10 @@ _DONE = {
     "revoked": "The token is revoked.",
     "ask-started": "The campaign is started. The workers send its messages.",
     "ask-paused": "The campaign is paused. Nothing more is sent.",
-    "ask-resumed": "The campaign goes on.",
+    "ask-resumed": "The campaign is running again.",
     "ask-stopped": "The campaign is stopped. Links that were sent can still be answered.",
     "endpoint-changed": "The endpoint is changed.",
-    "endpoint-backfill": "The suppressions that stand are carried over by the workers.",
+    "endpoint-backfill": "The workers are sending all current suppressions.",
     "endpoint-paused": "The endpoint is paused. Its events wait.",
     "endpoint-resumed": "The endpoint is active. What it has missed is sent now.",
     "endpoint-removed": "The endpoint is removed.",
@@ -72,7 +72,7 @@ _DONE = {
     "key-rotated": "The capture key has a new text. Include the new line in your form.",
     "key-removed": "The capture key is removed.",
     "paused": "Everything is paused.",
-    "resumed": "Everything is resumed. What waited goes on within a minute.",
+    "resumed": "Everything has resumed. Waiting work continues within a minute.",
 }
 
 

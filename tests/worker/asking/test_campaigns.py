@@ -202,5 +202,5 @@ class TestACampaign:
             ask()
 
     def test_of_nobody_is_not_begun(self, ask: Ask) -> None:
-        with pytest.raises(AskingError, match="nobody may be asked"):
+        with pytest.raises(AskingError, match="nobody can be asked"):
             ask()

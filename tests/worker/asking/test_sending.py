@@ -286,11 +286,11 @@ class TestTheBudget:
         assert now.spent == 2 * CENT
         assert len(sandbox.messages.sent) == 2
         # An operator hears of it, until the campaign goes on or is stopped.
-        assert paused_asks(asking_ctx) == ["Ask campaign spring has paused itself: its budget is "
-                                           "used up. Mend that, then resume it: "
+        assert paused_asks(asking_ctx) == ["Ask campaign spring paused itself: its budget is "
+                                           "used up. Fix that, then resume it: "
                                            "hygiene ask resume spring"]  # fmt: skip
         message = str(for_week(asking_ctx, week_of(DAYTIME.date())))
-        assert "The ask campaign spring has paused itself: its budget is used up." in message
+        assert "The ask campaign spring paused itself: its budget is used up." in message
         campaigns.stop(asking_ctx, "spring")
         assert paused_asks(asking_ctx) == []
 

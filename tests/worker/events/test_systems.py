@@ -217,7 +217,7 @@ class TestALift:
         assert its_list.closed(NUMBER) == system.channels
         assert its_list.writes == []
         late, lifted = reversed(deliveries(ctx, kind))
-        assert "not suppressed any more" in late.note
+        assert "no longer suppressed" in late.note
         assert "closed" in lifted.note
 
     def test_opens_nothing_that_another_suppression_closes(

@@ -146,7 +146,7 @@ def test_a_stale_registry_is_an_alert(make: Callable[..., Context], tmp_path: Pa
     def stale() -> list[str]:
         return [alert.text for alert in rules.current(ctx) if alert.kind == "registry_stale"]
 
-    assert "no file of it was imported yet" in stale()[0]
+    assert "no file has been imported yet" in stale()[0]
     load(ctx, tmp_path)
     assert stale() == []
     later = ctx.now() + timedelta(days=32)

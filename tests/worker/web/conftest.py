@@ -33,6 +33,7 @@ Read in this order:
     test_first_steps.py   getting started
     test_webhook_check.py  the test of webhooks among the first steps
     test_pages.py         the admin's pages in Chromium
+    test_dialogs.py       what opens above a page, logging in, and errors
     test_record_actions.py  what is said on the page of a record
     test_contacts.py      the contacts behind a figure, in Chromium
     test_duplicates_page.py  contacts that share a number, in Chromium; exports, command and API

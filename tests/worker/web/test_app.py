@@ -113,3 +113,18 @@ class TestSpend:
         detail = session.get(f"{url}/runs/{run}").text
         assert "Lookups" in detail
         assert f"{0.008 * sandbox.twilio.charges:.2f}" in detail
+
+
+def test_an_error_page_says_what_happened_and_beneath_it_what_to_do(
+    serve: Serve, ctx: Context
+) -> None:
+    session, url = by_link(ctx), serve()
+    for path, headline, detail in (
+        ("/nowhere", "Page not found", "The address may be old or mistyped."),
+        ("/contacts?status=odd", "There is no such filter", "Status: choose one of bad, "),
+        ("/contacts?after=x", "There is no such list", "After: not a place in this list"),
+        ("/numbers/x", "This address is no longer valid", "Search again."),
+    ):
+        text = session.get(url + path).text
+        assert re.search(rf"<h1[^>]*>{headline}</h1>", text), path
+        assert f'<p class="empty-subtitle soft">{detail}' in text, path

@@ -359,7 +359,7 @@ class TestAnEndpointOfTheSettings:
         for what in ("change", "rotate", "remove"):
             assert f"/endpoints/bulk/{what}" not in text
         refused = of_settings.post("/endpoints/bulk/rotate", 422, keep="24").text
-        assert "stands in the settings" in refused
+        assert "is managed in the settings" in refused
         of_settings.post("/endpoints/bulk/remove", 422)
 
     def test_shows_the_key_of_its_numbers_to_an_admin(self, of_settings: Admin) -> None:

@@ -107,6 +107,8 @@ class TestTheChecklist:
         page.goto(serve())
         page.get_by_role("button", name="Test the connection").last.click()
         page.get_by_text("Check these variables").wait_for()
+        code = page.locator("#steps code").all_inner_texts()
+        assert {"hygiene crm setup salesforce", "hygiene crm setup hubspot"} <= set(code)
         assert "HUBSPOT_ACCESS_TOKEN" in text_of(page)
         assert_well_made(page, "first-steps-error")
 

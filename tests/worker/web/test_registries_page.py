@@ -80,7 +80,7 @@ def test_a_file_that_stopped_at_the_guard_is_a_question(
             assert "Calls and texts" in shown
             assert "A question. The last import stopped, and the list is unchanged" in shown
             assert "60 of 100 numbers" in shown
-            assert "(60%; allowed are 5%)" in shown
+            assert "(60%; the limit is 5%)" in shown
             assert "more than 5% of the list" in shown
             assert "hygiene registries import litigators FILE... --replace" in shown
             assert_well_made(page, "registry")

@@ -219,7 +219,7 @@ class System(ABC):
         close, opened = ours & state.closed, ours - state.closed
         if event.type != EventType.LIFTED:
             if not close:
-                return Attempt(None, note="not suppressed any more; nothing was done")
+                return Attempt(None, note="no longer suppressed; nothing was done")
             opened = frozenset()
         reopen = opened & self.reopens & state.opted_in & state.closed_by_us
         note = self._why_closed(opened - reopen, state)

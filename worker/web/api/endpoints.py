@@ -165,7 +165,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.post(
         "/{name}/backfill",
-        summary="Carry the suppressions that stand already to a system",
+        summary="Send all current suppressions to a system",
         **answers(event_schemas.Backfill, 404, status=202),
     )
     def start_backfill(who: AdminToken, name: str, background: BackgroundTasks) -> dict[str, Any]:

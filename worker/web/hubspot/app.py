@@ -27,7 +27,7 @@ def router(ctx: Context, notify: Notify, portals: Portals) -> APIRouter:
 
     @routes.post(
         "/recheck",
-        summary="A workflow's step: verify a contact's numbers anew",
+        summary="A workflow's step: verify a contact's numbers again",
         **webhook_answers(schemas.StepAnswer, 403, 422, 503),
     )
     def recheck(request: Request, body: RawBody, background: BackgroundTasks) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def router(ctx: Context, notify: Notify, portals: Portals) -> APIRouter:
 
     @routes.post(
         "/card/recheck",
-        summary="The card's button: verify a contact's numbers anew",
+        summary="The card's button: verify a contact's numbers again",
         **webhook_answers(schemas.Card, 403, 422, 503),
     )
     def card_recheck(

@@ -1,4 +1,4 @@
-"""Carry out a workflow's step: verify a contact's numbers anew.
+"""Carry out a workflow's step: verify a contact's numbers again.
 
 The request's form is HubSpot's:
 https://developers.hubspot.com/docs/api-reference/automation-actions-v4-v4/custom-action-reference

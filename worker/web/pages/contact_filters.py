@@ -96,7 +96,7 @@ def shown_filter(ctx: Context, given: Mapping[str, str]) -> Shown:
     try:
         return Shown(ContactFilter(**values, waiting=bool(waiting)), params)
     except FilterError as error:
-        raise HTTPException(422, str(error)) from None
+        raise HTTPException(422, f"There is no such filter. {error}") from None
 
 
 def filter_in(ctx: Context, query: str) -> Shown:

@@ -37,7 +37,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             plan = listing.look(ctx, shown.wanted)
             chunk = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], plan=plan)
         except FilterError as error:
-            raise HTTPException(422, str(error)) from None
+            raise HTTPException(422, f"There is no such list. {error}") from None
         empty = not chunk.contacts and not after
         ordered = "" if sort == "checked" else sort
         return page(

@@ -49,8 +49,7 @@ def toast_of(page: Page) -> str:
     return toast.inner_text().strip()
 
 
-<<<<<<< HEAD
-def assert_well_made(page: Page, name: str) -> None:
+def assert_well_made(page: Page, name: str, full_page: bool = True) -> None:
     """It is accessible and no wider than the screen as it is shown, and on the other screen in the
     other scheme. Under SCREENSHOTS each is looked at and kept as a picture in both schemes."""
     own = page.viewport_size
@@ -63,7 +62,7 @@ def assert_well_made(page: Page, name: str) -> None:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         _assert_well_made(page, f"{name}, {width} px, {scheme}")
         if os.environ.get("SCREENSHOTS"):
-            _keep_pictures(page, name, width)
+            _keep_pictures(page, name, width, full_page)
     page.emulate_media(reduced_motion="no-preference")
 
 
@@ -73,31 +72,14 @@ def _schemes(page: Page) -> list[Any]:
     return ["dark", "light"] if dark else ["light", "dark"]
 
 
-def _keep_pictures(page: Page, name: str, width: int) -> None:
+def _keep_pictures(page: Page, name: str, width: int, full_page: bool) -> None:
     schemes = _schemes(page)
     for scheme in schemes:
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)  # until charts are drawn again
         path = f"{os.environ['SCREENSHOTS']}/{name}-{width}-{scheme}.png"
-        page.screenshot(path=path, full_page=True)
+        page.screenshot(path=path, full_page=full_page)
     _assert_well_made(page, f"{name}, {width} px, {schemes[1]}")
-=======
-def assert_well_made(page: Page, name: str, full_page: bool = True) -> None:
-    """It is accessible and no wider than the screen. Under SCREENSHOTS it is looked at in the other
-    scheme, too, and kept as a picture in both."""
-    _assert_well_made(page, name)
-    if not (shots := os.environ.get("SCREENSHOTS")):
-        return
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    schemes: list[Any] = ["light", "dark"]
-    if page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches"):
-        schemes.reverse()
-    for scheme in schemes:
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(300)  # until charts are drawn again
-        page.screenshot(path=f"{shots}/{name}-{width}-{scheme}.png", full_page=full_page)
-    _assert_well_made(page, f"{name}, {schemes[1]}")
->>>>>>> pages
     page.emulate_media(color_scheme=schemes[0])
 
 

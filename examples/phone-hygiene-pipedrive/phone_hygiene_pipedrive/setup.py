@@ -5,7 +5,8 @@ Flags and statuses come first: a plan has room for so many fields of a company's
 with 403 where it ends ("Responses", error for a limit that is reached). Pipedrive keeps nothing
 with a field that tells who made it, hence the beginning of their names, "Hygiene:". What is named
 otherwise is left, as somebody else may have made it.
-Source: API reference, `POST /api/v2/personFields`, `DELETE /api/v2/personFields/{field_code}`.
+Source: API reference, `POST /api/v2/personFields`. That version 2 deletes a field by its code, as
+it reads one, we have from public connectors alone.
 """
 
 from __future__ import annotations

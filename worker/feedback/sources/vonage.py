@@ -93,7 +93,8 @@ MESSAGE_CODES: dict[str, tuple[FailureMeaning, str]] = {
 TOLERANCE = 25 * 3600.0
 _PHONE_CHANNELS = frozenset({"sms", "mms", "whatsapp", "rcs", "viber_service"})
 _TEXTS = frozenset({"sms", "mms"})
-# Where the Messages API has the words of a message that is no text (messages-olympus, above).
+# Where the Messages API has the words of a message that is no text. From memory: not confirmed by a
+# document, and harmless where it is otherwise, as a field that is absent is not read.
 _WORDS_ELSEWHERE = (
     ("button", "text"), ("reply", "title"),
     ("image", "caption"), ("video", "caption"), ("file", "caption"),

@@ -133,7 +133,7 @@ class TestNames:
             ("[connectors.salesforce-emea]", 'kind: missing; write kind = "salesforce"'),
             ('[connectors.emea]\nkind = "salesforce"', "name a connection of this kind sales"),
             ('[connectors.acme-emea]\nkind = "acme"', "there is no such kind; available: salesf"),
-            ('[connectors.hubspot]\nkind = "salesforce"', "hubspot is a kind by itself"),
+            ('[connectors.hubspot]\nkind = "salesforce"', "hubspot is already a kind"),
             (f'[connectors.csv-{"a" * 40}]\nkind = "csv"', "longer than 30 characters"),
             ('[segments]\nlists = ["hubspot-apac:VIP"]', "there is no connection hubspot-apac"),
         ],

@@ -376,7 +376,7 @@ class TestTheCommands:
         hygiene("sync", "--dry-run")
         assert "Everything is paused" in hygiene("overview").output
         added = hygiene("suppressions", "add", NUMBER, "--evidence", "by letter")
-        assert "once you have resumed" in added.output
+        assert "when you resume" in added.output
         assert Crm.all(sandbox)["hubspot"].writes == 0
         assert json.loads(hygiene("resume", "--json").stdout)["ended"]["reason"] == "a wrong list"
         hygiene("sync")

@@ -13,6 +13,9 @@ from worker.alerts.channels import digest_route
 # minute, so `hygiene up` and the Procfile have a worker for "reports" alone, and one for "writes".
 QUEUES = ("reports", "writes", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
+# For so many intervals `revive` may wait for a worker. Where each one expired before a worker came
+# to it, nothing that died would be taken up as long as the workers are busy.
+_REVIVE_WAITS = 15
 TIDY_EVERY = 6 * 3600.0
 DIGEST_EVERY = 600.0  # how often it is looked whether the week's digest is due
 
@@ -25,7 +28,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "revive": {
             "task": "hygiene.revive",
             "schedule": REVIVE_EVERY,
-            "options": {"expires": REVIVE_EVERY},
+            "options": {"expires": REVIVE_EVERY * _REVIVE_WAITS},
         }
     }
     counted = settings.segments.every.total_seconds()

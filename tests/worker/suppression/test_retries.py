@@ -16,6 +16,8 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.sources.files import Refusals, read_reports
 from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
+from worker.store import locks
+from worker.store.locks import Lock
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact
@@ -47,6 +49,19 @@ def later(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], No
         shift[0] = timedelta(hours=hours)
 
     return set_to
+
+
+def test_what_is_sent_again_waits_for_no_lock(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that waited in vain sends again: its retries must not make the others wait."""
+    assert report(ctx, "opt_out", key="one") == 1
+    locks_taken: list[Lock] = []
+    monkeypatch.setattr(locks, "acquire", lambda _connection, lock: locks_taken.append(lock))
+    again = to_feedback(ctx, Report(kind="opt_out", number=NUMBER, key="one"))
+
+    assert intake.store_reports(ctx, again) == 0
+    assert not locks_taken
 
 
 class TestWithoutAKey:

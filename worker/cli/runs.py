@@ -151,9 +151,16 @@ def _print_state(run_id: str, state: str, as_json: bool) -> None:
 
 @runs_group.command("undo", examples=["hygiene runs undo 20261128-064029-81e5c2 --dry-run"])
 @click.argument("run", metavar="RUN", type=RunId())
+@click.option(
+    "--id",
+    "ids",
+    multiple=True,
+    metavar="ID",
+    help="Only the record with this id; may be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be restored.")
 @json_option
-def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
+def runs_undo(run: str, ids: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Undo a run's writes, field by field. Fields that somebody has changed since are kept, and
     so are fields that an active report requires (a STOP, a wrong number, an imported list)."""
     from worker.access import audit
@@ -164,23 +171,27 @@ def runs_undo(run: str, dry_run: bool, as_json: bool) -> None:
         standing = runs.load(ctx, run)
         connectors.check(standing.connector, ctx.settings)
         if not dry_run:
-            audit.note(ctx.store, ctx.now(), user_name(), "run.undo", standing.id)
+            target = " ".join([standing.id, *ids])
+            audit.note(ctx.store, ctx.now(), user_name(), "run.undo", target)
         _execute_undo(
-            ctx, lambda: undoing.begin(ctx, standing.id, dry_run, user_name()), dry_run, as_json
-        )
+            ctx, lambda: undoing.begin(ctx, standing.id, dry_run, user_name(), only=ids),
+            dry_run, as_json,
+        )  # fmt: skip
 
 
 def _execute_undo(ctx: Context, begin: Callable[[], str], dry_run: bool, as_json: bool) -> None:
     """Carry out an undo and show the result."""
     from worker.sync.runs import lifecycle as runs
     from worker.sync.runs import report as reporting
+    from worker.sync.runs.scope import undo_target
     from worker.sync.undo import undo as undoing
 
     begun: list[str] = []
     with stoppable(lambda: how_to_continue(ctx, begun, False)), console.progress() as bar:
         begun.append(begin())
-        of = runs.load(ctx, begun[0]).scope.values[0]
-        task = bar.add_task(f"undoing {of}", total=reporting.totals(ctx, of).written)
+        of, only = undo_target(runs.load(ctx, begun[0]).scope)
+        total = len(only) or reporting.totals(ctx, of).written
+        task = bar.add_task(f"undoing {of}", total=total)
         try:
             done = undoing.execute(ctx, begun[0], lambda number: bar.advance(task, number))
         except stopping.Stopped:

@@ -242,10 +242,15 @@ def counts_of(ctx: Context, run_id: str) -> dict[str, int]:
     return {**found, **({TaskState.WAITING.value: waiting} if waiting else {})}
 
 
-def take_back(ctx: Context, connector: Connector, run_id: str) -> tuple[int, int]:
+def take_back(
+    ctx: Context, connector: Connector, run_id: str, only: Sequence[str] = ()
+) -> tuple[int, int]:
     """Delete the tasks that a run has made and that nobody has changed; ask for no more of them.
-    Return how many were deleted, and how many were left. Raises `ConnectorError`."""
+    Return how many were deleted, and how many were left. Raises `ConnectorError`. `only`: ids of
+    the records whose tasks are meant; none: all."""
     c, of_run = owner_tasks.c, owner_tasks.c.run_id == run_id
+    if only:
+        of_run = sa.and_(of_run, any_of(c.record_id, sorted(only)))
     maker = connector.owner_tasks()
     with ctx.store.write() as connection:
         unsent = c.state.in_((TaskState.WAITING, TaskState.OVER_LIMIT))

@@ -341,6 +341,11 @@ class TestWhatIsDoneToRuns:
                 break
             time.sleep(0.05)
         assert crm.snapshot() == before
+        again = api.call("POST", f"/runs/{done}/undo", {"reason": "a test", "ids": ["nobody"]})
+        assert again.status_code == 409
+        assert "has written nothing to nobody" in again.text
+        only = {"reason": "a test", "ids": ["x"]}
+        assert api.call("POST", f"/runs/{done}/pause", only).status_code == 422
         waiting = Api(serve(ADMIN_TOKEN="secret"))  # nobody works there
         opened = waiting.call("POST", "/rescans", {"connector": crm.name}).json()["run"]
         for action, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):

@@ -14,6 +14,7 @@ from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
 from logins import by_link
+from processes import until
 
 from config.hints import ENVIRONMENT, hint
 from sandbox.run import Sandbox
@@ -23,6 +24,7 @@ from worker.access.model import SCOPE_WORDS, SCOPES
 from worker.context import Context
 from worker.queries import audit_words
 from worker.segments import counters
+from worker.sync.runs import lifecycle
 from worker.web.encrypted_numbers import encrypt_number
 
 if TYPE_CHECKING:
@@ -53,6 +55,30 @@ def test_a_scope_that_matches_nothing_says_so_before_it_runs(
     assert page.locator("input[name=value]").input_value() == "Purchased List"
     page.get_by_role("button", name="Forecast").click()
     page.wait_for_url(re.compile(r"/runs/\d{8}-"))
+
+
+def test_one_record_of_last_nights_run_is_undone_in_four_clicks(
+    page: Page, serve: Serve, ctx: Context, sync: Sync, sandbox: Sandbox
+) -> None:
+    run = sync(ctx, "salesforce")["run"]
+    crm = Crm.all(sandbox)["salesforce"]
+    page.goto(f"{serve(working=True)}/")
+    page.get_by_role("link", name="Runs", exact=True).click()
+    page.locator(f"tbody a[href='/runs/{run}']").first.click()
+    first = page.get_by_role("link", name="Undo the changes to").first
+    target = (first.get_attribute("href") or "").rpartition("id=")[2]
+    assert_well_made(page, "run-with-writes")
+    first.click()
+    assert "Only this record is restored" in text_of(page)
+    assert_well_made(page, "undo-one-record")
+    page.get_by_label("Why").fill("a wrong number")
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url(re.compile(r"/runs/\d{8}-\d{6}-\w{6}$"))
+    assert f"Undo of {run}, only {target}" in text_of(page)
+    until(lambda: lifecycle.recent(ctx)[0].state == "done", "the undo")
+    table = next(t for t in sandbox.salesforce.org.tables.values() if t.get(target))
+    assert not (table.get(target) or {}).get("Phone_Hygiene_Reason__c")
+    assert sum(crm.get(record_id, "reason") is not None for record_id in crm.ids()) > 10
 
 
 def test_a_run_in_which_all_failed_is_red_everywhere(

@@ -19,6 +19,7 @@ from worker.sync import consent_writes, owner_tasks
 from worker.sync.runs import removal_holds
 from worker.sync.runs.lifecycle import load
 from worker.sync.runs.model import Run
+from worker.sync.runs.scope import undo_target
 from worker.verification import spend_report
 
 
@@ -89,7 +90,7 @@ def summaries(ctx: Context, listed: Sequence[Run]) -> list[dict[str, Any]]:
             "run": run.id,
             "connector": run.connector,
             "kind": run.kind,
-            "scope": str(run.scope) if run.kind != "undo" else f"undo of {run.scope.values[0]}",
+            "scope": str(run.scope) if run.kind != "undo" else _undo_in_words(run),
             "state": run.state,
             "outcome": outcome(run.state, sums.get(run.id) or {}),
             "dry_run": run.dry_run,
@@ -104,6 +105,12 @@ def summaries(ctx: Context, listed: Sequence[Run]) -> list[dict[str, Any]]:
         }
         for run in listed
     ]
+
+
+def _undo_in_words(run: Run) -> str:
+    undone, records = undo_target(run.scope)
+    limit = f", {len(records)} record{'' if len(records) == 1 else 's'}" if records else ""
+    return f"undo of {undone}{limit}"
 
 
 def outcome(state: str, contacts: Mapping[str, int]) -> str:

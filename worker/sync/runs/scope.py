@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
+
+_LIMITED = "#"  # behind the id of the run, where an undo is limited to some records
 
 ScopeKind = Literal["changed", "everything", "ids", "numbers", "older_than", "segment", "due"]
 
@@ -48,3 +50,18 @@ class Scope:
             "everything": "everything",
             "due": "due for re-verification",
         }[self.kind]
+
+
+def undo_scope(run_id: str, only: Sequence[str] = ()) -> Scope:
+    """Return the scope of an undo: the run that it undoes, and the ids of the records to which it
+    is limited. A release that knows no such limit finds no run of the name with the mark."""
+    return Scope("ids", (f"{run_id}{_LIMITED}", *only) if only else (run_id,))
+
+
+def undo_target(scope: Scope) -> tuple[str, tuple[str, ...]]:
+    """Return which run an undo is of, and the records to which it is limited; none: all of it.
+
+    >>> undo_target(undo_scope("20261128-064029-81e5c2", ["0035g0000000001AAA"]))
+    ('20261128-064029-81e5c2', ('0035g0000000001AAA',))
+    """
+    return scope.values[0].removesuffix(_LIMITED), scope.values[1:]

@@ -22,6 +22,7 @@ from worker.sync import owner_tasks
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs import reader_lease
 from worker.sync.runs.model import RunActiveError
+from worker.sync.runs.scope import undo_target
 from worker.sync.undo import (
     redelivery,
     restore_writes,
@@ -39,14 +40,24 @@ def undo(
     dry_run: bool = False,
     progress: Callable[[int], None] = lambda _n: None,
     by: str = "",
+    only: Sequence[str] = (),
 ) -> UndoResult:
     """Undo a run in this process; see `begin` and `execute`."""
-    return execute(ctx, begin(ctx, run_id, dry_run, by), progress)
+    return execute(ctx, begin(ctx, run_id, dry_run, by, only=only), progress)
 
 
-def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: str = "") -> str:
+def begin(
+    ctx: Context,
+    run_id: str,
+    dry_run: bool = False,
+    by: str = "",
+    why: str = "",
+    only: Sequence[str] = (),
+) -> str:
     """Open the run that undoes another one; raises `ConnectorError`, `RunActiveError`,
     `PausedError`.
+
+    `only`: ids of the records to which it is limited; the run must have written to each.
 
     The next scheduled sync looks at the records again, since they changed: mend the settings
     first, or turn the connector off.
@@ -56,8 +67,10 @@ def begin(ctx: Context, run_id: str, dry_run: bool = False, by: str = "", why: s
         raise ConnectorError(f"run {run.id} was a dry run: it wrote nothing")
     if run.active or run.state == RunState.PAUSED:
         raise ConnectorError(f"run {run.id} is under way; it can be undone once it has ended")
+    if missing := written_records.not_written(ctx, run, only):
+        raise ConnectorError(f"run {run.id} has written nothing to {', '.join(missing[:5])}")
     ctx.connector(run.connector)
-    return undo_run.open_for(ctx, run, dry_run, by, why)
+    return undo_run.open_for(ctx, run, dry_run, by, why, only)
 
 
 def execute(
@@ -69,12 +82,13 @@ def execute(
     batches once everything is paused: the run stays open, and goes on later.
     """
     undoing = run_store.load(ctx, undo_id)
-    run = run_store.load(ctx, undoing.scope.values[0])
+    undone_id, only = undo_target(undoing.scope)
+    run = run_store.load(ctx, undone_id)
     work = UndoWork(ctx, undoing, run, ctx.connector(run.connector), UndoResult(undoing.id, run.id))
     if not reader_lease.claim(ctx, undoing.id):
         raise RunActiveError(run.connector, undoing)
     try:
-        for object_name, rows in written_records.batches(ctx, run):
+        for object_name, rows in written_records.batches(ctx, run, only):
             stopping.check()
             if not undoing.dry_run:
                 pause.check(ctx.store)
@@ -83,7 +97,7 @@ def execute(
             _restore_batch(work, object_name, rows)
             progress(len(rows))
         if not undoing.dry_run:
-            deleted, kept = owner_tasks.take_back(ctx, work.connector, run.id)
+            deleted, kept = owner_tasks.take_back(ctx, work.connector, run.id, only)
             work.result.tasks_deleted, work.result.tasks_kept = deleted, kept
     except ConnectorError as error:
         run_store.fail(ctx, undoing.id, str(error))

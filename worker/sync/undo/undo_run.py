@@ -14,7 +14,7 @@ from worker.store.states import RunState
 from worker.store.tables import runs
 from worker.sync.runs import lifecycle as run_store
 from worker.sync.runs.model import Run, RunActiveError
-from worker.sync.runs.scope import Scope
+from worker.sync.runs.scope import undo_scope
 from worker.sync.undo.model import SkippedField, UndoResult
 
 _MAX_NOTES = 500  # of a run, on fields that were left alone
@@ -24,9 +24,11 @@ _WHY = {
 }
 
 
-def open_for(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
+def open_for(
+    ctx: Context, run: Run, dry_run: bool, by: str, why: str, only: Sequence[str] = ()
+) -> str:
     """Store a run that undoes `run`, and return its id; raises `RunActiveError`, and
-    `PausedError` unless it is a dry run."""
+    `PausedError` unless it is a dry run. `only`: ids of the records to which it is limited."""
     if not dry_run:
         pause.check(ctx.store)
     run_id = f"{ctx.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
@@ -37,7 +39,7 @@ def open_for(ctx: Context, run: Run, dry_run: bool, by: str, why: str) -> str:
                     id=run_id,
                     connector=run.connector,
                     kind="undo",
-                    scope=Scope("ids", (run.id,)).as_json(),
+                    scope=undo_scope(run.id, only).as_json(),
                     state=RunState.RUNNING,
                     active_key=None if dry_run else run.connector,
                     dry_run=dry_run,

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from connectors.records import Value
 from worker.context import Context
+from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.states import WriteState
 from worker.store.tables import writes
@@ -20,14 +21,31 @@ _SENT = (WriteState.DONE, WriteState.FAILED, WriteState.PENDING, WriteState.NOT_
 _AT_ONCE = 200  # writes that are read, fetched and restored together
 
 
-def batches(ctx: Context, run: Run) -> Iterator[tuple[str, Sequence[RecordWrites]]]:
-    """Yield writes of the run that reached the CRM, the last ones first, a few at a time.
+def not_written(ctx: Context, run: Run, ids: Sequence[str]) -> list[str]:
+    """Return those of these ids of records to which the run has written nothing."""
+    c = writes.c
+    if not ids:
+        return []
+    query = sa.select(c.record_id).where(
+        c.run_id == run.id, c.state.in_(_SENT), any_of(c.record_id, sorted(set(ids)))
+    )
+    with ctx.store.read() as connection:
+        written = set(connection.scalars(query))
+    return [record_id for record_id in dict.fromkeys(ids) if record_id not in written]
+
+
+def batches(
+    ctx: Context, run: Run, only: Sequence[str] = ()
+) -> Iterator[tuple[str, Sequence[RecordWrites]]]:
+    """Yield writes of the run that reached the CRM, the last ones first, a few at a time; with
+    `only`, those to records with these ids.
 
     Those that a crash left pending may have reached it, too, and others late.
     """
+    limited = [any_of(writes.c.record_id, sorted(only))] if only else []
     query = (
         sa.select(writes)
-        .where(writes.c.run_id == run.id, writes.c.state.in_(_SENT))
+        .where(writes.c.run_id == run.id, writes.c.state.in_(_SENT), *limited)
         .order_by(writes.c.id.desc())
         .limit(_AT_ONCE)
     )

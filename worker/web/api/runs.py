@@ -70,6 +70,12 @@ class RescanRequest(StrictBody):
         return bool(self.ids) and not which and not how
 
 
+class ActionBody(ReasonBody):
+    ids: list[Short] = Field(
+        [], max_length=1000, description="of an undo: only the records with these ids"
+    )
+
+
 class HeldRemovals(BaseModel):
     """What a full read would have removed from our index, and did not because it was too much."""
 
@@ -220,9 +226,13 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     )
     def change_state(
         who: RescanToken, run_id: str, action: Literal["pause", "resume", "cancel", "undo"],
-        body: ReasonBody | None = None,
+        body: ActionBody | None = None,
     ) -> RunOpened:  # fmt: skip
-        """`run`: the run itself, or, of an undo, the run that undoes it."""
+        """`run`: the run itself, or, of an undo, the run that undoes it. `ids`, for an undo alone:
+        the records to which it is limited."""
+        only = body.ids if body else []
+        if only and action != "undo":
+            raise HTTPException(422, "ids: only an undo can be limited to some records")
         why = body.reason if body else ""
         try:
             moved = lifecycle.load(ctx, run_id).id
@@ -234,9 +244,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 kind = lifecycle.resume(ctx, moved).kind
                 queue.undo(moved) if kind == "undo" else queue.go_on(moved)
             else:
-                of, moved = moved, undoing.begin(ctx, moved, by=who, why=why)
+                of, moved = moved, undoing.begin(ctx, moved, by=who, why=why, only=only)
                 queue.undo(moved)
-                note(who, "run.undo", of, why)
+                note(who, "run.undo", " ".join([of, *only]), why)
                 return RunOpened(run=moved)
         except ConnectorError as error:  # the run does not allow it, or its CRM is away
             raise HTTPException(409, str(error)) from None

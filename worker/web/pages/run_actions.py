@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, HTTPException, Request
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
@@ -55,7 +57,10 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         return RedirectResponse(f"/runs/{opened}", 303)
 
     @routes.get("/{run_id}/undo")
-    def undo_form(request: Request, me: Viewer, run_id: str) -> Response:
+    def undo_form(
+        request: Request, me: Viewer, run_id: str,
+        record: Annotated[str, Query(alias="id", max_length=80)] = "",
+    ) -> Response:  # fmt: skip
         run = load_run(ctx, run_id)
         result = report.result(ctx, run.id)
         if not may_undo(run, result):
@@ -64,18 +69,19 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             )
         return page(
             request, "run_undo.html", me, here="runs", run=result, opened=run.opened_at,
-            fields=report.fields_written(ctx, run.id),
+            fields={} if record else report.fields_written(ctx, run.id), record=record,
         )  # fmt: skip
 
     @routes.post("/{run_id}/undo")
     def undo(admin: AdminForm, run_id: str) -> Response:
         me, form = admin
         run, why = load_run(ctx, run_id), form.get("why", "").strip()
+        only = [record] if (record := form.get("id", "").strip()) else []
         try:
-            undo_id = undoing.begin(ctx, run.id, by=me.name, why=why)
+            undo_id = undoing.begin(ctx, run.id, by=me.name, why=why, only=only)
         except (ConnectorError, RunActiveError) as error:
             raise HTTPException(409, str(error)) from None
-        audit.note(ctx.store, ctx.now(), me.name, "run.undo", run.id, why)
+        audit.note(ctx.store, ctx.now(), me.name, "run.undo", " ".join([run.id, *only]), why)
         queue.undo(undo_id)
         return RedirectResponse(f"/runs/{undo_id}", 303)
 

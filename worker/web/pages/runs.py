@@ -13,6 +13,7 @@ from worker.context import Context
 from worker.store.states import RunState
 from worker.sync.runs import lifecycle, report
 from worker.sync.runs.model import Run
+from worker.sync.runs.scope import undo_target
 from worker.web.auth import Viewer
 from worker.web.pages import run_actions, run_start
 from worker.web.pages.loading import load_holds, load_run, may_undo
@@ -64,6 +65,7 @@ def _reading(ctx: Context) -> APIRouter:
             request, "run.html", me, here="runs", run=shown, opened=run.opened_at, scope=run.scope,
             by=run.opened_by, purpose=run.purpose, links=_links(ctx, shown),
             progress=_progress(run, shown), may_undo=may_undo(run, shown),
+            undone=undo_target(run.scope) if run.kind == "undo" else None,
             held=load_holds(ctx, run.id), scope_filter=_scope_filter(run),
             currency=ctx.settings.verification.budget.currency, labels=ctx.providers.labels,
         )  # fmt: skip
@@ -94,6 +96,7 @@ def _reading(ctx: Context) -> APIRouter:
         return page(
             request, "writes.html", me, here="runs", run_id=run.id, writes=entries, links=links,
             more=next_before, connector=run.connector, dry_run=run.dry_run,
+            may_undo=bool(rows) and may_undo(run, report.result(ctx, run.id)),
         )  # fmt: skip
 
     return routes

@@ -1,0 +1,63 @@
+"""An undo may be limited to some records of its run."""
+
+from __future__ import annotations
+
+import pytest
+from crms import Crm
+from fixture_types import Sync
+
+from connectors.errors import ConnectorError
+from worker.context import Context
+from worker.sync.runs import lifecycle, report
+from worker.sync.undo import undo as undoing
+from worker.sync.undo.undo import undo
+
+
+def written(crm: Crm) -> list[str]:
+    return [record_id for record_id in crm.ids() if crm.get(record_id, crm.status) is not None]
+
+
+def test_puts_back_the_records_that_are_named_alone(ctx: Context, crm: Crm, sync: Sync) -> None:
+    run = sync(ctx, crm.name)["run"]
+    target, *others = written(crm)
+    done = undo(ctx, run, only=[target])
+    assert done.records == 1
+    assert crm.get(target, crm.status) is None
+    assert {*others} <= {*written(crm)}
+
+
+def test_says_of_which_run_and_how_many_records_it_is(ctx: Context, crm: Crm, sync: Sync) -> None:
+    run = sync(ctx, crm.name)["run"]
+    done = undo(ctx, run, only=written(crm)[:2])
+    (shown,) = report.summaries(ctx, [lifecycle.load(ctx, done.run)])
+    assert shown["scope"] == f"undo of {run}, 2 records"
+
+
+def test_that_was_stopped_goes_on_with_the_same_records(
+    ctx: Context, crm: Crm, sync: Sync
+) -> None:
+    run = sync(ctx, crm.name)["run"]
+    target, *others = written(crm)
+    undo_id = undoing.begin(ctx, run, only=[target])
+    lifecycle.stop(ctx, undo_id)
+    undoing.execute(ctx, lifecycle.resume(ctx, undo_id).id)
+    assert crm.get(target, crm.status) is None
+    assert {*others} <= {*written(crm)}
+
+
+def test_of_a_record_that_the_run_did_not_write_is_refused(
+    ctx: Context, crm: Crm, sync: Sync
+) -> None:
+    run = sync(ctx, crm.name)["run"]
+    with pytest.raises(ConnectorError, match="has written nothing to nobody"):
+        undoing.begin(ctx, run, only=["nobody"])
+
+
+def test_is_nothing_that_a_release_without_such_a_limit_takes_for_all_of_the_run(
+    ctx: Context, crm: Crm, sync: Sync
+) -> None:
+    """That one loads the run by the first value of the scope."""
+    run = sync(ctx, crm.name)["run"]
+    scope = lifecycle.load(ctx, undoing.begin(ctx, run, only=written(crm)[:1])).scope
+    with pytest.raises(lifecycle.NoSuchRunError):
+        lifecycle.load(ctx, scope.values[0])

@@ -33,9 +33,7 @@ def test_says_of_which_run_and_how_many_records_it_is(ctx: Context, crm: Crm, sy
     assert shown["scope"] == f"undo of {run}, 2 records"
 
 
-def test_that_was_stopped_goes_on_with_the_same_records(
-    ctx: Context, crm: Crm, sync: Sync
-) -> None:
+def test_that_was_stopped_goes_on_with_the_same_records(ctx: Context, crm: Crm, sync: Sync) -> None:
     run = sync(ctx, crm.name)["run"]
     target, *others = written(crm)
     undo_id = undoing.begin(ctx, run, only=[target])

@@ -22,11 +22,10 @@ def record(connection: Connection, batch: str, new: Sequence[int], known: Sequen
     `new` and `known`: ids of reports that were stored just now, and before. A known report that no
     import brought is nobody's to undo, and stays so.
     """
-    of_imports = _that_imports_brought(connection, known)
     rows = [
         {"report": report, "batch": batch}
-        for report in (*(new if batch else ()), *of_imports)
-    ]  # fmt: skip
+        for report in (*(new if batch else ()), *of_imports(connection, known))
+    ]
     upsert(connection, imported_reports, rows, ignore=True)
 
 
@@ -46,7 +45,8 @@ def release(connection: Connection, batch: str, reports: Sequence[int]) -> set[i
     return set(reports) - kept
 
 
-def _that_imports_brought(connection: Connection, reports: Sequence[int]) -> list[int]:
+def of_imports(connection: Connection, reports: Sequence[int]) -> list[int]:
+    """Return those of these reports that an import has brought."""
     if not reports:
         return []
     c = imported_reports.c

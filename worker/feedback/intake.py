@@ -23,8 +23,8 @@ def store_reports(ctx: Context, reports: Sequence[Feedback], batch: str = "") ->
     names = [report.key[:255] for report in reports]
     keys = ctx.keys
     stored = sa.select(feedback.c.id).where(feedback.c.key.in_(names))
-    if not batch and _all_stored(ctx, names):
-        return 0  # sent again: whoever sends because they waited in vain must not wait for a lock
+    if not batch and _note_repetition(ctx, names):
+        return 0  # whoever sends again because they waited in vain must not wait for a lock
     with ctx.store.write() as connection:
         if batch:  # or a report that somebody else stores just now would look like the import's
             locks.acquire(connection, Lock.DATING_REPORTS)
@@ -37,11 +37,22 @@ def store_reports(ctx: Context, reports: Sequence[Feedback], batch: str = "") ->
         return len(new)
 
 
-def _all_stored(ctx: Context, names: Sequence[str]) -> bool:
+def _note_repetition(ctx: Context, names: Sequence[str]) -> bool:
+    """Note that reports were sent again, where all of them are stored; return whether they are.
+
+    One that an import has brought is not the import's alone from now on.
+    """
     wanted = set(names)
-    query = sa.select(sa.func.count()).where(feedback.c.key.in_(wanted))
+    query = sa.select(feedback.c.id).where(feedback.c.key.in_(wanted))
     with ctx.store.read() as connection:
-        return connection.scalar(query) == len(wanted)
+        known = sorted(connection.scalars(query))
+        if len(known) != len(wanted):
+            return False
+        imported = imported_reports.of_imports(connection, known)
+    if imported:
+        with ctx.store.write() as connection:
+            imported_reports.record(connection, "", [], known)
+    return True
 
 
 def any_key_stored(connection: Connection, keys: Collection[str]) -> bool:

@@ -348,7 +348,7 @@ class TestEachConnection:
         ctx = make_context(EMEA, **{**env, "HUBSPOT_EMEA_ACCESS_TOKEN": "wrong"})
         with pytest.raises(ConnectorError) as caught:
             ctx.connector("hubspot-emea")
-        assert str(caught.value).startswith("hubspot-emea: HUBSPOT_EMEA_ACCESS_TOKEN is not")
+        assert str(caught.value).startswith("hubspot-emea: HUBSPOT_EMEA_ACCESS_TOKEN was not")
         ctx.connector("hubspot")
 
     def test_is_named_in_what_its_connector_logs(

@@ -179,6 +179,7 @@ def test_the_button_asks_once_waits_and_shows_what_was_found(show: Show) -> None
     button = page.get_by_role("button", name="Checking…")
     button.wait_for()
     assert button.is_disabled()
+    page.wait_for_function("portal.alerts.length > 0")
     assert page.evaluate("portal.alerts.map((one) => one.type)") == ["success"]
     for _ in range(2):
         page.clock.run_for(5_100)

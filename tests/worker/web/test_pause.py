@@ -75,7 +75,7 @@ class TestThePages:
             assert "Everything is paused" in text_of(page), path
         assert not page.get_by_role("button", name="Pause everything").is_visible()
         page.get_by_role("button", name="Resume").click()
-        page.get_by_text("Everything is resumed").wait_for()
+        page.get_by_text("Everything has resumed").wait_for()
         assert pause.find(ctx.store) is None
         page.close()
 

@@ -621,6 +621,9 @@ class TestACrmWhoseClockIsSlow:
                 ahead = ctx.borrow().open(crm.name).clock_offset()
                 assert timedelta(seconds=-63) < ahead < timedelta(seconds=-57)
                 crm.edit(record_id, {"wrong_number": False})
+                with ctx.store.write() as connection:  # so long ago that nobody reads it again
+                    long_ago = ctx.now() - timedelta(hours=1)
+                    connection.execute(sa.update(writes).values(at=long_ago, settled_at=long_ago))
                 run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
                 if by == "the run that read it":
                     runner.run_to_completion(ctx, run_id)

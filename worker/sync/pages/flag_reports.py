@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from worker.feedback import clearings, crm_flags
 from worker.feedback import report_log as feedback_log
@@ -31,8 +31,9 @@ def store(
     """
     ctx, run = work.ctx, work.run
     reports, known = [], taken_over.known
-    clock_offset = ctx.connector(run.connector).clock_offset()
-    written = _load_writes(work, prepared, known)
+    changed = _changed_ids(prepared, known)
+    clock_offset = _clock_offset(work, changed)
+    written = _load_writes(work, changed)
     new = [
         prepared_contact
         for prepared_contact in prepared
@@ -63,15 +64,29 @@ def store(
     return reports
 
 
-def _load_writes(
-    work: PageWork, prepared: Sequence[Prepared], known: Mapping[str, IndexedContact]
-) -> late_writes.WritesOfRecords:
-    """Load our writes to contacts whose flags differ from what we know: few have any."""
-    changed = [
+def _changed_ids(prepared: Sequence[Prepared], known: Mapping[str, IndexedContact]) -> list[str]:
+    """Return ids of contacts whose flags differ from what we know."""
+    return [
         prepared_contact.contact.id
         for prepared_contact in prepared
         if attribution.has_changed_flag(prepared_contact.contact, known)
     ]
+
+
+def _clock_offset(work: PageWork, changed: Sequence[str]) -> timedelta:
+    """Return how far the CRM's clock is ahead of ours, which its answers tell.
+
+    A page that a dead worker has left may be the first thing that this process does. Without an
+    answer a slow clock would date a clearing before the stop that it clears, which would then stand
+    again: so where flags have changed, the CRM is asked for one of their records.
+    """
+    if changed and work.connector.clock() is None:
+        work.connector.fetch(work.page.object, changed[:1])
+    return work.connector.clock_offset()
+
+
+def _load_writes(work: PageWork, changed: Sequence[str]) -> late_writes.WritesOfRecords:
+    """Load our writes to contacts whose flags have changed: few have any."""
     if not changed:
         return {}
     with work.ctx.store.read() as connection:

@@ -327,7 +327,7 @@ class Checker:
             yield f"promise 20: the feed was read as {len(read)} changes, with a gap or twice"
 
     def consents(self) -> Iterator[str]:
-        """Promises 7 and 19: who is stopped has one consent record of ours that says so, and it
+        """Promises 7 and 19: who has said stop has one consent record of ours that says so, and it
         comes back as nobody's word."""
         if self.schedule.flavour == "deploy":
             return
@@ -348,7 +348,7 @@ class Checker:
                 record["PrivacyConsentStatus"] == "OptOut" and not record.get("EffectiveTo")
                 for record in ours.get(party, ())
             )
-            if wanted.suppressed and not says:
+            if wanted.suppressed and not says and model.has_refused(self.actors.truth, key):
                 yield f"promise 7: {key.object} {key.id} is stopped, and its consent says nothing"
 
     def workers(self) -> Iterator[str]:

@@ -14,6 +14,7 @@ from chaos.actors import FIELDS, GroundTruth, Key, TypedPhone
 
 _ALL = frozenset({"call", "text"})
 STOPS = ("do_not_contact", "wrong_number")
+SHARED_FROM = 3  # persons with one number, of whom nobody knows who sent what came from it
 InService = Callable[[str], bool]  # whether the network has such a number
 
 
@@ -57,6 +58,21 @@ def closed_channels(truth: GroundTruth, number: str, key: Key | None = None) -> 
 
 def is_stopped(truth: GroundTruth, number: str, key: Key | None = None) -> bool:
     return closed_channels(truth, number, key) == _ALL
+
+
+def has_refused(truth: GroundTruth, key: Key) -> bool:
+    """Return whether a stop of a record is surely its person's word: of a number that many share,
+    nobody knows who sent it, unless it names the record."""
+    numbers = {phone.number for phone in truth.typed[key].values() if phone.number}
+    for number in numbers:
+        holders = sum(
+            any(phone.number == number for phone in typed.values())
+            for typed in truth.typed.values()
+        )
+        named = any(statement.of == key for statement in truth.statements.get(number, ()))
+        if (named or holders < SHARED_FROM) and is_stopped(truth, number, key):
+            return True
+    return False
 
 
 def is_wrong(truth: GroundTruth, number: str) -> bool:

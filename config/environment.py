@@ -166,7 +166,7 @@ def _host(url: str) -> str:
 
 
 def _host_and_port(url: str) -> str:
-    """The same with the port, as it stands there."""
+    """Return the host and port as an address names them; "" if it has none (see `_host`)."""
     try:
         return urlsplit(url).netloc
     except ValueError:

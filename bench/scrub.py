@@ -5,7 +5,8 @@ measures, in processor time of this process and in wall time (the database's own
 the latter on PostgreSQL):
 
 - the import of the registry, and of the same file again;
-- a scrub of 10,000 numbers, one in twenty of which is suppressed or listed;
+- a scrub of 10,000 numbers, one in twenty of which is suppressed or listed, in this process and by
+  `POST /api/scrub`;
 - what matching adds to a page of a sync (500 numbers);
 - a list of a million lines, and by how much the process grows meanwhile.
 """
@@ -15,14 +16,18 @@ from __future__ import annotations
 import argparse
 import resource
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import requests
 import sqlalchemy as sa
+import uvicorn
 
-from config.settings import load
+from config.settings import Settings, load
 from worker.context import Context
 from worker.registries import imports, matching
 from worker.registries.imports import ImportRequest
@@ -30,8 +35,10 @@ from worker.scrub.files import Columns, ListedNumbers, answer_line
 from worker.scrub.model import Question
 from worker.scrub.scrub import Scrub
 from worker.store.engine import upgrade
+from worker.web.app import make_app
 
 T = TypeVar("T")
+TOKEN = "the token of this bench"
 _TOML = """
 [registries.us-dnc]
 authority = "FTC"
@@ -115,6 +122,30 @@ def scrub(ctx: Context, asked: list[Question]) -> None:
     print(f"  {denied} of {len(asked)} denied: {dict(run.tally.reasons)}")
 
 
+def scrub_by_http(settings: Settings, asked: list[Question]) -> None:
+    """Scrub by the API, in this process: its processor time is the client's and the server's."""
+    server = uvicorn.Server(uvicorn.Config(make_app(settings), port=0, log_config=None))
+    threading.Thread(target=server.run, daemon=True).start()
+    while not server.started:
+        time.sleep(0.05)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/api/scrub"
+    body = {
+        "channel": "call",
+        "numbers": [{"number": each.number, "country": each.country} for each in asked],
+    }
+
+    def ask() -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        answer = requests.post(url, json=body, headers=headers, timeout=60)
+        answer.raise_for_status()
+        reasons = Counter(each["reason"] for each in answer.json()["results"])
+        print(f"  of {len(asked)}: {dict(reasons)}")
+
+    for _ in range(4):
+        measure("a scrub of 10,000 numbers by HTTP", ask)
+    server.should_exit = True
+
+
 def match_pages(ctx: Context, rows: int) -> None:
     for page in range(200):
         numbers = [f"+{number(3 * rows + page * 500 + place)}" for place in range(500)]
@@ -151,7 +182,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "hygiene.toml").write_text(_TOML)
-        env = {"HYGIENE_HOME": name, "HYGIENE_CONFIG": str(folder / "hygiene.toml")}
+        env = {
+            "HYGIENE_HOME": name, "HYGIENE_CONFIG": str(folder / "hygiene.toml"),
+            "ADMIN_TOKEN": TOKEN,
+        }  # fmt: skip
         if args.postgresql:
             env["DATABASE_URL"] = args.postgresql
         settings = load(env)
@@ -177,6 +211,7 @@ def main() -> None:
         asked = questions(args.rows)
         for _ in range(3):
             measure("a scrub of 10,000 numbers", lambda: scrub(ctx, asked))
+        scrub_by_http(settings, asked)
         measure("matching 200 pages of 500 numbers", lambda: match_pages(ctx, args.rows))
         ctx.close()
 

@@ -184,6 +184,7 @@ def person(seed: int, index: int) -> Person:
     )
 
 
-def people(seed: int, count: int) -> Iterator[Person]:
-    for index in range(count):
+def people(seed: int, count: int, behind: int = 0) -> Iterator[Person]:
+    """Yield people, those behind the first `behind`."""
+    for index in range(behind, behind + count):
         yield person(seed, index)

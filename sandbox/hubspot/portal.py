@@ -204,13 +204,15 @@ def iso(moment: datetime) -> str:
 
 @dataclass
 class Portal:
-    """One account. `with_fields`: whether the worker's own properties were set up already."""
+    """One account. `with_fields`: whether the worker's own properties were set up already.
+    `behind`: so many people came before and are not held; those that are held come now."""
 
     contacts: int = 200
     seed: int = 7
     with_fields: bool = True
     id: int = PORTAL_ID
     clock: Clock = field(default_factory=Clock)
+    behind: int = 0
     # Where other objects differ from contacts: see `more_objects`.
     created_property: ClassVar[str] = "createdate"
     modified_property: ClassVar[str] = "lastmodifieddate"
@@ -244,7 +246,7 @@ class Portal:
         self.property_limit = 1000
         self.overall_property_limit = 10_000
         self.properties_elsewhere = 0
-        self._next_id = 100_000_000
+        self._next_id = 100_000_000 + 51 * self.behind
         if self.with_fields:
             self._install_properties()
         self._populate()
@@ -538,8 +540,10 @@ class Portal:
         start = self.clock.now() - timedelta(days=400)
         step = timedelta(days=390) / max(1, self.contacts)
         ids = [
-            self.create(_contact(someone), start + step * number)
-            for number, someone in enumerate(people(self.seed + 1, self.contacts))
+            self.create(
+                _contact(someone), self.clock.now() if self.behind else start + step * number
+            )
+            for number, someone in enumerate(people(self.seed + 1, self.contacts, self.behind))
         ]
         self.lists["1"] = {"name": "List A17", "members": ids[::5]}
         self.lists["2"] = {"name": "Newsletter", "members": ids[1::3]}

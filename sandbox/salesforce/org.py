@@ -406,13 +406,15 @@ class Refused(Exception):
 
 @dataclass
 class Org:
-    """One org. `with_fields`: whether the worker's custom fields were set up already."""
+    """One org. `with_fields`: whether the worker's custom fields were set up already. `behind`: so
+    many people came before and are not held; those that are held come now."""
 
     contacts: int = 200
     leads: int | None = None
     seed: int = 7
     with_fields: bool = True
     person_accounts: int = 0  # more than 0 turns the feature on
+    behind: int = 0
     clock: Clock = field(default_factory=Clock)
     automation: Automation = field(default_factory=Automation)
 
@@ -442,7 +444,7 @@ class Org:
             self.schema["Account"][1]["PersonContactId"] = FieldInfo(
                 "PersonContactId", "reference", "PersonContactId", 18, updateable=False
             )
-        self._numbers = dict.fromkeys(self.schema, 0)
+        self._numbers = dict.fromkeys(self.schema, self.behind)
         if self.with_fields:
             self._install_fields()
         self._populate()
@@ -876,9 +878,9 @@ class Org:
         ]
         for someone in people(self.seed + 1, self.person_accounts):
             self._add_person_account(someone, start)
-        everyone = people(self.seed, self.contacts + leads)
+        everyone = people(self.seed, self.contacts + leads, self.behind)
         for number, someone in enumerate(everyone):
-            stamp = start + step * number
+            stamp = self.clock.now() if self.behind else start + step * number
             is_lead = number >= self.contacts
             record_id = self.create(
                 "Lead" if is_lead else "Contact",

@@ -13,7 +13,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
 
 _CHUNK = 500  # values in one IN (...): under SQLite's limit
-_AT_ONCE = 100  # rows in one INSERT
+# Rows in one INSERT, the largest groups first; the rest go one by one. A statement of more than 500
+# costs as much a row, and SQLite takes 32,766 values in one (https://sqlite.org/limits.html).
+_GROUPS = (500, 100)
 
 
 def insert(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -123,23 +125,26 @@ def _as_dicts(
 def _execute_by_position(
     connection: Connection, prepared: _Prepared, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Insert `_AT_ONCE` rows a statement, and the rest one by one. Between two rows SQLite's driver
-    lets other threads in and waits for them, which costs more than the row itself."""
+    """Insert groups of rows a statement (`_GROUPS`), and the rest one by one. Between two rows
+    SQLite's driver lets other threads in and waits for them, which costs more than the row."""
     values = _as_lists(rows, prepared.converters)
-    in_groups = len(values) - len(values) % _AT_ONCE
-    group_sql = _with_many_rows(prepared.sql)
-    for group in chunks(values[:in_groups], _AT_ONCE):
-        connection.exec_driver_sql(group_sql, tuple(chain.from_iterable(group)))
-    if in_groups < len(values):
-        connection.exec_driver_sql(prepared.sql, [*map(tuple, values[in_groups:])])
+    begin = 0
+    for size in _GROUPS:
+        end = len(values) - (len(values) - begin) % size
+        group_sql = _with_many_rows(prepared.sql, size)
+        for group in chunks(values[begin:end], size):
+            connection.exec_driver_sql(group_sql, tuple(chain.from_iterable(group)))
+        begin = end
+    if begin < len(values):
+        connection.exec_driver_sql(prepared.sql, [*map(tuple, values[begin:])])
 
 
 @lru_cache(maxsize=128)
-def _with_many_rows(sql: str) -> str:
-    """Turn an INSERT of one row into one of `_AT_ONCE` rows."""
+def _with_many_rows(sql: str, count: int) -> str:
+    """Turn an INSERT of one row into one of `count` rows."""
     head, mark, rest = sql.partition(" VALUES (")
     row, _, tail = rest.partition(")")
-    return f"{head}{mark}{', ('.join([row + ')'] * _AT_ONCE)}{tail}"
+    return f"{head}{mark}{', ('.join([row + ')'] * count)}{tail}"
 
 
 def _as_lists(

@@ -16,6 +16,7 @@ from limits import lower_limits
 
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
+from worker.queries import contact_counts, contact_order
 from worker.queries import contacts as listing
 from worker.queries.contact_filter import BAD, STATUSES, ContactFilter, FilterError
 from worker.segments import counters
@@ -96,7 +97,7 @@ def keys(listed_contacts: Sequence[listing.ListedContact]) -> list[tuple[str, st
     return [(listed.connector, listed.object, listed.id) for listed in listed_contacts]
 
 
-def paged(ctx: Context, wanted: ContactFilter, sort: listing.Sort, size: int) -> list[Any]:
+def paged(ctx: Context, wanted: ContactFilter, sort: contact_order.Sort, size: int) -> list[Any]:
     """All pages, one after the other."""
     listed_contacts: list[Any] = []
     after: str | None = ""
@@ -165,10 +166,10 @@ class TestAList:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )  # fmt: skip
     @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),
-           st.sampled_from(listing.SORTS), st.integers(1, 5))  # fmt: skip
+           st.sampled_from(contact_order.SORTS), st.integers(1, 5))  # fmt: skip
     def test_is_what_a_plain_filter_over_the_rows_gives(
         self, ctx: Context, world: dict[Any, Row], picks: list[tuple[str, int, int]],
-        asked: list[Row], sort: listing.Sort, size: int,
+        asked: list[Row], sort: contact_order.Sort, size: int,
     ) -> None:  # fmt: skip
         rows, related = self.build(ctx, world, picks)
         for condition in asked:
@@ -181,13 +182,14 @@ class TestAList:
             assert [_rank(row, sort) for row in paged_contacts] == sorted(
                 (_rank(row, sort) for row in paged_contacts), reverse=sort == "checked"
             )
-            counted = listing.count(ctx, wanted)
+            counted = contact_counts.count(ctx, wanted)
             assert (counted.contacts, counted.more) == (len(expected), False)
             if wanted.status:
                 assert counted.fields == sum(
                     _fields_with(row, wanted.status) for row in paged_contacts
                 )
-            by_object, more_of_them = listing.count_by_object(ctx, listing.look(ctx, wanted))
+            plan = contact_counts.look(ctx, wanted)
+            by_object, more_of_them = contact_counts.count_by_object(ctx, plan)
             assert (sum(by_object.values()), more_of_them) == (len(expected), False)
             streamed = [
                 listed for batch in listing.every_contact(ctx, wanted, 2) for listed in batch
@@ -199,11 +201,11 @@ class TestAList:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )  # fmt: skip
     @given(worlds, extras, st.lists(filters, min_size=1, max_size=4),
-           st.sampled_from(listing.SORTS), st.integers(1, 5), st.integers(0, 3),
+           st.sampled_from(contact_order.SORTS), st.integers(1, 5), st.integers(0, 3),
            st.integers(0, 3))  # fmt: skip
     def test_is_the_same_where_many_match(
         self, ctx: Context, world: dict[Any, Row], picks: list[tuple[str, int, int]],
-        asked: list[Row], sort: listing.Sort, size: int, limit: int, few: int,
+        asked: list[Row], sort: contact_order.Sort, size: int, limit: int, few: int,
     ) -> None:  # fmt: skip
         """Beyond the limits contacts are looked for in other ways (see the module)."""
         rows, related = self.build(ctx, world, picks)
@@ -214,7 +216,7 @@ class TestAList:
                 expected = {
                     tuple(key_of(row).values()) for row in rows if _matches(row, condition, related)
                 }
-                looked = listing.look(ctx, wanted, limit)
+                looked = contact_counts.look(ctx, wanted, limit)
                 assert looked.count.contacts <= min(len(expected), limit)
                 if not looked.count.more:
                     assert looked.count.contacts == len(expected)
@@ -226,7 +228,7 @@ class TestAList:
                     assert [_rank(row, sort) for row in listed] == sorted(
                         (_rank(row, sort) for row in listed), reverse=sort == "checked"
                     )
-                by_object, beyond = listing.count_by_object(ctx, looked)
+                by_object, beyond = contact_counts.count_by_object(ctx, looked)
                 assert sum(by_object.values()) <= len(expected)
                 assert beyond or sum(by_object.values()) == len(expected)
                 streamed = [row for batch in listing.every_contact(ctx, wanted, 2) for row in batch]
@@ -313,7 +315,7 @@ def _matches(row: Row, asked: Row, related: dict[str, list[Row]]) -> bool:
     return all(tests[name]() for name in asked)
 
 
-def _rank(listed: listing.ListedContact, sort: listing.Sort) -> Any:
+def _rank(listed: listing.ListedContact, sort: contact_order.Sort) -> Any:
     if sort == "status":
         values = listed.statuses.values()
         return min((STATUSES.index(status) for status in values), default=len(STATUSES))
@@ -349,18 +351,18 @@ class TestFigures:
         assert {row.value for row in counted} == {"Fair", "Web"}
         for row in counted:
             segment = ContactFilter(connector="hubspot", by="source", value=row.value)
-            assert listing.count(ctx, segment).contacts == row.contacts
+            assert contact_counts.count(ctx, segment).contacts == row.contacts
 
             def fields_of(status: str, value: str = row.value) -> int | None:
                 wanted = ContactFilter(connector="hubspot", by="source", value=value, status=status)
-                return listing.count(ctx, wanted).fields
+                return contact_counts.count(ctx, wanted).fields
 
             assert fields_of(BAD) == row.bad
             assert {status: fields_of(status) for status in row.statuses} == row.statuses
             opted_out = ContactFilter(
                 connector="hubspot", by="source", value=row.value, report="opt_out"
             )
-            assert listing.count(ctx, opted_out).contacts == row.reports["opt_out"] > 0
+            assert contact_counts.count(ctx, opted_out).contacts == row.reports["opt_out"] > 0
 
 
 class TestARecordThatTheIndexLacks:
@@ -375,7 +377,7 @@ class TestARecordThatTheIndexLacks:
             failures=[failure_row(gone, "gone"), failure_row(there, "gone")],
             writes=[write_row(gone, "r1", "failed", "gone")],
         )  # fmt: skip
-        for sort in listing.SORTS:
+        for sort in contact_order.SORTS:
             page = listing.list_contacts(ctx, ContactFilter(failure="gone"), sort)
             assert [(row.id, row.known, row.failure) for row in page.contacts] == (
                 [("0031", True, "gone"), ("00Q1", False, "gone")]
@@ -417,15 +419,15 @@ class TestAReportOfARecordWithoutANumber:
 class TestACount:
     def test_ends_at_a_limit(self, ctx: Context) -> None:
         store(ctx, *(contact("hubspot", "contacts", f"{n:03}") for n in range(30)))
-        assert str(listing.count(ctx, ContactFilter(), 10)) == "10+"
-        assert str(listing.count(ctx, ContactFilter(), 30)) == "30"
+        assert str(contact_counts.count(ctx, ContactFilter(), 10)) == "10+"
+        assert str(contact_counts.count(ctx, ContactFilter(), 30)) == "30"
 
     def test_leaves_out_members_of_a_list_that_were_never_synced(self, ctx: Context) -> None:
         row = contact("hubspot", "contacts", "1")
         members = [{**key_of(row), "record_id": name, "list": "Fair"} for name in ("1", "2")]
         store(ctx, row, list_members=members)
         wanted = ContactFilter(by="list", value="Fair")
-        assert listing.count(ctx, wanted).contacts == 1
+        assert contact_counts.count(ctx, wanted).contacts == 1
         assert len(listing.list_contacts(ctx, wanted).contacts) == 1
 
 
@@ -436,9 +438,9 @@ class TestAnExport:
         row = contact("hubspot", "contacts", "1")
         store(ctx, row, writes=[write_row(row, "r1", "done"), write_row(row, "r1", "done")])
         lower_limits(monkeypatch, few_rows=1, export_count=1)  # the run names many
-        looked = listing.look(ctx, ContactFilter(run="r1"))
+        looked = contact_counts.look(ctx, ContactFilter(run="r1"))
         assert looked.by_key
-        counted, more = listing.count_by_object(ctx, looked)
+        counted, more = contact_counts.count_by_object(ctx, looked)
         assert counted == {("hubspot", "contacts"): 1}
         assert more  # rows than are read
 
@@ -451,12 +453,14 @@ class TestNothing:
         )  # fmt: skip
         wanted = ContactFilter(connector="hubspot", by="source", value="Fair", status="invalid")
         counts = {
-            name: remaining.contacts for name, remaining in listing.explain_empty(ctx, wanted)
+            name: remaining.contacts
+            for name, remaining in contact_counts.explain_empty(ctx, wanted)
         }
         assert counts == {"by": 1, "status": 1}
         wanted = ContactFilter(by="source", value="Fair", status="unreachable", flag="wrong_number")
         counts = {
-            name: remaining.contacts for name, remaining in listing.explain_empty(ctx, wanted)
+            name: remaining.contacts
+            for name, remaining in contact_counts.explain_empty(ctx, wanted)
         }
         assert counts == {"status": 0, "flag": 0}
 
@@ -472,9 +476,9 @@ class TestWhatIsNoFilter:
             ContactFilter(**given)
 
     @pytest.mark.parametrize("after", ["?", "e30", "W10", "WzEsMiwzLDRd", "é"])
-    @pytest.mark.parametrize("sort", listing.SORTS)
+    @pytest.mark.parametrize("sort", contact_order.SORTS)
     def test_nor_is_any_text_a_place_in_the_list(
-        self, ctx: Context, after: str, sort: listing.Sort
+        self, ctx: Context, after: str, sort: contact_order.Sort
     ) -> None:
         with pytest.raises(FilterError):
             listing.list_contacts(ctx, ContactFilter(), sort, after)

@@ -17,6 +17,7 @@ from limits import lower_limits
 from bench.big_database import FIRST_RUN, fill, settle
 from tests.conftest import postgres
 from worker.context import Context
+from worker.queries import contact_counts, contact_order
 from worker.queries import contacts as listing
 from worker.queries.contact_filter import ContactFilter
 
@@ -84,13 +85,13 @@ def indexes(of_plans: list[Step], table: str) -> set[str]:
 
 
 class TestAReport:
-    @pytest.mark.parametrize("sort", listing.SORTS)
+    @pytest.mark.parametrize("sort", contact_order.SORTS)
     def test_leads_to_those_who_hold_its_number_and_not_through_all_numbers(
-        self, large: Context, sort: listing.Sort
+        self, large: Context, sort: contact_order.Sort
     ) -> None:
         wanted = ContactFilter(report="complaint")
         with steps(large) as of_plans:
-            plan = listing.look(large, wanted)
+            plan = contact_counts.look(large, wanted)
             assert listing.list_contacts(large, wanted, sort, plan=plan).contacts
         assert "" not in indexes(of_plans, "contact_numbers")
         assert "" not in indexes(of_plans, "feedback")
@@ -98,7 +99,7 @@ class TestAReport:
 
     def test_is_counted_by_one_reading(self, large: Context) -> None:
         with steps(large) as of_plans:
-            assert str(listing.count(large, ContactFilter(report="opt_out"), 100)) == "100+"
+            assert str(contact_counts.count(large, ContactFilter(report="opt_out"), 100)) == "100+"
         by_kind = [step for step in of_plans if step.get("Index Name") == "ix_feedback_kind"]
         assert len(by_kind) == 1
 
@@ -106,10 +107,10 @@ class TestAReport:
 class TestAnExport:
     def test_of_the_bad_is_counted_and_read_by_their_own_index(self, large: Context) -> None:
         wanted = ContactFilter(status="bad")
-        looked = listing.look(large, wanted, 100)
+        looked = contact_counts.look(large, wanted, 100)
         assert not looked.few
         with steps(large) as of_plans:
-            counted, more = listing.count_by_object(large, looked)
+            counted, more = contact_counts.count_by_object(large, looked)
             next(listing.every_contact(large, wanted, 50))
         assert (sum(counted.values()), more) == (2001, True)
         reads = indexes(of_plans, "contacts") - {"pk_contacts"}
@@ -117,10 +118,10 @@ class TestAnExport:
         assert "" not in reads
 
     def test_of_a_run_is_counted_by_the_runs_index_and_sorts_nothing(self, large: Context) -> None:
-        looked = listing.look(large, ContactFilter(run=FIRST))
+        looked = contact_counts.look(large, ContactFilter(run=FIRST))
         assert looked.by_key
         with steps(large) as of_plans:
-            counted, more = listing.count_by_object(large, looked)
+            counted, more = contact_counts.count_by_object(large, looked)
         assert (sum(counted.values()), more) == (2001, True)
         assert indexes(of_plans, "writes") == {"ix_writes_run_id_state"}
         assert not [step for step in of_plans if "Sort" in step["Node Type"]]
@@ -133,7 +134,7 @@ def test_a_page_starts_no_processes_for_the_few_rows_it_needs(large: Context) ->
     )  # fmt: skip
     for wanted in filters:
         with steps(large) as of_plans:
-            looked = listing.look(large, wanted, 100)
+            looked = contact_counts.look(large, wanted, 100)
             listing.list_contacts(large, wanted, "source", plan=looked)
-            listing.count_by_object(large, looked)
+            contact_counts.count_by_object(large, looked)
         assert not [step for step in of_plans if "Gather" in step["Node Type"]], wanted

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from limits import lower_limits
 
 from worker.context import Context
+from worker.queries import contact_counts, contact_order, contact_plan, first_steps, waiting
 from worker.queries import contacts as listing
-from worker.queries import first_steps, waiting
 from worker.queries.contact_filter import ContactFilter
 from worker.store.bulk import insert
 from worker.store.tables import (
@@ -133,7 +133,7 @@ def test_a_list_by_a_rare_property_begins_with_it_and_not_with_a_large_segment(
 ) -> None:
     lower_limits(monkeypatch, few_rows=-1, segment_rows=-1)  # each segment is a large one
     with plans(filled) as steps:
-        assert listing.look(filled, wanted).count.contacts == 0
+        assert contact_counts.look(filled, wanted).count.contacts == 0
     reads = {way for way in read_of(steps, "contacts") if "COVERING" not in way}
     assert reads == {f"SEARCH contacts USING INDEX {index} (connector=?)"}
 
@@ -164,9 +164,9 @@ def test_reports_are_read_once_to_count_and_once_to_list_them_for_all_crms(fille
         insert(connection, feedback, [report])
         insert(connection, contact_numbers, [{"connector": name, **held} for name in CONNECTORS])
     wanted = ContactFilter(report="complaint")
-    for sort in listing.SORTS:
+    for sort in contact_order.SORTS:
         with plans(filled) as steps:
-            plan = listing.look(filled, wanted)
+            plan = contact_counts.look(filled, wanted)
             page = listing.list_contacts(filled, wanted, sort, plan=plan, size=1)
         assert plan.count.contacts == 2
         assert [contact.connector for contact in page.contacts] == ["hubspot"]
@@ -213,19 +213,19 @@ def test_a_list_begins_with_a_segment_that_is_smaller_than_its_status(
         connection.execute(change)  # two are invalid, and one of them is of a campaign
         connection.execute(change.where(contacts.c.connector == "hubspot").values(campaign="Fair"))
     lower_limits(monkeypatch, few_rows=0)
-    plan = listing.look(filled, ContactFilter(status="invalid", by="campaign", value="Fair"))
+    plan = contact_counts.look(filled, ContactFilter(status="invalid", by="campaign", value="Fair"))
     assert (plan.count.contacts, plan.by_segment) == (1, True)
     with filled.store.write() as connection:
         connection.execute(change.where(contacts.c.connector == "hubspot").values(
             statuses={"p": "valid"}))  # fmt: skip
         connection.execute(sa.update(contacts).values(campaign="Fair"))
-    plan = listing.look(filled, ContactFilter(status="invalid", by="campaign", value="Fair"))
+    plan = contact_counts.look(filled, ContactFilter(status="invalid", by="campaign", value="Fair"))
     assert (plan.count.contacts, plan.by_segment) == (1, False)
 
 
 def test_a_list_of_nothing_is_not_looked_for_twice(filled: Context) -> None:
     wanted = ContactFilter(flag="do_not_call")
-    found = listing.look(filled, wanted)
+    found = contact_counts.look(filled, wanted)
     with plans(filled) as steps:
         assert listing.list_contacts(filled, wanted, plan=found).contacts == []
     assert steps == []
@@ -234,7 +234,7 @@ def test_a_list_of_nothing_is_not_looked_for_twice(filled: Context) -> None:
 def test_a_run_has_no_contacts_of_another_crm(filled: Context) -> None:
     wanted = ContactFilter(run="of hubspot", connector="salesforce")
     with plans(filled) as steps:
-        assert listing.look(filled, wanted).count == listing.Count(0, False)
+        assert contact_counts.look(filled, wanted).count == contact_plan.Count(0, False)
         assert listing.list_contacts(filled, wanted).contacts == []
     assert not read_of(steps, "writes")
 

@@ -11,8 +11,9 @@ from fastapi.responses import Response, StreamingResponse
 from connectors.csv_list.formula_guard import csv_line
 from worker.access import audit
 from worker.context import Context
+from worker.queries import contact_counts, names
 from worker.queries import contacts as listing
-from worker.queries import names
+from worker.queries.contact_plan import Count
 from worker.queries.contacts import ListedContact
 from worker.sync.runs import crm_quota
 from worker.web.auth import AdminForm, Viewer, reason_in
@@ -38,8 +39,9 @@ def router(ctx: Context) -> APIRouter:
         if not me.may_act:
             raise HTTPException(403, "Only admins can export contacts.")
         shown = shown_filter(ctx, dict(request.query_params))
-        counts, has_more = listing.count_by_object(ctx, listing.look(ctx, shown.wanted))
-        number = listing.Count(min(sum(counts.values()), listing.EXPORT_LIMIT), has_more)
+        plan = contact_counts.look(ctx, shown.wanted)
+        counts, has_more = contact_counts.count_by_object(ctx, plan)
+        number = Count(min(sum(counts.values()), contact_counts.EXPORT_LIMIT), has_more)
         calls = names.calls_needed(ctx, counts)
         quotas = {name: crm_quota.last_reported(ctx, name) for name in calls}
         return page(

@@ -10,10 +10,10 @@ from fastapi.responses import Response
 from config.segments import SEGMENTS
 from worker.context import Context
 from worker.decisions.diff import FLAGS
+from worker.queries import contact_counts, names
 from worker.queries import contacts as listing
-from worker.queries import names
 from worker.queries.contact_filter import BAD, STATUSES, ContactFilter, FilterError
-from worker.queries.contacts import SORTS, Sort
+from worker.queries.contact_order import SORTS, Sort
 from worker.segments import isolation
 from worker.segments.counters import REPORTS
 from worker.web.auth import Viewer, ViewerForm
@@ -34,7 +34,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
     def listed(request: Request, me: Viewer, sort: Sort = "checked", after: str = "") -> Response:
         shown = shown_filter(ctx, dict(request.query_params))
         try:
-            plan = listing.look(ctx, shown.wanted)
+            plan = contact_counts.look(ctx, shown.wanted)
             chunk = listing.list_contacts(ctx, shown.wanted, sort, after[:2000], plan=plan)
         except FilterError as error:
             raise HTTPException(422, f"There is no such list. {error}") from None
@@ -78,7 +78,7 @@ def _reasons(ctx: Context, shown: Shown) -> list[dict[str, Any]]:
     """What leaves the list empty, in words."""
     return [
         {"text": shown.words(name), "count": remaining, "without": shown.without(name)}
-        for name, remaining in listing.explain_empty(ctx, shown.wanted)
+        for name, remaining in contact_counts.explain_empty(ctx, shown.wanted)
     ]
 
 

@@ -24,8 +24,9 @@ from aiohttp import web
 
 from sandbox.salesforce import soql
 from sandbox.salesforce.automation import BY_JOB, TRIGGER_CHUNK, client_of
-from sandbox.salesforce.org import ADMIN, Org, Refused, full_id
+from sandbox.salesforce.org import Org, Refused
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent
+from sandbox.salesforce.schema import ADMIN, full_id
 from sandbox.service import answer
 from sandbox.table import Record
 

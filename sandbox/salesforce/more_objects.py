@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sandbox.salesforce.schema import SYSTEM_FIELDS, fields_of
 from sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -53,12 +54,12 @@ _COMPANIES = (
 def install(org: Org, with_fields: bool = True) -> dict[str, list[str]]:
     """Give an org these objects, with three records each; return their ids, by object."""
     for name, rows in _FIELDS.items():
-        prefix, fields = org.schema.get(name) or (_PREFIXES[name], org.system_fields())
+        prefix, fields = org.schema.get(name) or (_PREFIXES[name], fields_of(*SYSTEM_FIELDS))
         if name == "Account" and not org.person_accounts:
             fields = {key: info for key, info in fields.items() if not key.startswith("Person")}
         if name.endswith("__c"):
             del fields["MasterRecordId"]
-        fields |= org.fields_of(*rows)
+        fields |= fields_of(*rows)
         for (of, key), target in _LOOKUPS.items():
             if of == name:
                 fields[key].refers_to = target
@@ -77,7 +78,7 @@ def install(org: Org, with_fields: bool = True) -> dict[str, list[str]]:
 def let_accounts_be_members(org: Org) -> None:
     """Switch "Accounts as Campaign Members" on (Object Reference, "CampaignMember")."""
     prefix, fields = org.schema["CampaignMember"]
-    org.schema["CampaignMember"] = prefix, {**fields, **org.fields_of("AccountId:reference:18")}
+    org.schema["CampaignMember"] = prefix, {**fields, **fields_of("AccountId:reference:18")}
 
 
 def _populate(org: Org) -> dict[str, list[str]]:

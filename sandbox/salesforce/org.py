@@ -6,376 +6,28 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sandbox.population import Person, people
 from sandbox.salesforce import rights
 from sandbox.salesforce.automation import BY_A_PERSON, Automation, WriteOptions
+from sandbox.salesforce.people import account_of, contact_of, lead_of
+from sandbox.salesforce.schema import (
+    ADMIN,
+    CONSENT_SCHEMA,
+    CONSENT_VALUES,
+    LINE_TYPES,
+    NUMBERS,
+    SCHEMA,
+    STATUSES,
+    FieldInfo,
+    full_id,
+)
 from sandbox.salesforce.sharing import Sharing
 from sandbox.table import Clock, Record, Table
 
-STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
-LINE_TYPES = ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other", "unknown")
-
-
-@lru_cache(10_000)
-def full_id(prefix: str, number: int) -> str:
-    """An 18-character id with its case checksum, as Salesforce makes them."""
-    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    digits = ""
-    while number:
-        number, rest = divmod(number, 62)
-        digits = alphabet[rest] + digits
-    short = prefix + "5g0000" + digits.rjust(6, "0")
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << i for i, ch in enumerate(short[start : start + 5]) if ch.isupper())
-        suffix += "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[bits]
-    return short + suffix
-
-
-ORG_ID = full_id("00D", 1)
-ADMIN = full_id("005", 1)  # the first user of an org
-
-# Source: SOAP API Developer Guide, "Field Types".
-NUMBERS = frozenset(("double", "currency", "percent", "int"))
-_SOAP_TYPES = {
-    "boolean": "xsd:boolean", "datetime": "xsd:dateTime", "date": "xsd:date", "id": "tns:ID",
-    "reference": "tns:ID", "int": "xsd:int", **dict.fromkeys(NUMBERS - {"int"}, "xsd:double"),
-}  # fmt: skip
-
-_REQUIRED = frozenset(
-    "Id Name LastName Company Status IsConverted CreatedDate LastModifiedDate LastModifiedById "
-    "SystemModstamp OwnerId".split()
-)
-
-
-@dataclass
-class FieldInfo:
-    name: str
-    type: str
-    label: str = ""
-    length: int = 0
-    custom: bool = False
-    updateable: bool = True
-    readable: bool = True
-    restricted: bool = False
-    encrypted: bool = False  # by Shield, with the probabilistic scheme
-    calculated: bool = False  # a formula, which nobody can write to
-    values: tuple[str, ...] = ()
-    help: str = ""
-    refers_to: str = ""  # of a lookup, the object whose records it names
-    metadata: dict[str, Any] = field(default_factory=dict)  # of a custom field, as it was made
-
-    def describe(self) -> dict[str, Any]:
-        """Return the describe entry. Long because it has all keys of the real one."""
-        return {
-            "aggregatable": True,
-            "aiPredictionField": False,
-            "autoNumber": False,
-            "byteLength": self.length * 3,
-            "calculated": self.calculated,
-            "calculatedFormula": None,
-            "cascadeDelete": False,
-            "caseSensitive": False,
-            "compoundFieldName": None,
-            "controllerName": None,
-            "createable": self.updateable,
-            "custom": self.custom,
-            "defaultValue": False if self.type == "boolean" else None,
-            "defaultValueFormula": None,
-            "defaultedOnCreate": self.type == "boolean",
-            "dependentPicklist": False,
-            "deprecatedAndHidden": False,
-            "digits": 0,
-            "displayLocationInDecimal": False,
-            "encrypted": False,
-            "externalId": False,
-            "extraTypeInfo": None,
-            "filterable": not self.encrypted,
-            "filteredLookupInfo": None,
-            "formulaTreatNullNumberAsZero": False,
-            "groupable": not self.encrypted,
-            "highScaleNumber": False,
-            "htmlFormatted": False,
-            "idLookup": False,
-            "inlineHelpText": self.help or None,
-            "label": self.label or self.name,
-            "length": self.length,
-            "mask": None,
-            "maskType": None,
-            "name": self.name,
-            "nameField": self.name in ("Name", "CaseNumber"),
-            "namePointing": False,
-            "nillable": self.type != "boolean" and self.name not in _REQUIRED,
-            "permissionable": True,
-            "picklistValues": [
-                {
-                    "active": True,
-                    "defaultValue": False,
-                    "label": value,
-                    "validFor": None,
-                    "value": value,
-                }
-                for value in self.values
-            ],
-            "polymorphicForeignKey": False,
-            "precision": 0,
-            "queryByDistance": False,
-            "referenceTargetField": None,
-            "referenceTo": [self.refers_to] if self.refers_to else [],
-            "relationshipName": relation_of(self.name) if self.refers_to else None,
-            "relationshipOrder": None,
-            "restrictedDelete": False,
-            "restrictedPicklist": self.restricted,
-            "scale": 0,
-            "searchPrefilterable": False,
-            "soapType": _SOAP_TYPES.get(self.type, "xsd:string"),
-            "sortable": not self.encrypted,
-            "type": self.type,
-            "unique": False,
-            "updateable": self.updateable,
-            "writeRequiresMasterRead": False,
-        }
-
-
-def relation_of(lookup: str) -> str:
-    """The name by which a query follows a lookup.
-
-    >>> relation_of("AccountId"), relation_of("Account__c")
-    ('Account', 'Account__r')
-    """
-    return f"{lookup[:-1]}r" if lookup.endswith("__c") else lookup.removesuffix("Id")
-
-
-def _fields(*rows: str) -> dict[str, FieldInfo]:
-    """Rows like "Phone:phone:40"; a leading "!" marks a field that cannot be written."""
-    fields = {}
-    for row in rows:
-        name, kind, *length = row.split(":")
-        read_only = name.startswith("!")
-        name = name.lstrip("!")
-        size = int(length[0]) if length else 0
-        fields[name] = FieldInfo(name, kind, name, size, updateable=not read_only)
-    return fields
-
-
-_SYSTEM = (
-    "!Id:id:18",
-    "!IsDeleted:boolean",
-    "!MasterRecordId:reference:18",
-    "!CreatedDate:datetime",
-    "!LastModifiedDate:datetime",
-    "!LastModifiedById:reference:18",
-    "!SystemModstamp:datetime",
-)
-SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
-    "Contact": (
-        "003",
-        _fields(
-            *_SYSTEM,
-            "AccountId:reference:18",
-            "FirstName:string:40",
-            "LastName:string:80",
-            "!Name:string:121",
-            "Email:email:80",
-            "Title:string:128",
-            "Phone:phone:40",
-            "MobilePhone:phone:40",
-            "HomePhone:phone:40",
-            "OtherPhone:phone:40",
-            "Fax:phone:40",
-            "MailingCountry:string:80",
-            "MailingState:string:80",
-            "MailingCity:string:40",
-            "OtherCountry:string:80",
-            "LeadSource:picklist:255",
-            "DoNotCall:boolean",
-            "HasOptedOutOfEmail:boolean",
-            "Description:textarea:32000",
-            "!LastActivityDate:date",
-            "OwnerId:reference:18",
-        ),
-    ),
-    "Lead": (
-        "00Q",
-        _fields(
-            *_SYSTEM,
-            "FirstName:string:40",
-            "LastName:string:80",
-            "!Name:string:121",
-            "Company:string:255",
-            "Email:email:80",
-            "Website:url:255",
-            "Title:string:128",
-            "Phone:phone:40",
-            "MobilePhone:phone:40",
-            "Fax:phone:40",
-            "Country:string:80",
-            "State:string:80",
-            "City:string:40",
-            "LeadSource:picklist:255",
-            "Status:picklist:255",
-            "AnnualRevenue:currency",
-            "!LastActivityDate:date",
-            "DoNotCall:boolean",
-            "!IsConverted:boolean",
-            "!ConvertedContactId:reference:18",
-            "!ConvertedAccountId:reference:18",
-            "OwnerId:reference:18",
-        ),
-    ),
-    "Account": (
-        "001",
-        _fields(
-            *_SYSTEM,
-            "FirstName:string:40",
-            "LastName:string:80",
-            "Name:string:255",
-            "Phone:phone:40",
-            "PersonMobilePhone:phone:40",
-            "PersonHomePhone:phone:40",
-            "PersonEmail:email:80",
-            "PersonMailingCountry:string:80",
-            "PersonMailingState:string:80",
-            "PersonLeadSource:picklist:255",
-            "OwnerId:reference:18",
-        ),
-    ),
-    "Campaign": (
-        "701",
-        _fields(
-            *_SYSTEM,
-            "Name:string:80",
-            "Type:picklist:255",
-            "Status:picklist:255",
-            "IsActive:boolean",
-        ),
-    ),
-    "CampaignMember": (
-        "00v",
-        _fields(
-            *_SYSTEM,
-            "CampaignId:reference:18",
-            "ContactId:reference:18",
-            "LeadId:reference:18",
-            "Status:picklist:255",
-        ),
-    ),
-    "Task": (
-        "00T",
-        _fields(
-            *_SYSTEM,
-            "WhoId:reference:18",
-            "WhatId:reference:18",
-            "OwnerId:reference:18",
-            "Subject:combobox:255",
-            "Status:picklist:255",
-            "Priority:picklist:20",
-            "!IsClosed:boolean",
-            "!CreatedById:reference:18",
-            "CallDisposition:string:255",
-            "CallType:picklist:40",
-            "CallDurationInSeconds:int",
-            "TaskSubtype:picklist:40",
-            "ActivityDate:date",
-            "Description:textarea:32000",
-        ),
-    ),
-    "User": ("005", _fields(*_SYSTEM, "Username:string:80", "Name:string:121", "IsActive:boolean")),
-    "AssignmentRule": (
-        "01Q",
-        _fields(*_SYSTEM, "Name:string:120", "SobjectType:picklist:40", "Active:boolean"),
-    ),
-    "UserPermissionAccess": (
-        "000",
-        _fields(*_SYSTEM, "PermissionsViewAllData:boolean", "PermissionsModifyAllData:boolean"),
-    ),
-    "PermissionSet": (
-        "0PS",
-        _fields(
-            *_SYSTEM,
-            "Name:string:80",
-            "Label:string:80",
-            "Description:string:255",
-            "IsOwnedByProfile:boolean",
-            "PermissionsViewAllData:boolean",
-        ),
-    ),
-    "ObjectPermissions": (
-        "110",
-        _fields(
-            *_SYSTEM,
-            "ParentId:reference:18",
-            "SobjectType:picklist",
-            "PermissionsRead:boolean",
-            "PermissionsEdit:boolean",
-            "PermissionsViewAllRecords:boolean",
-        ),
-    ),
-    "FieldPermissions": (
-        "01k",
-        _fields(
-            *_SYSTEM,
-            "ParentId:reference:18",
-            "SobjectType:picklist",
-            "Field:picklist",
-            "PermissionsRead:boolean",
-            "PermissionsEdit:boolean",
-        ),
-    ),
-    "PermissionSetAssignment": (
-        "0Pa",
-        _fields(*_SYSTEM, "PermissionSetId:reference:18", "AssigneeId:reference:18"),
-    ),
-}
-
-
-# Where Data Protection and Privacy is enabled. Source: Object Reference, "Individual" and
-# "ContactPointTypeConsent". The prefixes of their ids are the stand-in's own.
-CONSENT_SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
-    "Individual": (
-        "0PK",
-        _fields(
-            *_SYSTEM,
-            "FirstName:string:40",
-            "LastName:string:80",
-            "!Name:string:121",
-            "HasOptedOutSolicit:boolean",
-            "HasOptedOutProcessing:boolean",
-            "ShouldForget:boolean",
-            "OwnerId:reference:18",
-        ),
-    ),
-    "ContactPointTypeConsent": (
-        "1CT",
-        _fields(
-            *_SYSTEM,
-            "!CreatedById:reference:18",
-            "Name:string:255",
-            "PartyId:reference:18",
-            "ContactPointType:picklist:255",
-            "EngagementChannelTypeId:reference:18",
-            "DataUsePurposeId:reference:18",
-            "PrivacyConsentStatus:picklist:255",
-            "CaptureContactPointType:picklist:255",
-            "CaptureDate:datetime",
-            "CaptureSource:string:255",
-            "EffectiveFrom:datetime",
-            "EffectiveTo:datetime",
-            "OwnerId:reference:18",
-        ),
-    ),
-}
-_CONSENT_VALUES = {
-    "PrivacyConsentStatus": ("NotSeen", "Seen", "OptIn", "OptInPending", "OptOut", "OptOutPending"),
-    "ContactPointType": ("Email", "MailingAddress", "Phone", "Social", "Web"),
-    "CaptureContactPointType": ("Email", "MailingAddress", "Phone", "Social", "Web"),
-}
 _CONSENT_NEEDS = ("Name", "PartyId", "PrivacyConsentStatus", "CaptureContactPointType",
                   "CaptureDate", "CaptureSource")  # fmt: skip
-
 
 # Members of a CustomField that the stand-in knows, with their types in the Metadata API's WSDL.
 _CUSTOM_FIELD: dict[str, type] = {
@@ -453,7 +105,7 @@ class Org:
         """Turn on Data Protection and Privacy: the objects are there, and records name theirs."""
         for name, (prefix, fields) in CONSENT_SCHEMA.items():
             own = {key: FieldInfo(**vars(info)) for key, info in fields.items()}
-            for field_name, values in _CONSENT_VALUES.items():
+            for field_name, values in CONSENT_VALUES.items():
                 if field_name in own:
                     own[field_name].restricted, own[field_name].values = True, values
             self.schema[name] = prefix, own
@@ -464,15 +116,6 @@ class Org:
             self.schema[name][1]["IndividualId"] = link
 
     # -- more objects --------------------------------------------------------------------
-
-    @staticmethod
-    def fields_of(*rows: str) -> dict[str, FieldInfo]:
-        """Return fields by rows such as "Phone:phone:40" (`_fields`)."""
-        return _fields(*rows)
-
-    @staticmethod
-    def system_fields() -> dict[str, FieldInfo]:
-        return _fields(*_SYSTEM)
 
     def start_numbering(self, object_name: str) -> None:
         self._numbers[object_name] = 0
@@ -700,8 +343,8 @@ class Org:
 
     def _add_person_account(self, someone: Person, stamp: datetime) -> None:
         """An account that is a person, and the contact that the org keeps beside it."""
-        contact = self.create("Contact", {**_contact(someone), "IsPersonAccount": True}, stamp)
-        account = self.create("Account", {**_account(someone), "PersonContactId": contact}, stamp)
+        contact = self.create("Contact", {**contact_of(someone), "IsPersonAccount": True}, stamp)
+        account = self.create("Account", {**account_of(someone), "PersonContactId": contact}, stamp)
         record = {**(self.find("Contact", contact) or {}), "AccountId": account}
         self.tables["Contact"].put(contact, record, stamp)
 
@@ -884,7 +527,7 @@ class Org:
             is_lead = number >= self.contacts
             record_id = self.create(
                 "Lead" if is_lead else "Contact",
-                _lead(someone) if is_lead else _contact(someone),
+                lead_of(someone) if is_lead else contact_of(someone),
                 stamp,
             )
             if number % 5 == 0:
@@ -924,48 +567,3 @@ def _number(info: FieldInfo, value: Any) -> float:
             [info.name],
         )
     return int(number) if info.type == "int" else number
-
-
-def _account(someone: Person) -> Record:
-    work, mobile, home, _other = someone.phones
-    return {
-        "FirstName": someone.first,
-        "LastName": someone.last,
-        "Phone": work,
-        "PersonMobilePhone": mobile,
-        "PersonHomePhone": home,
-        "PersonEmail": someone.email,
-        "PersonMailingCountry": someone.country,
-        "PersonLeadSource": someone.source,
-        "IsPersonAccount": True,
-    }
-
-
-def _contact(someone: Person) -> Record:
-    work, mobile, home, other = someone.phones
-    return {
-        "FirstName": someone.first,
-        "LastName": someone.last,
-        "Email": someone.email,
-        "Phone": work,
-        "MobilePhone": mobile,
-        "HomePhone": home,
-        "OtherPhone": other,
-        "MailingCountry": someone.country,
-        "LeadSource": someone.source,
-    }
-
-
-def _lead(someone: Person) -> Record:
-    work, mobile, _home, _other = someone.phones
-    return {
-        "FirstName": someone.first,
-        "LastName": someone.last,
-        "Company": someone.company,
-        "Email": someone.email,
-        "Phone": work,
-        "MobilePhone": mobile,
-        "Country": someone.country,
-        "LeadSource": someone.source,
-        "Status": "Open",
-    }

@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.salesforce import rights, soql
-from sandbox.salesforce.org import FieldInfo, Org, relation_of
+from sandbox.salesforce.org import Org
+from sandbox.salesforce.schema import FieldInfo, relation_of
 from sandbox.service import answer
 from sandbox.table import Record
 

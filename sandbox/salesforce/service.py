@@ -16,8 +16,9 @@ from aiohttp import web
 from sandbox.salesforce import rights, search, soql
 from sandbox.salesforce.automation import TRIGGER_CHUNK, WriteOptions
 from sandbox.salesforce.bulk import Bulk
-from sandbox.salesforce.org import ADMIN, ORG_ID, Org, Refused, is_unreadable
+from sandbox.salesforce.org import Org, Refused, is_unreadable
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent, render
+from sandbox.salesforce.schema import ADMIN, ORG_ID
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
 

@@ -20,7 +20,8 @@ from typing import Any
 
 import fastavro
 
-from sandbox.salesforce.org import NUMBERS, Org
+from sandbox.salesforce.org import Org
+from sandbox.salesforce.schema import NUMBERS
 from sandbox.table import Record
 
 RETENTION = timedelta(hours=72)

@@ -17,7 +17,6 @@ from typing import Any
 
 import grpc
 
-from sandbox.salesforce.org import ORG_ID
 from sandbox.salesforce.pubsub import pubsub_api_pb2
 from sandbox.salesforce.pubsub.event_bus import (
     ALL_CHANGES,
@@ -26,6 +25,7 @@ from sandbox.salesforce.pubsub.event_bus import (
     replay_id_of,
     topic_of,
 )
+from sandbox.salesforce.schema import ORG_ID
 
 messages: Any = pubsub_api_pb2
 _CODE = "sfdc.platform.eventbus.grpc."

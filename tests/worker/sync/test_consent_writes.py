@@ -16,7 +16,8 @@ from metrics import gauges
 from reports import deliver_reports, store_report, stored_reports
 
 from sandbox.run import Sandbox
-from sandbox.salesforce.org import ADMIN, Refused
+from sandbox.salesforce.org import Refused
+from sandbox.salesforce.schema import ADMIN
 from worker.context import Context
 from worker.feedback.sources.consent_records import poll
 from worker.store.tables import consent_writes as rows

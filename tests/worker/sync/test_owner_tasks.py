@@ -13,7 +13,7 @@ from fixture_types import Sync
 from reports import deliver_reports, store_report
 
 from sandbox.hubspot.tasks import OWNERS
-from sandbox.salesforce.org import ADMIN
+from sandbox.salesforce.schema import ADMIN
 from sandbox.service import Fault
 from worker.context import Context
 from worker.store.tables import owner_tasks as rows

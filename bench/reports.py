@@ -36,7 +36,8 @@ from worker.feedback.sources.twilio import twilio_signature
 from worker.phones import facts
 from worker.store import embedded_redis
 from worker.store.engine import upgrade
-from worker.store.tables import contacts, deliveries, writes
+from worker.store.states import PageState
+from worker.store.tables import contacts, deliveries, lookups, pages, writes
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
@@ -152,6 +153,14 @@ def count_calls(base: str) -> int:
     return int(requests.get(f"{base}/_sandbox/counters", timeout=5).json()["total"])
 
 
+def count_work(ctx: Context) -> tuple[int, int]:
+    """Return how many pages of syncs are done, and how many lookups were paid."""
+    done = sa.select(sa.func.count()).where(pages.c.state == PageState.DONE)
+    with ctx.store.read() as connection:
+        paid = connection.scalar(sa.select(sa.func.count()).select_from(lookups))
+        return connection.scalar(done) or 0, paid or 0
+
+
 def set_outage(base: str, on: bool) -> None:
     if on:
         fault = {"match": "^(GET|POST|PATCH) /crm", "kind": "status", "status": 503, "times": 10**9}
@@ -168,6 +177,7 @@ def summary(times: list[float]) -> str:
 def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], rate: float,
             outage: float, first: int, token: str, circumstances: str = "") -> None:  # fmt: skip
     before = {name: count_calls(base) for name, base in bases.items()}
+    pages_before, lookups_before = count_work(ctx)
     begun = time.monotonic()
     answers = []
     down = False
@@ -185,6 +195,11 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
         time.sleep(max(0.0, since + outage - time.monotonic()))
         set_outage(bases["hubspot"], False)
     ended = time.monotonic()
+    pages_after, lookups_after = count_work(ctx)
+    print(
+        f"  meanwhile {pages_after - pages_before} pages of syncs were processed and "
+        f"{lookups_after - lookups_before} lookups paid"
+    )
     c = deliveries.c
     while True:
         with ctx.store.read() as connection:

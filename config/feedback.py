@@ -81,6 +81,7 @@ class FeedbackSettings(Section):
     opt_out_keys_answer: str = Field(
         "You will not be called again. Goodbye.", min_length=1, max_length=300
     )
+    field_notes: bool = True  # "do not call" and "wrong number", written in a phone field, count
     hold_open_reviews: bool = False  # do not text while a reply that may be an opt-out waits
     corrections: Literal["propose", "replace"] = "propose"
     company: str = Field("", max_length=120)  # who asks, on the recipient's page

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from worker.context import Context
 from worker.feedback import clearings, former_fields, reply_model, report_log, review_holds
 from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
+from worker.feedback.field_notes import is_note
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.phones.plan_changes import equal_forms
@@ -255,7 +256,7 @@ def _report(
         number=row.number,
         source=row.source,
         at=at,
-        channels="text" if decision in _OF_TEXTS else "",
-        evidence=f"a reply, read by {by}",
+        channels="text" if decision in _OF_TEXTS and not is_note(row.source) else "",
+        evidence=f"a {'note in the CRM' if is_note(row.source) else 'reply'}, read by {by}",
         received_at=at,
     )

@@ -8,14 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import get_args
+
+from msgspec.structs import replace
 
 from config import process_memory
+from config.feedback import Dispositions
 from connectors.csv_list.formula_guard import encode_cells, formula_safe
 from worker.decisions import FieldFacts, decide_field
 from worker.decisions.explanation import known_by_the_plan
-from worker.decisions.model import Part
+from worker.decisions.model import Channel, NumberKnowledge, Part, ProviderAnswer
 from worker.decisions.phrases import parse
 from worker.decisions.wording.render import render_alone
+from worker.feedback.field_notes import STOPS, read_note
 from worker.lists.batches import Batch, FieldKey
 from worker.lists.columns import Plan
 from worker.phones import ContactLocation, parse_contact, parse_field
@@ -122,7 +127,10 @@ def check_field(key: FieldKey, plan: Plan, others: Sequence[str] = ()) -> Checke
         parsed = parse_contact(phones, contact)[_FIELD]
     else:
         parsed = parse_field(text, where)
-    decision = decide_field(FieldFacts(_FIELD, parsed, known_by_the_plan(parsed.numbers)))
+    known = known_by_the_plan(parsed.numbers)
+    if parsed.note:
+        known = _heeding_note(known, parsed.note)
+    decision = decide_field(FieldFacts(_FIELD, parsed, known))
     extension = next((n.extension for n in parsed.numbers if n.e164 == decision.e164), "")
     if decision.e164 and len(parsed.numbers) == 1:
         extension = extension or other_extension
@@ -144,3 +152,26 @@ def check_field(key: FieldKey, plan: Plan, others: Sequence[str] = ()) -> Checke
     if not added.isascii() and not plan.encoding.lower().startswith("utf"):
         added = added.encode(plan.encoding, "replace").decode(plan.encoding)
     return status, added, may_be_told
+
+
+def _heeding_note(known: tuple[NumberKnowledge, ...], text: str) -> tuple[NumberKnowledge, ...]:
+    """Add what people wrote beside the numbers: a list has no flags for it, and no review queue.
+    What a person would have to read stands in the reason alone."""
+    note = read_note(text, Dispositions())
+    if note is None or not note.clear:
+        return known
+    says = f"the phone field says “{note.words[:60]}”"
+    stops = any(meaning in STOPS for meaning in note.meanings)
+    wrong = "wrong_number" in note.meanings and len(known) == 1
+    dead = "disconnected" in note.meanings and len(known) == 1
+    answers = (ProviderAnswer("note", "unreachable", detail=says, check_level="live"),) * dead
+    return tuple(
+        replace(
+            number,
+            answers=(*number.answers, *answers),
+            wrong=says if wrong else "",
+            suppressed=frozenset(get_args(Channel)) if stops else number.suppressed,
+            suppressed_reason=says if stops else "",
+        )
+        for number in known
+    )

@@ -20,4 +20,5 @@ Read in this order:
     test_equal_forms.py      numbers that a change of plan made equal
     test_flags.py            flags that CRM users change
     test_flags_over_time.py  a flag in the life of its record
+    test_field_notes.py      what people write beside a number
 """

@@ -199,6 +199,23 @@ class TestTheCountryOfANumber:
             "Note beside the number: ask for Kim",
         ]
 
+    def test_words_that_say_not_to_call_are_heeded(self, tmp_path: Path) -> None:
+        notes = {
+            "DO NOT CALL": "do_not_contact",
+            "(wrong number)": "wrong_number",
+            "disconnected 3/2021": "unreachable",
+            "do not call before 9am": "valid",  # for a person; it stands in the reason
+            "call after 5pm": "valid",
+        }
+        rows = "".join(f"+442072194272 {note}\n" for note in notes)
+        _, out = cleaned(tmp_path, f"Phone\n{rows}".encode())
+        results = list(csv.DictReader(out.decode().splitlines()))
+        assert [row["Phone status"] for row in results] == [*notes.values()]
+        assert all(
+            note.strip("()") in row["Phone reason"]
+            for note, row in zip(notes, results, strict=True)
+        )
+
     def test_is_told_by_the_other_phones_of_the_row(self, tmp_path: Path) -> None:
         content = (
             b"Phone,Mobile,Fax\n"

@@ -7,18 +7,26 @@ from collections.abc import Sequence
 from worker.context import Context
 from worker.feedback import report_log as feedback_log
 from worker.segments import membership
-from worker.sync.pages import changed_readings, fields, flag_reports, lease, merges, reports
+from worker.sync.pages import (
+    changed_readings,
+    fields,
+    flag_reports,
+    lease,
+    merges,
+    note_reports,
+    reports,
+)
 from worker.sync.pages.fields import Prepared
 from worker.sync.pages.steps import AttributedPage, PreparedPage
 
 
 def read_fields(attributed: AttributedPage) -> PreparedPage:
-    """Read the phone fields, and store what is reported by flags and by merged records.
+    """Read the phone fields, and store what is reported by flags, notes and merged records.
 
     What stood against records that were merged into these contacts, or against numbers that their
-    fields were read as before, and what people reported by our flags, is stored before anything is
-    decided from it. Raises `LostLeaseError` where another worker has the page: what it writes must
-    not pass for what people have changed.
+    fields were read as before, and what people reported by our flags or wrote beside a number, is
+    stored before anything is decided from it. Raises `LostLeaseError` where another worker has the
+    page: what it writes must not pass for what people have changed.
     """
     work = attributed.work
     ctx, run, page = work.ctx, work.run, work.page
@@ -42,12 +50,13 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
             lease.hold(connection, work)
             merges.store(connection, taken_over, ctx.now(), keys)
     by_flags = flag_reports.store(work, contacts, taken_over, attributed.as_of, remembered)
+    by_notes = note_reports.store(work, contacts, attributed.as_of)
     loaded = reports.load_reports(
         ctx,
         run,
         contacts,
         taken_over.reports_about,
-        [*changed.reports, *taken_over.reports, *by_flags],
+        [*changed.reports, *taken_over.reports, *by_flags, *by_notes],
         changed.fields,
     )
     return PreparedPage(

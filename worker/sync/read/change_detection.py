@@ -21,6 +21,7 @@ import orjson
 import phonenumbers
 import sqlalchemy as sa
 
+from config.feedback import Dispositions
 from connectors.records import Contact, Value
 from connectors.rows import (
     Content,
@@ -48,6 +49,7 @@ _DECIDING_CODE = (
     "decisions/*.py",
     "feedback/consent_state.py",
     "feedback/crm_flags.py",
+    "feedback/field_notes.py",
     "feedback/ownership.py",
 )
 # The wording of reasons (`decisions/wording/`) is not among them: it decides nothing.
@@ -74,6 +76,7 @@ def decision_config_hash(ctx: Context, connector: str) -> bytes:
         ctx.settings.feedback.link_lifetime,
         ctx.settings.feedback.corrections,
         ctx.settings.feedback.hold_open_reviews,
+        ctx.settings.feedback.field_notes and _outcome_names(ctx.settings.feedback.dispositions),
         ctx.settings.section(connector).model_dump_json(exclude=CONNECTION_SETTINGS),
         # Turned on, what stands already is looked at once.
         *(["consents"] if consent_writes.settings_of(ctx, connector) else []),
@@ -84,6 +87,10 @@ def decision_config_hash(ctx: Context, connector: str) -> bytes:
         _code_version(),
     )
     return hashlib.blake2b(repr(chosen).encode(), digest_size=16).digest()
+
+
+def _outcome_names(outcomes: Dispositions) -> str:
+    return outcomes.model_dump_json(exclude={"every", "harmless"})
 
 
 @cache

@@ -14,6 +14,7 @@ from worker.cli.output import console
 
 if TYPE_CHECKING:
     from worker.feedback.replies.explanation import Explanation
+    from worker.phones import ParsedField
 
 
 _CONTACT = ("country", "state", "email", "website")  # in the order of `ContactLocation`
@@ -62,6 +63,26 @@ def explain_phone_command(
     console.out.print(f"Status: {explanation.status or 'empty'}", markup=False)
     if explanation.reason:
         console.out.print(f"Reason: {explanation.reason}", markup=False)
+    if said := _said_by_note(text, explanation.reading):
+        console.out.print(said, markup=False)
+
+
+def _said_by_note(text: str, reading: ParsedField) -> str:
+    """Return what a sync takes from the words beside a number; "" for nothing."""
+    from config.feedback import Dispositions
+    from worker.feedback.field_notes import STOPS, needs_person, read_note
+
+    note = read_note(reading.note if reading.numbers else text, Dispositions())
+    if note is None:
+        return ""
+    numbers = [number.e164 for number in reading.numbers]
+    meanings = [m.replace("_", " ") for m in note.meanings if numbers or m in STOPS]
+    if needs_person(note, numbers):
+        words = " and ".join(meanings)
+        return f"Review: the words may mean “{words}”; in a sync, a person reads them."
+    if not (note.clear and meanings):
+        return ""
+    return f"Report: a sync takes the words as “{' and '.join(meanings)}”."
 
 
 @explain.command("reply", examples=['hygiene explain reply "wrong number, sorry"'])

@@ -194,7 +194,7 @@ def reports_from_note(
     nothing in the field can be read. *Wrong number* is about the number beside it: of several,
     nobody knows which one.
     """
-    if not note.clear or (is_of_number(note) and len(numbers) > 1):
+    if not note.clear or needs_person(note, numbers):
         return []
     stops = [meaning for meaning in note.meanings if meaning in STOPS]
     about = {meaning: numbers or [""] * (meaning in stops) for meaning in note.meanings}
@@ -217,9 +217,11 @@ def reports_from_note(
     ]
 
 
-def is_of_number(note: FieldNote) -> bool:
-    """Whether a note says something of a number, and not only of whether to contact the person."""
-    return any(meaning not in STOPS for meaning in note.meanings)
+def needs_person(note: FieldNote, numbers: Sequence[str]) -> bool:
+    """Whether a person reads the note, beside these numbers: it says more, or nobody knows which of
+    several numbers it is about. Where there is none, there is nothing to decide."""
+    of_number = any(meaning not in STOPS for meaning in note.meanings)
+    return bool(numbers) and (not note.clear or (of_number and len(numbers) > 1))
 
 
 def note_key(identity: ContactIdentity, field: str, note: FieldNote, about: str) -> str:

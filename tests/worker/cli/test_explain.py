@@ -78,6 +78,17 @@ class TestAPhoneField:
         assert "+4930901820, landline, Germany. Confidence high." in shown
         assert "Status: valid" in shown
 
+    def test_says_what_a_sync_takes_from_the_words_beside_a_number(self) -> None:
+        def last_line(text: str) -> str:
+            return run("phone", text, "--country", "US").stdout.splitlines()[-1]
+
+        assert last_line("415-555-2671 DNC") == "Report: a sync takes the words as “do not call”."
+        assert "a person reads them" in last_line("415-555-2671 don't call before 9")
+        assert "a person reads them" in last_line("415-555-2671 / 415-555-2672 wrong number")
+        assert last_line("DO NOT CALL") == "Report: a sync takes the words as “do not call”."
+        for harmless in ("wrong number", "415-555-2671 ask for Kim"):
+            assert "sync" not in run("phone", harmless, "--country", "US").stdout
+
     def test_that_is_empty_or_junk_has_no_number(self) -> None:
         lines = [{"text": ""}, {"text": "n/a"}, {"text": "020 7219 4272"}]
         given = "\n".join(json.dumps(line) for line in lines)

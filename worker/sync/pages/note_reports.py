@@ -38,10 +38,10 @@ def store(work: PageWork, prepared: Sequence[Prepared], now: datetime) -> list[F
         return []
     reports, doubtful = [], []
     for found in _notes(work, prepared):
-        of_note = _reports(work, found, now)
-        reports += of_note
-        if not of_note and found.numbers:
+        if field_notes.needs_person(found.note, found.numbers):
             doubtful.append(found)
+        else:
+            reports += _reports(work, found, now)
     if not (reports or doubtful):
         return []  # nearly all pages
     keys = ctx.keys

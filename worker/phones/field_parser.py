@@ -40,6 +40,7 @@ from worker.phones.number_parser import (
 )
 from worker.phones.text import (
     MAX_LENGTH,
+    chat_number,
     clean,
     fictitious_reason,
     find_uri,
@@ -135,6 +136,8 @@ def parse_field(raw: str, region: str | None = None) -> ParsedField:
         return ParsedField("invalid", reason=damage)
     if (linked := find_uri(text)) is not None:
         return _parse_uri(linked, region)
+    if digits := chat_number(text):
+        return _parse_chat_link(digits, region)
     if reason := not_a_number_reason(text):
         return ParsedField("invalid", reason=reason)
     is_plain_now = text != raw and _PLAIN_ONCE_CLEAN.fullmatch(text) is not None
@@ -172,6 +175,18 @@ def _parse_uri(link: str, region: str | None) -> ParsedField:
     number, problem = parse_literal(link.removeprefix("tel:"), region)
     if number is None or not number.valid:
         return _without_valid_number(number, problem, "")
+    return ParsedField("number", (number,), remark=_remark((number,), region))
+
+
+def _parse_chat_link(digits: str, region: str | None) -> ParsedField:
+    """A link to a chat, which holds a number in international form. Some people put a national one
+    there: one that exists in the contact's country is taken for that, if it is not international
+    there."""
+    number, _ = parse_number(f"+{digits}", region)
+    if number is None or not number.valid or number.region != region:
+        national = parse_field(digits, region)
+        if number is None or not number.valid or any(n.valid for n in national.numbers):
+            return national
     return ParsedField("number", (number,), remark=_remark((number,), region))
 
 

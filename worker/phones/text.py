@@ -81,6 +81,29 @@ _TEL = re.compile(r"tel:\s*(?=[+(\d])", re.IGNORECASE)
 _SIP = re.compile(r"sips?:(\+?\d{5,15})@\S+", re.IGNORECASE)
 
 
+# Links that open a chat or a call with a number in international form, without its plus:
+# https://faq.whatsapp.com/5913398998672934 (wa.me, api.whatsapp.com),
+# https://core.telegram.org/api/links#phone-number-links (t.me/+number).
+_CHAT = re.compile(
+    r"(?:https?://)?(?:www\.)?"
+    r"(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?(?:\S*&)?phone=|t\.me/(?=\+|%2b))"
+    r"(?:\+|%2b)?(\d{7,15})(?:[/?&#]\S*)?"
+    r"|(?:skype:|whatsapp://send/?\?phone=|viber://chat/?\?number=)(?:\+|%2b)(\d{7,15})"
+    r"(?:[?&]\S*)?",
+    re.IGNORECASE,
+)
+
+
+def chat_number(text: str) -> str:
+    """Return the digits of the number that a link opens a chat or call with; "" for other texts.
+
+    >>> chat_number("https://wa.me/442072194272?text=Hello"), chat_number("https://example.com/1")
+    ('442072194272', '')
+    """
+    match = _CHAT.fullmatch(text)
+    return match.group(1) or match.group(2) if match else ""
+
+
 def find_uri(text: str) -> str | None:
     """Return a tel: URI if the text is one (or a link with one, or a number's sip: address)."""
     if match := _TAG.search(text):

@@ -24,6 +24,7 @@ from worker.feedback.consent_state import (
     concerns,
     sort_key,
 )
+from worker.feedback.field_notes import STOPS, FieldNote
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.phones import Number
 from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
@@ -63,14 +64,20 @@ class Circumstances:
 
 
 def decide(
-    question: Question, number: Number | None, evidence: Evidence, about: Circumstances
+    question: Question,
+    number: Number | None,
+    evidence: Evidence,
+    about: Circumstances,
+    note: FieldNote | None = None,
 ) -> Answer:
-    """Answer one question. `number`: as it is read; None where it is not one number."""
+    """Answer one question. `number`: as it is read; None where it is not one number. `note`: what
+    the words beside it say ("415-555-2671 DO NOT CALL")."""
     valid_until = about.now + about.valid_for
     if number is None:
         return _answer(question, None, valid_until, Denial(Reason.UNREADABLE))
     covering = evidence.covering(number.region, question.channel)
     denials = list(_denials(question, number, evidence, covering, about))
+    denials += _by_note(question, note)
     if denials:
         strongest = min(denials, key=lambda denial: (STRENGTH[denial.reason], _when(denial)))
         return _answer(question, number.e164, valid_until, strongest)
@@ -87,6 +94,21 @@ def decide(
         if window.closes_at is not None:
             valid_until = min(valid_until, window.closes_at)
     return _answer(question, number.e164, valid_until, None, window)
+
+
+def _by_note(question: Question, note: FieldNote | None) -> Iterator[Denial]:
+    """Yield what people wrote beside the number. What a person would have to read first counts as
+    an open review; so does a line that is said to be dead."""
+    if note is None:
+        return
+    if not note.clear or "disconnected" in note.meanings:
+        yield Denial(Reason.PENDING_REVIEW)
+        return
+    for meaning in note.meanings:
+        if meaning == "wrong_number":
+            yield Denial(Reason.WRONG_NUMBER)
+        elif question.channel in STOPS[meaning].split():
+            yield Denial(Reason.OPT_OUT)
 
 
 def _when(denial: Denial) -> float:

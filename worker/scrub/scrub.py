@@ -7,6 +7,7 @@ from itertools import islice
 
 from worker.context import Context
 from worker.feedback.consent_state import rules_from_settings
+from worker.feedback.field_notes import FieldNote, read_note
 from worker.phones import Number, region_of
 from worker.scrub import certificates, evidence
 from worker.scrub.certificates import ListDigest, Tally
@@ -37,11 +38,14 @@ class Scrub:
 
     def _answer_part(self, part: Sequence[Question]) -> list[Answer]:
         ctx = self._ctx
+        outcomes, heeds = ctx.settings.feedback.dispositions, ctx.settings.feedback.field_notes
         regions = {country: region_of(country) for country in {q.country for q in part}}
         read: list[Number | None] = []
+        notes: list[FieldNote | None] = []
         for question in part:
-            numbers = ctx.parse_field(question.number, regions[question.country]).numbers
-            read.append(numbers[0] if len(numbers) == 1 else None)
+            reading = ctx.parse_field(question.number, regions[question.country])
+            read.append(reading.numbers[0] if len(reading.numbers) == 1 else None)
+            notes.append(read_note(reading.note, outcomes) if heeds and reading.note else None)
         distinct = list(dict.fromkeys(number.e164 for number in read if number is not None))
         rules = rules_from_settings(ctx.settings)
         contacts = {question.contact for question in part if question.contact}
@@ -49,8 +53,8 @@ class Scrub:
         now = ctx.now()
         about = Circumstances(now, ctx.settings.scrub.valid_for, rules, self._hours)
         answers = [
-            decide(question, number, known, about)
-            for question, number in zip(part, read, strict=True)
+            decide(question, number, known, about, note)
+            for question, number, note in zip(part, read, notes, strict=True)
         ]
         self._digest.add(part)
         self.tally.add(answers, known.registries, now)

@@ -102,6 +102,31 @@ class TestANumberOfWhichNothingIsKnown:
     def test_is_denied_where_no_such_number_can_exist(self, ctx: Context) -> None:
         assert reason(ctx, "+1 415 155 2671") == "invalid"
 
+    @pytest.mark.parametrize(
+        ("note", "call", "text"),
+        [
+            ("DO NOT CALL", "opt_out", None),
+            ("no texts", None, "opt_out"),
+            ("do not contact", "opt_out", "opt_out"),
+            ("(wrong number)", "wrong_number", "wrong_number"),
+            ("disconnected 3/2021", "pending_review", "pending_review"),
+            ("do not call before 9am", "pending_review", "pending_review"),
+            ("call after 5pm", None, None),
+        ],
+    )
+    def test_is_denied_where_the_words_beside_it_say_so(
+        self, ctx: Context, note: str, call: str | None, text: str | None
+    ) -> None:
+        for channel, expected in (("call", call), ("text", text)):
+            (answer,) = ask(ctx, f"{NUMBER} {note}", channel=channel)
+            assert (answer.allow, answer.reason) == (expected is None, expected)
+
+    def test_words_beside_it_are_not_heeded_where_that_is_turned_off(
+        self, make_context: Callable[..., Context]
+    ) -> None:
+        (answer,) = ask(make_context("[feedback]\nfield_notes = false"), f"{NUMBER} DO NOT CALL")
+        assert answer.allow
+
     def test_costs_nothing_and_makes_no_lookup(self, ctx: Context) -> None:
         assert all(answer.allow for answer in ask(ctx, NUMBER, OTHER))
         with ctx.store.read() as connection:

@@ -99,7 +99,7 @@ _PHRASE = re.compile(
 _ABBREVIATED = re.compile(r"\b(?:[a-z]\.){2,}[a-z]?\b\.?")  # d.n.c.
 _NO_WORD = re.compile(r"[^\w']+|[\d_]+")
 _LONGEST = 500  # characters of a note that are read
-_SOURCE = " field"  # ends the source of what a note said
+SOURCE = " field"  # ends the source of what a note said
 STOPS: Mapping[NoteMeaning, str] = {  # the channels that each closes
     "do_not_contact": "call text",
     "do_not_call": "call",
@@ -172,12 +172,12 @@ def _outcome(plain: str, outcomes: Dispositions) -> NoteMeaning | None:
 
 def source_of(connector: str) -> str:
     """Return the source of what a note in this CRM said."""
-    return f"{connector}{_SOURCE}"
+    return f"{connector}{SOURCE}"
 
 
 def is_note(source: str) -> bool:
     """Whether a report or a review came from a note in a phone field, by its source."""
-    return source.endswith(_SOURCE)
+    return source.endswith(SOURCE)
 
 
 def reports_from_note(

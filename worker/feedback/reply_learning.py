@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from worker.context import Context
 from worker.feedback import reply_model
+from worker.feedback.field_notes import SOURCE as NOTES
 from worker.feedback.replies import read_reply, router
 from worker.feedback.replies.train import learn, rounded, with_thresholds_of
 from worker.feedback.replies.training_data import Example, examples
@@ -46,10 +47,11 @@ class Learned:
 
 
 def decided(ctx: Context) -> list[Example]:
-    """What people decided, while the retention of replies keeps the text."""
+    """What people decided of replies, while their retention keeps the text. A note in a phone field
+    is no reply."""
     query = (
         sa.select(reviews.c.text, reviews.c.decision)
-        .where(reviews.c.decision != "", reviews.c.text != "")
+        .where(reviews.c.decision != "", reviews.c.text != "", ~reviews.c.source.endswith(NOTES))
         .order_by(reviews.c.id.desc())
         .limit(_MAX_DECISIONS)
     )

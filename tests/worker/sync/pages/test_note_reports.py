@@ -13,7 +13,7 @@ from reports import deliver_reports, report_kinds, store_report, stored_reports
 
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.feedback import review_queue
+from worker.feedback import reply_learning, review_queue
 from worker.feedback.models import ReviewDecision
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.runs import lifecycle, report
@@ -141,6 +141,14 @@ def test_what_says_more_waits_for_a_person(ctx: Context, crm: Crm, record: str) 
     (said,) = stored_reports(ctx)
     assert (said.kind, said.channels) == ("opt_out", "")
     assert "a note in the CRM, read by a person" in said.evidence
+
+
+def test_nothing_is_learned_about_replies_from_a_note(ctx: Context, crm: Crm, record: str) -> None:
+    write(crm, record, f"{NUMBER} do not call before 9am")
+    sync(ctx, crm, record)
+    (waiting,) = review_queue.open_reviews(ctx)
+    review_queue.resolve_review(ctx, waiting["id"], ReviewDecision.OPT_OUT, "a person")
+    assert reply_learning.decided(ctx) == []
 
 
 def test_a_note_that_a_person_has_read_does_not_wait_again(

@@ -175,6 +175,11 @@ def source_of(connector: str) -> str:
     return f"{connector}{SOURCE}"
 
 
+def note_in(source: str) -> str:
+    """Return the CRM whose note this source is; "" for other sources."""
+    return source.removesuffix(SOURCE) if is_note(source) else ""
+
+
 def is_note(source: str) -> bool:
     """Whether a report or a review came from a note in a phone field, by its source."""
     return source.endswith(SOURCE)

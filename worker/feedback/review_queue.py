@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from worker.context import Context
 from worker.feedback import clearings, former_fields, reply_model, report_log, review_holds
 from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
-from worker.feedback.field_notes import is_note
+from worker.feedback.field_notes import is_note, note_in
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.phones.plan_changes import equal_forms
@@ -44,6 +44,7 @@ def open_reviews(ctx: Context, limit: int = 100) -> list[dict[str, Any]]:
     """Replies that wait for a person, those that are most likely requests first.
 
     `likelihood`: in percent. `honour_by`: the last day on which a revocation is honoured in time.
+    `note_in`: the CRM in whose phone field the words stand; "" for a reply.
     """
     query = (
         sa.select(reviews)
@@ -88,6 +89,7 @@ def _entry(row: Any, likelihood: int) -> dict[str, Any]:
         "evidence": row.evidence,
         "at": row.at.isoformat(),
         "likelihood": likelihood,
+        "note_in": note_in(row.source),
         "honour_by": add_business_days(row.at, HONOUR_WITHIN).date().isoformat(),
     }
 

@@ -17,6 +17,8 @@ from reports import store_report
 from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
+from worker.feedback import field_notes
+from worker.store.bulk import insert
 from worker.store.tables import feedback, reviews
 from worker.suppression.apply_reports import apply_pending
 
@@ -174,3 +176,24 @@ def test_without_a_script_several_are_decided_and_undone(serve: Serve, ctx: Cont
     refused = requests.post(f"{url}/reviews", data={**chosen, "decision": "opt_out"})
     assert refused.status_code in (401, 403)
     assert session.post(f"{url}/reviews/undo", data={"id-1": "on"}).status_code == 403
+
+
+class TestANote:
+    """What a person has to read of a phone field waits among the replies, and is told from them."""
+
+    def test_says_in_which_crm_it_stands(self, serve: Serve, ctx: Context, page: Page) -> None:
+        receive(ctx)
+        row = {
+            "key": "note:x", "number": NUMBERS[0], "source": field_notes.source_of("salesforce"),
+            "text": "do not call before 9am", "suggestion": "opt_out",
+            "evidence": "do not call before 9am", "at": ctx.now(), "decision": "", "decided_by": "",
+        }  # fmt: skip
+        with ctx.store.write() as connection:
+            insert(connection, reviews, [row])
+        page.goto(f"{serve()}/reviews")
+        note = page.get_by_role("article", name=f"Note on {NUMBERS[0]}")
+        assert "note in salesforce" in note.inner_text()
+        assert page.get_by_text("note in salesforce").count() == 1
+        if folder := os.environ.get("SCREENSHOTS"):
+            width = page.viewport_size["width"] if page.viewport_size else 0
+            page.screenshot(path=f"{folder}/reviews-note-{width}.png")

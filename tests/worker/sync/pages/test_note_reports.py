@@ -136,7 +136,7 @@ def test_what_says_more_waits_for_a_person(ctx: Context, crm: Crm, record: str) 
     (waiting,) = review_queue.open_reviews(ctx)
     assert waiting["number"] == NUMBER
     assert waiting["suggestion"] == "opt_out"
-    assert waiting["text"] == "do not call before 9am"
+    assert (waiting["text"], waiting["note_in"]) == ("do not call before 9am", crm.name)
     review_queue.resolve_review(ctx, waiting["id"], ReviewDecision.OPT_OUT, "a person")
     (said,) = stored_reports(ctx)
     assert (said.kind, said.channels) == ("opt_out", "")

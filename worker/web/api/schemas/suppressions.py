@@ -98,7 +98,8 @@ class Suppressions(TypedDict):
 class Review(TypedDict):
     """A reply that waits for a person. `likelihood`: in percent, that it is a request.
 
-    `honour_by`: the last day on which a revocation is honoured in time.
+    `honour_by`: the last day on which a revocation is honoured in time. `note_in`: the CRM in whose
+    phone field the words stand; "" for a reply.
     """
 
     id: int
@@ -108,6 +109,7 @@ class Review(TypedDict):
     evidence: str
     at: str
     likelihood: int
+    note_in: str
     honour_by: str
 
 

@@ -257,6 +257,13 @@ def _deaf_to_people() -> None:
     crm_flags.reports_from_flags = lambda *_args: []
 
 
+def _deaf_to_notes() -> None:
+    """What people write beside a number in its field is not heard."""
+    from worker.sync.pages import note_reports
+
+    note_reports.store = lambda *_args: []
+
+
 def _takes_own_writes_for_reports() -> None:
     """After a crash nobody looks which of the announced writes had reached the CRM."""
     from worker.sync.pages import pending_writes
@@ -432,6 +439,7 @@ MUTANTS = {
         "stream",
         "stream_overflow",
     ),
+    "deaf-to-notes": Mutant(7, "words beside a number are not heard", _deaf_to_notes),
     "deaf-to-people": Mutant(9, "ticks of CRM users are not heard", _deaf_to_people),
     "own-writes-as-reports": Mutant(
         10,

@@ -71,6 +71,7 @@ class Stories:
         """Go through all stories; return a line for each broken promise."""
         stories = [
             self.erasure(), self.cleared_flag(), self.changed_reading(), self.replaced_number(),
+            self.words_beside_a_number(),
         ]  # fmt: skip
         if self._checker.schedule.flavour != "deploy":
             stories.append(self.owner_tasks())
@@ -216,6 +217,30 @@ class Stories:
             if self._is_flagged(key, "wrong_number") != (number == wrong):
                 said = "has no flag" if number == wrong else "keeps its former number's flag"
                 self._breach(8, f"{key.crm} {key.id} {said}")
+
+    def words_beside_a_number(self) -> Story:
+        """Promises 7 and 9: what people write beside a number counts as a tick does. Whoever takes
+        the words away lifts nothing; whoever clears the flag is not overruled by them."""
+        stopped, wrong = number_of("final_checks", 10), number_of("final_checks", 11)
+        key, holder, other = (self._create_contact(n) for n in (stopped, wrong, wrong))
+        yield "synced"
+        field = FIELDS[key[:2]][0]
+        self._set(key, {field: f"{stopped} DO NOT CALL"})
+        self._set(holder, {FIELDS[holder[:2]][0]: f"{wrong} (wrong number)"})
+        yield "synced"
+        self._set(key, {field: stopped})
+        yield "synced"
+        if not self._is_flagged(key, "do_not_call"):
+            self._breach(7, f"{key.crm} {key.id} may be called, though its field said no")
+        for each in (holder, other):
+            if not self._is_flagged(each, "wrong_number"):
+                self._breach(7, f"{each.crm} {each.id} has a number that a field says is wrong")
+        self._set(key, {field: f"{stopped} DO NOT CALL"})
+        self._act(key, {"do_not_call": False})
+        for _ in range(2):
+            yield "synced"
+            if self._is_flagged(key, "do_not_call"):
+                self._breach(9, f"words in a field of {key.id} overruled who cleared the flag")
 
     def owner_tasks(self) -> Story:
         """Promise 2: an owner has one open task for a record and a reason at most, though its

@@ -192,8 +192,8 @@ class TestANote:
             insert(connection, reviews, [row])
         page.goto(f"{serve()}/reviews")
         note = page.get_by_role("article", name=f"Note on {NUMBERS[0]}")
-        assert "note in salesforce" in note.inner_text()
-        assert page.get_by_text("note in salesforce").count() == 1
+        assert "note in Salesforce" in note.inner_text()
+        assert page.get_by_text("note in Salesforce").count() == 1
         if folder := os.environ.get("SCREENSHOTS"):
             width = page.viewport_size["width"] if page.viewport_size else 0
             page.screenshot(path=f"{folder}/reviews-note-{width}.png")

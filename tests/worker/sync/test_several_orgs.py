@@ -31,6 +31,7 @@ from worker.queue.schedule import beat_schedule
 from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, runs, watermarks
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact, erase_number
+from worker.suppression.evidence import number_evidence
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.read.change_detection import decision_config_hash
@@ -45,6 +46,7 @@ default_country = "DE"
 [connectors.hubspot-emea]
 kind = "hubspot"
 """
+NOBODY = "+442079460999"
 NAMES = ("salesforce", "hubspot", "salesforce-emea", "hubspot-emea")
 Make = Callable[..., Context]
 
@@ -179,6 +181,72 @@ class TestOneOrgDown:
         assert "salesforce" not in [
             name for name, confirmed in telling.result()["confirmed"].items() if confirmed
         ]
+
+
+class TestAConnectionThatIsOff:
+    """Turned off, without its table or without its credentials: what is said meanwhile waits."""
+
+    @pytest.fixture(params=["turned off", "not declared", "without credentials"])
+    def off(
+        self, request: pytest.FixtureRequest, make_context: Make, env: dict[str, str]
+    ) -> Callable[[], Context]:
+        """Open the context of an installation in which `hubspot-emea` is not connected."""
+        toml = EMEA
+        if request.param == "turned off":
+            toml += "enabled = false\n"
+        elif request.param == "not declared":
+            toml = toml.partition("[connectors.hubspot-emea]")[0]
+        else:
+            env = {name: env[name] for name in env if not name.startswith("HUBSPOT_EMEA_")}
+        return lambda: make_context(toml, **env)
+
+    def test_hears_of_a_stop_as_soon_as_it_is_back(
+        self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        meanwhile = off()
+        assert "hubspot-emea" not in meanwhile.settings.active_connectors
+        store_report(meanwhile, "opt_out", NUMBER)
+        settle(meanwhile)
+        assert crms["hubspot"].get(ids["hubspot"], "do_not_contact") is True
+        waiting = {
+            entry["connector"]: entry["error"]
+            for report in number_evidence(meanwhile, NUMBER)["reports"]
+            for entry in report["delivered"]
+            if entry["state"] == "pending"
+        }
+        assert waiting == {"hubspot-emea": "it was not connected when this came"}
+        assert overview(meanwhile)["needs"]["untold"] == []  # nothing that anybody must see to
+        settle(ctx)
+        assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True
+
+    def test_hears_what_was_said_of_a_record_of_its_own(
+        self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        contact = f"hubspot-emea/contacts/{ids['hubspot-emea']}"
+        meanwhile = off()
+        store_report(meanwhile, "opt_out", NUMBER, contact=contact, scope="contact")
+        settle(meanwhile)
+        settle(ctx)
+        assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True
+        assert not crms["hubspot"].get(ids["hubspot"], "do_not_contact")
+
+    def test_that_has_no_record_of_the_number_waits_for_nothing(
+        self, ctx: Context, off: Callable[[], Context], sync: Sync
+    ) -> None:
+        for name in NAMES:
+            sync(ctx, name)
+        meanwhile = off()
+        store_report(meanwhile, "opt_out", NOBODY)
+        settle(meanwhile)
+        (report,) = number_evidence(meanwhile, NOBODY)["reports"]
+        assert {entry["state"] for entry in report["delivered"]} == {"done"}
+        assert "hubspot-emea" not in {entry["connector"] for entry in report["delivered"]}
 
 
 class TestOnePaidAnswer:

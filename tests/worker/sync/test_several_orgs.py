@@ -14,20 +14,22 @@ from crms import Crm
 from fixture_types import Sync
 from merging import merge, set_only_number
 from processes import until
-from reports import store_report
+from reports import store_report, stored_reports
 
 from config import logging_setup
 from config.settings import Log
-from connectors.errors import ConnectorError, QuotaError
+from connectors.errors import AuthError, ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from sandbox.run import Sandbox
 from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
+from worker.ops import doctor
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
+from worker.store import crm_accounts
 from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, runs, watermarks
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact, erase_number
@@ -247,6 +249,69 @@ class TestAConnectionThatIsOff:
         (report,) = number_evidence(meanwhile, NOBODY)["reports"]
         assert {entry["state"] for entry in report["delivered"]} == {"done"}
         assert "hubspot-emea" not in {entry["connector"] for entry in report["delivered"]}
+
+
+class TestOneAccountTwice:
+    """By another token, or another address of the same org: each connection would take the other's
+    writes for those of people."""
+
+    @pytest.fixture(params=["salesforce", "hubspot"])
+    def twice(
+        self, request: pytest.FixtureRequest, make_context: Make, sandbox: Sandbox
+    ) -> tuple[Context, str, str]:
+        kind = str(request.param)
+        env = sandbox.env()
+        if kind == "hubspot":
+            sandbox.hubspot.tokens.add("of a second private app")
+            env |= {
+                "HUBSPOT_EMEA_API_URL": env["HUBSPOT_API_URL"],
+                "HUBSPOT_EMEA_ACCESS_TOKEN": "of a second private app",
+            }
+        else:
+            for name in ("CLIENT_ID", "CLIENT_SECRET"):
+                env[f"SALESFORCE_EMEA_{name}"] = env[f"SALESFORCE_{name}"]
+            here = env["SALESFORCE_LOGIN_URL"]
+            env["SALESFORCE_EMEA_LOGIN_URL"] = here.replace("127.0.0.1", "localhost")
+        toml = f'[connectors.{kind}-emea]\nkind = "{kind}"\n'
+        return make_context(toml, **env), kind, f"{kind}-emea"
+
+    def test_is_refused_before_anything_is_read(
+        self, twice: tuple[Context, str, str], sandbox: Sandbox, sync: Sync
+    ) -> None:
+        ctx, first, second = twice
+        crm = Crm.all(sandbox)[first]
+        record_id = crm.ids()[0]
+        set_only_number(crm, record_id, NUMBER)
+        sync(ctx, first)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+        for _again in range(2):
+            with pytest.raises(AuthError, match=f"{second}: its login goes to the same account"):
+                ctx.connector(second)
+        assert [report.source for report in stored_reports(ctx)] == ["test"]
+        assert sync(ctx, first, "everything")["contacts"]["written"] == 0
+
+    def test_is_refused_although_an_earlier_release_has_used_both(
+        self, twice: tuple[Context, str, str]
+    ) -> None:
+        ctx, first, second = twice
+        ctx.connector(first)
+        account = ctx.open(first).account
+        assert account
+        crm_accounts.record(ctx.settings, ctx.store, second, account)
+        with pytest.raises(AuthError, match=f"as {first} "):
+            ctx.connector(second)
+        assert ctx.connector(first).account == account
+
+    def test_is_told_by_doctor(self, twice: tuple[Context, str, str]) -> None:
+        ctx, first, second = twice
+        ctx.connector(first)
+        (problem,) = [
+            check for check in doctor.examine(ctx.settings)
+            if check.verdict == "problem" and check.name == second
+        ]  # fmt: skip
+        assert f"the same account as {first}" in problem.text
 
 
 class TestOnePaidAnswer:

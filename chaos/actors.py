@@ -38,6 +38,7 @@ POOLS = {
     "clear": 7000,
     "final_checks": 8000,  # those of the checks at the end
     "capture": 9000,  # typed into a form, and nowhere else
+    "ask": 0,  # of people who are asked whether it is theirs
 }  # fmt: skip
 SIZES = {
     "plain": 70, "stop": 12, "wrong": 12, "tick": 8, "report": 10, "clear": 6, "capture": 24,
@@ -315,9 +316,9 @@ class Actors:
 
     def _is_free(self, key: Key) -> bool:
         """Return whether a record's phones may be edited. Those whose flags people tick keep their
-        numbers, so that it is clear which number a tick means."""
+        numbers, so that it is clear which number a tick means; and so do those who are asked."""
         pools = {phone.number[-4] for phone in self.truth.typed[key].values() if phone.number}
-        return key not in self.truth.deleted and not pools & {"1", "5", "7"}
+        return key not in self.truth.deleted and not pools & {"0", "1", "5", "7"}
 
     def _edit(self, key: Key) -> None:
         was = self._person
@@ -597,7 +598,11 @@ class Actors:
         """One queue a number, so that what is said about it arrives in order."""
         return self._queues[int(number[-4:]) % 3]
 
-    def _reply(self, number: str, body: str, kind: StatementKind, opt_out_type: str = "") -> None:
+    def reply_of(
+        self, number: str, body: str, opt_out_type: str = ""
+    ) -> tuple[str, Callable[[], bool]]:
+        """Return a new reply by text: the key of its report, and what delivers it to our webhook
+        and says whether it was acknowledged."""
         sid = f"SM{uuid.uuid4().hex}"
         form = {"From": number, "MessageSid": sid, "Body": body}
         if opt_out_type:
@@ -608,8 +613,13 @@ class Actors:
             headers = {"X-Twilio-Signature": _twilio(url, form)}
             return requests.post(url, data=form, headers=headers, timeout=4).status_code < 300
 
+        return f"twilio:sms:{sid}", send
+
+    def _reply(self, number: str, body: str, kind: StatementKind, opt_out_type: str = "") -> None:
+        key, send = self.reply_of(number, body, opt_out_type)
+
         def sending() -> None:
-            self._send_until_accepted(send, f"twilio:sms:{sid}")
+            self._send_until_accepted(send, key)
             self.truth.record(number, kind, time.time())
             self._unacknowledged.remove(number)
             self._changed()

@@ -21,6 +21,8 @@ from chaos.faults import Faults
 from chaos.mutants import outdated
 from chaos.plan import ACTIVE, Flavour, Schedule
 from chaos.postgres import free_port
+from chaos.recipients import SETTINGS as ASKING
+from chaos.recipients import Recipients
 from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
 from chaos.second_accounts import SecondAccounts
 from chaos.stories import Stories
@@ -66,6 +68,7 @@ read_timeout = 1.0
 attempts = 2
 [feedback]
 deliver_every = "1s"
+company = "Acme"
 [feedback.dispositions]
 every = "0s"
 [segments]
@@ -155,7 +158,7 @@ def _run(
     web = f"http://127.0.0.1:{port}"
     environment.start_schedule(
         {
-            **sandbox.env("twilio"), **(second.env() if second else {}),
+            **sandbox.env(*_vendors(schedule)), **(second.env() if second else {}),
             "DATABASE_URL": environment.postgres.url(name), "PORT": str(port), "PUBLIC_URL": web,
             "HYGIENE_CONFIG": str(_write_settings(environment, schedule, name, cap)),
             "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET, "ADMIN_TOKEN": ADMIN_TOKEN,
@@ -166,15 +169,23 @@ def _run(
     _configure_stand_ins(sandbox, schedule)
     actors = Actors(sandbox, random.Random(schedule.seed), web)
     subscriber = None if schedule.flavour == "deploy" else Subscriber(web, ADMIN_TOKEN)
-    checker = Checker(environment, actors, schedule, cap, subscriber, second)
+    recipients = (
+        Recipients(environment, actors, schedule.seed) if schedule.flavour == "asking" else None
+    )
+    checker = Checker(environment, actors, schedule, cap, subscriber, second, recipients)
     faults = Faults(environment, actors, subscriber, second.sandbox if second else None)
     if schedule.flavour == "stream":  # what is there before the first event
         environment.command("worker", "sync", "salesforce", "--json")
+    if recipients is not None:
+        recipients.agree()
     _start_processes(environment, schedule)
     until(lambda: _is_up(web), 30, "the web process")
     if subscriber is not None:
         subscriber.subscribe()
         actors.add_form()
+    if recipients is not None:
+        recipients.injected = faults.injected
+        recipients.start()
     sampler = _RedisSampler(environment)
 
     _play(schedule, actors, faults)
@@ -223,7 +234,9 @@ def _write_settings(
     return path
 
 
-_OF_FLAVOURS: Mapping[Flavour, str] = {"orgs": SECOND_ACCOUNTS, "stream": STREAMING}
+_OF_FLAVOURS: Mapping[Flavour, str] = {
+    "orgs": SECOND_ACCOUNTS, "stream": STREAMING, "asking": ASKING,
+}  # fmt: skip
 
 
 def _play(schedule: Schedule, actors: Actors, faults: Faults) -> None:
@@ -255,6 +268,7 @@ def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) 
     breaches += checker.typed_fields()
     breaches += checker.undo()
     breaches += Stories(checker).play()
+    breaches += checker.recipients.broken() if checker.recipients else ()
     breaches += checker.workers()
     if checker.schedule.flavour == "quota":
         breaches += checker.reserve()
@@ -272,6 +286,10 @@ def _stand_ins(schedule: Schedule) -> Sandbox:
     if schedule.flavour == "stream":
         sandbox.stream().keepalive = 0.5
     return sandbox
+
+
+def _vendors(schedule: Schedule) -> tuple[str, ...]:
+    return ("twilio", "messages") if schedule.flavour == "asking" else ("twilio",)
 
 
 def _second_accounts(schedule: Schedule) -> SecondAccounts | None:

@@ -28,6 +28,7 @@ from chaos.actors import (
 )  # fmt: skip
 from chaos.environment import Environment
 from chaos.plan import Schedule
+from chaos.recipients import Recipients
 from chaos.second_accounts import SecondAccounts
 from chaos.subscriber import Subscriber
 
@@ -51,6 +52,7 @@ class Checker:
     def __init__(
         self, environment: Environment, actors: Actors, schedule: Schedule, cap: int | None,
         subscriber: Subscriber | None, second: SecondAccounts | None = None,
+        recipients: Recipients | None = None,
     ) -> None:  # fmt: skip
         self.environment = environment
         self.actors = actors
@@ -59,6 +61,7 @@ class Checker:
         self.cap = cap
         self.subscriber = subscriber
         self.second = second
+        self.recipients = recipients
 
     # -- what is there ---------------------------------------------------------------------
 
@@ -135,7 +138,7 @@ class Checker:
 
     def unfinished(self) -> list[str]:
         """What is still to be done, by the product's own tables (plain SQL)."""
-        unfinished = []
+        unfinished = self.recipients.unfinished() if self.recipients else []
         counts = {
             "reports not applied": "SELECT count(*) FROM feedback WHERE applied_at IS NULL",
             "deliveries pending": "SELECT count(*) FROM deliveries WHERE state = 'pending'",
@@ -398,6 +401,7 @@ class Checker:
         forms = (number_of("capture", place) for place in range(SIZES["capture"]))
         numbers |= {form for number in forms for form in (number[1:], number[2:])}
         words = {"Zebulon", "Quillfeather"}
+        words |= self.recipients.links if self.recipients else set()
         words |= {email for email in self.actors.emails.values() if email}
         secrets = {"sandbox-twilio-auth-token", "chaos-client-secret", "chaos-admin-token",
                    "sandbox-consumer-secret", "sandbox-private-app-token", "00D5g"}  # fmt: skip

@@ -1,6 +1,6 @@
 """Faults in processes, the queue, the database, the CRMs and the lookup service.
 
-`Faults` has a method for each kind of `plan.FAULTS` and `plan.STREAM_FAULTS`.
+`Faults` has a method for each kind of `plan.FAULTS`, `STREAM_FAULTS` and `ASK_FAULTS`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ READ = {
 }
 WRITE = {"salesforce": r"PATCH .*/composite/sobjects", "hubspot": r"POST .*/contacts/batch/update"}
 LOOKUP = r"/v2/"
+TEXT = r"POST .*/Messages\.json"
 _MALFORMED: tuple[str | bytes, ...] = (
     "{not json", "", "[]", "17", '{"body": "x"}', b"\xff\xfe", '{"properties": {}, "headers": []}',
     '{"__type__": "datetime", "__value__": "never"}', "[" * 50_000,
@@ -71,7 +72,10 @@ class Faults:
         self.ended.set()
         for thread in self._threads:
             thread.join(30)
-        for service in (self.sandbox.salesforce, self.sandbox.hubspot, self.sandbox.twilio):
+        for service in (
+            self.sandbox.salesforce, self.sandbox.hubspot, self.sandbox.twilio,
+            self.sandbox.messages,
+        ):  # fmt: skip
             service.faults.clear()
         if self.second is not None:
             self.second.salesforce.faults.clear()
@@ -242,6 +246,26 @@ class Faults:
 
     def kill_at_lookup(self, rng: random.Random) -> None:
         self._kill_at(self.sandbox.twilio, LOOKUP, "delay_after", rng)
+
+    # -- texts to customers ----------------------------------------------------------------
+
+    def kill_at_text(self, rng: random.Random) -> None:
+        """Between the vendor's taking a text and our record of it."""
+        self._kill_at(self.sandbox.messages, TEXT, "delay_after", rng)
+
+    def kill_before_text(self, rng: random.Random) -> None:
+        self._kill_at(self.sandbox.messages, TEXT, "delay", rng)
+
+    def text_status(self, rng: random.Random) -> None:
+        status = rng.choice((429, 500, 503))
+        headers = {"Retry-After": "1"} if status == 429 else {}
+        self._text_fault("status", rng, status=status, headers=headers)
+
+    def text_drop_after(self, rng: random.Random) -> None:
+        self._text_fault(rng.choice(("drop_after", "truncate", "page")), rng)
+
+    def _text_fault(self, kind: str, rng: random.Random, **options: Any) -> None:
+        self._inject_http_fault(self.sandbox.messages, TEXT, kind, rng, **options)
 
     # -- the queue -------------------------------------------------------------------------
 

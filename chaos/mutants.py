@@ -392,6 +392,71 @@ def _gaps_are_events() -> None:
     plan.advance = advanced
 
 
+def _lost_texts_are_sent_again() -> None:
+    """A text whose sender died between claim and record is sent once more."""
+    import sqlalchemy as sa
+
+    from worker.asking import claims
+    from worker.asking.model import MessageState
+    from worker.leases import is_alive
+    from worker.store.tables import ask_messages
+
+    def give_back(ctx: Any) -> int:
+        m = ask_messages.c
+        with ctx.store.write() as connection:
+            query = sa.select(m.id, m.owner).where(m.state == MessageState.SENDING)
+            lost = [row.id for row in connection.execute(query) if not is_alive(row.owner)]
+            again = sa.update(ask_messages).where(m.id.in_(lost))
+            connection.execute(again.values(state=MessageState.WAITING, owner=None))
+        return len(lost)
+
+    claims.settle_orphaned = give_back
+
+
+def _asks_whoever_was_chosen() -> None:
+    """Nobody looks again, before a text is sent, whether its recipient may still be asked."""
+    from types import SimpleNamespace
+
+    from worker.asking import claims, eligibility
+
+    claims.eligibility = SimpleNamespace(
+        load=eligibility.load, judge=lambda *_given: eligibility.Verdict()
+    )
+
+
+def _asks_without_consent() -> None:
+    """Where no basis is named, nobody looks whether consent is recorded."""
+    from worker.asking import eligibility
+
+    eligibility._has_consented = lambda *_given: True
+
+
+def _opening_confirms() -> None:
+    """Who opens a link has confirmed the number; and so does a program that looks at links."""
+    from worker.asking import links
+    from worker.feedback import intake
+    from worker.feedback.models import RECIPIENT_PAGE, Feedback, FeedbackKind
+    from worker.store.tables import ask_messages
+
+    opened = links.record_opened
+
+    def confirm(ctx: Any, message: int) -> None:
+        opened(ctx, message)
+        with ctx.store.read() as connection:
+            number = connection.scalar(
+                ask_messages.select()
+                .with_only_columns(ask_messages.c.number)
+                .where(ask_messages.c.id == message)
+            )
+        report = Feedback(
+            key=f"page:opened:{message}", kind=FeedbackKind.CONFIRMED, number=number,
+            source=RECIPIENT_PAGE, at=ctx.now(), received_at=ctx.now(),
+        )  # fmt: skip
+        intake.store_reports(ctx, [report])
+
+    links.record_opened = confirm
+
+
 MUTANTS = {
     "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
     "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
@@ -458,5 +523,21 @@ MUTANTS = {
         1, "a full disk is a page's fault", _blames_contacts, fault="pg_full"
     ),
     "dry-runs-pay": Mutant(14, "dry runs ask and pay", _dry_runs_pay),
+    "lost-texts-again": Mutant(
+        10,
+        "a text whose sender died is sent again",
+        _lost_texts_are_sent_again,
+        "asking",
+        "kill_at_text",
+    ),
+    "asks-whoever-was-chosen": Mutant(
+        7, "who refuses while texts go out is asked", _asks_whoever_was_chosen, "asking"
+    ),
+    "asks-without-consent": Mutant(
+        7, "texts go out without consent", _asks_without_consent, "asking"
+    ),
+    "opening-confirms": Mutant(
+        19, "an opened link counts as an answer", _opening_confirms, "asking"
+    ),
     "no-deadline": Mutant(1, "an answer may take for ever", _no_deadline, fault="crm_drips"),
 }

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ACTIVE = 6.0  # seconds in which actors act and faults strike
-Flavour = Literal["plain", "orgs", "budget", "quota", "hosts", "deploy", "stream"]
+Flavour = Literal["plain", "orgs", "budget", "quota", "hosts", "deploy", "stream", "asking"]
 _FLAVOURS: tuple[tuple[Flavour, int], ...] = (
     ("plain", 40), ("orgs", 10), ("hosts", 25), ("budget", 10), ("quota", 10), ("deploy", 5),
-    ("stream", 10),
+    ("stream", 10), ("asking", 10),
 )  # fmt: skip
 FLAVOURS = tuple(flavour for flavour, _weight in _FLAVOURS)
 
@@ -37,6 +37,11 @@ FAULTS: dict[str, int] = {
 STREAM_FAULTS: dict[str, int] = {
     "kill_stream": 25, "second_stream": 10, "stream_cut": 12, "stream_lost": 15, "stream_gap": 10,
     "stream_overflow": 10, "stream_away": 10,
+}  # fmt: skip
+
+# What else goes wrong where customers are asked by text.
+ASK_FAULTS: dict[str, int] = {
+    "kill_at_text": 40, "kill_before_text": 15, "text_status": 15, "text_drop_after": 15,
 }  # fmt: skip
 
 ACTIONS: dict[str, int] = {
@@ -80,6 +85,8 @@ def make(seed: int, flavour: Flavour | None = None, fault: str = "") -> Schedule
         kinds = {kind: weight for kind, weight in kinds.items() if kind not in unknown}
     if chosen == "stream" and not fault:
         kinds = kinds | STREAM_FAULTS
+    if chosen == "asking" and not fault:
+        kinds = kinds | ASK_FAULTS
     return Schedule(
         seed=seed,
         flavour=chosen,

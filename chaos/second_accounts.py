@@ -14,7 +14,7 @@ from typing import Any
 from chaos import model
 from chaos.actors import COUNTRY, FIELDS, SIZES, GroundTruth, Key, TypedPhone, number_of
 from sandbox.hubspot import HubSpotService, Portal
-from sandbox.run import Sandbox
+from sandbox.run import Sandbox, org_id_beside
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
 
@@ -37,7 +37,15 @@ class SecondAccounts:
 
     def __init__(self, seed: int, clock: Callable[[], Clock]) -> None:
         self.sandbox = Sandbox(
-            SalesforceService(Org(_CONTACTS - _LEADS, _LEADS, seed + 1, clock=clock())),
+            SalesforceService(
+                Org(
+                    _CONTACTS - _LEADS,
+                    _LEADS,
+                    seed + 1,
+                    clock=clock(),
+                    id=org_id_beside(_PORTAL_ID),
+                )
+            ),
             HubSpotService(Portal(_CONTACTS, seed + 1, clock=clock(), id=_PORTAL_ID)),
         )
         self._rng = random.Random(f"second accounts {seed}")

@@ -43,11 +43,16 @@ def parse_duration(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 
 
-def from_environment(variable: str) -> Any:
+def from_environment(variable: str, *, optional: bool = False) -> Any:
     """Declare a setting that comes from an environment variable and never from the TOML file: a
     secret. `VARIABLE_FILE` may name a file that holds it instead. For connectors of other packages.
+
+    `optional`: it is "" where the variable is not set; else a connection without it is refused.
     """
-    return Field(repr=False, exclude=True, json_schema_extra={"environment": variable})
+    extra: dict[str, Any] = {"environment": variable}
+    if optional:
+        return Field("", repr=False, exclude=True, json_schema_extra=extra)
+    return Field(repr=False, exclude=True, json_schema_extra=extra)
 
 
 def environment_variable(info: FieldInfo) -> str:

@@ -106,7 +106,7 @@ def _fill_from_environment(
         table.pop(field, None)
         if text := secret(env, variable, problems):
             table[field] = text
-        elif table.get("enabled", True):
+        elif info.is_required() and table.get("enabled", True):
             problems.append(f"{variable}: missing; connectors.{name} needs it")
 
 

@@ -86,6 +86,7 @@ class BaseConnector(ABC):
     - `object_of`, `locate`: ids that tell their object, or that other systems know differently.
     - `find_people`: its search by name and email.
     - `record_url`: where a person sees a record.
+    - `account_id`: the id of our account, which tells it from another one.
     - `read_names`: the names of records, for people who look at a page of ours.
     - `close`: give connections back.
 
@@ -293,6 +294,9 @@ class BaseConnector(ABC):
         self, object_name: str, since: Mapping[str, datetime], flags: Sequence[str]
     ) -> Mapping[str, Mapping[str, Sequence[datetime]]]:
         return {}
+
+    def account_id(self) -> str:
+        return ""
 
     def visibility(self) -> list[Visibility]:
         return [Visibility(name, None) for name in self.objects]

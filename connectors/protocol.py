@@ -137,6 +137,9 @@ class Connector(Protocol):
         """Checkboxes that were ticked, after a moment, in records that have since been merged into
         these (id -> moment), by whomever. A merge may have dropped the tick. id -> flag -> when."""
 
+    def account_id(self) -> str:
+        """The CRM's id of the account that we are logged in to, asked anew; "" if it tells none."""
+
     def visibility(self) -> list[Visibility]:
         """How much of each object our user can see."""
 

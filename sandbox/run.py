@@ -28,6 +28,7 @@ from sandbox.providers import (
     twilio,
 )
 from sandbox.salesforce import Org, SalesforceService
+from sandbox.salesforce.org import ORG_ID, full_id
 from sandbox.salesforce.service import CLIENT_ID, CLIENT_SECRET
 from sandbox.service import Service
 
@@ -80,6 +81,11 @@ def environment(ports: Ports, host: str = "127.0.0.1", suffix: str = "") -> dict
     }
 
 
+def org_id_beside(portal_id: int) -> str:
+    """Return the id of the Salesforce org that stands beside a HubSpot account."""
+    return ORG_ID if portal_id == PORTAL_ID else full_id("00D", portal_id)
+
+
 def _of_connection(variable: str, suffix: str) -> str:
     kind, _, rest = variable.partition("_")
     return f"{kind}_{suffix}_{rest}" if suffix else variable
@@ -127,10 +133,13 @@ class Sandbox:
         ports: Ports | None = None,
         portal_id: int = PORTAL_ID,
     ) -> Sandbox:
-        """`contacts` people in each CRM; in Salesforce `leads` of them (a fifth) are Leads."""
+        """`contacts` people in each CRM; in Salesforce `leads` of them (a fifth) are Leads. With
+        another `portal_id` the Salesforce org has another id as well."""
         leads = contacts // 5 if leads is None else leads
         sandbox = cls(
-            SalesforceService(Org(contacts - leads, leads, seed, with_fields)),
+            SalesforceService(
+                Org(contacts - leads, leads, seed, with_fields, id=org_id_beside(portal_id))
+            ),
             HubSpotService(Portal(contacts, seed, with_fields, id=portal_id)),
             ports=ports,
         )

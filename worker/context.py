@@ -13,9 +13,10 @@ from functools import cached_property
 import sqlalchemy as sa
 
 import connectors
+from config import connections
 from config.owners import organisation_objects
 from config.settings import Settings
-from connectors.errors import ConnectorError, SchemaError
+from connectors.errors import AuthError, ConnectorError, SchemaError
 from connectors.http.pacing import Pace
 from connectors.http.rate_limits import Quota
 from connectors.protocol import Connector
@@ -23,7 +24,7 @@ from connectors.records import CrmField, Purpose, Schema, SchemaProblem
 from worker.leases import is_alive, new_owner
 from worker.phones import parse_field
 from worker.phones.contact_fields import FieldParser
-from worker.store import Store, hubspot_accounts, lost_fields, open_store
+from worker.store import Store, crm_accounts, lost_fields, open_store
 from worker.store.bulk import upsert
 from worker.store.lost_fields import History
 from worker.store.private_files import protect_home
@@ -153,9 +154,8 @@ class Context:
             self._open[name] = connectors.build(name, self.settings, self.quotas[name])
             self._share_tokens(name, self._open[name])
         opened = self._open[name]
-        if self._is_one_of_several_portals(name) and not opened.account:
-            portal = hubspot_accounts.load(self.settings, self.store, name)
-            opened.account = str(portal or "")
+        if self._is_one_of_several(name) and not opened.account:
+            opened.account = crm_accounts.load(self.settings, self.store, name)
         return opened
 
     def _share_tokens(self, name: str, opened: Connector) -> None:
@@ -170,9 +170,10 @@ class Context:
             self.store, self.keys, name, credentials.refresh_token, lambda: self.now()
         )
 
-    def _is_one_of_several_portals(self, name: str) -> bool:
-        portals = self.settings.of_kind("hubspot")
-        return name in portals and len(portals) > 1
+    def _is_one_of_several(self, name: str) -> bool:
+        """Return whether there are several accounts of its CRM that have to be told apart."""
+        kind = connections.kind_of(name)
+        return kind in crm_accounts.KINDS and len(self.settings.of_kind(kind)) > 1
 
     def connector(self, name: str, fresh: bool = False) -> Connector:
         """Return an open connector that knows the CRM's fields.
@@ -199,6 +200,7 @@ class Context:
             blocked = any(finding.blocks for finding in findings)
             if never_asked or (blocked and now - at > _RECHECK_AFTER):
                 self._refresh_schema(name, opened)
+        self._require_own_account(name, opened)
         self._require_fields(name, opened)
         return opened
 
@@ -241,19 +243,28 @@ class Context:
         self._schema_at[name] = at
 
     def _learn_account(self, name: str, opened: Connector) -> None:
-        """Ask which HubSpot account a connection is of, once, where it is to be told from others.
-        Where HubSpot does not tell, the next time will do."""
-        if opened.account or not self._is_one_of_several_portals(name):
+        """Ask which account a connection goes to, once, where it is to be told from others. Where
+        the CRM does not tell, the next time will do. Raises `AuthError` for that of another."""
+        if opened.account or not self._is_one_of_several(name):
             return
-        from connectors.hubspot import account  # HubSpot's package takes its time to load
-
         try:
-            portal = account.portal_id(opened)
+            account = opened.account_id()
         except ConnectorError as error:
-            log.warning("%s: the account of its token is not known: %s", name, error)
+            log.warning("%s: the account of its login is not known: %s", name, error)
             return
-        hubspot_accounts.record(self.settings, self.store, name, portal)
-        opened.account = str(portal)
+        if other := crm_accounts.another_of(self.settings, self.store, name, account):
+            raise _same_account(name, other, account)
+        crm_accounts.record(self.settings, self.store, name, account)
+        opened.account = account
+
+    def _require_own_account(self, name: str, opened: Connector) -> None:
+        """Raise `AuthError` for a connection that goes to the account of one before it."""
+        if not opened.account:
+            return
+        other = crm_accounts.another_of(self.settings, self.store, name, opened.account)
+        names = self.settings.of_kind(connections.kind_of(name))
+        if other and names.index(other) < names.index(name):
+            raise _same_account(name, other, opened.account)
 
     def connector_for_run(self, name: str) -> Connector:
         """Like `connector`, but ask the CRM again if a field is missing: it may be back."""
@@ -338,3 +349,10 @@ class Context:
         for provider in self.providers.providers:
             provider.close()
         self.store.close()
+
+
+def _same_account(name: str, other: str, account: str) -> AuthError:
+    return AuthError(
+        f"{name}: its login goes to the same account as {other} ({account}), so each would take "
+        "the other's writes for those of people; remove one of the two connections"
+    )

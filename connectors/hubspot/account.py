@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.errors import UnavailableError
-from connectors.http.client import ContradictionError
-from connectors.http.consistency import account_details
 from connectors.hubspot.client import Client
 from connectors.hubspot.connector import HubSpotConnector
+from connectors.hubspot.portal import portal_of
 from connectors.named import renamed_errors
 from connectors.protocol import Connector
 
-_MOST_ASKED = 3  # times
 BATCH = 100  # completions in one call; HubSpot names no limit
 
 
@@ -31,28 +28,9 @@ class Completion:
 
 
 def portal_id(connector: Connector) -> int:
-    """The id of the account that our token belongs to; raises `ConnectorError`.
-
-    Whoever asks keeps it for good, and takes no event of another account. So HubSpot is asked until
-    it says the same twice, three times at most.
-    """
+    """The id of the account that our token belongs to; raises `ConnectorError`."""
     with renamed_errors(connector.name):
-        return _portal_id(client_of(connector))
-
-
-def _portal_id(client: Client) -> int:
-    portals: list[int] = []
-    for _ in range(_MOST_ASKED):
-        answer = client.get("other", client.paths.account("details"), check=account_details)
-        portal: int = answer["portalId"]
-        if portal in portals:
-            return portal
-        portals.append(portal)
-    what = f"the account details name the accounts {', '.join(map(str, portals))}"
-    raise UnavailableError(
-        f"hubspot: an answer contradicts itself: {what}; events are not compared with the account "
-        "until they agree, and we ask HubSpot again automatically"
-    ) from ContradictionError(what)
+        return portal_of(client_of(connector))
 
 
 def complete(connector: Connector, completions: Sequence[Completion]) -> None:

@@ -47,6 +47,7 @@ from connectors.hubspot.list_members import members
 from connectors.hubspot.object_types import is_object_name, object_type
 from connectors.hubspot.owner_tasks import HubSpotOwnerTasks
 from connectors.hubspot.paging import next_cursor
+from connectors.hubspot.portal import portal_of
 from connectors.hubspot.search import by_id, milliseconds, moment_of
 from connectors.hubspot.writes import Writer
 from connectors.owner_tasks import OwnerTasks
@@ -531,6 +532,10 @@ class HubSpotConnector(BaseConnector):
 
     def owner_tasks(self) -> OwnerTasks | None:
         return HubSpotOwnerTasks(self.client)
+
+    @guards_response
+    def account_id(self) -> str:
+        return str(portal_of(self.client))
 
     @guards_response
     def find_people(self, text: str, limit: int) -> list[FoundPerson]:

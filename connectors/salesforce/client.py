@@ -171,12 +171,16 @@ class Client:
             if self._credentials.access_token:
                 raise AuthError(_CANNOT_RENEW)
             current = self._session(expired=current)
-        org = next(
-            (match.group(1) for text in self._identities() if (match := _ORG_ID.search(text))), ""
-        )
-        if not org:
-            raise ConnectorError("salesforce: the org does not say which id it has")
+        org = self.org_id()
         return StreamingSession(current.session_id, self._instance_url, org, self.user_id())
+
+    def org_id(self) -> str:
+        """The id of the org that we are logged in to (from where `user_id` has the user's)."""
+        self._session()
+        for identity in self._identities():
+            if match := _ORG_ID.search(identity):
+                return match.group(1)
+        raise ConnectorError("salesforce: the org does not say which id it has")
 
     def call(
         self,

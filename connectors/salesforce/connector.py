@@ -168,6 +168,10 @@ class SalesforceConnector(BaseConnector):
     def close(self) -> None:
         self._client.close()
 
+    @guards_response
+    def account_id(self) -> str:
+        return self._client.org_id()[:15]  # the last three repeat what the others are
+
     # -- schema --------------------------------------------------------------------------
 
     @guards_response

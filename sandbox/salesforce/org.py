@@ -18,6 +18,7 @@ from sandbox.salesforce.schema import (
     CONSENT_VALUES,
     LINE_TYPES,
     NUMBERS,
+    ORG_ID,
     SCHEMA,
     STATUSES,
     FieldInfo,
@@ -59,7 +60,8 @@ class Refused(Exception):
 @dataclass
 class Org:
     """One org. `with_fields`: whether the worker's custom fields were set up already. `behind`: so
-    many people came before and are not held; those that are held come now."""
+    many people came before and are not held; those that are held come now. `id`: its own; a copy
+    of an org has another one, and records with the very ids of the first."""
 
     contacts: int = 200
     leads: int | None = None
@@ -67,6 +69,7 @@ class Org:
     with_fields: bool = True
     person_accounts: int = 0  # more than 0 turns the feature on
     behind: int = 0
+    id: str = ORG_ID
     clock: Clock = field(default_factory=Clock)
     automation: Automation = field(default_factory=Automation)
 

@@ -18,7 +18,7 @@ from sandbox.salesforce.automation import TRIGGER_CHUNK, WriteOptions
 from sandbox.salesforce.bulk import Bulk
 from sandbox.salesforce.org import Org, Refused, is_unreadable
 from sandbox.salesforce.rest import check_names, error, matching, ordered, parent, render
-from sandbox.salesforce.schema import ADMIN, ORG_ID
+from sandbox.salesforce.schema import ADMIN
 from sandbox.service import Handler, Service, answer
 from sandbox.table import Record
 
@@ -166,7 +166,7 @@ class SalesforceService(Service):
                 },
                 400,
             )
-        token = f"{ORG_ID}!{uuid.uuid4().hex}"
+        token = f"{self.org.id}!{uuid.uuid4().hex}"
         self.tokens.add(token)
         return answer(
             {
@@ -210,7 +210,7 @@ class SalesforceService(Service):
 
     def _identity(self, request: web.Request) -> str:
         """The URL that names our user, as a login and the list of resources give it."""
-        return f"{request.scheme}://{request.host}/id/{ORG_ID}/{self.org.integration_user}"
+        return f"{request.scheme}://{request.host}/id/{self.org.id}/{self.org.integration_user}"
 
     async def versions(self, _request: web.Request) -> web.Response:
         """The one resource that needs no session, and whose answer has no `Sforce-Limit-Info`."""
@@ -237,9 +237,9 @@ class SalesforceService(Service):
         user = self.org.find("User", self.org.integration_user) or {}
         return answer(
             {
-                "sub": f"https://login.salesforce.com/id/{ORG_ID}/{user['Id']}",
+                "sub": f"https://login.salesforce.com/id/{self.org.id}/{user['Id']}",
                 "user_id": user["Id"],
-                "organization_id": ORG_ID,
+                "organization_id": self.org.id,
                 "preferred_username": user["Username"],
                 "name": user["Name"],
             }

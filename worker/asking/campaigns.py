@@ -184,7 +184,7 @@ def _choose(ctx: Context, request: Request, planned: Plan) -> Iterator[Candidate
             for of_contact in contacts:
                 chosen, reason = _best(of_contact, terms, known, at, taken)
                 if chosen is None:
-                    planned.left_out[reason] += 1
+                    planned.left_out[str(reason)] += 1
                     continue
                 taken |= {chosen.number, chosen.recipient}
                 language = language_for(ctx.settings, chosen.number, chosen.country)

@@ -33,7 +33,7 @@ def overview(ctx: Context) -> dict[str, Any]:
             sa.select(sa.func.count()).select_from(reviews).where(reviews.c.decision == "")
         )
         failed = waiting.failures_by_kind(connection)
-        untold = waiting.reports_by_connector(connection)
+        untold = waiting.reports_by_connector(connection, sorted(ctx.settings.active_connectors))
         holds = removal_holds.load(connection)
         paused = pause.load(connection)
     return {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.context import Context
-from worker.segments.reported import distinct_values
 from worker.store.outbox import DeliveryState
 from worker.store.tables import alerts, deliveries, failures, reviews
 
@@ -30,15 +30,17 @@ def counts(ctx: Context) -> dict[str, int]:
     return {"reviews": row[0], "alerts": row[1]}
 
 
-def reports_by_connector(connection: Connection) -> list[tuple[str, int, datetime]]:
-    """Return how many reports each CRM has not confirmed, and since when the oldest of them: CRMs
-    without any are left out.
+def reports_by_connector(
+    connection: Connection, among: Sequence[str]
+) -> list[tuple[str, int, datetime]]:
+    """Return how many reports each of these CRMs has not confirmed, and since when the oldest of
+    them: CRMs without any are left out. What waits for a connection that is off needs nobody.
 
     CRM by CRM, so that an index leads to the few that wait among all that were ever delivered.
     """
     d = deliveries.c
     rows = []
-    for name in distinct_values(connection, d.connector):
+    for name in among:
         query = sa.select(sa.func.count(), sa.func.min(d.since)).where(
             d.connector == name, d.state == DeliveryState.PENDING
         )

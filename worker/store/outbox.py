@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from config.connections import is_file
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks, upsert
@@ -25,6 +26,7 @@ from worker.store.tables import UtcDateTime, contact_numbers, deliveries, failur
 
 BACKOFF_INITIAL, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=2)
 MISSED_WINDOW = timedelta(minutes=15)  # much longer than recording a page takes
+NOT_CONNECTED = "it was not connected when this came"
 # A record that its CRM does not take is tried again less and less often.
 REFUSED_BACKOFF_MAX = timedelta(hours=6)
 
@@ -37,12 +39,14 @@ class DeliveryState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
     """Something about a number that every CRM in `connectors` has to know. `source_key`: what it
-    came from, as the key of `suppressions`."""
+    came from, as the key of `suppressions`. `everywhere`: also those that are not connected just
+    now and have a record with the number, by our index: it waits until they are back."""
 
     source_key: str
     number: str
     connectors: tuple[str, ...]
     since: datetime
+    everywhere: bool = True
 
 
 def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) -> None:
@@ -50,8 +54,10 @@ def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) 
     holding = _holding_connectors(connection, {entry.number for entry in items})
     rows = []
     for entry in items:
-        for connector in entry.connectors:
-            there = connector in holding.get(entry.number, ())
+        holders = holding.get(entry.number, set())
+        away = {name for name in holders.difference(entry.connectors) if not is_file(name)}
+        for connector in (*entry.connectors, *sorted(away if entry.everywhere else ())):
+            there = connector in holders
             rows.append(
                 {
                     "cause": entry.source_key,
@@ -61,7 +67,7 @@ def enqueue(connection: Connection, items: Sequence[OutboxItem], now: datetime) 
                     "since": entry.since,
                     "attempts": 0,
                     "retry_at": now,
-                    "error": "",
+                    "error": NOT_CONNECTED if connector in away else "",
                     "holders": 0,
                     "confirmed_at": None if there else now,
                 }

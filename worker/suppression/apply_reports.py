@@ -169,6 +169,7 @@ def _outbox_items(ctx: Context, reports: Sequence[Feedback]) -> list[OutboxItem]
             number=report.number,
             connectors=_connectors_to_tell(ctx, report),
             since=report.received_at or report.at,
+            everywhere=report.scope != "contact",
         )
         for report in reports
     ]
@@ -185,9 +186,10 @@ def _concerns_every_record(report: Feedback) -> bool:
 
 
 def _connectors_to_tell(ctx: Context, report: Feedback) -> tuple[str, ...]:
-    """Return the CRMs to be told. A report about one record concerns its CRM alone; a list on disk
-    learns of it in its next run."""
-    crms = crms_to_notify(ctx)
+    """Return the CRMs to be told. A report about one record concerns its CRM alone, connected
+    or not; a list on disk learns of it in its next run."""
     if report.scope == "contact":
-        return tuple(name for name in crms if report.contact.startswith(f"{name}/"))
-    return crms
+        connector = report.contact.partition("/")[0]
+        is_crm = connections.is_well_formed(connector) and not connections.is_file(connector)
+        return (connector,) if is_crm else ()
+    return crms_to_notify(ctx)

@@ -93,7 +93,9 @@ class Tables(Collector):
             yield fields
             waiting = _gauge("reports_pending", "Reports that a CRM has not confirmed", "connector")
             oldest = _gauge("reports_oldest_seconds", "Age of the oldest of them", "connector")
-            for name, count, since in waiting_work.reports_by_connector(connection):
+            for name, count, since in waiting_work.reports_by_connector(
+                connection, sorted(ctx.settings.active_connectors)
+            ):
                 waiting.add_metric([name], count)
                 oldest.add_metric([name], (now - since).total_seconds())
             yield waiting

@@ -2,7 +2,8 @@
 
 Facts, with their sources (pipedrive.readme.io and developers.pipedrive.com unless said otherwise):
 
-- The token goes in the header `x-api-token` (API reference, OpenAPI document of v2).
+- An API token goes in the header `x-api-token` (API reference, OpenAPI document of v2), an access
+  token by OAuth in `Authorization: Bearer` ("OAuth authorization").
 - Each call costs tokens of a daily budget that the whole company shares; when it is used up, each
   call gets 429 until midnight by the server's clock ("Rate limiting").
 - `x-ratelimit-limit`, `-remaining` and `-reset` (seconds) tell of a window of two seconds
@@ -34,6 +35,8 @@ from connectors.http.no_answer import explain
 from connectors.http.rate_limits import DAY, Limits, Quota, parse_remaining
 from connectors.http.statuses import GAVE_UP_WAITING, is_passing, not_from, web_page
 from connectors.records import Purpose
+from phone_hygiene_pipedrive.oauth import shared_token
+from phone_hygiene_pipedrive.settings import PipedriveSettings
 
 NAME: Final = "pipedrive"
 _WINDOW: Final = 2.0  # seconds
@@ -56,12 +59,15 @@ class RefusedError(ConnectorError):
 class Client:
     """The only place from which Pipedrive is called."""
 
-    def __init__(self, url: str, token: str, http: Http, quota: Quota) -> None:
+    def __init__(self, settings: PipedriveSettings, http: Http, quota: Quota) -> None:
         self._calls = Calls(NAME, http, quota)
         self.clock = CrmClock(quota)
-        self.url = url
+        self.url = settings.url
         self._session = session()
-        self._session.headers.update({"x-api-token": token, "Accept": "application/json"})
+        self._session.headers["Accept"] = "application/json"
+        self._access = shared_token(settings) if settings.is_oauth else None
+        if self._access is None:
+            self._session.headers["x-api-token"] = settings.api_token
 
     @property
     def counts(self) -> Counter[Purpose]:
@@ -123,12 +129,26 @@ class Client:
         return self._calls.execute(purpose, once, keep_reserve=keep_reserve)
 
     def _send(self, method: Method, path: str, query: Query | None, body: Any) -> requests.Response:
+        if self._access is None:
+            return self._send_with(method, path, query, body, {})
+        timeout = self._calls.timeout
+        token = self._access.current(timeout)
+        response = self._send_with(method, path, query, body, _bearer(token))
+        if response.status_code == 401:  # ended before its time, or by another process's
+            token = self._access.replace(token, timeout)
+            response = self._send_with(method, path, query, body, _bearer(token))
+        return response
+
+    def _send_with(
+        self, method: Method, path: str, query: Query | None, body: Any, headers: Mapping[str, str]
+    ) -> requests.Response:
         try:
             response = self._session.request(
                 method,
                 f"{self.url}/api/v2/{path}",
                 params=dict(query) if query else None,
                 json=body,
+                headers=dict(headers),
                 timeout=self._calls.timeout,
                 allow_redirects=False,  # requests would carry our token to wherever it leads
             )
@@ -156,6 +176,10 @@ class Client:
         raise refusal(response.status_code, response.headers, answer, response.content)
 
 
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 def refusal(status: int, headers: Mapping[str, str], answer: Any, raw: bytes) -> Exception:
     """What an answer that is none of 2xx means."""
     said = answer.get("error") if isinstance(answer, dict) else None
@@ -172,7 +196,10 @@ def refusal(status: int, headers: Mapping[str, str], answer: Any, raw: bytes) ->
     if is_passing(status):
         return RetryableError(f"HTTP {status}: {reason}", unanswered=status in GAVE_UP_WAITING)
     if status == 401:
-        return AuthError(f"pipedrive: the token is refused ({reason}); set PIPEDRIVE_API_TOKEN")
+        return AuthError(
+            f"pipedrive: the token is refused ({reason}); set PIPEDRIVE_API_TOKEN, or install the "
+            "app by OAuth again"
+        )
     if status == 402:
         return AuthError(
             f"pipedrive: the company's account is not open ({reason}); see its subscription"

@@ -62,7 +62,7 @@ class PipedriveConnector(BaseConnector):
     incremental = True
 
     def __init__(self, settings: PipedriveSettings, http: Http, quota: Quota) -> None:
-        self.client = Client(settings.url, settings.api_token, http, quota)
+        self.client = Client(settings, http, quota)
         super().__init__(settings, self.client.counts)
         self.page_size = settings.page_size
         self._columns: dict[str, Column] = {}

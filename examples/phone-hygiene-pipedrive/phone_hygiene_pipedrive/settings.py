@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from config.connectors import ConnectorSettings, FieldNames, ObjectMap
 from config.section import from_environment
@@ -37,16 +37,35 @@ class PipedriveSettings(ConnectorSettings):
     """The table `[connectors.pipedrive]`.
 
     `url`: the company's own address, such as https://acme.pipedrive.com.
+    `api_token`; or, for an app by OAuth, `client_id`, `client_secret` and `refresh_token`.
     `page_size`: persons that a call reads, 500 at most (API reference, `GET /api/v2/persons`).
     """
 
     url: str
-    api_token: str = from_environment("PIPEDRIVE_API_TOKEN")
+    oauth_url: str = "https://oauth.pipedrive.com"
+    api_token: str = from_environment("PIPEDRIVE_API_TOKEN", optional=True)
+    client_id: str = from_environment("PIPEDRIVE_CLIENT_ID", optional=True)
+    client_secret: str = from_environment("PIPEDRIVE_CLIENT_SECRET", optional=True)
+    refresh_token: str = from_environment("PIPEDRIVE_REFRESH_TOKEN", optional=True)
     page_size: int = Field(500, ge=1, le=500)
     objects: dict[str, ObjectMap] = _OBJECTS
     fields: FieldNames = _FIELDS
 
-    @field_validator("url")
+    @property
+    def is_oauth(self) -> bool:
+        return not self.api_token
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> Self:
+        of_oauth = (self.client_id, self.client_secret, self.refresh_token)
+        if self.enabled is not False and bool(self.api_token) == all(of_oauth):
+            raise ValueError(
+                "set PIPEDRIVE_API_TOKEN; or, by OAuth and without it, PIPEDRIVE_CLIENT_ID, "
+                "PIPEDRIVE_CLIENT_SECRET and PIPEDRIVE_REFRESH_TOKEN"
+            )
+        return self
+
+    @field_validator("url", "oauth_url")
     @classmethod
     def _check_url(cls, url: str) -> str:
         parts = urlsplit(url)

@@ -2,6 +2,7 @@
 
     test_conformance.py  what every connector does
     test_pipedrive.py    what only Pipedrive does
+    test_oauth.py        an app's access tokens
     test_sync.py         a sync, a STOP and an undo, by the command line
 
 `stand_in.py` answers as Pipedrive does. Nothing here leaves this machine.
@@ -44,7 +45,8 @@ def open_connector(bare_crm: Pipedrive) -> Iterator[Callable[..., PipedriveConne
     opened: list[PipedriveConnector] = []
 
     def open_(**settings: object) -> PipedriveConnector:
-        values = {"url": bare_crm.url, "api_token": TOKEN, **settings}
+        token = {} if "refresh_token" in settings else {"api_token": TOKEN}
+        values = {"url": bare_crm.url, **token, **settings}
         http = Http(backoff_initial=0.01, attempts=3)
         quota = Quota("pipedrive", 0.2)
         opened.append(PipedriveConnector(PipedriveSettings(**values), http, quota))

@@ -109,7 +109,7 @@ class EventBus:
         self.silent = False  # changes make no events: what a gap event is for
         self.tip = 1_000_000  # the number of the last event
         self.purged = 1_000_000  # numbers up to this one are unknown
-        self._org = org
+        self.org = org
         for entity in ("Contact", "Lead", "Account"):
             org.tables[entity].on_put = self._watching(entity)
 
@@ -135,7 +135,7 @@ class EventBus:
         }  # fmt: skip
         if kind == "UPDATE" and not changed - {"LastModifiedDate", "LastModifiedById"}:
             return  # nothing that a person would call a change
-        stamp, client = self._org.clients.get(new["Id"], (None, None))
+        stamp, client = self.org.clients.get(new["Id"], (None, None))
         origin = BY_LIGHTNING
         if stamp == new["SystemModstamp"] and client is not None:
             origin = "com/salesforce/api/rest/62.0" + (f";client={client}" if client else "")
@@ -156,7 +156,7 @@ class EventBus:
     ) -> StoredEvent:
         """Put an event on the bus. `kind`: also a gap or overflow. `payload`: instead of the true
         one."""
-        now = self._org.clock.now()
+        now = self.org.clock.now()
         schema = self._schema(entity)
         schema_id = _fingerprint(schema)
         self.schemas[schema_id] = schema
@@ -191,12 +191,12 @@ class EventBus:
 
     def gap(self, entity: str, kind: str = "GAP_UPDATE", ids: Sequence[str] = ()) -> StoredEvent:
         """Tell that records were changed, without what; without ids: any of the object."""
-        prefix = self._org.schema[entity][0]
+        prefix = self.org.schema[entity][0]
         return self.publish(entity, kind, ids or [f"{prefix}000000000000AAA"])
 
     def overflow(self, entity: str) -> StoredEvent:
         """A transaction had more than 100,000 changes: the rest of them makes one event."""
-        prefix = self._org.schema[entity][0]
+        prefix = self.org.schema[entity][0]
         return self.publish(entity, "GAP_OVERFLOW", [f"{prefix}000000000000AAA"])
 
     def forget(self) -> None:
@@ -219,7 +219,7 @@ class EventBus:
         compound = _COMPOUND.get(entity, {})
         inside = {field for parts in compound.values() for field in parts.values()}
         fields: list[dict[str, Any]] = [{"name": "ChangeEventHeader", "type": _HEADER}]
-        own = self._org.schema[entity][1]
+        own = self.org.schema[entity][1]
         for name, parts in compound.items():
             record = {
                 "type": "record", "name": f"{entity}_{name}",

@@ -25,7 +25,6 @@ from sandbox.salesforce.pubsub.event_bus import (
     replay_id_of,
     topic_of,
 )
-from sandbox.salesforce.schema import ORG_ID
 
 messages: Any = pubsub_api_pb2
 _CODE = "sfdc.platform.eventbus.grpc."
@@ -89,8 +88,8 @@ class PubSubService:
         self._check_caller(context)
         self._entities(request.topic_name, context)
         return messages.TopicInfo(
-            topic_name=request.topic_name, tenant_guid="CORE/prod/" + ORG_ID, can_publish=False,
-            can_subscribe=True, rpc_id=str(uuid.uuid4()),
+            topic_name=request.topic_name, tenant_guid="CORE/prod/" + self.bus.org.id,
+            can_publish=False, can_subscribe=True, rpc_id=str(uuid.uuid4()),
         )  # fmt: skip
 
     def get_schema(self, request: Any, context: Any) -> Any:
@@ -208,7 +207,7 @@ class PubSubService:
         good = (
             headers.get("accesstoken") in self._tokens()
             and str(headers.get("instanceurl", "")).startswith(("http://", "https://"))
-            and str(headers.get("tenantid", ""))[:15] == ORG_ID[:15]
+            and str(headers.get("tenantid", ""))[:15] == self.bus.org.id[:15]
         )
         if not good:
             text = "Authentication exception occurred. Provide valid authentication."
@@ -220,8 +219,8 @@ class PubSubService:
         entity = next((name for name in self.bus.selected if topic_of(name) == topic), None)
         if entity is None:
             text = (
-                f"The topic information for org CORE/prod/{ORG_ID} and topic {topic} not found. "
-                "Ensure the topic name is correct and that the topic exists."
+                f"The topic information for org CORE/prod/{self.bus.org.id} and topic {topic} not "
+                "found. Ensure the topic name is correct and that the topic exists."
             )
             self._refuse(context, grpc.StatusCode.NOT_FOUND, "topic.notfound", text)
         assert entity is not None

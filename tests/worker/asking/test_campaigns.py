@@ -161,6 +161,15 @@ class TestTheSelection:
             campaigns.plan(asking_ctx, request(selection=Selection(key="name", value="x")))
 
 
+class TestAStart:
+    def test_keeps_how_many_were_left_out_and_why(
+        self, asking_ctx: Context, people: People, ask: Ask
+    ) -> None:
+        people(NUMBER, OTHER)
+        store_report(asking_ctx, "opt_in", channels="text")
+        assert ask(basis="").left_out == {"no_consent": 1}
+
+
 class TestAPlan:
     def test_says_count_cost_and_languages_and_stores_nothing(
         self, asking_ctx: Context, people: People

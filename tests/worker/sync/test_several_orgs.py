@@ -14,23 +14,26 @@ from crms import Crm
 from fixture_types import Sync
 from merging import merge, set_only_number
 from processes import until
-from reports import store_report
+from reports import store_report, stored_reports
 
 from config import logging_setup
 from config.settings import Log
-from connectors.errors import ConnectorError, QuotaError
+from connectors.errors import AuthError, ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from sandbox.run import Sandbox
 from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
+from worker.ops import doctor
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
+from worker.store import crm_accounts
 from worker.store.tables import contact_numbers, contacts, lookups, poll_cursors, runs, watermarks
 from worker.suppression.apply_reports import apply_pending
 from worker.suppression.erasure import erase_contact, erase_number
+from worker.suppression.evidence import number_evidence
 from worker.sync.pages.runner import run_to_completion
 from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.read.change_detection import decision_config_hash
@@ -45,6 +48,7 @@ default_country = "DE"
 [connectors.hubspot-emea]
 kind = "hubspot"
 """
+NOBODY = "+442079460999"
 NAMES = ("salesforce", "hubspot", "salesforce-emea", "hubspot-emea")
 Make = Callable[..., Context]
 
@@ -179,6 +183,135 @@ class TestOneOrgDown:
         assert "salesforce" not in [
             name for name, confirmed in telling.result()["confirmed"].items() if confirmed
         ]
+
+
+class TestAConnectionThatIsOff:
+    """Turned off, without its table or without its credentials: what is said meanwhile waits."""
+
+    @pytest.fixture(params=["turned off", "not declared", "without credentials"])
+    def off(
+        self, request: pytest.FixtureRequest, make_context: Make, env: dict[str, str]
+    ) -> Callable[[], Context]:
+        """Open the context of an installation in which `hubspot-emea` is not connected."""
+        toml = EMEA
+        if request.param == "turned off":
+            toml += "enabled = false\n"
+        elif request.param == "not declared":
+            toml = toml.partition("[connectors.hubspot-emea]")[0]
+        else:
+            env = {name: env[name] for name in env if not name.startswith("HUBSPOT_EMEA_")}
+        return lambda: make_context(toml, **env)
+
+    def test_hears_of_a_stop_as_soon_as_it_is_back(
+        self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        meanwhile = off()
+        assert "hubspot-emea" not in meanwhile.settings.active_connectors
+        store_report(meanwhile, "opt_out", NUMBER)
+        settle(meanwhile)
+        assert crms["hubspot"].get(ids["hubspot"], "do_not_contact") is True
+        waiting = {
+            entry["connector"]: entry["error"]
+            for report in number_evidence(meanwhile, NUMBER)["reports"]
+            for entry in report["delivered"]
+            if entry["state"] == "pending"
+        }
+        assert waiting == {"hubspot-emea": "it was not connected when this came"}
+        assert overview(meanwhile)["needs"]["untold"] == []  # nothing that anybody must see to
+        settle(ctx)
+        assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True
+
+    def test_hears_what_was_said_of_a_record_of_its_own(
+        self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        contact = f"hubspot-emea/contacts/{ids['hubspot-emea']}"
+        meanwhile = off()
+        store_report(meanwhile, "opt_out", NUMBER, contact=contact, scope="contact")
+        settle(meanwhile)
+        settle(ctx)
+        assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True
+        assert not crms["hubspot"].get(ids["hubspot"], "do_not_contact")
+
+    def test_that_has_no_record_of_the_number_waits_for_nothing(
+        self, ctx: Context, off: Callable[[], Context], sync: Sync
+    ) -> None:
+        for name in NAMES:
+            sync(ctx, name)
+        meanwhile = off()
+        store_report(meanwhile, "opt_out", NOBODY)
+        settle(meanwhile)
+        (report,) = number_evidence(meanwhile, NOBODY)["reports"]
+        assert {entry["state"] for entry in report["delivered"]} == {"done"}
+        assert "hubspot-emea" not in {entry["connector"] for entry in report["delivered"]}
+
+
+class TestOneAccountTwice:
+    """By another token, or another address of the same org: each connection would take the other's
+    writes for those of people."""
+
+    @pytest.fixture(params=["salesforce", "hubspot"])
+    def twice(
+        self, request: pytest.FixtureRequest, make_context: Make, sandbox: Sandbox
+    ) -> tuple[Context, str, str]:
+        kind = str(request.param)
+        env = sandbox.env()
+        if kind == "hubspot":
+            sandbox.hubspot.tokens.add("of a second private app")
+            env |= {
+                "HUBSPOT_EMEA_API_URL": env["HUBSPOT_API_URL"],
+                "HUBSPOT_EMEA_ACCESS_TOKEN": "of a second private app",
+            }
+        else:
+            for name in ("CLIENT_ID", "CLIENT_SECRET"):
+                env[f"SALESFORCE_EMEA_{name}"] = env[f"SALESFORCE_{name}"]
+            here = env["SALESFORCE_LOGIN_URL"]
+            env["SALESFORCE_EMEA_LOGIN_URL"] = here.replace("127.0.0.1", "localhost")
+        toml = f'[connectors.{kind}-emea]\nkind = "{kind}"\n'
+        return make_context(toml, **env), kind, f"{kind}-emea"
+
+    def test_is_refused_before_anything_is_read(
+        self, twice: tuple[Context, str, str], sandbox: Sandbox, sync: Sync
+    ) -> None:
+        ctx, first, second = twice
+        crm = Crm.all(sandbox)[first]
+        record_id = crm.ids()[0]
+        set_only_number(crm, record_id, NUMBER)
+        sync(ctx, first)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+        for _again in range(2):
+            with pytest.raises(AuthError, match=f"{second}: its login goes to the same account"):
+                ctx.connector(second)
+        assert [report.source for report in stored_reports(ctx)] == ["test"]
+        assert sync(ctx, first, "everything")["contacts"]["written"] == 0
+
+    def test_is_refused_although_an_earlier_release_has_used_both(
+        self, twice: tuple[Context, str, str]
+    ) -> None:
+        ctx, first, second = twice
+        ctx.connector(first)
+        account = ctx.open(first).account
+        assert account
+        crm_accounts.record(ctx.settings, ctx.store, second, account)
+        with pytest.raises(AuthError, match=f"as {first} "):
+            ctx.connector(second)
+        assert ctx.connector(first).account == account
+
+    def test_is_told_by_doctor(self, twice: tuple[Context, str, str]) -> None:
+        ctx, first, second = twice
+        ctx.connector(first)
+        (problem,) = [
+            check for check in doctor.examine(ctx.settings)
+            if check.verdict == "problem" and check.name == second
+        ]  # fmt: skip
+        assert f"the same account as {first}" in problem.text
 
 
 class TestOnePaidAnswer:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from connectors.errors import ConnectorError
 from connectors.hubspot import account
 from worker.context import Context
-from worker.store import hubspot_accounts
+from worker.store import crm_accounts
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,8 @@ class Portal:
         """The account's id; None where nobody has asked yet."""
         if self._id is None:
             ctx = self._ctx
-            self._id = hubspot_accounts.load(ctx.settings, ctx.store, self._connector)
+            known = crm_accounts.load(ctx.settings, ctx.store, self._connector)
+            self._id = int(known) if known else None
         return self._id
 
     def learn(self) -> int | None:
@@ -55,7 +56,7 @@ class Portal:
         finally:
             self._ctx.give_back(beside)
         ctx = self._ctx
-        hubspot_accounts.record(ctx.settings, ctx.store, self._connector, portal_id)
+        crm_accounts.record(ctx.settings, ctx.store, self._connector, str(portal_id))
         self._id = portal_id
         return portal_id
 

@@ -28,7 +28,7 @@ from sandbox.providers import (
     twilio,
 )
 from sandbox.salesforce import Org, SalesforceService
-from sandbox.salesforce.org import ORG_ID, full_id
+from sandbox.salesforce.schema import ORG_ID, full_id
 from sandbox.salesforce.service import CLIENT_ID, CLIENT_SECRET
 from sandbox.service import Service
 

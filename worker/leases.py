@@ -17,6 +17,11 @@ def new_owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
+def is_this_process(owner: str | None) -> bool:
+    """Return whether an owner is this process, which itself knows what it is at."""
+    return bool(owner) and str(owner).rpartition(":")[0] == f"{socket.gethostname()}:{os.getpid()}"
+
+
 def is_alive(owner: str | None) -> bool:
     """Return whether the owner of a lease may still be at work. Nobody can know that of a process
     on another host: then return True, and the end of the lease decides."""

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import tenacity
@@ -18,6 +17,7 @@ from config.settings import Http
 from config.tracing import span
 from connectors.errors import UnavailableError
 from connectors.http import unanswered
+from connectors.http.dates import http_date
 from connectors.http.deadline import whole_call
 from connectors.http.rate_limits import Limits, Quota
 from connectors.records import Purpose
@@ -60,12 +60,9 @@ def retry_after(text: str | None, now: datetime | None = None) -> float | None:
         return max(0.0, float(text))
     except ValueError:
         pass
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+    moment = http_date(text)
+    if moment is None:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
@@ -120,12 +117,10 @@ class CrmClock:
         return self._quota.clock_ahead
 
     def note(self, date: str | None) -> None:
-        if not date:
-            return
-        try:
-            self.time = parsedate_to_datetime(date).astimezone(UTC)
-        except ValueError:
+        moment = http_date(date or "")
+        if moment is None:
             return  # some proxy's idea of a date: the next answer has another one
+        self.time = moment
         ahead = self.time - datetime.now(UTC)
         self._quota.clock_ahead = ahead if abs(ahead) >= _MATTERS else timedelta(0)
 

@@ -319,6 +319,19 @@ class SinchConversationCase(SinchCase):
         return Sent("status", {"app_id": "a", "message_delivery_report": report})
 
 
+class SinchMmsCase(SinchCase):
+    """An MMS of the SMS API: sinch-sdk-java, `sms/v1/inbounds/InboundMediaDto.json`."""
+
+    def text(self, number: str, text: str, key: str = "1") -> Sent:
+        media = [{"url": "https://example.com/1", "content_type": "image/png", "status": "Uploaded",
+                  "code": 0}]  # fmt: skip
+        return Sent("sms", {
+            "type": "mo_media", "id": f"01FC66621XXXXX119Z8PMV1QP{key}", "from": number,
+            "to": _bare(OURS), "received_at": "2026-11-24T12:00:00Z",
+            "body": {"subject": None, "message": text, "media": media},
+        })  # fmt: skip
+
+
 class PlivoCase(VendorCase):
     """V3: plivo-python, plivo/utils/signature_v3.py; fields:
     https://plivo.com/docs/messaging/use-cases/receive-sms."""
@@ -354,6 +367,18 @@ class PlivoCase(VendorCase):
             "X-Plivo-Signature-Ma-V3": _b64_hmac(self._token(wrong), text.encode()),
             "X-Plivo-Signature-V3-Nonce": "05429567804466091622",
         }).encoded()  # fmt: skip
+
+
+class PlivoMmsCase(PlivoCase):
+    """An MMS has its words in `Body`:
+    https://plivo.com/docs/messaging/api/message/handling-incoming."""
+
+    def text(self, number: str, text: str, key: str = "1") -> Sent:
+        return Sent("sms", {
+            "From": _bare(number), "To": _bare(OURS), "Type": "mms", "Body": text,
+            "MediaCount": "1", "Media0": "https://example.com/1", "Units": "1",
+            "MessageUUID": f"5b40a428-bfc7-11e6-8a2e-{key * 12}",
+        }, FORM)  # fmt: skip
 
 
 class PlivoV2Case(PlivoCase):
@@ -421,5 +446,6 @@ class AircallCase(VendorCase):
 
 CASES: tuple[VendorCase, ...] = (
     TwilioCase(), VonageCase(), VonageSmsCase(), TelnyxCase(), SinchCase(), SinchLoginCase(),
-    SinchConversationCase(), PlivoCase(), PlivoV2Case(), JustCallCase(), AircallCase(),
+    SinchConversationCase(), SinchMmsCase(), PlivoCase(), PlivoMmsCase(), PlivoV2Case(),
+    JustCallCase(), AircallCase(),
 )  # fmt: skip

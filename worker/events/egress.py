@@ -20,6 +20,16 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 # Addresses of IPv6 in which one of IPv4 is reached: RFC 6052, NAT64.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# RFC 5214, ISATAP: the middle of an address whose last 32 bits are one of IPv4.
+_ISATAP = (0x00005EFE, 0x02005EFE)
+# What Python's own table (3.11) does not have of IANA's special-purpose registries
+# (https://www.iana.org/assignments/iana-ipv4-special-registry and .../iana-ipv6-special-registry):
+# protocol assignments, in which clouds have kept metadata (192.0.0.192); relays of 6to4, deprecated
+# by RFC 7526; documentation, RFC 9637. And site-local addresses, deprecated by RFC 3879.
+_ALSO_INSIDE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16", "fec0::/10")
+)
 
 
 class EgressRefusedError(Exception):
@@ -90,8 +100,12 @@ def is_inside(address: Address) -> bool:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is None and address.teredo is not None:
             inner = address.teredo[1]
+        if inner is None and (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_inside(inner)
+    if any(address in network for network in _ALSO_INSIDE):
+        return True
     return not address.is_global or address.is_multicast or address.is_reserved
 
 

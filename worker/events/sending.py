@@ -5,7 +5,6 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 
 from __future__ import annotations
 
-import email.utils
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,8 @@ from standardwebhooks import Webhook
 
 from config.events import EventSettings
 from config.version import product_version
+from connectors.http import in_time
+from connectors.http.dates import http_date
 from connectors.http.tls import tls_context
 from worker.events import egress
 from worker.events.egress import EgressRefusedError, Resolve
@@ -46,13 +47,10 @@ class Sender:
         self._resolve = resolve
         seconds = settings.timeout.total_seconds()
         self._client = httpx2.Client(
-            verify=tls_context(trust_env=False),
+            transport=in_time.transport(tls_context(trust_env=False), settings.connections),
             timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             follow_redirects=False,
-            trust_env=False,  # no proxy and no password of this machine is meant for them
-            limits=httpx2.Limits(
-                max_connections=settings.connections, max_keepalive_connections=settings.connections
-            ),
+            trust_env=False,  # no password of this machine is meant for them
         )
 
     def close(self) -> None:
@@ -76,8 +74,9 @@ class Sender:
                 extensions={"sni_hostname": target.host},
             )  # fmt: skip
             # The answer's text is not read: it may be long, and nobody needs it.
-            answer = self._client.send(request, stream=True)
-            answer.close()
+            with in_time.whole_exchange(self._settings.timeout.total_seconds()):
+                answer = self._client.send(request, stream=True)
+                answer.close()
         except EgressRefusedError as error:
             return Attempt(None, str(error))
         except OSError as error:
@@ -87,7 +86,7 @@ class Sender:
             return Attempt(None, f"no answer within {seconds:g} seconds")
         except httpx2.HTTPError as error:
             return Attempt(None, f"no connection ({type(error).__name__})")
-        except ValueError:
+        except (ValueError, httpx2.InvalidURL):
             return Attempt(None, "not an address")
         return _outcome(answer, self._now())
 
@@ -121,11 +120,8 @@ def asked_wait(text: str, now: datetime) -> timedelta | None:
     if text.isascii() and text.isdigit() and len(text) < 9:
         wait = timedelta(seconds=int(text))
     else:
-        try:
-            at = email.utils.parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        if at.tzinfo is None:
+        at = http_date(text)
+        if at is None:
             return None
         wait = at - now
     return min(max(wait, timedelta(seconds=1)), _LONGEST_ASKED)

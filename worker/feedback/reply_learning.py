@@ -23,6 +23,7 @@ from worker.feedback.field_notes import SOURCE as NOTES
 from worker.feedback.replies import read_reply, router
 from worker.feedback.replies.train import learn, rounded, with_thresholds_of
 from worker.feedback.replies.training_data import Example, examples
+from worker.feedback.unread_messages import words_of
 from worker.store.tables import reviews
 
 _REPEATED = 3  # how often a decision counts beside a sentence of the project
@@ -58,8 +59,9 @@ def decided(ctx: Context) -> list[Example]:
     with ctx.store.read() as connection:
         rows = connection.execute(query).all()
     return [
-        Example(row.text, _MEANT.get(row.decision, (False, False)), "", row.text)
+        Example(words, _MEANT.get(row.decision, (False, False)), "", words)
         for row in reversed(rows)
+        if (words := words_of(row.text)).strip()
     ]
 
 

@@ -20,6 +20,7 @@ from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
 from worker.feedback.field_notes import is_note, note_in
 from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
+from worker.feedback.unread_messages import words_of
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys
@@ -73,7 +74,7 @@ class _Likelihoods:
         kept, key = self._kept, (row.id, hash(row.text))
         likelihood = kept.get(key)
         if likelihood is None:
-            likelihood = kept[key] = read_reply(row.text, model).likelihood
+            likelihood = kept[key] = read_reply(words_of(row.text), model).likelihood
         return likelihood
 
 

@@ -11,6 +11,7 @@ from worker.capture import counts
 from worker.context import Context
 from worker.events import feed as event_feed
 from worker.feedback import reply_model
+from worker.registries import uploads
 from worker.store.states import RunState
 from worker.store.tables import (
     absent_records,
@@ -54,6 +55,7 @@ def purge_expired(ctx: Context) -> dict[str, int]:
     done["runs"] = _runs(ctx, keep.runs)
     done["access"] = _expired_access_rows(ctx)
     done["captures"] = _captures(ctx)
+    done["uploads"] = uploads.sweep(ctx)
     return done
 
 

@@ -13,18 +13,20 @@ The way of an import:
 6. Have the contacts told that hold a number that came or went (`follow_up`).
 
 Killed at whatever step, the list is as before up to step 5, and as the file from it on; `resume`
-takes step 6 up again.
+takes step 6 up again. An import whose end could not be recorded, since the disk of the database was
+full, is settled by its own process later (`settle_own`), or once that is gone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -33,18 +35,23 @@ from config import stopping
 from config.errors import HygieneError
 from config.registries import RegistrySettings
 from worker.context import Context
-from worker.leases import is_alive
+from worker.leases import is_alive, is_this_process
 from worker.registries import follow_up, numbers
 from worker.registries.formats import READERS
 from worker.registries.formats.model import Line
 from worker.registries.model import ImportState, UnknownRegistryError
 from worker.registries.numbers import BATCH, Staged
 from worker.registries.sorting import Files, NumberFile, differences, number_files
+from worker.store.machine_faults import trouble
 from worker.store.tables import registries, registry_imports
+
+log = logging.getLogger(__name__)
 
 ImportKind = Literal["whole", "changes"]
 MAX_REFUSED = 0.01  # share of lines that may be unreadable in a whole file or a change list
 _GUARD_FLOOR = 20  # numbers that may always go, of a list that holds twice as many
+# Imports that this process is at: by owner, registry and generation.
+_AT_WORK: set[tuple[str, int, int]] = set()
 _DEAD_AFTER = timedelta(hours=6)  # an import on another machine, of which nothing else is known
 
 
@@ -59,6 +66,13 @@ class ImportBusyError(ImportRefusedError):
     """Another import of the list is at work."""
 
     http_status = 409
+
+
+class ContactsNotToldError(HygieneError):
+    """The list is in force, but not all contacts could be told yet; a worker goes on with it."""
+
+    exit_code = 1
+    http_status = 503
 
 
 class RemovalsRefusedError(ImportRefusedError):
@@ -130,7 +144,17 @@ def _import(
     except BaseException as error:
         loading.give_up(error)
         raise
-    held = follow_up.tell(ctx, loading.registry, loading.generation, crms)
+    finally:
+        _AT_WORK.discard(loading.key)
+    try:
+        held = follow_up.tell(ctx, loading.registry, loading.generation, crms)
+    except Exception as error:
+        if (fault := trouble(error)) is None:
+            raise
+        raise ContactsNotToldError(
+            f"{request.name} is in force, but its contacts could not be told yet: {fault.line}. A "
+            "worker goes on with it"
+        ) from error
     return ImportResult(
         loading.generation, loading.staged.added, loading.staged.removed, loading.total,
         loading.refused, held,
@@ -153,6 +177,46 @@ def remove(ctx: Context, name: str, by: str, crms: Sequence[str]) -> ImportResul
     return _import(ctx, request, settings, crms)
 
 
+def settle_own(ctx: Context) -> None:
+    """Settle imports of this process that ended without a word: while the disk of the database was
+    full, neither could be written down that they had failed, nor taken away what they had staged.
+
+    Raises the database's error where that is still so.
+    """
+    i = registry_imports.c
+    query = (
+        sa.select(i.registry, i.generation, i.owner, registries.c.generation.label("in_force"))
+        .join(registries, registries.c.id == i.registry)
+        .where(i.state == ImportState.LOADING)
+    )
+    with ctx.store.read() as connection:
+        rows = connection.execute(query).all()
+    for row in rows:
+        if is_this_process(row.owner) and not _is_at_work(row):
+            numbers.discard(ctx.store, row.registry, row.in_force)
+            _record_failure(ctx, row.registry, row.generation, "the database could not be written")
+
+
+def _is_at_work(row: Any) -> bool:
+    """Return whether the process of an import may still be at it."""
+    if is_this_process(row.owner):
+        return (row.owner, row.registry, row.generation) in _AT_WORK
+    return is_alive(row.owner)
+
+
+def _record_failure(
+    ctx: Context, registry: int, generation: int, why: str, state: ImportState = ImportState.FAILED
+) -> None:
+    i = registry_imports.c
+    with ctx.store.write() as connection:
+        connection.execute(
+            sa.update(registry_imports)
+            .where(i.registry == registry, i.generation == generation)
+            .where(i.state == ImportState.LOADING)
+            .values(state=state, error=why[:255])
+        )
+
+
 class _Loading:
     """One import, from its claim until it is in force."""
 
@@ -171,6 +235,10 @@ class _Loading:
         self.refused = self._read = self.total = 0
         self._with_action = 0
         self._digest = hashlib.sha256()
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        return self._ctx.owner, self.registry, self.generation
 
     def load(self) -> None:
         self._claim()
@@ -218,6 +286,7 @@ class _Loading:
                     added=0, removed=0, numbers=0, told="", error="",
                 )
             )  # fmt: skip
+        _AT_WORK.add(self.key)
         if another_died:
             numbers.discard(ctx.store, self.registry, self._in_force)
         numbers.collect(ctx.store, self.registry, self._in_force)
@@ -235,7 +304,7 @@ class _Loading:
                 raise ImportBusyError(
                     f"contacts are still being told of the last import of {name}; try again soon"
                 )
-            if is_alive(row.owner) and self._ctx.now() - row.at < _DEAD_AFTER:
+            if _is_at_work(row) and self._ctx.now() - row.at < _DEAD_AFTER:
                 raise ImportBusyError(f"{name} is being imported just now; wait for its end")
             dead.append(row.generation)
         connection.execute(
@@ -366,17 +435,25 @@ class _Loading:
         i = registry_imports.c
         mine = sa.and_(i.registry == self.registry, i.generation == self.generation)
         loading = sa.and_(mine, i.state == ImportState.LOADING)
-        with self._ctx.store.read() as connection:
-            if connection.scalar(sa.select(i.generation).where(loading)) is None:
-                return  # it is in force
-        numbers.discard(self._ctx.store, self.registry, self._in_force)
-        refused = isinstance(error, ImportRefusedError)
-        state = ImportState.REFUSED if refused else ImportState.FAILED
-        why = (str(error) or type(error).__name__)[:255]
-        with self._ctx.store.write() as connection:
-            connection.execute(
-                sa.update(registry_imports).where(loading).values(state=state, error=why)
-            )
+        try:
+            with self._ctx.store.read() as connection:
+                if connection.scalar(sa.select(i.generation).where(loading)) is None:
+                    return  # it is in force
+            numbers.discard(self._ctx.store, self.registry, self._in_force)
+            refused = isinstance(error, ImportRefusedError)
+            _record_failure(
+                self._ctx, self.registry, self.generation, _why(error),
+                ImportState.REFUSED if refused else ImportState.FAILED,
+            )  # fmt: skip
+        except Exception as another:
+            if trouble(another) is None:
+                raise
+            log.warning("%s: %s", self._request.name, _why(another))
+
+
+def _why(error: BaseException) -> str:
+    fault = trouble(error) if not isinstance(error, HygieneError) else None
+    return fault.line if fault else str(error) or type(error).__name__
 
 
 def _percent(share: float) -> str:

@@ -3,7 +3,8 @@
 A file lies in `HYGIENE_HOME/uploads`, for this user alone, and a row of `app_state` says what is to
 become of it: one a registry. So nothing is lost with Redis, and the next worker takes up what a
 killed one had begun. A file that stopped at the guard is kept until an admin confirms it, uploads
-another one, or a week has gone; every other one is deleted when it was loaded or refused.
+another one, or a week has gone; every other one is deleted when it was loaded or refused. A file
+without a row, whose web process was killed while it arrived, is deleted after a day (`sweep`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,21 +28,25 @@ from sqlalchemy.engine import Connection
 
 from config.errors import HygieneError
 from worker.context import Context
-from worker.leases import is_alive
+from worker.leases import is_alive, is_this_process
 from worker.registries import imports
 from worker.registries.imports import (
+    ContactsNotToldError,
     ImportBusyError,
     ImportKind,
     ImportRequest,
     RemovalsRefusedError,
 )
 from worker.store.bulk import upsert
+from worker.store.machine_faults import place, trouble
 from worker.store.tables import app_state, registries
 
 log = logging.getLogger(__name__)
 
 KEPT_FOR = timedelta(days=7)  # a file that stopped at the guard
 _DEAD_AFTER = timedelta(hours=6)  # a load on another machine, of which nothing else is known
+_ORPHAN_AFTER = timedelta(days=1)  # longer than any file takes to arrive
+_AT_WORK: set[str] = set()  # the uploads that this process is loading
 _ROW = "registry upload "  # begins the name of a row of app_state; the registry's name follows
 _FOLDER = "uploads"
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")
@@ -150,6 +156,12 @@ def of(connection: Connection, name: str, lock: bool = False) -> Upload | None:
 
 def any_due(ctx: Context) -> bool:
     """Return whether a file waits for a worker, or its worker died."""
+    try:
+        imports.settle_own(ctx)
+    except Exception as error:
+        if (fault := trouble(error)) is None:
+            raise
+        log.warning("an import is still not settled: %s", fault.line)
     with ctx.store.read() as connection:
         return any(_is_due(ctx, upload) for _name, upload in _all(connection))
 
@@ -169,6 +181,8 @@ def load_due(ctx: Context, crms: Sequence[str]) -> int:
 
 def _is_due(ctx: Context, upload: Upload) -> bool:
     if upload.state == UploadState.LOADING:
+        if is_this_process(upload.owner):
+            return upload.id not in _AT_WORK
         late = datetime.fromisoformat(upload.since) < ctx.now() - _DEAD_AFTER
         return late or not is_alive(upload.owner)
     return upload.state == UploadState.WAITING
@@ -199,8 +213,11 @@ def _load(ctx: Context, name: str, upload: Upload, crms: Sequence[str]) -> bool:
     request = ImportRequest(
         name, (path,), upload.kind, upload.accepted or upload.by, as_of, bool(upload.accepted)
     )
+    _AT_WORK.add(upload.id)
     try:
         imports.import_files(ctx, request, crms)
+    except ContactsNotToldError as error:
+        log.warning("%s", error)  # the list is in force
     except ImportBusyError as error:
         log.info("%s: the upload waits: %s", name, error)
         _set(ctx, name, upload, state=UploadState.WAITING)
@@ -211,13 +228,47 @@ def _load(ctx: Context, name: str, upload: Upload, crms: Sequence[str]) -> bool:
         asks = {"question": error.what, "generation": generation, "accepted": ""}
         _set(ctx, name, upload, state=UploadState.ASKS, **asks)
         return False
-    except (HygieneError, OSError) as error:
-        log.warning("%s: the uploaded file was not loaded: %s", name, error)
-        _set(ctx, name, upload, state=UploadState.FAILED, question=str(error)[:255])
-        _delete_file(ctx, upload)
-        return False
+    except Exception as error:
+        return _fail(ctx, name, upload, error)
+    finally:
+        _AT_WORK.discard(upload.id)
     _end(ctx, name, upload)
     return True
+
+
+def _fail(ctx: Context, name: str, upload: Upload, error: Exception) -> bool:
+    """Have a file wait that the database did not take just now; say of another one why it was not
+    loaded, and delete it first: it may take the room that is missing. Raises what is a bug."""
+    fault = None if isinstance(error, HygieneError) else trouble(error)
+    if fault is not None and fault.passes:
+        _set(ctx, name, upload, state=UploadState.WAITING)
+        raise error
+    _delete_file(ctx, upload)
+    is_bug = fault is None and not isinstance(error, (HygieneError, OSError))
+    why = fault.line if fault else str(error)
+    if is_bug:
+        why = f"an error of the worker, whose log says more ({place(error)})"
+    _set(ctx, name, upload, state=UploadState.FAILED, question=why[:255])
+    if is_bug:
+        raise error
+    log.warning("%s: the uploaded file was not loaded: %s", name, why)
+    return False
+
+
+def sweep(ctx: Context) -> int:
+    """Delete files that no row knows: the web process was killed while they arrived. Return how
+    many there were."""
+    folder = ctx.settings.home / _FOLDER
+    with ctx.store.read() as connection:
+        known = {upload.id for _name, upload in _all(connection)}
+    old = (ctx.now() - _ORPHAN_AFTER).timestamp()
+    swept = 0
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):
+            if entry.name not in known and entry.stat().st_mtime < old:
+                shutil.rmtree(entry, ignore_errors=True)
+                swept += 1
+    return swept
 
 
 def _set(ctx: Context, name: str, upload: Upload, **values: Any) -> None:

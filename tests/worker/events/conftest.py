@@ -7,6 +7,7 @@ Read in this order:
     test_order.py       the same under any sequence of what can happen (state machine)
     test_endpoints.py   endpoints: added, rotated, paused, removed, given by the settings
     test_egress.py      no way into inside networks
+    test_hostile_peers.py  answers without end, nonsense, errors in a good status
     test_backfill.py    a system that is added later is given what stands already
     test_systems.py     every system keeps its vendor's list as it must (conformance suite)
 """

@@ -337,6 +337,24 @@ def test_an_answer_that_nobody_can_read_confirms_nothing(
     assert NUMBER not in caplog.text
 
 
+@pytest.mark.parametrize("data", [b'{"skipped_count": 1}', b'{"skipped": [{"phone": "1"}]}'])
+def test_a_number_that_justcall_skips_without_saying_which_is_found(
+    make_context: MakeContext, data: bytes
+) -> None:
+    with vendor("justcall") as its_list:
+        ctx = make_context(**its_list.env)
+        directory.add_system(ctx, "justcall", "justcall", "kim")
+        its_list.now = lambda: ctx.now()
+        for number in (NUMBER, OTHER):
+            suppress(ctx, number)
+        answer = b'{"status": "success", "data": %b}' % data
+        its_list.fail(200, answer, times=2)  # both numbers, then the first alone
+        deliver(ctx)
+        states = {entry.number: entry.state for entry in deliveries(ctx, "justcall")}
+        assert states == {NUMBER: "parked", OTHER: "delivered"}
+        assert its_list.closed(OTHER) == {"call", "text"}
+
+
 def test_a_test_changes_nothing_and_checks_the_key(
     ctx: Context, its_list: VendorList, kind: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import time
 import zipfile
 from collections.abc import Callable, Iterable
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from full_disks import full_disk
 
 from connectors.csv_list.errors import ListError
 from worker.context import Context
 from worker.registries import imports, matching, numbers
-from worker.registries.imports import ImportRefusedError, ImportRequest
+from worker.registries.imports import ContactsNotToldError, ImportRefusedError, ImportRequest
 from worker.registries.model import ImportState, UnknownRegistryError, load_all, load_one
 from worker.registries.sorting import number_files
 from worker.store.tables import registry_imports, registry_numbers
@@ -287,6 +289,66 @@ class TestAnImportThatDies:
             with pytest.raises(OSError):
                 load(lines([2_000_001]))
         assert refused == ["us-dnc is being imported just now; wait for its end"]
+
+    def test_whose_end_could_not_be_recorded_is_settled_by_its_process(
+        self, make_context: Callable[..., Context], database_url: str, tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """Its process lives on, so nobody takes it for dead: the list could not be imported for
+        hours, once there is room again."""
+        ctx = make_context(TOML, DATABASE_URL=database_url)
+        file = tmp_path / "file.txt"
+        file.write_text(lines(range(2_000_000, 2_000_100)))
+        request = ImportRequest("us-dnc", [file], "whole", "kim")
+        imports.import_files(ctx, request, ())
+        file.write_text(lines(range(2_000_000, 2_020_000)))
+        monkeypatch.setattr("worker.registries.imports.BATCH", 400)
+
+        def never(*_: object) -> None:
+            raise sa.exc.OperationalError("", {}, sqlite3.OperationalError("disk is full"))
+
+        with monkeypatch.context() as full, full_disk(ctx.store, 5):
+            full.setattr(numbers, "discard", never)
+            with pytest.raises(sa.exc.OperationalError, match="disk is full"):
+                imports.import_files(ctx, request, ())
+            assert states(ctx) == [ImportState.DONE, ImportState.LOADING]
+            with pytest.raises(sa.exc.OperationalError):
+                imports.settle_own(ctx)
+        assert len(listed(ctx)) == 100
+        imports.settle_own(ctx)
+        assert states(ctx) == [ImportState.DONE, ImportState.FAILED]
+        with ctx.store.read() as connection:
+            rows = connection.scalar(sa.select(sa.func.count()).select_from(registry_numbers))
+        assert rows == 100
+        imports.import_files(ctx, request, ())
+        assert len(listed(ctx)) == 20_000
+
+    def test_is_not_settled_while_it_is_at_work(
+        self, ctx: Context, load: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        put_in_force = imports._Loading._put_in_force
+
+        def settled_meanwhile(self: imports._Loading) -> None:
+            imports.settle_own(ctx)
+            put_in_force(self)
+
+        monkeypatch.setattr(imports._Loading, "_put_in_force", settled_meanwhile)
+        load(lines([2_000_001]))
+        assert (listed(ctx), states(ctx)) == ({2_000_001}, [ImportState.DONE])
+
+    def test_in_force_whose_contacts_cannot_be_told_says_so(
+        self, ctx: Context, load: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> int:
+            raise sa.exc.OperationalError("", {}, sqlite3.OperationalError("disk is full"))
+
+        with monkeypatch.context() as stopped:
+            stopped.setattr(imports.follow_up, "tell", full)
+            with pytest.raises(ContactsNotToldError, match=r"in force.* its disk is full"):
+                load(lines([2_000_001]))
+        assert (listed(ctx), states(ctx)) == ({2_000_001}, [ImportState.IN_FORCE])
+        imports.follow_up.resume(ctx, ())
+        assert states(ctx) == [ImportState.DONE]
 
     @pytest.mark.slow
     def test_killed_with_9_at_any_moment_no_reader_sees_half_a_list(

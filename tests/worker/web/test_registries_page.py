@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import sqlalchemy as sa
 from admin_pages import admin_page, assert_well_made, text_of
 from captures import serving, settings_for
 from clocks import advance_clock
+from full_disks import full_disk
 from logins import by_link
 
 from worker.access import audit, users
 from worker.context import Context
+from worker.ops import retention
 from worker.registries import imports, uploads
 from worker.registries.imports import ImportRefusedError, ImportRequest
 from worker.registries.model import load_one
@@ -193,11 +198,73 @@ class TestAnUpload:
         with ctx.store.read() as connection:
             waiting = uploads.of(connection, "litigators")
         assert waiting is not None
-        assert uploads._claim(ctx, "litigators", waiting.id) is not None  # it is killed here
+        elsewhere = replace(ctx, owner="another-machine:1:0")
+        assert uploads._claim(elsewhere, "litigators", waiting.id) is not None  # it is killed here
         assert uploads.load_due(ctx, ()) == 0
         advance_clock(ctx, hours=7)
         assert uploads.load_due(ctx, ()) == 1
         assert in_force(ctx) == 30
+
+    def test_that_the_disk_had_no_room_for_says_so_and_makes_room(
+        self, served: tuple[str, Context]
+    ) -> None:
+        url, ctx = served
+        admin = by_link(ctx)
+        upload(admin, url, numbers_file(10))
+        assert uploads.load_due(ctx, ()) == 1
+        upload(admin, url, numbers_file(10_000))
+        with full_disk(ctx.store, 5):
+            assert uploads.load_due(ctx, ()) == 0
+            assert kept_files(ctx) == []
+        text = admin.get(f"{url}{PAGE}", timeout=10).text
+        assert "its disk is full: free some space" in text
+        assert "the list is unchanged" in text
+        assert in_force(ctx) == 10
+        assert upload(admin, url, numbers_file(10_000)).status_code == 303
+        assert uploads.load_due(ctx, ()) == 1
+        assert in_force(ctx) == 10_000
+
+    def test_waits_for_a_database_that_is_away(
+        self, served: tuple[str, Context], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url, ctx = served
+        upload(by_link(ctx), url, numbers_file(10))
+
+        def away(*_: object) -> None:
+            raise sa.exc.TimeoutError
+
+        with monkeypatch.context() as database:
+            database.setattr(imports, "import_files", away)
+            with pytest.raises(sa.exc.TimeoutError):
+                uploads.load_due(ctx, ())
+        assert len(kept_files(ctx)) == 1
+        assert uploads.load_due(ctx, ()) == 1
+
+    def test_that_meets_a_fault_of_ours_is_not_tried_for_ever(
+        self, served: tuple[str, Context], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url, ctx = served
+        admin = by_link(ctx)
+        upload(admin, url, numbers_file(10))
+        with monkeypatch.context() as broken:
+            broken.setattr(imports, "import_files", lambda *_: {}["no such key"])
+            with pytest.raises(KeyError):
+                uploads.load_due(ctx, ())
+        assert not uploads.any_due(ctx)
+        assert "whose log says more (KeyError" in admin.get(f"{url}{PAGE}", timeout=10).text
+
+    def test_whose_web_process_was_killed_while_it_arrived_is_deleted_after_a_day(
+        self, served: tuple[str, Context]
+    ) -> None:
+        url, ctx = served
+        upload(by_link(ctx), url, numbers_file(10))
+        orphan = uploads.store(ctx, "half.csv", io.BytesIO(b"Phone\r\n+1202"))
+        advance_clock(ctx, hours=20)
+        assert retention.purge_expired(ctx)["uploads"] == 0
+        advance_clock(ctx, hours=5)
+        assert retention.purge_expired(ctx)["uploads"] == 1
+        assert not orphan.parent.exists()
+        assert [path.name for path in kept_files(ctx)] == ["list.csv"]
 
     def test_that_no_worker_can_see_says_so(self, served: tuple[str, Context]) -> None:
         url, ctx = served

@@ -16,6 +16,7 @@ import orjson
 
 from config.redaction import redact_secrets
 from config.version import product_version
+from connectors.http import in_time
 from connectors.http.tls import tls_context
 from worker.events.sending import asked_wait
 from worker.events.systems.base import CredentialsRefusedError, NotNowError, RefusedError
@@ -52,10 +53,10 @@ class VendorClient:
         seconds = timeout.total_seconds()
         self._url, self._seconds, self._now = url.rstrip("/"), seconds, now
         self._client = httpx2.Client(
-            verify=tls_context(trust_env=False),
+            transport=in_time.transport(tls_context(trust_env=False)),
             timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
             follow_redirects=False,
-            trust_env=False,  # no proxy and no password of this machine is meant for them
+            trust_env=False,  # no password of this machine is meant for them
         )
 
     def close(self) -> None:
@@ -67,14 +68,19 @@ class VendorClient:
         """Make a call once. `options`: as for `httpx2.Client.build_request` (`json`, `data`,
         `params`), and `auth`. Raises `VendorError` for every status but 2xx."""
         auth = options.pop("auth", None)
-        sent = {"User-Agent": f"phone-hygiene/{product_version()}", **(headers or {})}
+        sent = {
+            "User-Agent": f"phone-hygiene/{product_version()}",
+            "Accept-Encoding": "identity",  # what is packed has no size that can be limited
+            **(headers or {}),
+        }
         try:
             request = self._client.build_request(method, self._url + path, headers=sent, **options)
-            response = self._client.send(request, stream=True, auth=auth)
-            try:
-                body = _read(response)
-            finally:
-                response.close()
+            with in_time.whole_exchange(self._seconds):
+                response = self._client.send(request, stream=True, auth=auth)
+                try:
+                    body = _read(response)
+                finally:
+                    response.close()
         except httpx2.TimeoutException as error:
             raise NotNowError(f"gave no answer within {self._seconds:g} seconds") from error
         except (httpx2.HTTPError, OSError) as error:
@@ -83,10 +89,12 @@ class VendorClient:
 
     def _judged(self, response: httpx2.Response, data: Any) -> Answer:
         status = response.status_code
-        if 200 <= status < 300:
-            return Answer(status, data)
         words = _words(data)
         told = f"status {status}" + (f": {words}" if words else "")
+        if 200 <= status < 300:
+            if isinstance(data, dict) and (data.get("errors") or data.get("error")):
+                raise NotNowError(f"answered with an error ({told})", status)
+            return Answer(status, data)
         if status in (401, 403):
             raise CredentialsRefusedError(told, status)
         if status in _PASSES or status >= 500:
@@ -104,7 +112,7 @@ class VendorClient:
 
 def _read(response: httpx2.Response) -> bytes:
     body = bytearray()
-    for part in response.iter_bytes():
+    for part in response.iter_raw():  # as it came: a few bytes may be packed gigabytes
         body += part
         if len(body) > _MOST_BYTES:
             raise NotNowError("sent far too large an answer", response.status_code)
@@ -125,10 +133,10 @@ def _words(data: Any) -> str:
         return ""
     errors = data.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else {}
-    places = [first] if isinstance(first, dict) else []
+    places = [one for one in (first, data.get("error")) if isinstance(one, dict)]
     for place in (*places, data):
-        for name in ("detail", "message", "generalMessage", "error_description", "title"):
-            if text := place.get(name):
+        for name in ("detail", "message", "generalMessage", "error_description", "title", "error"):
+            if isinstance(text := place.get(name), str) and text:
                 return clean(text)
     return ""
 

@@ -12,11 +12,20 @@ closed. Written by these pages, and not tried with an account.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.events.systems.base import Entry, NotNowError, Outcome, System, Variable, VendorError
+from worker.events.systems.base import (
+    Entry,
+    NotNowError,
+    Outcome,
+    RefusedError,
+    System,
+    Variable,
+    VendorError,
+)
 from worker.events.systems.client import Answer, VendorClient, clean
 
 _MOST_NUMBERS = 100  # in a call
@@ -51,14 +60,12 @@ class JustCall(System):
                  if channel in channels]  # fmt: skip
         body = {"contact_numbers": list(numbers), "add_to": lists, "across_team": True}
         answer = self._call("POST", "/v2.1/contacts/bulk-add/blacklist", json=body)
-        skipped = _skipped(answer)
+        skipped = _skipped(answer, numbers)
         if "call" in channels:
             again = {"contact_numbers": list(numbers)}
             answer = self._call("POST", "/v2.1/sales_dialer/contacts/bulk-add-dnca", json=again)
-            skipped |= _skipped(answer)
-        refused = {numbers[digits]: "skipped it as no phone number"
-                   for digits in skipped & set(numbers)}  # fmt: skip
-        return Outcome(answer.status, refused)
+            skipped |= _skipped(answer, numbers)
+        return Outcome(answer.status, dict.fromkeys(skipped, "skipped it as no phone number"))
 
     def reopen(self, entry: Entry, channels: frozenset[str]) -> Outcome:
         body = {
@@ -89,24 +96,30 @@ class JustCall(System):
 
 
 def _digits(number: str) -> str:
-    return number.removeprefix("+")
+    return re.sub(r"\D", "", number)
 
 
-def _skipped(answer: Answer) -> set[str]:
-    """Return the numbers that an answer lists as skipped, as digits, wherever the list stands."""
+def _skipped(answer: Answer, numbers: Mapping[str, str]) -> set[str]:
+    """Return the numbers that an answer lists as skipped, wherever the list stands. `numbers`: by
+    their digits, those that were sent. Raises `RefusedError` where nobody can tell which it means:
+    then each is tried alone."""
     found: set[str] = set()
     waiting: list[Any] = [answer.object()]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
             for name, value in part.items():
-                if "skipped" in name and isinstance(value, list):
-                    found |= {_digits(str(_number_of(item))) for item in value}
-                else:
+                if "skipped" not in name:
                     waiting.append(value)
+                elif isinstance(value, list):
+                    found |= {_digits(str(_number_of(item))) for item in value}
+                elif value:
+                    raise RefusedError("skipped a number without saying which", answer.status)
         elif isinstance(part, list):
             waiting.extend(part)
-    return found
+    if found - set(numbers):
+        raise RefusedError("skipped a number that it names otherwise", answer.status)
+    return {numbers[digits] for digits in found}
 
 
 def _number_of(item: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
@@ -34,6 +34,7 @@ from worker.feedback.sources.vendor import (
     Proof,
     Unreadable,
 )
+from worker.feedback.unread_messages import with_description
 from worker.store.bulk import upsert
 from worker.store.pseudonyms import Keys
 from worker.store.tables import reviews
@@ -105,12 +106,24 @@ def parse_text(event: InboundText, now: datetime, model: Model | None = None) ->
         return ParsedReply((report,))
     if event.keyword == "HELP":
         return ParsedReply()
-    reply = read_reply(event.text, model)
+    reply = _read(event, model)
     reports = tuple(
         report_from_intent(intent, event.number, event.source, event.key, now)
         for intent in reply.intents
     )
+    if event.unread and not reports:
+        reply = replace(reply, needs_review=True)
     return ParsedReply(reports, reply if reply.needs_review else None)
+
+
+def _read(event: InboundText, model: Model | None) -> Reply:
+    """Read a message with its subject. A STOP below any subject is a STOP; what lifts something
+    must be clear together with the subject."""
+    if event.subject.strip():
+        alone = read_reply(event.text, model)
+        if alone.intents and not any(intent.kind in _LIFTING for intent in alone.intents):
+            return alone
+    return read_reply(event.words, model)
 
 
 def report_from_intent(
@@ -149,7 +162,7 @@ def _receive_text(ctx: Context, event: InboundText, proof: Proof) -> int:
             report_log.record_delivery(connection, event.number, now, now)  # who writes is there
         if doubtful is not None or parsed.needs_review is not None:
             kind = suggestion.kind if suggestion else str(doubtful.kind if doubtful else "")
-            evidence = suggestion.evidence if suggestion else event.text
+            evidence = suggestion.evidence if suggestion else event.words
             delivered = _keep_for_review(ctx, connection, event, kind, evidence, is_new)
     new = intake.store_reports(ctx, reports)
     # A keyword that the vendor knows, it has confirmed itself; and by law one text may follow.
@@ -172,7 +185,7 @@ def _keep_for_review(
         "key": event.key,
         "number": event.number,
         "source": event.source,
-        "text": _readable_text(event.text),
+        "text": with_description(_readable_text(event.words), event.unread),
         "suggestion": kind,
         "evidence": evidence[:255] if kind else "",
         "at": now,

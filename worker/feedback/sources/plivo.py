@@ -9,8 +9,11 @@ Two versions of signature come along, each with the auth token of the account th
   https://docs.plivo.com/docs/messaging/concepts/signature-validation. It counts where no V3 comes,
   and proves only who calls (`Proof.SENDER`).
 
-Neither holds a time, so a request counts once for ever, by its id. Form fields `From`, `Text`,
-`MessageUUID`, `Status`, `ErrorCode`: https://plivo.com/docs/messaging/use-cases/receive-sms and
+Neither holds a time, so a request counts once for ever, by its id. Form fields of a message:
+https://plivo.com/docs/messaging/api/message/handling-incoming. `Text` holds the words of an SMS,
+whose parts Plivo has joined; **`Body` those of an MMS or a WhatsApp message**; `Media0` or `Media1`
+and so on address the attachments, without their types; `MessageIntent` is `optout` for a standard
+keyword; `ContentType` (WhatsApp) is `text`, `media`, `button` or `unknown`. `Status`, `ErrorCode`:
 https://plivo.com/docs/messaging/troubleshooting/error-codes. Numbers come without a plus.
 """
 
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -33,11 +37,14 @@ from worker.feedback.sources.vendor import (
     NotConfiguredError,
     Proof,
     Vendor,
+    joined_words,
     message_id,
     phone_number,
     same,
+    unread_media,
 )
 
+_MEDIA = re.compile(r"Media[0-9]{1,3}", re.ASCII)
 CODES: dict[str, tuple[FailureMeaning, str]] = {
     "10": ("message", "the message is not valid"),
     "20": ("message", "a network error"),
@@ -122,12 +129,27 @@ def _hmac(token: str, text: str) -> str:
 
 
 def _read_text(form: Mapping[str, str]) -> InboundText:
+    """Read an inbound message. Only the refusal that Plivo recognised counts as such: what it takes
+    for an opt-in ("YES") is read like any other words."""
+    words = joined_words(form.get("Text"), form.get("Body"))
+    content = form.get("ContentType", "").strip().lower()
     return InboundText(
         phone_number(form.get("From"), "From", bare=True),
         f"plivo:sms:{message_id(form.get('MessageUUID'), 'MessageUUID')}",
         "plivo sms",
-        form.get("Text", ""),
+        words,
+        "STOP" if form.get("MessageIntent", "").strip().lower() == "optout" else "",
+        partial=content == "button",
+        unread=_unread(form, words, content),
     )
+
+
+def _unread(form: Mapping[str, str], words: str, content: str) -> str:
+    if content == "unknown":
+        return "a message of a kind that Plivo does not know"
+    attachments = any(_MEDIA.fullmatch(name) and url.strip() for name, url in form.items())
+    types = [form.get("MimeType", "")] if attachments or content == "media" else []
+    return unread_media(words, types)
 
 
 def _read_status(form: Mapping[str, str]) -> DeliveryStatus:

@@ -8,12 +8,21 @@ Sinch's support turns that on for a service plan (release notes of 2025-02-13), 
 instead (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/). HTTP Basic proves
 who calls, not what is said: see `Proof.SENDER`.
 
-Bodies of the SMS API: `mo_text`, `mo_media` (an MMS, also a text that a phone sends as one:
-https://developers.sinch.com/sdk/sinch-sdk-node/1.5.0/interfaces/Sms.MmsMoBody.html),
+Bodies of the SMS API: `mo_text`, `mo_media` (an MMS, also a text that a phone sends as one: its
+`body` has `subject`, `message` and `media` with a `content_type` each), `mo_binary` (its `body` is
+base64): sinch-sdk-java, `sms/models/v1/inbounds` and the bodies in its tests;
 `delivery_report_sms`, `recipient_delivery_report_sms`
 (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/); of the Conversation
-API: `message`, `message_delivery_report`, `opt_out_notification` (the address above). Numbers come
-without a plus.
+API: `message`, `message_delivery_report`, `opt_out_notification` (the address above), and, where
+Sinch takes personal data out, `message_redaction` instead of `message`. Numbers come without a plus
+or with one.
+
+What a message of the Conversation API may be: `text_message`, `media_message`,
+`media_card_message` (with a `caption`), `choice_response_message` (the `postback_data` of a button,
+not its label), `product_response_message`, `location_message`, `channel_specific_message` (the
+answer to a form of WhatsApp, `nfm_reply`), `fallback_message` (what Sinch cannot read, with the
+channel's `raw_message` where there is one): sinch-sdk-java, `ContactMessageInternal` and the bodies
+in its tests.
 """
 
 from __future__ import annotations
@@ -37,6 +46,7 @@ from worker.feedback.sources.vendor import (
     OptOut,
     Proof,
     Vendor,
+    joined_words,
     message_id,
     object_of,
     phone_number,
@@ -46,6 +56,7 @@ from worker.feedback.sources.vendor import (
     seconds_of,
     text_of,
     time_of,
+    unread_media,
 )
 
 # The SMS API's own codes; those of the carriers' networks, which it passes on, are not listed
@@ -112,14 +123,15 @@ class Sinch(Vendor):
     def read(self, path: str, request: IncomingRequest) -> Iterable[Event]:
         body = request.json()
         match body.get("type"):
-            case "mo_text" | "mo_media":
+            case "mo_text" | "mo_media" | "mo_binary":
                 return [_read_sms(body)]
             case "delivery_report_sms" | "delivery_report_mms":
                 return _read_report(body)
             case "recipient_delivery_report_sms" | "recipient_delivery_report_mms":
                 return [_status(body, body.get("recipient"), body)]
-        if isinstance(body.get("message"), dict):
-            return _read_message(body["message"])
+        for name in ("message", "message_redaction"):
+            if isinstance(body.get(name), dict):
+                return _read_message(body[name])
         if isinstance(body.get("message_delivery_report"), dict):
             return [_read_message_status(body["message_delivery_report"], body)]
         if isinstance(body.get("opt_out_notification"), dict):
@@ -152,14 +164,23 @@ def _require_login(username: str, password: str, request: IncomingRequest) -> No
 
 
 def _read_sms(body: Mapping[str, Any]) -> InboundText:
-    said = body.get("body")
-    if isinstance(said, dict):  # of an MMS
-        said = "\n".join(filter(None, (text_of(said.get(name)) for name in ("subject", "message"))))
+    said: object = body.get("body")
+    subject = unread = ""
+    if body.get("type") == "mo_binary":
+        said, unread = "", "a binary message"
+    elif isinstance(said, dict):  # of an MMS
+        media = said.get("media")
+        entries = media if isinstance(media, list) else []
+        types = [entry.get("content_type") for entry in entries if isinstance(entry, dict)]
+        subject, said = text_of(said.get("subject")), text_of(said.get("message"))
+        unread = unread_media(subject + said, types)
     return InboundText(
         _bare(body.get("from"), "from"),
         f"sinch:sms:{message_id(body.get('id'), 'id')}",
         "sinch sms",
         text_of(said),
+        subject=subject,
+        unread=unread,
     )
 
 
@@ -196,19 +217,46 @@ def _status(entry: Mapping[str, Any], recipient: object, body: Mapping[str, Any]
 def _read_message(message: Mapping[str, Any]) -> Iterable[Event]:
     """Read an inbound message of the Conversation API; one without text says only that somebody is
     there."""
-    content = message.get("contact_message")
-    content = content if isinstance(content, dict) else {}
-    text, choice = content.get("text_message"), content.get("choice_response_message")
-    said, pressed = text_of(text.get("text")) if isinstance(text, dict) else "", False
-    if not said and isinstance(choice, dict):  # what we have given the button as its data
-        said, pressed = text_of(choice.get("postback_data")).replace("_", " "), True
+    content = _part(message, "contact_message")
+    said = joined_words(
+        _part(content, "text_message").get("text"),
+        _part(content, "media_card_message").get("caption"),
+    )
+    pressed = "" if said else _pressed(content)
     yield InboundText(
         _identity(message),
         f"sinch:sms:{message_id(message.get('id'), 'message.id')}",
         "sinch sms",
-        said,
-        partial=pressed,
+        said or pressed,
+        partial=bool(pressed),
+        unread="" if said else _unread(content),
     )
+
+
+def _pressed(content: Mapping[str, Any]) -> str:
+    """Return words that are ours, or that Sinch could not tell: what we have given a button as its
+    data, the answer to a form, the raw form of a message."""
+    choice = _part(content, "choice_response_message").get("postback_data")
+    form = _part(_part(_part(content, "channel_specific_message"), "message"), "nfm_reply")
+    return joined_words(
+        text_of(choice).replace("_", " "),
+        form.get("body"),
+        form.get("response_json"),
+        _part(content, "fallback_message").get("raw_message"),
+    )
+
+
+def _unread(content: Mapping[str, Any]) -> str:
+    if isinstance(content.get("fallback_message"), dict):
+        return "a message that Sinch cannot read"
+    names = ("media_message", "media_card_message")
+    has_media = any(isinstance(content.get(name), dict) for name in names)
+    return "a picture or a file" if has_media else ""
+
+
+def _part(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = content.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _read_message_status(report: Mapping[str, Any], body: Mapping[str, Any]) -> DeliveryStatus:

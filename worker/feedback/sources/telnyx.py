@@ -9,6 +9,14 @@ Events: https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
 (`message.received`, `message.finalized`, `data.payload`). Telnyx reads STOP, START and HELP itself
 and says so in `autoresponse_type`
 (https://developers.telnyx.com/docs/messaging/messages/advanced-opt-in-out).
+
+A message has `text`, an MMS also `subject` and `media` with a `content_type` each
+(https://developers.telnyx.com/api-reference/callbacks/inbound-message). RCS has its message as an
+object in `body`, in the form of Google's RCS API written in snake case
+(https://developers.telnyx.com/docs/messaging/messages/receiving-rcs-webhooks): `text`,
+`suggestion_response` (a button: `text`, `postback_data`), `user_file`
+(https://developers.google.com/business-communications/rcs-business-messaging/reference/rest/v1/UserMessage).
+That a reply of RCS stands in `body` itself is not confirmed by an example.
 """
 
 from __future__ import annotations
@@ -33,6 +41,7 @@ from worker.feedback.sources.vendor import (
     NotConfiguredError,
     Proof,
     Vendor,
+    joined_words,
     message_id,
     object_of,
     phone_number,
@@ -41,6 +50,7 @@ from worker.feedback.sources.vendor import (
     seconds_of,
     text_of,
     time_of,
+    unread_media,
 )
 
 # https://developers.telnyx.com/docs/messaging/messages/error-codes
@@ -107,13 +117,31 @@ class Telnyx(Vendor):
 
 def _read_text(payload: Mapping[str, Any]) -> InboundText:
     sender = object_of(payload.get("from"), "from")
+    body = payload.get("body")
+    body = body if isinstance(body, dict) else {}
+    button = body.get("suggestion_response")
+    subject = text_of(payload.get("subject"))
+    words = joined_words(payload.get("text"), body.get("text"))
+    pressed = ""
+    if isinstance(button, dict):
+        pressed = joined_words(button.get("text"), button.get("postback_data"))
     return InboundText(
         phone_number(sender.get("phone_number"), "from"),
         f"telnyx:sms:{message_id(payload.get('id'), 'id')}",
         "telnyx sms",
-        text_of(payload.get("text")),
+        words or pressed,
         KEYWORDS.get(text_of(payload.get("autoresponse_type")).upper(), ""),
+        partial=bool(pressed),
+        subject=subject,
+        unread=unread_media(subject + words + pressed, _media_types(payload, body)),
     )
+
+
+def _media_types(payload: Mapping[str, Any], body: Mapping[str, Any]) -> list[str]:
+    media = payload.get("media")
+    entries = media if isinstance(media, list) else []
+    types = [text_of(entry.get("content_type")) for entry in entries if isinstance(entry, dict)]
+    return [*types, ""] if body.get("user_file") else types
 
 
 def _read_statuses(payload: Mapping[str, Any]) -> Iterable[Event]:

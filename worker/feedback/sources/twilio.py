@@ -23,6 +23,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -45,7 +46,9 @@ from worker.feedback.sources.vendor import (
     NotConfiguredError,
     Proof,
     Vendor,
+    joined_words,
     phone_number,
+    unread_media,
 )
 
 # The apps by which Twilio reaches a phone number; addresses of others name no number.
@@ -92,15 +95,30 @@ class Twilio(Vendor):
 
 
 def read_sms(form: Mapping[str, str]) -> InboundText:
-    """Read an inbound message. Raises `MalformedWebhookError`."""
+    """Read an inbound message. Raises `MalformedWebhookError`.
+
+    A button that somebody pressed in WhatsApp or RCS comes with `ButtonText`, a choice from a list
+    with `ListTitle`: https://www.twilio.com/docs/messaging/guides/webhook-request.
+    """
+    pressed = joined_words(form.get("ButtonText"), form.get("ListTitle"))
+    words = form.get("Body", "") if form.get("Body", "").strip() else pressed
     return InboundText(
         _number(form, "From"),
         f"twilio:sms:{_id(form, 'MessageSid', 'SmsSid', 'SmsMessageSid')}",
         "twilio sms",
-        form.get("Body", ""),
+        words,
         KEYWORDS.get(form.get("OptOutType", "").upper(), ""),
+        partial=bool(pressed),
         app=form.get("From", "").strip().rpartition(":")[0].lower(),
+        unread=unread_media(words, _media_types(form)),
     )
+
+
+def _media_types(form: Mapping[str, str]) -> list[str]:
+    """Return the types of the attachments; one without a type counts as well."""
+    count = form.get("NumMedia", "0")
+    number = int(count) if re.fullmatch(r"[0-9]{1,3}", count, re.ASCII) else 0
+    return [form.get(f"MediaContentType{index}", "") for index in range(number)]
 
 
 def read_status(form: Mapping[str, str]) -> DeliveryStatus:

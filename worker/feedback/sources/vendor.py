@@ -36,6 +36,9 @@ _BARE = re.compile(r"[1-9][0-9]{6,14}")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 # https://www.twilio.com/docs/glossary/what-alphanumeric-sender-id: at most 11 characters.
 _SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +_&-]{1,11}")
+# What attachments are called, by the first part of their media type.
+_MEDIA = {"image": "a picture", "video": "a video", "audio": "a voice message"}
+_LAYOUTS = frozenset({"application/smil", "text/x-smil"})
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 
 
@@ -125,7 +128,9 @@ class InboundText:
     policy about a STOP by text goes by that. `keyword`: what the vendor itself made of the text,
     which then counts; "" = read it. `partial`: one part of a longer message, of which the other
     parts come alone, or a button, whose words are ours: it may stop, but lifts nothing. `app`:
-    "whatsapp" or another that it came by; "" = SMS.
+    "whatsapp" or another that it came by; "" = SMS. `subject`: of an MMS: a phone may write "No
+    subject" there, and a person all that they have to say. `unread`: what it holds whose words we
+    cannot read, such as "a picture": a person looks at it, unless the words beside it are clear.
     """
 
     number: str
@@ -135,6 +140,13 @@ class InboundText:
     keyword: Keyword = ""
     partial: bool = False
     app: str = ""
+    subject: str = ""
+    unread: str = ""
+
+    @property
+    def words(self) -> str:
+        """The subject and the text."""
+        return joined_words(self.subject, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +347,34 @@ def object_of(value: object, name: str) -> Mapping[str, Any]:
 def text_of(value: object) -> str:
     """Return a text or a number as text, and "" for anything else."""
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def joined_words(*parts: object) -> str:
+    """Return the words of several fields of a message, each on a line of its own, once."""
+    return "\n".join(dict.fromkeys(filter(str.strip, map(text_of, parts))))
+
+
+def unread_media(words: str, media_types: Iterable[object]) -> str:
+    """Return what of these attachments we cannot read: `InboundText.unread`.
+
+    `words`: those that came with them; without any, an attachment is all that somebody said. A
+    phone may send the words themselves as an attachment of plain text. The layout of an MMS
+    (application/smil) says nothing.
+
+    >>> unread_media("", ["application/smil", "image/gif"]), unread_media("Thanks", ["image/gif"])
+    ('a picture', '')
+    >>> unread_media("Re: your offer", ["text/plain"])
+    'a file of text'
+    """
+    names = [text_of(entry).partition(";")[0].strip().lower() for entry in media_types]
+    if "text/plain" in names:
+        return "a file of text"
+    if words.strip():
+        return ""
+    for name in names:
+        if name not in _LAYOUTS:
+            return _MEDIA.get(name.partition("/")[0], "a file")
+    return ""
 
 
 def time_of(value: object) -> datetime | None:

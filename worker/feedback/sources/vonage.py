@@ -15,6 +15,14 @@ Fields: https://developer.vonage.com/messaging/sms/guides/inbound-sms (`msisdn`,
 `messageId`, `concat`), https://developer.vonage.com/messaging/sms/guides/delivery-receipts
 (`status`, `err-code`), https://developer.vonage.com/en/api/messages-olympus (`message_uuid`,
 `channel`, `from`, `status`, `error`). Numbers come without a plus.
+
+Words of a message of the Messages API: `text`; the `caption` of an `image`, `video` or `file` and
+of each entry of `content`, which an MMS with several attachments has; `button.text`, `reply.title`;
+`reaction.emoji` (vonage-java-sdk 9, `messages/InboundMessage.java`, `mms/Content.java`,
+`Button.java`, `whatsapp/Reply.java`, and its test of recorded messages). The kinds of messages of
+each channel: `messages/Channel.java` there. Of WhatsApp, `from` may be an id of a user instead of a
+number; `whatsapp.sender.wa_id` is the number where Meta shows it (`whatsapp/WhatsappUser.java`). A
+`binary` message of the SMS API has `data` and `udh` instead of `text` (`sms/MessageEvent.java`).
 """
 
 from __future__ import annotations
@@ -40,6 +48,7 @@ from worker.feedback.sources.vendor import (
     NotConfiguredError,
     Proof,
     Vendor,
+    joined_words,
     message_id,
     phone_number,
     require_recent,
@@ -48,6 +57,7 @@ from worker.feedback.sources.vendor import (
     text_of,
     time_of,
 )
+from worker.phones import folded_digits
 
 # https://api.support.vonage.com/hc/en-us/articles/204014733 and the older reference of Nexmo, which
 # says of 9: "the user has already sent a STOP opt-out message".
@@ -93,12 +103,14 @@ MESSAGE_CODES: dict[str, tuple[FailureMeaning, str]] = {
 TOLERANCE = 25 * 3600.0
 _PHONE_CHANNELS = frozenset({"sms", "mms", "whatsapp", "rcs", "viber_service"})
 _TEXTS = frozenset({"sms", "mms"})
-# Where the Messages API has the words of a message that is no text. From memory: not confirmed by a
-# document, and harmless where it is otherwise, as a field that is absent is not read.
-_WORDS_ELSEWHERE = (
-    ("button", "text"), ("reply", "title"),
-    ("image", "caption"), ("video", "caption"), ("file", "caption"),
-)  # fmt: skip
+# What a message may be of that we cannot read, and what it is called then. A place or an order has
+# no words.
+_UNREAD = {
+    "image": "a picture", "video": "a video", "audio": "a voice message", "sticker": "a sticker",
+    "file": "a file", "vcard": "a contact card", "contact": "a contact card",
+    "unsupported": "a message of a kind that Vonage does not know",
+}  # fmt: skip
+_WITH_CAPTION = ("image", "video", "audio", "file", "vcard")
 _HASHES = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
 
 
@@ -177,30 +189,42 @@ def _signed_parameters(request: IncomingRequest) -> dict[str, str]:
 
 def _read_message(fields: Mapping[str, Any]) -> InboundText:
     """Read an inbound message of the Messages API: its text, the words of a button that somebody
-    pressed, or those below a picture."""
-    said, pressed = text_of(fields.get("text")), False
-    for kind, name in _WORDS_ELSEWHERE if not said else ():
-        entry = fields.get(kind)
-        if isinstance(entry, dict) and (words := text_of(entry.get(name))):
-            said, pressed = words, name != "caption"
-            break
+    pressed, and those below pictures."""
+    button, reply = _object(fields, "button"), _object(fields, "reply")
+    pressed = joined_words(button.get("text"), reply.get("title"))
+    content = fields.get("content")
+    attached = content if isinstance(content, list) else []
+    captions = [_object(fields, kind).get("caption") for kind in _WITH_CAPTION]
+    captions += [entry.get("caption") for entry in attached if isinstance(entry, dict)]
+    emoji = _object(fields, "reaction").get("emoji")
+    said = joined_words(fields.get("text"), *captions, emoji)
+    kinds = [entry.get("type") for entry in attached if isinstance(entry, dict)]
     return InboundText(
         _party(fields),
         f"vonage:sms:{message_id(fields.get('message_uuid'), 'message_uuid')}",
         "vonage sms",
-        said,
-        partial=pressed,
+        said or pressed,
+        partial=bool(pressed),
+        unread="" if said or pressed else _unread(fields, kinds),
     )
+
+
+def _unread(fields: Mapping[str, Any], attached: Iterable[object]) -> str:
+    kinds = [text_of(kind).lower() for kind in (fields.get("message_type"), *attached)]
+    named = [kind for kind in _UNREAD if kind in kinds or isinstance(fields.get(kind), dict)]
+    return _UNREAD[named[0]] if named else ""
 
 
 def _read_sms(fields: Mapping[str, Any]) -> InboundText:
     """Read an inbound message of the SMS API. Each part of a long one comes alone."""
+    words = joined_words(fields.get("text"))
     return InboundText(
         phone_number(fields.get("msisdn"), "msisdn", bare=True),
         f"vonage:sms:{message_id(fields.get('messageId'), 'messageId')}",
         "vonage sms",
-        text_of(fields.get("text")),
+        words,
         partial=str(fields.get("concat", "")).lower() == "true",
+        unread="" if words or not text_of(fields.get("data")) else "a binary message",
     )
 
 
@@ -245,9 +269,22 @@ def _party(fields: Mapping[str, Any], name: str = "from") -> str:
     party = fields.get(name)
     if isinstance(party, dict):  # as version 0.1 of the API has it
         party = party.get("number")
+    if channel == "whatsapp" and name == "from" and not _is_bare(party):
+        party = _object(_object(fields, "whatsapp"), "sender").get("wa_id")
+        if party is None and isinstance(fields.get("from"), str):
+            raise NotAPhoneNumberError(f"{name} is a user of WhatsApp whose number is not shown")
     if not isinstance(party, str):
         raise MalformedWebhookError(f"{name} is missing")
     return phone_number(party, name, bare=True)
+
+
+def _is_bare(value: object) -> bool:
+    return isinstance(value, str) and folded_digits(value.strip()).lstrip("+").isdecimal()
+
+
+def _object(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _error_code(error: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from worker.web.api.dependencies import StrictBody
 from worker.web.api.responses import answers
 from worker.web.api.schemas import capture as capture_schemas
 from worker.web.auth import caller_of
+from worker.web.failures import report_failure
 
 # Seconds from when a request is here. With its way, it is answered in one.
 ANSWER_WITHIN = 0.8  # so long it waits for a lookup
@@ -66,6 +67,7 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
         future = asyncio.get_running_loop().run_in_executor(threads, work, *args)
         done, _ = await asyncio.wait({future}, timeout=_left(begun + GIVE_UP_AFTER))
         if not done:
+            future.add_done_callback(_report_late_failure)
             raise HTTPException(503, "This takes too long now. Try again.", {"Retry-After": "1"})
         return future.result()
 
@@ -202,6 +204,13 @@ async def _outcome(
     if answer is not None:
         return answer, ""
     return replace(at_once.answer, status="unknown"), poll_id
+
+
+def _report_late_failure(work: asyncio.Future[Any]) -> None:
+    """Log why work failed that nobody waits for any more."""
+    error = None if work.cancelled() else work.exception()
+    if error is not None and not isinstance(error, HTTPException):
+        report_failure(error, "a number of a form, after its request was answered")
 
 
 def _left(until: float) -> float:

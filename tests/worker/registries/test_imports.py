@@ -286,7 +286,7 @@ class TestAnImportThatDies:
             during.setattr(imports._Loading, "_put_in_force", at_the_same_time)
             with pytest.raises(OSError):
                 load(lines([2_000_001]))
-        assert refused == ["us-dnc is being imported just now; wait for its end"]
+        assert refused == ["us-dnc is being imported; wait until that is done"]
 
     @pytest.mark.slow
     def test_killed_with_9_at_any_moment_no_reader_sees_half_a_list(

@@ -1,7 +1,7 @@
 """Routes that verify one number while somebody fills in a form.
 
 Asked by a browser with a capture key (https://fetch.spec.whatwg.org/#http-cors-protocol), or by
-somebody's server with a token of the API. The number stands in the body, and the answer comes
+somebody's server with a token of the API. The number is in the body, and the answer comes
 within a second whatever a provider does.
 """
 
@@ -109,7 +109,9 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
     def refuse_over(seconds: float) -> None:
         if seconds:
             wait = str(math.ceil(seconds))
-            raise HTTPException(429, f"Too often. Ask again in {wait} s.", {"Retry-After": wait})
+            raise HTTPException(
+                429, f"Too many requests. Ask again in {wait} s.", {"Retry-After": wait}
+            )
 
     async def with_cors(
         request: Request, begun: float, answer: Callable[[], Awaitable[dict[str, Any]]]

@@ -99,7 +99,9 @@ def check(settings: Settings, request: Request) -> None:
     """Raise `AskingError`, one line for each thing that is wrong or not set."""
     problems = []
     if not _NAME.fullmatch(request.name):
-        problems.append("name: use a-z, 0-9, '.', '-' and '_', at most 60 of them")
+        problems.append(
+            "name: use at most 60 lowercase letters, digits, dots, hyphens and underscores"
+        )
     if not settings.public_url:
         problems.append("set PUBLIC_URL: the address of the recipients' pages")
     if not settings.feedback.company:

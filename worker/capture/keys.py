@@ -219,7 +219,7 @@ def origin_of(text: str) -> str:
     >>> origin_of("https://Www.Example.com:443/")
     'https://www.example.com'
     """
-    problem = f"origins: {text[:100]!r} is none; write one like https://www.example.com"
+    problem = f"origins: {text[:100]!r} is not an origin; write one like https://www.example.com"
     try:
         parts = urlsplit(text.strip())
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port

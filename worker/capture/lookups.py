@@ -94,18 +94,17 @@ class Lookups:
     # -- in a thread of the pool -----------------------------------------------------------
 
     def _run(self, asker: Asker, lookup: Lookup) -> None:
-        answer = lookup.planned
+        answer = lookup.planned  # by the plan, where nothing better comes
         try:
             answer = self._ask(asker, lookup.planned)
         except (HygieneError, _TookTooLongError) as error:
             log.info("a number of a form was not looked up: %s", str(error) or "it took too long")
         except Exception as error:  # of a thread: nobody else would hear of it
-            if (known_fault := trouble(error)) is None:
-                log.exception("a number of a form could not be looked up")
-            else:
-                log.error("%s", known_fault.line)
-        finally:
-            lookup.finish(answer)  # by the plan, where nothing better came
+            _report("a number of a form could not be looked up", error)
+        try:
+            lookup.finish(answer)
+        except Exception as error:  # likewise; whoever asks again is told that nothing is known
+            _report("the late answer to a form could not be stored", error)
 
     def _ask(self, asker: Asker, planned: Answer) -> Answer:
         ctx = self._ctx.borrow()
@@ -151,3 +150,11 @@ class Lookups:
                 if budget.affordable(limits, budget.millionths(step.price), 1)[0]:
                     return True
         return False
+
+
+def _report(what: str, error: Exception) -> None:
+    known_fault = trouble(error)
+    if known_fault is None:
+        log.error("%s", what, exc_info=error)
+    else:
+        log.error("%s: %s", what, known_fault.line)

@@ -155,7 +155,7 @@ def _webhooks(settings: Settings) -> Iterator[Check]:
             variable = connections.variable(name, "HUBSPOT_CLIENT_SECRET")
             lacking.append(f"{crm_name(name)}'s ({variable})")
     if taken := [vendor.label for vendor in VENDORS.values() if vendor.is_configured(settings)]:
-        yield Check("reports", "ok", f"webhooks are taken from {', '.join(taken)}")
+        yield Check("reports", "ok", f"webhooks are accepted from {', '.join(taken)}")
     if lacking:
         text = f"webhooks are refused because they cannot be checked: {', '.join(lacking)}"
         yield Check("reports", "ok", text)
@@ -215,7 +215,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
     try:
         embedded_redis.check_writes(settings.redis_url)
     except redis.RedisError as error:
-        text = f"REDIS_URL does not give a usable answer: {redis_line(error)} ({error})"
+        text = f"Redis (REDIS_URL) does not answer properly: {redis_line(error)} ({error})"
         if "certificate verify failed" in str(error):
             text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
         yield Check("redis", "problem", text)

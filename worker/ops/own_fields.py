@@ -1,7 +1,7 @@
 """Take our fields out of a CRM again, and keep what we know in step when they go and come back.
 
-A flag that goes with its field was not cleared by a person (promise 9). A field that is made anew
-is empty, and what the index last saw in the old one would make each of its flags look cleared: the
+A flag that goes with its field was not cleared by a person (promise 9). A new field of its name is
+empty, and what the index last saw in the old one would make each of its flags look cleared: the
 opt-outs of everybody in the CRM would be lifted. So where a field of ours was removed or created,
 the index forgets what it saw there, and the object is read as a whole by the next sync, which
 writes the flags of all that stands. Our suppressions are not touched.
@@ -98,7 +98,7 @@ def record(ctx: Context, connector: str, steps: Iterable[SetupResult]) -> None:
 
 
 def _matters(key: str) -> bool:
-    """Whether records are read anew for the sake of this field: it says who may be contacted."""
+    """Whether records are read again because of this field: it says who may be contacted."""
     return key in FLAGS or key.startswith("status/")
 
 

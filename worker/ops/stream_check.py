@@ -43,16 +43,16 @@ def check_streams(ctx: Context) -> Iterator[Check]:
         finally:
             feed.close()
         if (pull := state.wanted_pull(ctx, name)) is not None:
-            text = f"changes are to be pulled since {pull.at:%Y-%m-%d %H:%M} UTC: {pull.reason}"
+            text = f"a sync has been wanted since {pull.at:%Y-%m-%d %H:%M} UTC: {pull.reason}"
             yield Check(f"stream {name}", "warning", text)
 
 
 def _heard(what: str, one: state.Health) -> Check:
     if one.silent_for is None:
-        return Check(what, "warning", "never heard yet: start hygiene stream")
+        return Check(what, "warning", "no message has come yet: start hygiene stream")
     minutes = int(one.silent_for.total_seconds() // 60)
     if one.silent_for > 2 * state.KEEPALIVE:
         why = one.problem or "is hygiene stream running?"
-        return Check(what, "problem", f"no word for {minutes} minutes: {why}")
+        return Check(what, "problem", f"no message for {minutes} minutes: {why}")
     last = f"{one.event_at:%Y-%m-%d %H:%M} UTC" if one.event_at else "none yet"
     return Check(what, "ok", f"followed; last event: {last}")

@@ -55,7 +55,7 @@ def _chunks(chunks: list[Chunk]) -> list[str]:
         return []
     steps = [f"It is read in these parts: {', '.join(map(_quoted, chunks))}."]
     steps += [
-        f"“{chunk.text}” is no number: letters or a mask stand in the place of digits."
+        f"“{chunk.text}” is not a number: letters or mask characters replace some of its digits."
         for chunk in chunks
         if chunk.spoilt
     ]

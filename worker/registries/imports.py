@@ -305,7 +305,7 @@ class _Loading:
                     f"contacts are still being told of the last import of {name}; try again soon"
                 )
             if _is_at_work(row) and self._ctx.now() - row.at < _DEAD_AFTER:
-                raise ImportBusyError(f"{name} is being imported just now; wait for its end")
+                raise ImportBusyError(f"{name} is being imported; wait until that is done")
             dead.append(row.generation)
         connection.execute(
             sa.update(registry_imports)

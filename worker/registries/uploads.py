@@ -124,7 +124,7 @@ def keep(
     with ctx.store.write() as connection:
         before = of(connection, name, lock=True)
         if before is not None and before.is_open:
-            raise UploadError(f"a file of {name} is being loaded already; wait for its end")
+            raise UploadError(f"a file of {name} is being loaded already; wait until that is done")
         _put(connection, name, upload)
     if before is not None:
         _delete_file(ctx, before)
@@ -139,7 +139,7 @@ def accept(ctx: Context, name: str, upload_id: str, by: str) -> Upload:
     with ctx.store.write() as connection:
         upload = of(connection, name, lock=True)
         if upload is None or upload.id != upload_id or upload.state != UploadState.ASKS:
-            raise UploadError("this file no longer waits for an answer; reload the page")
+            raise UploadError("this file no longer waits for a decision; reload the page")
         if _generation(connection, name) != upload.generation:
             raise UploadError("the list has changed since this file stopped; upload it again")
         upload = replace(upload, state=UploadState.WAITING, accepted=by)

@@ -1,6 +1,6 @@
 """Work out the suppressions that follow from reports.
 
-They are derived anew from all reports about a number whenever one of them is applied, so neither
+They are derived again from all reports about a number whenever one of them is applied, so neither
 their order nor their repetition matters.
 """
 

@@ -1,7 +1,7 @@
 """Take back the reports that one import of a file brought: what follows is as if it never came.
 
 Unlike a lift, this says nothing of anybody: nobody opted in, or confirmed a number, because a file
-was a mistake. Everything that others have said is weighed anew without the reports, so nobody who
+was a mistake. Everything that others have said is weighed again without the reports, so nobody who
 said no elsewhere becomes contactable (promise 3). These stay:
 
 - a report that another import, or another sender, has brought as well;

@@ -106,7 +106,7 @@ def record(
     """Bring the index up to date. For each contact one of these rules holds:
 
     1. The index says the same already: its row stays, or only gets the new content hash and time.
-    2. The index says something else, or we have written: its rows are written anew.
+    2. The index says something else, or we have written: its rows are replaced.
     3. Another run has been here since `known` was loaded: the flags that it changed count, but for
        those that we have written, since what we have read is older than what it did. What we say of
        the rest may be older too, so the contact is processed again when it is read next.
@@ -328,7 +328,7 @@ def remember_flags(
 def forget_flag(
     connection: Connection, connector: str, object_name: str, flag: str, after: str, limit: int
 ) -> str:
-    """Forget that a flag was set in records of an object, since its field is gone or was made anew:
+    """Forget that a flag was set in records of an object, since its field is gone or is a new one:
     read as empty, it would pass for one that a person has cleared. The records are processed when
     they are read next.
 

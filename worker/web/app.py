@@ -30,6 +30,7 @@ from worker.store.errors import StoreError
 from worker.web import api, capture_script, login, metrics, webhooks
 from worker.web.auth import LoginNeededError, give_cookie, logged_in
 from worker.web.confirm import routes as confirm_routes
+from worker.web.failures import Failures
 from worker.web.hosts import KnownHosts, known_hosts
 from worker.web.hubspot import app as hubspot_app
 from worker.web.hubspot.portal import Portals
@@ -99,6 +100,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     # Compressed here and nowhere else: beside secrets, the length of an answer would tell of them.
     files = StaticFiles(directory=_HERE / "static")
     app.mount("/static", GZipMiddleware(files, compresslevel=6), name="static")
+    app.add_middleware(Failures)
     if settings.oidc is not None:
         login.keep_state(app, ctx)
     if settings.public_url:
@@ -184,7 +186,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
 
     @app.exception_handler(HygieneError)
     async def failed(request: Request, error: HygieneError) -> Response:
-        if error.http_status == 500:  # nothing that the sender can do anything about
+        if error.http_status == 500:  # nothing that the sender can do anything about: `Failures`
             raise error
         return await refused(request, HTTPException(error.http_status, str(error)))
 

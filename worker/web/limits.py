@@ -22,7 +22,7 @@ LARGEST_UPLOAD, LONGEST_UPLOAD = 1024 * 1024 * 1024, 3600.0
 _UPLOAD = re.compile(r"/registries/[^/]+/upload")
 
 
-class _StopReadingError(Exception):
+class StopReadingError(Exception):
     """What reads the request is to stop."""
 
 
@@ -54,12 +54,12 @@ class Limits:
                 message = await asyncio.wait_for(receive(), max(0.0, until - time.monotonic()))
             except TimeoutError:
                 refused = 408
-                raise _StopReadingError from None
+                raise StopReadingError from None
             size += len(message.get("body", b""))
             arrived = not message.get("more_body", False)
             if size > largest:
                 refused = 413
-                raise _StopReadingError
+                raise StopReadingError
             return message
 
         async def forward(message: Message) -> None:

@@ -35,6 +35,7 @@ from worker.web.redirects import safe_path
 from worker.web.render import page
 
 log = logging.getLogger(__name__)
+_LONGEST_NAME = 120  # characters
 _PATIENCE = 30.0  # seconds for an answer of the identity provider, in all
 
 _USED_UP = (
@@ -62,12 +63,14 @@ def router(ctx: Context) -> APIRouter:
         give_cookie(request, response, secret)
         return response
 
-    def form(request: Request, status: int = 200, problem: str = "", to: str = "/") -> Response:
+    def form(
+        request: Request, status: int = 200, problem: str = "", to: str = "/", name: str = ""
+    ) -> Response:
         named = users.has_users(ctx.store)
         by_password = bool(settings.admin_password) or named
         return page(
             request, "login.html", None, status, problem=problem, to=safe_path(to), named=named,
-            by_password=by_password, oidc=settings.oidc is not None,
+            by_password=by_password, oidc=settings.oidc is not None, typed_name=name,
         )  # fmt: skip
 
     @routes.get("/login")
@@ -106,16 +109,17 @@ def router(ctx: Context) -> APIRouter:
         given = dict(form_of(body))
         if is_open(settings, ctx):
             raise HTTPException(403, NO_PASSWORD)
-        name = given.get("name", "").strip() or users.ADMIN
+        typed = given.get("name", "").strip()[:_LONGEST_NAME]
+        name = typed or users.ADMIN
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "Log in on this page, not from another site.")
         try:
-            person = check_password(request, name[:120], given.get("password", "")[:1000])
+            person = check_password(request, name, given.get("password", "")[:1000])
         except HTTPException as error:
-            return form(request, error.status_code, str(error.detail), given.get("to", "/"))
+            return form(request, error.status_code, str(error.detail), given.get("to", "/"), typed)
         if person is None:
             log.warning("a login was refused")
-            return form(request, 401, "Wrong name or password.", given.get("to", "/"))
+            return form(request, 401, "Wrong name or password.", given.get("to", "/"), typed)
         response = begin(request, person, given.get("to", "/"))
         remember_device(request, response, person.name)
         return response

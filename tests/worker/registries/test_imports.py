@@ -288,7 +288,7 @@ class TestAnImportThatDies:
             during.setattr(imports._Loading, "_put_in_force", at_the_same_time)
             with pytest.raises(OSError):
                 load(lines([2_000_001]))
-        assert refused == ["us-dnc is being imported just now; wait for its end"]
+        assert refused == ["us-dnc is being imported; wait until that is done"]
 
     def test_whose_end_could_not_be_recorded_is_settled_by_its_process(
         self, make_context: Callable[..., Context], database_url: str, tmp_path: Path,

@@ -39,6 +39,7 @@ Read in this order:
     test_duplicates_page.py  contacts that share a number, in Chromium; exports, command and API
     test_evidence.py      the evidence for a number
     test_removals.py      removals on hold
+    test_failures.py      a database that is away, and faults of ours
     test_pause.py         the switch that pauses everything
     test_confirm.py       the recipient's page
     test_fuzz.py          any request gets an answer

@@ -79,6 +79,21 @@ class TestLogin:
             assert answer.status_code == 401
             assert COOKIE not in answer.cookies
 
+    @pytest.mark.usefixtures("with_users")
+    def test_that_fails_keeps_the_name_and_never_the_password(self, serve: Serve) -> None:
+        url = serve()
+        form = {"name": 'vera "v" <v>', "password": "a slip of mine"}
+        for status in (401, 401, 401, 401, 401, 429):
+            shown = requests.post(f"{url}/login", data=form)
+            assert shown.status_code == status
+            assert 'value="vera &#34;v&#34; &lt;v&gt;"' in shown.text
+            assert form["password"] not in shown.text
+
+    @pytest.mark.usefixtures("with_users")
+    def test_that_fails_without_a_name_gives_none(self, serve: Serve) -> None:
+        shown = requests.post(f"{serve()}/login", data={"password": "wrong"}).text
+        assert 'placeholder="admin" value=""' in shown
+
     def test_gives_a_cookie_that_scripts_and_other_sites_do_not_get(self, serve: Serve) -> None:
         url = serve(ADMIN_PASSWORD=PASSWORD)
         answer = requests.post(f"{url}/login", data={"password": PASSWORD}, allow_redirects=False)

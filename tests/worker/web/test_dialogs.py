@@ -87,4 +87,7 @@ class TestWithoutAPage:
         page.get_by_label("Password").fill("wrong password")
         page.get_by_role("button", name="Log in").click()
         assert_well_made(page, "login-wrong")
+        assert page.get_by_label("Name").input_value() == "kim"
+        page.keyboard.type("right this time")  # the cursor waits where something is missing
+        assert page.get_by_label("Password").input_value() == "right this time"
         page.close()

@@ -91,7 +91,7 @@ def _result(error: Exception, connected: bool) -> Result:
         return Result(Taken.NOT_SENT, problem=problem, blocked=True)
     if isinstance(error, smtplib.SMTPDataError):
         return _refused(error.smtp_code, "the mail server refused the message")
-    return Result(Taken.UNCERTAIN, problem=f"the mail server broke off ({type(error).__name__})")
+    return Result(Taken.UNCERTAIN, problem=f"the mail server hung up ({type(error).__name__})")
 
 
 def _refused(code: int, problem: str) -> Result:

@@ -93,7 +93,7 @@ def _result(response: requests.Response, data: Any) -> Result:
         sid = str(answer.get("sid", ""))
         if _SID.fullmatch(sid):
             return Result(Taken.SENT, sid)
-        return Result(Taken.UNCERTAIN, problem="Twilio gave an answer that cannot be read")
+        return Result(Taken.UNCERTAIN, problem="Twilio's answer cannot be read")
     if status >= 500:
         return Result(Taken.UNCERTAIN, problem=f"Twilio has a fault (HTTP {status})")
     if status == 429:

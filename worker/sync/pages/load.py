@@ -1,4 +1,4 @@
-"""Load the contacts of a page: as the reader found them, or fetched anew from the CRM."""
+"""Load the contacts of a page: as the reader found them, or fetched again from the CRM."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _fetch(work: PageWork) -> list[Contact]:
 
 
 def _resolve_pending_writes(work: PageWork, fetched: Sequence[Contact]) -> None:
-    """After a crash: what had not reached the CRM is decided anew.
+    """After a crash: what had not reached the CRM is decided again.
 
     What an earlier attempt has given up may have reached it since.
     """

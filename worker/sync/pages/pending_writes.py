@@ -93,7 +93,7 @@ def resolve(
 
 
 def mark_not_applied(connection: Connection, not_applied: Sequence[int], now: datetime) -> None:
-    """Note that the records did not hold these when they were read again. They are decided anew;
+    """Note that the records did not hold these when they were read again. They are decided again;
     the rows stay, since the CRM may carry them out late (`late_writes`)."""
     waiting = (WriteState.PENDING, WriteState.NOT_APPLIED)
     for chunk in chunks(not_applied):

@@ -4,7 +4,7 @@ Each step is one function in a module of this package. It is handed one record a
 one (`worker.sync.pages.steps` has them in order):
 
 1. `lease.claim`: take the lease of the page, so that no other worker processes it.
-2. `load.load`: the contacts as the reader found them, or fetched anew.
+2. `load.load`: the contacts as the reader found them, or fetched again.
 3. `attribution.attribute_flags`: tell flags that a person changed from our own writes.
 4. `prepare.read_fields`: read the phone fields, load and store what was reported.
 5. `verify.verify`: verify the numbers that need it.
@@ -16,7 +16,7 @@ one (`worker.sync.pages.steps` has them in order):
 
 Everything that must survive a crash is in the database before the step that needs it: reports of
 CRM users before anything is decided from them, what will be written before it is sent. A page that
-is taken up again fetches its contacts anew, so that it works on what is there now, and settles
+is taken up again fetches its contacts again, so that it works on what is there now, and settles
 first which of the pending writes had reached the CRM.
 """
 
@@ -133,7 +133,7 @@ def _process_claimed(ctx: Context, page: LeasedPage, run: Run, write: Write) -> 
 
 
 def _try_steps(ctx: Context, page: LeasedPage, run: Run, write: Write) -> None:
-    """Run the steps; once more, with the CRM's schema read anew, where that has changed."""
+    """Run the steps; once more, with the CRM's schema read again, where that has changed."""
 
     def work_on(connector: Connector, page: LeasedPage) -> PageWork:
         return PageWork(ctx, run, connector, page, write, dict(connector.calls))

@@ -1,9 +1,9 @@
 """Write the reasons of a CRM's records in today's wording, and in the language that is set.
 
-A sync leaves a reason that says the same in another wording as it is. This goes through our index
-and writes those of which we know what they say. Nothing is decided anew and nothing is looked up;
-no other field of ours is written but the run's mark. A reason that a person has changed is left
-alone. Like any other run it can be undone.
+A sync does not touch a reason that means the same in other words. This goes through our index and
+rewrites the reasons whose meaning we know. Nothing is decided again, nothing is looked up, and only
+the reason and the run's mark are written. A reason that a person has changed stays. Like any other
+run it can be undone.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Rewording:
     """What became of a CRM's reasons. Its fields are the keys of the command's JSON.
 
     `looked_at`: records whose reason we know. `edited`: a person has changed the reason; it stays.
-    `unknown`: the index holds a sentence of an earlier release, of which a full sync first learns
-    what it says. `absent`: the CRM did not return the record. `examples`: before and after.
+    `unknown`: the index holds a sentence of an earlier release, and only a full sync finds out what
+    it means. `absent`: the CRM did not return the record. `examples`: before and after.
     """
 
     run: str
@@ -62,7 +62,7 @@ class Rewording:
 
 
 class _Candidate(NamedTuple):
-    """A record whose reason is worded otherwise. `text`: as it is to be, of `stored`: as it is."""
+    """A record whose reason has another wording. `text`: the new one; `stored`: the present one."""
 
     record_id: str
     stored: str
@@ -77,7 +77,7 @@ def reword(
     by: str = "",
     progress: Callable[[int], None] = lambda _looked_at: None,
 ) -> Rewording:
-    """Word a connector's reasons anew; a dry run writes nothing and says what it would write.
+    """Rewrite a connector's reasons; a dry run writes nothing and says what it would write.
 
     Raises `RunActiveError` while another run of the connector is under way, `PausedError` while
     everything is paused, `ConnectorError`, and `Stopped`. What was written before stays, and the
@@ -147,7 +147,7 @@ def _open(ctx: Context, connector: str, dry_run: bool, by: str) -> str:
         "own_writes": {},
         "notes": [],
         "opened_by": by[:120],
-        "purpose": "reasons worded anew",
+        "purpose": "Rewrite reasons in the current wording",
         "reader_owner": ctx.owner,
         "reader_lease_expires_at": ctx.lease(),
     }
@@ -171,7 +171,7 @@ def _count_unknown(ctx: Context, connector: str) -> int:
 
 
 def _batches(work: _Work) -> Iterator[tuple[str, int, list[_Candidate]]]:
-    """Yield object, records looked at, and those whose reason is worded otherwise."""
+    """Yield object, records looked at, and those whose reason has another wording."""
     c, result = contacts.c, work.result
     query = (
         sa.select(c.object, c.record_id, c.reason, c.why)

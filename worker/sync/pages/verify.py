@@ -25,7 +25,7 @@ from worker.verification.results import Lookups, Verified
 
 
 def verify(prepared: PreparedPage) -> VerifiedPage:
-    """Verify the page's distinct numbers, some of them anew.
+    """Verify the page's distinct numbers, some of them again.
 
     Anew are those of a ticked recheck, those that somebody asked for (`worker.feedback.rechecks`),
     and those of a forced run: what was answered before the run was opened does not count. So a page

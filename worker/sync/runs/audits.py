@@ -104,7 +104,7 @@ def _record_outcomes(ctx: Context) -> None:
         if isolation.run_id is None or isolation.audited_at is not None:
             continue
         run = lifecycle.load(ctx, isolation.run_id)
-        if run.state in RESUMABLE:  # the CRM was away: it is tried anew
+        if run.state in RESUMABLE:  # the CRM was away: it is tried again
             _note_run(ctx, isolation.id, None)
         if run.state not in (RunState.DONE, RunState.CANCELLED):
             continue

@@ -1,7 +1,7 @@
 """Routes that verify one number while somebody fills in a form.
 
 Asked by a browser with a capture key (https://fetch.spec.whatwg.org/#http-cors-protocol), or by
-somebody's server with a token of the API. The number stands in the body, and the answer comes
+somebody's server with a token of the API. The number is in the body, and the answer comes
 within a second whatever a provider does.
 """
 
@@ -29,6 +29,7 @@ from worker.web.api.dependencies import StrictBody
 from worker.web.api.responses import answers
 from worker.web.api.schemas import capture as capture_schemas
 from worker.web.auth import caller_of
+from worker.web.failures import report_failure
 
 # Seconds from when a request is here. With its way, it is answered in one.
 ANSWER_WITHIN = 0.8  # so long it waits for a lookup
@@ -66,6 +67,7 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
         future = asyncio.get_running_loop().run_in_executor(threads, work, *args)
         done, _ = await asyncio.wait({future}, timeout=_left(begun + GIVE_UP_AFTER))
         if not done:
+            future.add_done_callback(_report_late_failure)
             raise HTTPException(503, "This takes too long now. Try again.", {"Retry-After": "1"})
         return future.result()
 
@@ -107,7 +109,9 @@ def router(ctx: Context, captures: Captures) -> APIRouter:
     def refuse_over(seconds: float) -> None:
         if seconds:
             wait = str(math.ceil(seconds))
-            raise HTTPException(429, f"Too often. Ask again in {wait} s.", {"Retry-After": wait})
+            raise HTTPException(
+                429, f"Too many requests. Ask again in {wait} s.", {"Retry-After": wait}
+            )
 
     async def with_cors(
         request: Request, begun: float, answer: Callable[[], Awaitable[dict[str, Any]]]
@@ -202,6 +206,13 @@ async def _outcome(
     if answer is not None:
         return answer, ""
     return replace(at_once.answer, status="unknown"), poll_id
+
+
+def _report_late_failure(work: asyncio.Future[Any]) -> None:
+    """Log why work failed that nobody waits for any more."""
+    error = None if work.cancelled() else work.exception()
+    if error is not None and not isinstance(error, HTTPException):
+        report_failure(error, "a number of a form, after its request was answered")
 
 
 def _left(until: float) -> float:

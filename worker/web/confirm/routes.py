@@ -217,6 +217,19 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
     return routes
 
 
+def unavailable(request: Request, status: int) -> Response:
+    """Return the page for when nothing can be read or kept: it promises nothing."""
+    asked = request.query_params.get("lang", "")[:5]
+    language = language_of(asked, request.headers.get("accept-language", ""))
+    context = {
+        "words": TRANSLATIONS[language], "language": language, "languages": TRANSLATIONS,
+        "path": request.url.path, "state": "unavailable",
+    }  # fmt: skip
+    return _pages.TemplateResponse(
+        request, "confirm.html", context, status, {"X-Robots-Tag": "noindex"}
+    )
+
+
 def _answers_today(ctx: Context, print_: str) -> int:
     query = sa.select(sa.func.count()).where(
         feedback.c.key >= f"page:{print_}:",

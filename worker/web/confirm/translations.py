@@ -37,6 +37,8 @@ class Translation:
     stop_text: str
     thanks_stop_call: str
     thanks_stop_text: str
+    unavailable: str
+    unavailable_why: str
 
 
 TRANSLATIONS: dict[str, Translation] = {
@@ -61,6 +63,10 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Do not text me",
         thanks_stop_call="We have noted that you do not want to be called at this number.",
         thanks_stop_text="We have noted that you do not want to be texted at this number.",
+        unavailable="Please come back later",
+        unavailable_why="Something failed on our side, and your answer may not have been saved. "
+        "Please try again in a few minutes, or reply to the message that you "
+        "received.",
     ),
     "es": Translation(
         "Español", "¿Es este su número?", "Tenemos registrado este número de teléfono:",
@@ -81,6 +87,10 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="No me envíen mensajes de texto",
         thanks_stop_call="Hemos anotado que no desea que le llamemos a este número.",
         thanks_stop_text="Hemos anotado que no desea recibir mensajes de texto en este número.",
+        unavailable="Vuelva más tarde, por favor",
+        unavailable_why="Algo ha fallado por nuestra parte y puede que su respuesta no se haya "
+        "guardado. Inténtelo de nuevo dentro de unos minutos o responda al "
+        "mensaje que recibió.",
     ),
     "fr": Translation(
         "Français", "Est-ce votre numéro ?",
@@ -105,6 +115,10 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Ne m'envoyez plus de SMS",
         thanks_stop_call="Nous avons noté que vous ne souhaitez plus être appelé à ce numéro.",
         thanks_stop_text="Nous avons noté que vous ne souhaitez plus recevoir de SMS à ce numéro.",
+        unavailable="Revenez plus tard, s'il vous plaît",
+        unavailable_why="Un problème est survenu de notre côté, et votre réponse n'a peut-être "
+        "pas été enregistrée. Réessayez dans quelques minutes ou répondez au "
+        "message reçu.",
     ),
     "de": Translation(
         "Deutsch", "Ist das Ihre Nummer?", "Wir haben diese Telefonnummer gespeichert:",
@@ -130,6 +144,10 @@ TRANSLATIONS: dict[str, Translation] = {
         "nicht angerufen werden möchten.",
         thanks_stop_text="Wir haben notiert, dass Sie unter dieser Nummer "
         "keine SMS erhalten möchten.",
+        unavailable="Bitte kommen Sie später wieder",
+        unavailable_why="Bei uns ist etwas ausgefallen, und Ihre Antwort wurde vielleicht nicht "
+        "gespeichert. Bitte versuchen Sie es in einigen Minuten noch einmal, "
+        "oder antworten Sie auf die Nachricht, die Sie erhalten haben.",
     ),
     "pt": Translation(
         "Português", "Este número é seu?", "Temos este número de telefone registado:",
@@ -151,6 +169,10 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Não me enviem SMS",
         thanks_stop_call="Registámos que não quer receber chamadas neste número.",
         thanks_stop_text="Registámos que não quer receber SMS neste número.",
+        unavailable="Volte mais tarde, por favor",
+        unavailable_why="Algo falhou do nosso lado e a sua resposta pode não ter sido guardada. "
+        "Tente de novo dentro de alguns minutos ou responda à mensagem que "
+        "recebeu.",
     ),
     "it": Translation(
         "Italiano", "Questo numero è suo?", "Abbiamo registrato questo numero di telefono:",
@@ -173,6 +195,10 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Non inviatemi SMS",
         thanks_stop_call="Abbiamo annotato che non desidera ricevere chiamate a questo numero.",
         thanks_stop_text="Abbiamo annotato che non desidera ricevere SMS a questo numero.",
+        unavailable="Torni più tardi, per favore",
+        unavailable_why="Qualcosa non ha funzionato da parte nostra e la sua risposta potrebbe "
+        "non essere stata salvata. Riprovi tra qualche minuto o risponda al "
+        "messaggio che ha ricevuto.",
     ),
     "pl": Translation(
         "Polski", "Czy to Twój numer?", "Mamy zapisany ten numer telefonu:",
@@ -193,6 +219,10 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Proszę nie wysyłać mi SMS-ów",
         thanks_stop_call="Zapisaliśmy, że nie chcesz telefonów pod tym numerem.",
         thanks_stop_text="Zapisaliśmy, że nie chcesz SMS-ów pod tym numerem.",
+        unavailable="Prosimy wrócić później",
+        unavailable_why="Po naszej stronie wystąpił błąd i odpowiedź mogła nie zostać zapisana. "
+        "Prosimy spróbować ponownie za kilka minut albo odpowiedzieć na "
+        "otrzymaną wiadomość.",
     ),
     "ru": Translation(
         "Русский", "Это ваш номер?", "У нас записан этот номер телефона:",
@@ -215,6 +245,9 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Не присылайте мне СМС",
         thanks_stop_call="Мы записали, что вы не хотите, чтобы вам звонили по этому номеру.",
         thanks_stop_text="Мы записали, что вы не хотите получать СМС на этот номер.",
+        unavailable="Пожалуйста, вернитесь позже",
+        unavailable_why="У нас произошёл сбой, и ваш ответ, возможно, не сохранён. Попробуйте "
+        "ещё раз через несколько минут или ответьте на полученное сообщение.",
     ),
     "uk": Translation(
         "Українська", "Це ваш номер?", "У нас записано цей номер телефону:",
@@ -237,6 +270,9 @@ TRANSLATIONS: dict[str, Translation] = {
         stop_text="Не надсилайте мені СМС",
         thanks_stop_call="Ми записали, що ви не хочете, щоб вам телефонували за цим номером.",
         thanks_stop_text="Ми записали, що ви не хочете отримувати СМС на цей номер.",
+        unavailable="Будь ласка, поверніться пізніше",
+        unavailable_why="У нас стався збій, і вашу відповідь, можливо, не збережено. Спробуйте "
+        "ще раз за кілька хвилин або дайте відповідь на отримане повідомлення.",
     ),
 }  # fmt: skip
 

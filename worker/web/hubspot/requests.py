@@ -104,7 +104,7 @@ def connection_of(
         if account is None:
             background.add_task(only.learn)
         elif given is not None and given != str(account):
-            raise HTTPException(403, "This is for another HubSpot account than our token's.")
+            raise HTTPException(403, "This is for another HubSpot account than the connected one.")
         return signers[0]
     if given is not None and (names := portals.of(signers, given)):
         return names[0]
@@ -116,7 +116,7 @@ def connection_of(
             return names[0]
         if portals.unknown(signers):
             raise HTTPException(503, _UNKNOWN_YET, {"Retry-After": "60"})
-    raise HTTPException(403, "This is for a HubSpot account that none of our tokens is of.")
+    raise HTTPException(403, "This is for a HubSpot account that is not connected here.")
 
 
 def signers_of(

@@ -75,7 +75,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 await run_in_threadpool(_keep, ctx, me, name, form, _file_in(sent))
         except OSError as error:  # a full disk
             what = error.strerror or "it cannot be written"
-            raise HTTPException(507, f"The file could not be kept: {what}.") from None
+            raise HTTPException(507, f"The file could not be stored: {what}.") from None
         background.add_task(queue.uploads)
         return RedirectResponse(f"/registries/{name}", 303, background=background)
 
@@ -143,7 +143,9 @@ def _kind_in(form: Form) -> Literal["whole", "changes"]:
             return "whole"
         case "changes":
             return "changes"
-    raise HTTPException(422, "Say whether the file is the whole list, or what has changed.")
+    raise HTTPException(
+        422, "Choose what the file is: the whole list, or what was added and removed."
+    )
 
 
 def _day_in(ctx: Context, form: Form) -> datetime | None:

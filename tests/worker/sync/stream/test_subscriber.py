@@ -275,7 +275,7 @@ class TestWhatAnOperatorSees:
         found = {check.name: check for check in check_streams(stream_ctx)}
         assert found["stream /data/LeadChangeEvent"].verdict == "problem"
         assert "Setup > Change Data Capture" in found["stream /data/LeadChangeEvent"].text
-        assert found[f"stream {CONTACTS}"].text == "never heard yet: start hygiene stream"
+        assert found[f"stream {CONTACTS}"].text == "no message has come yet: start hygiene stream"
 
     def test_a_stream_in_good_health(self, stream_ctx: Context) -> None:
         with following(stream_ctx):

@@ -36,6 +36,7 @@
     ├── ImportRefusedError                       2        422  worker.registries.imports
     │   ├── ImportBusyError                               409  worker.registries.imports
     │   └── RemovalsRefusedError                               worker.registries.imports
+    ├── ContactsNotToldError                              503  worker.registries.imports
     ├── UploadError                              2        409  worker.registries.uploads
     ├── NoSuchCertificateError                   2        404  worker.scrub.certificates
     ├── AskingError                              2        422  worker.asking.model

@@ -10,8 +10,9 @@ from worker.feedback.consent_state import rules_from_settings
 from worker.phones import Number, region_of
 from worker.scrub import certificates, evidence
 from worker.scrub.certificates import ListDigest, Tally
-from worker.scrub.decide import Circumstances, decide
+from worker.scrub.decide import Circumstances, decide_all
 from worker.scrub.model import MAX_NUMBERS, Answer, CallingHours, Question
+from worker.scrub.readings import is_partly_unread, other_readings
 
 
 class Scrub:
@@ -39,18 +40,29 @@ class Scrub:
         ctx = self._ctx
         regions = {country: region_of(country) for country in {q.country for q in part}}
         read: list[Number | None] = []
+        others: list[tuple[str, ...]] = []
         for question in part:
-            numbers = ctx.parse_field(question.number, regions[question.country]).numbers
-            read.append(numbers[0] if len(numbers) == 1 else None)
-        distinct = list(dict.fromkeys(number.e164 for number in read if number is not None))
+            field = ctx.parse_field(question.number, regions[question.country])
+            is_one = len(field.numbers) == 1 and not is_partly_unread(field.note)
+            number = field.numbers[0] if is_one else None
+            read.append(number)
+            others.append(other_readings(question.number, number) if number else ())
+        distinct = list(
+            dict.fromkeys(
+                each
+                for number, more in zip(read, others, strict=True)
+                if number is not None
+                for each in (number.e164, *more)
+            )
+        )
         rules = rules_from_settings(ctx.settings)
         contacts = {question.contact for question in part if question.contact}
         known = evidence.load(ctx, distinct, contacts, rules)
         now = ctx.now()
         about = Circumstances(now, ctx.settings.scrub.valid_for, rules, self._hours)
         answers = [
-            decide(question, number, known, about)
-            for question, number in zip(part, read, strict=True)
+            decide_all(question, number, more, known, about)
+            for question, number, more in zip(part, read, others, strict=True)
         ]
         self._digest.add(part)
         self.tally.add(answers, known.registries, now)

@@ -6,11 +6,11 @@ it, and that says with which word to reply if calls may go on. Nothing waits for
 from the opt-out on, and stays so without a reply.
 
 The rule: 47 CFR 64.1200(a)(12) (https://www.ecfr.gov/current/title-47/section-64.1200, added by
-89 FR 15756). One text may confirm a revocation. It holds no marketing, is the only message after
-the revocation, is presumed to be covered if it is sent within five minutes, and may ask whether the
-request was meant to encompass all kinds of messages. Without a clarification, all must cease. The
-rule speaks of categories of texts; that a question about calls is covered is not confirmed
-(docs/asking.md), which is one reason why this is off by default.
+89 FR 15756; its words stand in docs/asking.md). One text may confirm a revocation. It holds no
+marketing, is the only message after the revocation, and is presumed to be covered if it is sent
+within five minutes. It may ask somebody who consented to several categories of texts whether all
+were meant; without a clarification, all must cease. That a question about calls is covered is not
+confirmed, which is one reason why this is off by default.
 
 Here an opt-out is noted, and an answer read; `worker.asking.clarifying` sends.
 """

@@ -8,7 +8,7 @@ the number: what was said of one of its holders counts. In doubt, the answer is 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from worker.feedback.consent_state import (
 )
 from worker.feedback.field_notes import STOPS, FieldNote
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
-from worker.phones import Number
+from worker.phones import Number, facts
 from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.registries.model import Registry
 from worker.scrub.evidence import Evidence
@@ -39,9 +39,15 @@ from worker.scrub.model import (
     ScrubChannel,
     Window,
 )
+from worker.scrub.readings import Reading
 
 _ANYBODY = ContactIdentity("")
 _STOPS = (FeedbackKind.OPT_OUT, FeedbackKind.COMPLAINT, FeedbackKind.ERASURE)
+# What somebody said, or lists: it holds for whoever may be meant.
+_SAID = frozenset({
+    Reason.ERASURE, Reason.COMPLAINT, Reason.OPT_OUT, Reason.LIST, Reason.REGISTRY,
+    Reason.PENDING_REVIEW,
+})  # fmt: skip
 _WRONG = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED)
 
 
@@ -61,6 +67,29 @@ class Circumstances:
     valid_for: timedelta
     rules: Rules
     hours: CallingHours | None = None
+
+
+def decide_all(
+    question: Question, reading: Reading, evidence: Evidence, about: Circumstances
+) -> Answer:
+    """Answer one question. What somebody has said against contact by a number that the text may
+    mean as well denies, too."""
+    number = reading.number
+    answer = decide(question, number, evidence, about, reading.note)
+    if number is None or not answer.allow:
+        return answer
+    for other in reading.others:
+        if evidence.knows_nothing_of(other):
+            continue
+        meant = Number(other, region=facts(other).region, valid=True)
+        asked = Question(question.number, question.channel, question.country)
+        found = decide(asked, meant, evidence, replace(about, hours=None))
+        if found.reason in _SAID:
+            return _answer(
+                question, number.e164, found.valid_until,
+                Denial(found.reason, found.since, found.registry),
+            )  # fmt: skip
+    return answer
 
 
 def decide(
@@ -146,23 +175,35 @@ def _denials(
     if not question.contact and evidence.knows_nothing_of(e164):
         return
     named = evidence.known_contacts.get(question.contact)
-    if named is None:
-        # Nobody is named, or somebody whom we do not know: what holds for any holder holds.
+    if named is None or not _holds(named, e164, evidence):
+        # Nobody is named, or somebody whom we do not know, or who does not have this number: what
+        # holds for any holder holds.
         for row in evidence.suppressions.get(e164, ()):
             if channel in row.channels.split():
                 yield Denial(Reason(row.reason), row.since)
         people = _anybody(question, e164, evidence)
+        if named is not None:
+            people = list(dict.fromkeys((*people, named)))
     else:
         people = [named]
     confirmed_at: datetime | None = None
     for who in people:
         state = yield from _of_person(who, e164, channel, evidence, about.rules)
-        if named is not None:
+        if who == named:
             confirmed_at = state.confirmed_at
     for report in evidence.reports.about(e164):
         if report.key.startswith(HOLD_KEY_PREFIX):
             yield Denial(Reason.PENDING_REVIEW, report.at)
     yield from _by_verifications(e164, evidence, confirmed_at)
+
+
+def _holds(who: ContactIdentity, e164: str, evidence: Evidence) -> bool:
+    """Return whether a person has a number, by our index: with this record or another one."""
+    holders = evidence.holders.get(e164, NO_HOLDERS).identities
+    return any(
+        holder.key == who.key or (holder.person and holder.person == who.person)
+        for holder in holders
+    )
 
 
 def _anybody(question: Question, e164: str, evidence: Evidence) -> list[ContactIdentity]:

@@ -7,12 +7,13 @@ from itertools import islice
 
 from worker.context import Context
 from worker.feedback.consent_state import rules_from_settings
-from worker.feedback.field_notes import FieldNote, read_note
-from worker.phones import Number, region_of
+from worker.feedback.field_notes import read_note
+from worker.phones import region_of
 from worker.scrub import certificates, evidence
 from worker.scrub.certificates import ListDigest, Tally
-from worker.scrub.decide import Circumstances, decide
+from worker.scrub.decide import Circumstances, decide_all
 from worker.scrub.model import MAX_NUMBERS, Answer, CallingHours, Question
+from worker.scrub.readings import Reading, is_partly_unread, other_readings
 
 
 class Scrub:
@@ -38,27 +39,36 @@ class Scrub:
 
     def _answer_part(self, part: Sequence[Question]) -> list[Answer]:
         ctx = self._ctx
-        outcomes, heeds = ctx.settings.feedback.dispositions, ctx.settings.feedback.field_notes
         regions = {country: region_of(country) for country in {q.country for q in part}}
-        read: list[Number | None] = []
-        notes: list[FieldNote | None] = []
-        for question in part:
-            reading = ctx.parse_field(question.number, regions[question.country])
-            read.append(reading.numbers[0] if len(reading.numbers) == 1 else None)
-            notes.append(read_note(reading.note, outcomes) if heeds and reading.note else None)
-        distinct = list(dict.fromkeys(number.e164 for number in read if number is not None))
+        read = [self._read(question, regions[question.country]) for question in part]
+        distinct = dict.fromkeys(
+            each
+            for reading in read
+            if reading.number is not None
+            for each in (reading.number.e164, *reading.others)
+        )
         rules = rules_from_settings(ctx.settings)
         contacts = {question.contact for question in part if question.contact}
-        known = evidence.load(ctx, distinct, contacts, rules)
+        known = evidence.load(ctx, list(distinct), contacts, rules)
         now = ctx.now()
         about = Circumstances(now, ctx.settings.scrub.valid_for, rules, self._hours)
         answers = [
-            decide(question, number, known, about, note)
-            for question, number, note in zip(part, read, notes, strict=True)
+            decide_all(question, reading, known, about)
+            for question, reading in zip(part, read, strict=True)
         ]
         self._digest.add(part)
         self.tally.add(answers, known.registries, now)
         return answers
+
+    def _read(self, question: Question, region: str | None) -> Reading:
+        feedback = self._ctx.settings.feedback
+        field = self._ctx.parse_field(question.number, region)
+        if len(field.numbers) != 1 or is_partly_unread(field.note):
+            return Reading(None)
+        heeded = feedback.field_notes and field.note
+        note = read_note(field.note, feedback.dispositions) if heeded else None
+        number = field.numbers[0]
+        return Reading(number, other_readings(question.number, number), note)
 
     def certify(self) -> str:
         """Keep the certificate of all that was answered so far; return its id."""

@@ -109,7 +109,7 @@ class TestANumberOfWhichNothingIsKnown:
             ("no texts", None, "opt_out"),
             ("do not contact", "opt_out", "opt_out"),
             ("(wrong number)", "wrong_number", "wrong_number"),
-            ("disconnected 3/2021", "pending_review", "pending_review"),
+            ("disconnected", "pending_review", "pending_review"),
             ("do not call before 9am", "pending_review", "pending_review"),
             ("call after 5pm", None, None),
         ],
@@ -260,6 +260,77 @@ class TestAContact:
     def test_that_is_no_longer_in_the_index_is_remembered(self, ctx: Context) -> None:
         self.said(ctx, "opt_out", self.ADA, scope="person")
         assert reason(ctx) == reason(ctx, contact=self.ADA[0]) == "opt_out"
+
+    def test_who_does_not_have_the_number_is_answered_as_anybody(self, ctx: Context) -> None:
+        """Whoever is named, the call reaches who has the number."""
+        hold(ctx, NUMBER, self.ADA)
+        hold(ctx, OTHER, self.BEN)
+        self.said(ctx, "opt_out", self.ADA, scope="person")
+        assert reason(ctx, NUMBER, contact=self.BEN[0]) == "opt_out"
+        assert reason(ctx, OTHER, contact=self.BEN[0]) is None
+        self.said(ctx, "wrong_number", self.ADA, number=THIRD, key="w")
+        assert reason(ctx, THIRD, contact=self.BEN[0]) == "wrong_number"
+
+    def test_who_has_it_in_another_record_has_it(self, ctx: Context) -> None:
+        hold(ctx, NUMBER, self.ADA, ("salesforce/Contact/1", "ben"))
+        hold(ctx, OTHER, self.BEN)
+        self.said(ctx, "opt_out", self.ADA, scope="person")
+        assert reason(ctx, NUMBER, contact=self.BEN[0]) is None
+
+
+RUSSIAN, IVORIAN, VATICAN = "+79161234567", "+2250707123456", "+390669812345"
+MOBILE, WITHOUT_NINE = "+5491123456789", "+541123456789"
+
+
+class TestATextThatMayMeanAnotherNumber:
+    """A dialer dials the text, and not our reading of it."""
+
+    @pytest.mark.parametrize(
+        ("stopped", "text", "country"),
+        [
+            (RUSSIAN, "79161234567", "DE"), (RUSSIAN, "7 (916) 123-45-67", "Deutschland"),
+            ("+33612345678", "33612345678", "DE"), (IVORIAN, "2250707123456", "DE"),
+            (IVORIAN, "٢٢٥٠٧٠٧١٢٣٤٥٦", "DE"), ("+919876543210", "919876543210", "DE"),
+            ("+525512345678", "5215512345678", "DE"), ("+5511961234567", "551161234567", "DE"),
+        ],
+    )  # fmt: skip
+    def test_denies_where_a_named_country_makes_another_of_it(
+        self, ctx: Context, stopped: str, text: str, country: str
+    ) -> None:
+        [before] = ask(ctx, text, country=country)
+        assert (before.allow, before.e164 == stopped) == (True, False)
+        store_report(ctx, "opt_out", stopped)
+        [answer] = ask(ctx, text, country=country)
+        assert (answer.allow, answer.reason, answer.e164) == (False, "opt_out", before.e164)
+        assert reason(ctx, f"+{before.e164[1:]}") is None  # that number itself
+
+    @pytest.mark.parametrize(("stopped", "asked"), [(MOBILE, WITHOUT_NINE), (WITHOUT_NINE, MOBILE)])
+    def test_an_argentine_mobile_number_is_meant_with_its_nine_and_without(
+        self, ctx: Context, stopped: str, asked: str
+    ) -> None:
+        assert reason(ctx, asked) is None
+        store_report(ctx, "opt_out", stopped)
+        assert reason(ctx, asked) == reason(ctx, stopped) == "opt_out"
+
+    def test_what_is_not_said_against_the_other_denies_nothing(self, ctx: Context) -> None:
+        store_report(ctx, "wrong_number", MOBILE)
+        assert reason(ctx, WITHOUT_NINE) is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "+39/06/6981/2345", "+225/07/07/12/3456", "+1 415 555 2671, 5550123",
+            "+1 415 555 2671 see 5550123", "+1 415 555 2671 +44", "+1 415 555 2671, ５５５０１２３",
+        ],
+    )  # fmt: skip
+    def test_is_not_one_number_where_a_part_was_not_read(self, ctx: Context, text: str) -> None:
+        store_report(ctx, "opt_out", VATICAN)
+        store_report(ctx, "opt_out", IVORIAN, key="i")
+        assert reason(ctx, text, country="DE") == "unreadable"
+
+    @pytest.mark.parametrize("note", ["(moved 2019)", "home, after 5pm", "ext. 1234"])
+    def test_is_one_with_a_note_beside_it(self, ctx: Context, note: str) -> None:
+        assert reason(ctx, f"{NUMBER} {note}") is None
 
 
 class TestAListOrRegistry:

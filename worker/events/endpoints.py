@@ -1,8 +1,10 @@
 """The endpoints that events are sent to: added, changed, paused, and how each is doing.
 
-Secrets are stored encrypted. A new one is shown once; while it is rotated, the one before counts as
-well, so each event carries both signatures
-(https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+Secrets are stored encrypted. A new one is shown once; while it is rotated, those before count as
+well, so each event carries the signatures of all
+(https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md). Those
+before are kept one after the other, with a space between: a secret that was made and lost must not
+take the place of the one that the endpoint knows.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from worker.store.tables import endpoint_backfills, endpoints, event_deliveries
 
 BOTH_SECRETS_FOR = timedelta(days=1)  # after a rotation, unless said otherwise
 _PURPOSE = "endpoint secret"
+_MOST_FORMER = 3  # secrets that sign beside the one in use
 _BY_SETTINGS = "settings"
 _NO_SECRET = {"secret": "", "number_key": ""}  # of a system
 
@@ -274,21 +277,25 @@ def _delete(connection: Connection, endpoint_id: int) -> None:
 
 
 def rotate_secret(ctx: Context, name: str, keep_former: timedelta = BOTH_SECRETS_FOR) -> str:
-    """Give an endpoint a new secret, which is returned this once. Events are signed with both
-    until the former one ends. The key of hashed numbers stays."""
+    """Give an endpoint a new secret, which is returned this once. Events are signed with the former
+    ones, too, until these end; with `keep_former` 0, at once. The key of hashed numbers stays."""
     secret = _new_secret()
     sealed = _sealed(ctx.keys, secret)
     with ctx.store.write() as connection:
         endpoint = _load_changeable(connection, name)
         _require_webhook(endpoint)
-        former = connection.scalar(
-            sa.select(endpoints.c.secret).where(endpoints.c.id == endpoint.id)
-        )
+        row = connection.execute(sa.select(endpoints).where(endpoints.c.id == endpoint.id)).one()
         _update(
             connection, endpoint.id, secret=sealed,
-            former_secret=former, former_until=ctx.now() + keep_former,
+            former_secret=_former(row, ctx.now()), former_until=ctx.now() + keep_former,
         )  # fmt: skip
     return secret
+
+
+def _former(row: Any, now: datetime) -> str:
+    """Return what signs beside a new secret, sealed: the one in use, and those that still do."""
+    still = row.former_secret.split() if row.former_until and row.former_until > now else []
+    return " ".join([row.secret, *still][:_MOST_FORMER])
 
 
 def signing(connection: Connection, keys: Keys, endpoint_id: int, now: datetime) -> Signing | None:
@@ -297,7 +304,7 @@ def signing(connection: Connection, keys: Keys, endpoint_id: int, now: datetime)
     row = connection.execute(sa.select(endpoints).where(e.id == endpoint_id)).one()
     texts = [row.secret]
     if row.former_until is not None and row.former_until > now:
-        texts.append(row.former_secret)
+        texts += row.former_secret.split()
     opened = [decrypt(keys, _PURPOSE, text) for text in texts]
     number_key = decrypt(keys, _PURPOSE, row.number_key) if row.number_key else ""
     if opened[0] is None or number_key is None:
@@ -353,7 +360,8 @@ def _differing(ctx: Context, name: str, endpoint: EndpointSettings, row: Any) ->
         values["secret"] = _sealed(keys, given)
         if row is not None:
             values |= {
-                "former_secret": row.secret, "former_until": ctx.now() + BOTH_SECRETS_FOR,
+                "former_secret": _former(row, ctx.now()),
+                "former_until": ctx.now() + BOTH_SECRETS_FOR,
             }  # fmt: skip
     if row is None or bool(row.number_key) != endpoint.hash_numbers:
         key = _new_number_key() if endpoint.hash_numbers else ""

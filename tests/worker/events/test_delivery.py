@@ -364,6 +364,34 @@ def test_both_secrets_sign_while_one_is_rotated(ctx: Context) -> None:
         assert len(old.messages) == 1  # the former secret is over
 
 
+def test_a_secret_that_is_rotated_twice_still_signs_with_the_one_that_is_known_there(
+    ctx: Context,
+) -> None:
+    """The new one was lost before anybody entered it, so that another was made at once."""
+    with receiving() as knows_first:
+        subscribe(ctx, knows_first)
+        for _ in range(2):
+            directory.rotate_secret(ctx, "dialer")
+        suppress(ctx)
+        deliver(ctx)
+        assert len(knows_first.messages) == 1
+        advance_clock(ctx, hours=25)
+        suppress(ctx, OTHER)
+        deliver(ctx)
+        assert len(knows_first.messages) == 1
+
+
+def test_however_often_a_secret_is_rotated_few_sign(ctx: Context) -> None:
+    with receiving() as dialer:
+        subscribe(ctx, dialer)
+        for _ in range(9):
+            directory.rotate_secret(ctx, "dialer")
+        with ctx.store.read() as connection:
+            signs = directory.signing(connection, ctx.keys, 1, ctx.now())
+        assert signs is not None
+        assert len(signs.secrets) == 4
+
+
 def test_a_test_event_reaches_its_endpoint_alone(ctx: Context, receiver: Receiver) -> None:
     with receiving() as other:
         subscribe(ctx, receiver)

@@ -518,3 +518,13 @@ def test_a_suppression_by_hand_for_one_person_denies(ctx: Context) -> None:
     suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "an admin", who)  # type: ignore[arg-type]
     assert reason(ctx) == "opt_out"
     assert reason(ctx, contact="hubspot/contacts/2") is None
+
+
+@pytest.mark.parametrize("erased", [OLD_FORM, TODAY])
+@pytest.mark.parametrize("asked", [OLD_FORM, TODAY])
+def test_an_erased_number_is_known_in_all_its_forms(ctx: Context, erased: str, asked: str) -> None:
+    store_report(ctx, "opt_out", erased)
+    apply_pending(ctx)
+    erase_number(ctx, erased, "an admin")
+    assert reason(ctx, asked) is not None
+    assert reason(ctx, asked[1:], country="DE") is not None  # without its plus

@@ -58,6 +58,12 @@ _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
 _PLUS_BEHIND = re.compile(r"\A(\d{1,3})\s*\+\s*(?=\d)")
 _TWO_PLUSES = re.compile(r"\A\+(\d{1,3})\s?\+(?=\d)")  # "+258+21 41 73 72"
 _SLASHED_CODE = re.compile(r"\A\s*/\s*(\+?\d[\d \-]{0,8})/\s*(?=\d)", re.ASCII)  # "/22/ 826 80 01"
+# A number with one mark between all its groups: "+225/07/07/12/3456", "0475/12/34/56".
+_IN_GROUPS = re.compile(
+    r"\+\d{1,3}\s?([/|,;])\s?\d{1,8}(?:\s?\1\s?\d{1,8})+|\(?0\d{1,4}\)?(?:\s?/\s?\d{2,4}){2,}",
+    re.ASCII,
+)
+_CODE_ALONE = re.compile(r"\+(\d{1,3})\s?[/|,;]", re.ASCII)
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
 _SHORTEST = 7  # digits of a number that stands beside others
@@ -67,6 +73,8 @@ _PAUSED = 5  # digits of an extension behind a single comma, at the most
 _SHORTEST_BEFORE_A_YEAR = 9  # characters of an E.164: a shorter one lacks its last digits
 _LONGEST_E164 = 14  # characters: few plans know longer ones, Germany's knows nearly any
 _MOST_PARTS = 6  # numbers with nothing but spaces between them
+_SHORTEST_IN_GROUPS = 9  # characters of an E.164: a shorter one may be a date in an odd form
+_CUT_WRONG = "holds no number"
 _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
 _EXTENSION = "the digits behind it count as its extension"
@@ -202,6 +210,10 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     text = canonicalize_extensions(_with_usual_codes(text))
+    if grouped := _IN_GROUPS.fullmatch(text):
+        number, problem = parse_number(text.replace(grouped[1] or "/", " "), region)
+        if number is not None and number.valid and len(number.e164) > _SHORTEST_IN_GROUPS:
+            return ParsedField("number", (number,), remark=_remark((number,), region))
     parse = _FieldParse()
     chunks = chunks_of(text)
     parse.in_list = short_forms.are_a_list(chunks)
@@ -211,6 +223,8 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     labels, note = _words(text, parse.spans) if parse.spans else ([], "")
     if cut:
         note = f"{note} (the field is too long; only its start was read)".strip()
+    if parse.numbers and _is_of_another_code(text, parse.numbers):
+        return ParsedField("invalid", (), text, _CUT_WRONG)
     if parse.numbers:
         numbers = tuple(
             replace(number, label=label) if label else number
@@ -221,6 +235,15 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
         problem = short
     return _without_valid_number(parse.doubtful, problem, note)
+
+
+def _is_of_another_code(text: str, numbers: Sequence[Number]) -> bool:
+    """Whether a country code stands alone before the numbers, and none of them has it: then the
+    text was cut where nobody meant it to be."""
+    alone = _CODE_ALONE.match(text)
+    return alone is not None and not any(
+        number.e164.startswith(f"+{alone[1]}") for number in numbers
+    )
 
 
 def _with_usual_codes(text: str) -> str:

@@ -316,10 +316,16 @@ class TestATextThatMayMeanAnotherNumber:
         store_report(ctx, "wrong_number", MOBILE)
         assert reason(ctx, WITHOUT_NINE) is None
 
+    @pytest.mark.parametrize("text", ["+39/06/6981/2345", "+225/07/07/12/3456"])
+    def test_is_one_with_a_mark_between_all_groups(self, ctx: Context, text: str) -> None:
+        store_report(ctx, "opt_out", VATICAN)
+        store_report(ctx, "opt_out", IVORIAN, key="i")
+        assert reason(ctx, text, country="DE") == "opt_out"
+
     @pytest.mark.parametrize(
         "text",
         [
-            "+39/06/6981/2345", "+225/07/07/12/3456", "+1 415 555 2671, 5550123",
+            "+39/06/6981/2345 12", "+1 415 555 2671, 5550123",
             "+1 415 555 2671 see 5550123", "+1 415 555 2671 +44", "+1 415 555 2671, ５５５０１２３",
         ],
     )  # fmt: skip

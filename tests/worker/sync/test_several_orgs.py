@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from click import UsageError
 from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
@@ -22,6 +23,7 @@ from connectors.errors import AuthError, ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from sandbox.run import Sandbox
+from worker.cli.common import contact_argument
 from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
@@ -249,6 +251,28 @@ class TestAConnectionThatIsOff:
         (report,) = number_evidence(meanwhile, NOBODY)["reports"]
         assert {entry["state"] for entry in report["delivered"]} == {"done"}
         assert "hubspot-emea" not in {entry["connector"] for entry in report["delivered"]}
+
+    def test_forgets_a_person_and_flags_what_its_crm_still_has_when_it_is_back(
+        self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        crm = crms["hubspot-emea"]
+        record_id = crm.ids()[0]
+        set_only_number(crm, record_id, OTHER)
+        sync(ctx, crm.name)
+        meanwhile = off()
+        named = contact_argument(meanwhile, f"hubspot-emea:{record_id}")
+        assert named == ("hubspot-emea", "contacts", record_id)
+        erase_contact(meanwhile, *named, "an admin")
+        settle(meanwhile)
+        settle(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+
+    def test_is_told_apart_from_a_name_that_nobody_knows(
+        self, off: Callable[[], Context]
+    ) -> None:
+        for named in ("hubspot-emea:1", "hubspot-apac:1", "acme:1"):
+            with pytest.raises(UsageError, match="write CONNECTOR:ID"):
+                contact_argument(off(), named)
 
 
 class TestOneAccountTwice:

@@ -27,7 +27,7 @@ from worker.cli.common import contact_argument
 from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
-from worker.ops import doctor
+from worker.ops import doctor, doctor_checks
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
@@ -222,9 +222,12 @@ class TestAConnectionThatIsOff:
             if entry["state"] == "pending"
         }
         assert waiting == {"hubspot-emea": "it was not connected when this came"}
+        (told,) = doctor_checks.check_connections_off(meanwhile)
+        assert told.text.startswith("hubspot-emea is not connected, and 1 reports since ")
         assert overview(meanwhile)["needs"]["untold"] == []  # nothing that anybody must see to
         settle(ctx)
         assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True
+        assert not list(doctor_checks.check_connections_off(ctx))
 
     def test_hears_what_was_said_of_a_record_of_its_own(
         self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
@@ -267,9 +270,7 @@ class TestAConnectionThatIsOff:
         settle(ctx)
         assert crm.get(record_id, "do_not_contact") is True
 
-    def test_is_told_apart_from_a_name_that_nobody_knows(
-        self, off: Callable[[], Context]
-    ) -> None:
+    def test_is_told_apart_from_a_name_that_nobody_knows(self, off: Callable[[], Context]) -> None:
         for named in ("hubspot-emea:1", "hubspot-apac:1", "acme:1"):
             with pytest.raises(UsageError, match="write CONNECTOR:ID"):
                 contact_argument(off(), named)

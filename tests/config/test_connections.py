@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from config import connections
+from config import connections, plugins, toml_file
+from config.connectors import ConnectorSettings, FieldNames, ObjectMap
 from config.effective import describe
 from config.hints import hint
 from config.redaction import redact_secrets
+from config.section import from_environment
 from config.settings import Settings, SettingsError, load
 from worker.ops.doctor_checks import check_settings
 
@@ -18,6 +21,7 @@ Read = Callable[..., Settings]
 ORG = {"SALESFORCE_EMEA_INSTANCE_URL": "https://emea.my.salesforce.com",
        "SALESFORCE_EMEA_ACCESS_TOKEN": "emea-session"}  # fmt: skip
 PORTAL = {"HUBSPOT_EMEA_ACCESS_TOKEN": "emea-token", "HUBSPOT_EMEA_CLIENT_SECRET": "emea-secret"}
+NO_OBJECTS: dict[str, ObjectMap] = {}
 BOTH = """
 [connectors.salesforce-emea]
 kind = "salesforce"
@@ -162,3 +166,33 @@ class TestVariablesOfNoConnection:
     def test_are_none_where_all_is_declared(self, read: Read) -> None:
         env = {**ORG, **PORTAL, "SALESFORCE_LOGIN_URL": "https://acme.my.salesforce.com"}
         assert connections.stray_variables(env, ("salesforce-emea", "hubspot-emea")) == {}
+
+
+class TestASecretOfAnotherPackage:
+    """Declared with `from_environment`, for a connector of an installed package."""
+
+    @pytest.fixture(autouse=True)
+    def _acme_is_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class AcmeSettings(ConnectorSettings):
+            objects: dict[str, ObjectMap] = NO_OBJECTS
+            fields: FieldNames = FieldNames()
+            token: str = from_environment("ACME_TOKEN")
+            second: str = from_environment("ACME_SECOND", optional=True)
+
+        acme = SimpleNamespace(settings_type=AcmeSettings)
+        for module in (plugins, toml_file):
+            monkeypatch.setattr(module, "installed_connectors", lambda: {"acme": None})
+            monkeypatch.setattr(module, "load_connector", lambda _name: acme)
+
+    def test_that_is_optional_may_be_missing(self, read: Read) -> None:
+        section = read("[connectors.acme]", ACME_TOKEN="a").section("acme")
+        assert (section.token, section.second) == ("a", "")  # type: ignore[attr-defined]
+
+    def test_is_taken_and_hidden_where_it_is_set(self, read: Read) -> None:
+        section = read("[connectors.acme]", ACME_TOKEN="a", ACME_SECOND="hush").section("acme")
+        assert section.second == "hush"  # type: ignore[attr-defined]
+        assert "hush" not in repr(section)
+
+    def test_that_is_needed_is_asked_for(self, read: Read) -> None:
+        lines = problems_of(read, "[connectors.acme]", ACME_SECOND="b")
+        assert lines[0] == "ACME_TOKEN: missing; connectors.acme needs it"

@@ -136,11 +136,14 @@ def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
 
 
 def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:
-    """Return connector, object and id of what --contact names."""
+    """Return connector, object and id of what --contact names. Of a connection that is not
+    connected any more, what our index knows can be named: it may have to be forgotten."""
     from worker.feedback import records
 
     name, colon, record_id = text.partition(":")
     if not colon or not record_id or name not in ctx.settings.active_connectors:
+        if record_id and (known := records.in_index_alone(ctx, name, record_id)) is not None:
+            return name, *known
         near = did_you_mean(name, ctx.settings.active_connectors) if colon else ""
         raise click.UsageError(f"--contact: write CONNECTOR:ID, such as hubspot:12345.{near}")
     return name, *records.locate_record(ctx, name, record_id)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
+
 from connectors.protocol import Connector
 from worker.context import Context
 from worker.feedback import intake, merged_records
+from worker.store.tables import contacts
 
 
 def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, str]:
@@ -27,6 +30,21 @@ def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, st
     if not intake.is_in_index(ctx, connector, object_name, record_id):
         ((object_name, record_id),) = opened.locate([named])
     return object_name, record_id
+
+
+def in_index_alone(ctx: Context, connector: str, record_id: str) -> tuple[str, str] | None:
+    """Return object and id of a record that our index has, without its connector; None if the index
+    has none of this id, or several. The id may be named with its object."""
+    c = contacts.c
+    object_name, _, id_alone = record_id.rpartition("/")
+    query = sa.select(c.object, c.record_id).where(
+        c.connector == connector,
+        c.record_id == id_alone,
+        *([c.object == object_name] if object_name else []),
+    )
+    with ctx.store.read() as connection:
+        rows = connection.execute(query.limit(2)).all()
+    return (rows[0].object, rows[0].record_id) if len(rows) == 1 else None
 
 
 def without_object(opened: Connector, record_id: str) -> str:

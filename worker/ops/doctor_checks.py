@@ -30,10 +30,12 @@ from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.vendor_registry import VENDORS
 from worker.ops.check import Check, warning
+from worker.queries import waiting
+from worker.segments.reported import distinct_values
 from worker.store import embedded_redis, heartbeat, pause, private_files, setbacks
 from worker.store.redis_versions import Version, is_too_old, known_vulnerabilities, version_of
 from worker.store.states import RunState
-from worker.store.tables import contacts, failures, runs
+from worker.store.tables import contacts, deliveries, failures, runs
 from worker.sync.runs import crm_quota, removal_holds
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -325,6 +327,21 @@ def check_learned_replies(ctx: Context) -> Iterator[Check]:
     """Check for a router of replies that does not count: a text it learned from may be erased."""
     if why := reply_model.why_unused(ctx):
         yield warning("replies", why)
+
+
+def check_connections_off(ctx: Context) -> Iterator[Check]:
+    """Check for reports that wait for a connection that is not connected: its table may be gone by
+    mistake, or stand under another name."""
+    active = ctx.settings.active_connectors
+    with ctx.store.read() as connection:
+        names = distinct_values(connection, deliveries.c.connector)
+        off = [name for name in names if name not in active]
+        for name, number, since in waiting.reports_by_connector(connection, off):
+            text = (
+                f"{name} is not connected, and {number:,} reports since {since:%Y-%m-%d} wait for "
+                "it: give its table and credentials back; if it is gone for good, leave it so"
+            )
+            yield warning(name, text)
 
 
 def check_background(ctx: Context) -> Iterator[Check]:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from click import UsageError
 from clocks import advance_clock
 from constants import NUMBER, OTHER
 from crms import Crm
@@ -22,10 +23,11 @@ from connectors.errors import AuthError, ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
 from connectors.http.rate_limits import Limits
 from sandbox.run import Sandbox
+from worker.cli.common import contact_argument
 from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources.dispositions import poll_all
-from worker.ops import doctor
+from worker.ops import doctor, doctor_checks
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
@@ -220,9 +222,12 @@ class TestAConnectionThatIsOff:
             if entry["state"] == "pending"
         }
         assert waiting == {"hubspot-emea": "it was not connected when this came"}
+        (told,) = doctor_checks.check_connections_off(meanwhile)
+        assert told.text.startswith("hubspot-emea is not connected, and 1 reports since ")
         assert overview(meanwhile)["needs"]["untold"] == []  # nothing that anybody must see to
         settle(ctx)
         assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True
+        assert not list(doctor_checks.check_connections_off(ctx))
 
     def test_hears_what_was_said_of_a_record_of_its_own(
         self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
@@ -249,6 +254,26 @@ class TestAConnectionThatIsOff:
         (report,) = number_evidence(meanwhile, NOBODY)["reports"]
         assert {entry["state"] for entry in report["delivered"]} == {"done"}
         assert "hubspot-emea" not in {entry["connector"] for entry in report["delivered"]}
+
+    def test_forgets_a_person_and_flags_what_its_crm_still_has_when_it_is_back(
+        self, ctx: Context, off: Callable[[], Context], crms: dict[str, Crm], sync: Sync
+    ) -> None:
+        crm = crms["hubspot-emea"]
+        record_id = crm.ids()[0]
+        set_only_number(crm, record_id, OTHER)
+        sync(ctx, crm.name)
+        meanwhile = off()
+        named = contact_argument(meanwhile, f"hubspot-emea:{record_id}")
+        assert named == ("hubspot-emea", "contacts", record_id)
+        erase_contact(meanwhile, *named, "an admin")
+        settle(meanwhile)
+        settle(ctx)
+        assert crm.get(record_id, "do_not_contact") is True
+
+    def test_is_told_apart_from_a_name_that_nobody_knows(self, off: Callable[[], Context]) -> None:
+        for named in ("hubspot-emea:1", "hubspot-apac:1", "acme:1"):
+            with pytest.raises(UsageError, match="write CONNECTOR:ID"):
+                contact_argument(off(), named)
 
 
 class TestOneAccountTwice:

@@ -14,6 +14,7 @@ from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import ContactIdentity, SuppressionReason
 from worker.queries import timeline
+from worker.queries.crm_words import describe
 from worker.store.tables import contact_numbers
 from worker.suppression import suppressions
 from worker.sync.runs import lifecycle
@@ -140,7 +141,7 @@ def _recheck(
             )
             queue.go_on(run_id)
         except (RunActiveError, ConnectorError) as error:
-            problems.append(str(error))
+            problems.append(describe(error, name))
     if len(problems) == len(names):
         raise HTTPException(409, "; ".join(problems))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 
 from config.errors import HygieneError
+from connectors import plain_words
 from connectors.errors import ConnectorError
 from worker.context import Context
-from worker.queries import crm_words
 from worker.queries.first_steps import CheckResult, record_check
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def check_connection(ctx: Context, name: str) -> CheckResult:
         )
     except HygieneError as error:
         log.warning("the connection was tested: %s", error)
-        text = crm_words.plain(error, name) if isinstance(error, ConnectorError) else str(error)
+        text = plain_words.plain(error, name) if isinstance(error, ConnectorError) else str(error)
         result = CheckResult(ctx.now(), error=text)
     finally:
         # It has applied a schema that the context does not know of.

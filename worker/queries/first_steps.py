@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config import connections
+from connectors import plain_words
 from connectors.labels import crm_name
 from worker.context import Context
 from worker.feedback.sources.vendor_registry import VENDORS
-from worker.queries import crm_words
 from worker.segments.reported import distinct_values
 from worker.store.bulk import upsert
 from worker.store.states import RunState
@@ -260,7 +260,7 @@ def _run_step(
         return Step(name, title, "done", "Finished.", path=path, action="View the run")
     if run.state in (RunState.RUNNING, RunState.PAUSED):
         return Step(name, title, "to_do", f"It is {run.state}.", path=path, action="View the run")
-    why = crm_words.explain(run.error, run.connector) or run.error
+    why = plain_words.explain(run.error, run.connector) or run.error
     text = f"It {run.state}: {why}" if why else f"The last one is {run.state}."
     return Step(name, title, "failed", text, path=path, action="View the run")
 

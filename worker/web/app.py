@@ -22,9 +22,9 @@ from config.logging_setup import about
 from config.settings import Settings
 from config.tracing import span
 from config.version import product_version
+from connectors.plain_words import describe
 from worker.capture.captures import Captures
 from worker.context import Context
-from worker.queries.crm_words import describe
 from worker.store import embedded_redis, heartbeat
 from worker.store.engine import is_current
 from worker.store.errors import StoreError

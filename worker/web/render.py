@@ -14,9 +14,10 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 
+from connectors import plain_words
 from connectors.labels import crm_name, sentence_case, words_of
 from worker.access.model import Person
-from worker.queries import crm_words, waiting
+from worker.queries import waiting
 from worker.queries.charts import Chart
 from worker.queries.failure_help import REMEDIES
 from worker.store import pause
@@ -288,7 +289,7 @@ _pages.env.filters.update(
     crm=crm_name, money=money, day=day, sentence=sentence, report=report, channels=channels,
     object=object_words, phone_field=phone_field, field_words=field_words,
     telling_flags=telling_flags, breakable=breakable,
-    crm_words=crm_words.explain, chart_data=chart_data, urlencode_query=urlencode,
+    crm_words=plain_words.explain, chart_data=chart_data, urlencode_query=urlencode,
     words=lambda text: str(text).replace("_", " "),
 )  # fmt: skip
 _pages.env.globals.update(interval=interval, remedies=REMEDIES)

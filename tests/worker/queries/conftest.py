@@ -4,7 +4,6 @@ Read in this order:
 
     test_number_head.py     what holds for a number now, and the story of how it came to that
     test_overview.py        when a CRM is called late
-    test_crm_words.py       why a CRM could not be used, in plain words
     test_contacts.py        the contacts behind a figure
     test_query_plans.py     which few rows of a large database a page reads
     test_postgres_plans.py  which indexes lead PostgreSQL to them

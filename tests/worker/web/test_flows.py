@@ -156,7 +156,7 @@ class TestSettings:
     def test_are_a_plain_list_without_scripts(self, serve: Serve, ctx: Context) -> None:
         text = by_link(ctx).get(f"{serve()}/settings").text
         assert re.search(r"<div class=\"filter\" data-filter-bar hidden>", text)
-        assert "sync.every" in text
+        assert "sync.<wbr>every" in text
 
 
 @pytest.mark.parametrize("scope", ["rescan", "suppress"])

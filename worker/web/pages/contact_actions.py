@@ -19,12 +19,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
 from connectors.labels import crm_name
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import ContactIdentity, Feedback
 from worker.queries import contacts as listing
-from worker.queries.crm_words import describe
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.tables import contact_numbers, contacts, merged_records

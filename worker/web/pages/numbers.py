@@ -9,12 +9,12 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import ContactIdentity, SuppressionReason
 from worker.queries import timeline
-from worker.queries.crm_words import describe
 from worker.store.tables import contact_numbers
 from worker.suppression import suppressions
 from worker.sync.runs import lifecycle

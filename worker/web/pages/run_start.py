@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
-from worker.queries.crm_words import describe
 from worker.queries.search import SegmentMatch, near_segments
 from worker.sync.runs import forecast, lifecycle
 from worker.sync.runs.model import RunActiveError, RunOptions

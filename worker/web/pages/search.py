@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from connectors import plain_words
 from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
 from connectors.labels import crm_name
 from connectors.records import FoundPerson
 from worker.context import Context
-from worker.queries import crm_words, search
+from worker.queries import search
 from worker.store.tables import contacts
 from worker.sync.runs import crm_quota
 from worker.web.auth import Viewer, ViewerForm
@@ -67,7 +68,7 @@ def router(ctx: Context) -> APIRouter:
         try:
             persons = _ask(ctx, connector, typed)
         except ConnectorError as error:
-            log.warning("%s refused a search: %s", connector, crm_words.quoted(error))
+            log.warning("%s refused a search: %s", connector, plain_words.quoted(error))
             problem = _why_not(error, connector)
         return page(
             request, "_people.html", me, connector=connector, problem=problem,
@@ -100,8 +101,8 @@ def _ask(ctx: Context, connector: str, text: str) -> list[FoundPerson] | None:
 def _why_not(error: ConnectorError, connector: str) -> str:
     """Say what happened and what to do. What was refused may be the words that were typed."""
     about_us = isinstance(error, (AuthError, QuotaError, UnavailableError))
-    if about_us or crm_words.quoted(error) == type(error).__name__:
-        return crm_words.plain(error, connector)
+    if about_us or plain_words.quoted(error) == type(error).__name__:
+        return plain_words.plain(error, connector)
     return (
         f"{crm_name(connector)} refused this search. Try another part of the name, or the email. "
         "The log of the web process has its answer."

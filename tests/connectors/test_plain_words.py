@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
+from connectors import plain_words
 from connectors.errors import AuthError, ConnectorError, NotFoundError, QuotaError, UnavailableError
-from worker.queries import crm_words
 
 RAW = "salesforce: HTTP 400: MALFORMED_QUERY: unexpected token Kim"
 
@@ -26,7 +26,7 @@ class TestPlainWords:
     def test_say_what_happened_and_what_to_do(
         self, kind: type[ConnectorError], happened: str, to_do: str
     ) -> None:
-        text = crm_words.plain(kind(RAW), "salesforce")
+        text = plain_words.plain(kind(RAW), "salesforce")
         assert happened in text
         assert to_do in text
         assert "HTTP" not in text
@@ -34,15 +34,15 @@ class TestPlainWords:
 
     def test_are_ours_where_we_have_a_sentence(self) -> None:
         error = QuotaError("hubspot-emea: today's API calls are used up; the run goes on tomorrow")
-        assert crm_words.plain(error, "hubspot-emea") == (
+        assert plain_words.plain(error, "hubspot-emea") == (
             "HubSpot (emea): today's API calls are used up; the run goes on tomorrow"
         )
 
     def test_leave_what_the_crm_answered_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.WARNING)
-        assert "MALFORMED" not in crm_words.describe(ConnectorError(RAW), "salesforce")
+        assert "MALFORMED" not in plain_words.describe(ConnectorError(RAW), "salesforce")
         assert RAW in caplog.text
-        assert crm_words.describe(ValueError("choose a scope"), "salesforce") == "choose a scope"
+        assert plain_words.describe(ValueError("choose a scope"), "salesforce") == "choose a scope"
 
 
 class TestAStoredText:
@@ -58,12 +58,12 @@ class TestAStoredText:
         ],
     )
     def test_that_quotes_a_crm_gets_a_sentence(self, text: str, words: str) -> None:
-        explained = crm_words.explain(text, "hubspot")
+        explained = plain_words.explain(text, "hubspot")
         assert words in explained
         assert bool(words) == bool(explained)
 
 
 class TestForTheLog:
     def test_only_status_and_code_are_quoted(self) -> None:
-        assert crm_words.quoted(ConnectorError(RAW)) == "HTTP 400 MALFORMED_QUERY"
-        assert crm_words.quoted(AuthError("hubspot: renew the token")) == "AuthError"
+        assert plain_words.quoted(ConnectorError(RAW)) == "HTTP 400 MALFORMED_QUERY"
+        assert plain_words.quoted(AuthError("hubspot: renew the token")) == "AuthError"

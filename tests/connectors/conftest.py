@@ -7,6 +7,7 @@ Read in this order:
     test_rows.py          rows become contacts, column by column
     test_phone_values.py  phone fields of every type
     test_people_search.py people by name or email
+    test_plain_words.py   why a CRM could not be used, in plain words for a page
     test_refusals.py      what a CRM refuses costs nobody their opt-out
     http/                 limits, deadlines and answers that cannot be trusted
     test_removal.py       what is taken out of a CRM again

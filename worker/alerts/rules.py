@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from config.alerts import AlertKind
 from connectors.labels import crm_name
+from connectors.plain_words import explain
 from worker.context import Context
 from worker.events import endpoints
 from worker.events.model import EndpointState
@@ -85,7 +86,9 @@ def _failed_runs(ctx: Context) -> Iterator[Alert]:
     )
     with ctx.store.read() as connection:
         for run_id, connector, error in connection.execute(query):
-            text = f"{crm_name(connector)}: run {run_id} failed: {error}"
+            plain = explain(error, connector)
+            why = f"{plain} Its answer: {error}" if plain else error
+            text = f"{crm_name(connector)}: run {run_id} failed: {why}"
             yield Alert(f"run:{run_id}", "run_failed", text, f"/runs/{run_id}")
 
 

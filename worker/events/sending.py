@@ -25,6 +25,17 @@ log = logging.getLogger(__name__)
 
 GONE = 410  # the specification: the endpoint wants nothing more
 ASKED_TO_WAIT = (429, 502, 503, 504)
+# What a refusal usually means at the receiving end, and what to look at.
+_MEANINGS = {
+    400: "it could not read the event",
+    401: "check the secret it verifies signatures with",
+    403: "check the secret it verifies signatures with",
+    404: "nothing receives events at this address",
+    405: "nothing receives events at this address",
+    413: "the event is too large for it",
+    429: "it receives too many at once",
+}
+_FAULT = "it has a fault of its own, so look in its log"  # 500 and above
 _LONGEST_ASKED = timedelta(hours=1)
 _CONNECT_SECONDS = 5.0
 
@@ -110,9 +121,9 @@ def _outcome(answer: httpx2.Response, now: datetime) -> Attempt:
     if status == GONE:
         return Attempt(status, "it wants nothing more (status 410)")
     wait = asked_wait(answer.headers.get("retry-after", ""), now)
-    return Attempt(
-        status, f"it answered with status {status}", wait if status in ASKED_TO_WAIT else None
-    )
+    means = _MEANINGS.get(status, _FAULT if status >= 500 else "")
+    text = f"it answered with status {status}" + (f": {means}" if means else "")
+    return Attempt(status, text, wait if status in ASKED_TO_WAIT else None)
 
 
 def asked_wait(text: str, now: datetime) -> timedelta | None:

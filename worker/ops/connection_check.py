@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from config.errors import HygieneError
+from connectors import plain_words
+from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.queries.first_steps import CheckResult, record_check
+
+log = logging.getLogger(__name__)
 
 
 def check_connection(ctx: Context, name: str) -> CheckResult:
@@ -19,7 +25,9 @@ def check_connection(ctx: Context, name: str) -> CheckResult:
             blocks=any(finding.blocks for finding in findings),
         )
     except HygieneError as error:
-        result = CheckResult(ctx.now(), error=str(error))
+        log.warning("the connection was tested: %s", error)
+        text = plain_words.plain(error, name) if isinstance(error, ConnectorError) else str(error)
+        result = CheckResult(ctx.now(), error=text)
     finally:
         # It has applied a schema that the context does not know of.
         borrowed.close_own()

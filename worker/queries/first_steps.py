@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config import connections
+from connectors import plain_words
 from connectors.labels import crm_name
 from worker.context import Context
 from worker.feedback.sources.vendor_registry import VENDORS
@@ -198,10 +199,8 @@ def _connect(ctx: Context, facts: _Facts, name: str) -> Step:
         return Step(f"connect-{name}", title, "optional" if elsewhere else "to_do", text, variables)
     check = facts.checks.get(name)
     if check is not None and check.error:
-        return Step(
-            f"connect-{name}", title, "failed", f"{check.error}. Check these variables.",
-            variables, test=name,
-        )  # fmt: skip
+        text = f"{check.error.removesuffix('.')}. Check these variables."
+        return Step(f"connect-{name}", title, "failed", text, variables, test=name)
     if check is not None or name in facts.synced:
         return Step(f"connect-{name}", title, "done", "Connected.", test=name)
     return Step(
@@ -261,7 +260,8 @@ def _run_step(
         return Step(name, title, "done", "Finished.", path=path, action="View the run")
     if run.state in (RunState.RUNNING, RunState.PAUSED):
         return Step(name, title, "to_do", f"It is {run.state}.", path=path, action="View the run")
-    text = f"It {run.state}: {run.error}" if run.error else f"The last one is {run.state}."
+    why = plain_words.explain(run.error, run.connector) or run.error
+    text = f"It {run.state}: {why}" if why else f"The last one is {run.state}."
     return Step(name, title, "failed", text, path=path, action="View the run")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -240,13 +240,18 @@ def _capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _day(iso: str) -> str:
+    at = datetime.fromisoformat(iso)
+    return f"{at.day} {at:%b %Y}"
+
+
 def _verified(story: Mapping[str, Any]) -> list[dict[str, Any]]:
     events = []
     for answer in story["verifications"]:
         parts = [answer["line_type"] if answer["line_type"] != "unknown" else "", answer["carrier"],
                  answer["detail"]]  # fmt: skip
         text = ", ".join(filter(None, parts))
-        until = f"expires {answer['until'][:10]}" if answer["counts"] else "expired"
+        until = f"expires {_day(answer['until'])}" if answer["counts"] else "expired"
         title = f"{_capitalize(answer['label'])}: {answer['verdict']}"
         events.append(
             _event(answer["at"], answer["verdict"], title, f"{text} ({until})" if text else until)

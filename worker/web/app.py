@@ -22,6 +22,7 @@ from config.logging_setup import about
 from config.settings import Settings
 from config.tracing import span
 from config.version import product_version
+from connectors.plain_words import describe
 from worker.capture.captures import Captures
 from worker.context import Context
 from worker.store import embedded_redis, heartbeat
@@ -188,7 +189,11 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
     async def failed(request: Request, error: HygieneError) -> Response:
         if error.http_status == 500:  # nothing that the sender can do anything about: `Failures`
             raise error
-        return await refused(request, HTTPException(error.http_status, str(error)))
+        text = str(error)
+        if not request.url.path.startswith(("/api/", "/webhooks/")):  # a program reads the quote
+            named = text.partition(":")[0]
+            text = describe(error, named if named in settings.active_connectors else "The CRM")
+        return await refused(request, HTTPException(error.http_status, text))
 
     @app.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> Response:

@@ -14,10 +14,12 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 
+from connectors import plain_words
 from connectors.labels import crm_name, sentence_case, words_of
 from worker.access.model import Person
 from worker.queries import waiting
 from worker.queries.charts import Chart
+from worker.queries.failure_help import REMEDIES
 from worker.store import pause
 
 _pages = Jinja2Templates(Path(__file__).parent / "templates")
@@ -194,6 +196,15 @@ def phone_field(name: str) -> str:
     return sentence_case(words_of(name))
 
 
+def breakable(name: str) -> Markup:
+    """A dotted name that may break after each of its dots.
+
+    >>> str(breakable("sync.every"))
+    'sync.<wbr>every'
+    """
+    return Markup(".<wbr>").join(name.split("."))
+
+
 _FIELD_KINDS = {"e164": "E.164"}
 
 
@@ -277,8 +288,8 @@ _pages.env.filters.update(
     ago=ago, moment=moment, number=number, percent=percent, length=length, length_of=len,
     crm=crm_name, money=money, day=day, sentence=sentence, report=report, channels=channels,
     object=object_words, phone_field=phone_field, field_words=field_words,
-    telling_flags=telling_flags,
-    chart_data=chart_data, urlencode_query=urlencode,
+    telling_flags=telling_flags, breakable=breakable,
+    crm_words=plain_words.explain, chart_data=chart_data, urlencode_query=urlencode,
     words=lambda text: str(text).replace("_", " "),
 )  # fmt: skip
-_pages.env.globals.update(interval=interval)
+_pages.env.globals.update(interval=interval, remedies=REMEDIES)

@@ -119,6 +119,15 @@ class TestWhatIsSent:
         advance_clock(ctx, days=2)
         assert rules.current(ctx) == []  # no news any more
 
+    def test_a_run_whose_crm_is_quoted_has_plain_words_first(self, ctx: Context) -> None:
+        run_id = lifecycle.open_run(ctx, "hubspot", Scope("changed"))
+        lifecycle.fail(ctx, run_id, "hubspot: HTTP 503, after 4 tries")
+        (alert,) = rules.current(ctx)
+        assert alert.text == (
+            f"HubSpot: run {run_id} failed: HubSpot had a fault or was down. "
+            "Its answer: hubspot: HTTP 503, after 4 tries"
+        )
+
     def test_a_provider_that_is_left_alone(self, ctx: Context) -> None:
         row = {"name": "twilio", "breaker": "open", "reason": "does not answer", "since": ctx.now(),
                "failures": 5, "kind": "failing", "cooldown": 30,

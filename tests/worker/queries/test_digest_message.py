@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -193,6 +194,8 @@ class TestHowItLooks:
         assert smallest >= 13
         for selector in ("p", "td", "h1", "a"):
             assert contrast(page, selector) >= 4.5, f"{selector} in {scheme} (WCAG 2.2, 1.4.3)"
+        if shots := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=f"{shots}/digest-{width}-{scheme}.png", full_page=True)
         page.close()
 
 

@@ -361,4 +361,4 @@ def test_no_page_or_api_shows_a_secret(serve: Serve) -> None:
         assert secret not in page
         assert secret not in text
     assert "AC123" in page
-    assert "sync.every" in page
+    assert "sync.<wbr>every" in page

@@ -54,6 +54,7 @@ def test_every_dialog_fits_and_is_accessible(
             assert box["x"] >= 0, kind
             assert box["x"] + box["width"] <= width, kind
             assert box["height"] <= 900, kind
+            assert abs(box["y"] + box["height"] / 2 - 450) < 2, f"{kind} is not in the middle"
             assert_well_made(page, f"dialog-{kind}", full_page=False)
             dialog.get_by_role("button", name="Cancel").click()
     page.close()

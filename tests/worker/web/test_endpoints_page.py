@@ -251,7 +251,7 @@ class TestItsPage:
         delivery.deliver(ctx, seconds=5)
         text = admin.get("/endpoints/dialer")
         assert ">failing<" in text
-        assert "it answered with status 500" in text
+        assert "It answered with status 500: it has a fault of its own" in text
         [ref] = re.findall(r'<a href="/numbers/([^"]+)">', text)
         assert NUMBER[1:] not in ref
         assert NUMBER in admin.get(f"/numbers/{ref}")
@@ -389,7 +389,7 @@ def test_the_page_of_a_number_says_what_endpoints_were_sent(
         text = admin.get(part)
         assert "Sent to endpoints" in text
         assert 'href="/endpoints/dialer"' in text
-        assert "status 204" in text
+        assert "Status 204" in text
 
 
 def test_the_page_of_a_number_waits_until_an_endpoint_was_sent_its_event(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import html
 import logging
+import shutil
 import socket
+import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -23,10 +26,12 @@ from limits import lower_limits
 from logins import by_link
 from processes import until
 
+from chaos.postgres import Server
 from worker.access import users
 from worker.alerts import notifier
 from worker.capture import keys, polls
 from worker.context import Context
+from worker.store.engine import upgrade
 from worker.store.errors import StoreError
 from worker.web.confirm.translations import TRANSLATIONS
 
@@ -108,6 +113,47 @@ class TestADatabaseThatIsAway:
             assert words.unavailable in text
             assert words.unavailable_why in text
             assert "database" not in answer.text
+
+
+@pytest.mark.slow
+def test_a_database_that_restarts_breaks_nothing_for_longer(
+    serve: Serve, failures: Callable[[], list[logging.LogRecord]]
+) -> None:
+    """A PostgreSQL that is killed and comes back, while an admin opens pages all the time."""
+    home = Path(tempfile.mkdtemp(prefix="hygiene-restart-"))
+    home.chmod(0o755)
+    database = Server(home)
+    assert database.start()
+    stopped, seen = threading.Event(), Counter[int]()
+    try:
+        upgrade(database.url())
+        url = serve(DATABASE_URL=database.url(), ADMIN_PASSWORD="fictional")
+        admin = requests.Session()
+        admin.auth, admin.headers["Accept"] = ("admin", "fictional"), "text/html"
+        assert admin.get(f"{url}/").status_code == 200
+        failures()
+
+        def look() -> None:
+            while not stopped.is_set():
+                seen[admin.get(f"{url}/runs").status_code] += 1
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        until(lambda: seen[200] > 2, "a page before", 20)
+        database.stop()
+        until(lambda: seen[503] > 2, "a page without the database", 20)
+        assert database.start()
+        before = seen[200]
+        until(lambda: seen[200] > before + 2, "a page afterwards", 20)
+    finally:
+        stopped.set()
+        looking.join(20)
+        database.stop()
+        shutil.rmtree(home)
+    assert set(seen) == {200, 503}
+    lines = failures()
+    assert len(lines) == seen[503]
+    assert not any(line.exc_info for line in lines)
 
 
 class TestAFaultOfOurs:

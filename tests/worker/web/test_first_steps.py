@@ -70,6 +70,17 @@ def test_a_refused_connection_says_which_variables_to_check(ctx: Context, sandbo
     step = {entry.name: entry for entry in first_steps.steps(ctx)}["connect-hubspot"]
     assert step.state == "failed"
     assert "HUBSPOT_ACCESS_TOKEN" in step.variables
+    assert step.text.startswith("HubSpot: HUBSPOT_ACCESS_TOKEN was not accepted")
+
+
+def test_a_refusal_that_we_have_no_sentence_for_is_said_in_plain_words(
+    ctx: Context, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = {"message": "odd", "category": "ODD_THING", "status": "error"}
+    sandbox.hubspot.faults.append(Fault(".*", "status", status=422, times=99, body=body))
+    error = check_connection(ctx, "hubspot").error
+    assert error == "HubSpot refused the request. The log of the web process has its answer."
+    assert "HTTP 422 ODD_THING" in caplog.text
     sandbox.hubspot.faults.clear()
     check_connection(ctx, "hubspot")
     assert states(ctx)["connect-hubspot"] == "done"

@@ -96,8 +96,14 @@ def test_a_run_in_which_all_failed_is_red_everywhere(
         colour = pill.evaluate("node => getComputedStyle(node).color")
         red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
         assert red > 1.5 * max(green, blue) or (red > 240 and green < 200), path
-    assert "No record of this run could be written" in text_of(page)
+    text = text_of(page)
+    assert "No record of this run could be written" in text
+    assert "59 records (validation): a rule of the CRM refuses the write; exempt" in text
+    assert "HubSpot refused the request. hubspot: HTTP 400 VALIDATION_ERROR: no" in text
     assert_well_made(page, "run-all-failed")
+    page.set_viewport_size({"width": 390, "height": 900})  # names as long as OTHER_CAMPAIGNS fit
+    sources = page.get_by_role("region", name="Sources")
+    assert sources.evaluate("one => one.scrollWidth <= one.clientWidth")
     page.goto(f"{url}/runs?state=failed")
     assert page.locator(f"tbody a[href='/runs/{run}']").count() == 1
     assert_well_made(page, "runs-failed")
@@ -150,7 +156,7 @@ class TestSettings:
     def test_are_a_plain_list_without_scripts(self, serve: Serve, ctx: Context) -> None:
         text = by_link(ctx).get(f"{serve()}/settings").text
         assert re.search(r"<div class=\"filter\" data-filter-bar hidden>", text)
-        assert "sync.every" in text
+        assert "sync.<wbr>every" in text
 
 
 @pytest.mark.parametrize("scope", ["rescan", "suppress"])

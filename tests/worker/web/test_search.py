@@ -182,8 +182,9 @@ class TestPeople:
         assert link.startswith("http")
 
     def test_of_a_crm_that_fails_are_missing_and_the_others_are_there(
-        self, page: Page, serve: Serve, sandbox: Sandbox
+        self, page: Page, serve: Serve, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """What Salesforce answered stays in the log, without its text, which may quote the name."""
         crm = Crm.all(sandbox)["hubspot"]
         crm.act(crm.ids()[0], {"set": {"lastname": "Quillfeather"}})
         sandbox.salesforce.faults.append(
@@ -193,8 +194,11 @@ class TestPeople:
         page.goto(f"{serve()}/")
         type_and_enter(page, "Quillfeather")
         text = text_of(page)
-        assert "not today" in text
+        assert "Salesforce refused this search. Try another part of the name, or the email." in text
+        assert "MALFORMED_SEARCH" not in text
         assert "Quillfeather" in text
+        (line,) = [r.getMessage() for r in caplog.records if "refused a search" in r.getMessage()]
+        assert line == "salesforce refused a search: HTTP 400 MALFORMED_SEARCH"
         assert_well_made(page, "search-error")
 
     def test_are_neither_logged_nor_stored(

@@ -18,6 +18,8 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
+from connectors.labels import crm_name
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
@@ -188,13 +190,13 @@ def _recheck(
     problems: list[str] = []
     for name, ids in chosen.by_connector().items():
         if name not in ctx.settings.active_connectors:
-            problems.append(f"{name} is not connected")
+            problems.append(f"{crm_name(name)} is not connected")
             continue
         options = RunOptions(force=True, opened_by=who, purpose=why)
         try:
             run_id = lifecycle.open_run(ctx, name, Scope("ids", tuple(ids)), options)
         except (RunActiveError, ConnectorError) as error:
-            problems.append(str(error))
+            problems.append(describe(error, name))
             continue
         queue.go_on(run_id)
         opened.append(run_id)

@@ -1,4 +1,4 @@
-"""The filter of the list of contacts, as it stands in addresses and forms."""
+"""The filter of the list of contacts, as addresses and forms hold it."""
 
 from __future__ import annotations
 

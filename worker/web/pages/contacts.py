@@ -52,7 +52,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
     @routes.post("/names")
     def read_names(request: Request, viewer: ViewerForm, body: RawBody) -> Response:
-        """Names of the rows that a page shows. Their ids come in the body, and stand in no log."""
+        """Names of the rows that a page shows. Their ids come in the body, and are in no log."""
         me, _ = viewer
         keys = contact_actions.keys_in(form_of(body))[: listing.PAGE]
         crm_names = names.read(ctx, keys)

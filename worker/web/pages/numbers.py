@@ -9,6 +9,7 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
@@ -140,7 +141,7 @@ def _recheck(
             )
             queue.go_on(run_id)
         except (RunActiveError, ConnectorError) as error:
-            problems.append(str(error))
+            problems.append(describe(error, name))
     if len(problems) == len(names):
         raise HTTPException(409, "; ".join(problems))
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
 from worker.sync.runs import control, lifecycle, report
@@ -50,7 +51,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
                 RunOptions(opened_by=me.name, purpose=why, accept_removals=True),
             )
         except (ConnectorError, RunActiveError) as error:
-            return page(request, "message.html", me, 409, here="runs", text=str(error))
+            return page(
+                request, "message.html", me, 409, here="runs", text=describe(error, run.connector)
+            )
         target = f"{opened} {run.connector}"
         audit.note(ctx.store, ctx.now(), me.name, "removals.accept", target, why)
         queue.go_on(opened)
@@ -80,7 +83,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
         try:
             undo_id = undoing.begin(ctx, run.id, by=me.name, why=why, only=only)
         except (ConnectorError, RunActiveError) as error:
-            raise HTTPException(409, str(error)) from None
+            raise HTTPException(409, describe(error, run.connector)) from None
         audit.note(ctx.store, ctx.now(), me.name, "run.undo", " ".join([run.id, *only]), why)
         queue.undo(undo_id)
         return RedirectResponse(f"/runs/{undo_id}", 303)
@@ -100,7 +103,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             else:
                 raise HTTPException(404, "There is no such page.")
         except (ConnectorError, RunActiveError) as error:
-            raise HTTPException(409, str(error)) from None
+            raise HTTPException(409, describe(error, run.connector)) from None
         why = form.get("why", "").strip()
         audit.note(ctx.store, ctx.now(), me.name, f"run.{action}", run.id, why)
         return RedirectResponse(f"/runs/{run.id}", 303)

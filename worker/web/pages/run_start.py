@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from connectors.errors import ConnectorError
+from connectors.plain_words import describe
 from worker.access import audit
 from worker.context import Context
 from worker.queries.search import SegmentMatch, near_segments
@@ -51,8 +52,9 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             if dry_run and (not nothing or form.get("anyway")):
                 return open_run(me.name, name, scope, form, dry_run=True)
         except (ScopeError, ConnectorError, RunActiveError) as error:
+            problem = describe(error, form.get("connector", ""))
             return page(
-                request, "run_new.html", me, 422, here="runs", given=form, problem=str(error),
+                request, "run_new.html", me, 422, here="runs", given=form, problem=problem,
                 connectors=ctx.settings.active_connectors,
             )  # fmt: skip
         return page(
@@ -83,7 +85,14 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
             name, scope = _connector_and_scope(ctx, form)
             return open_run(me.name, name, scope, form, dry_run=False)
         except (ScopeError, ConnectorError, RunActiveError) as error:
-            return page(request, "message.html", me, 409, here="runs", text=str(error))
+            return page(
+                request,
+                "message.html",
+                me,
+                409,
+                here="runs",
+                text=describe(error, form.get("connector", "")),
+            )
 
     return routes
 

@@ -1,18 +1,20 @@
 """The search box: what it finds in our tables, and whom the CRMs know by a name or an email.
 
-What is typed comes in the body of a POST, so that it stands in no address and no log, and it is
-kept nowhere.
+The text comes in the body of a POST, so that it is in no address and no log. It is stored nowhere.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
-from connectors.errors import ConnectorError
+from connectors import plain_words
+from connectors.errors import AuthError, ConnectorError, QuotaError, UnavailableError
+from connectors.labels import crm_name
 from connectors.records import FoundPerson
 from worker.context import Context
 from worker.queries import search
@@ -22,6 +24,8 @@ from worker.web.auth import Viewer, ViewerForm
 from worker.web.body import RawBody, form_of
 from worker.web.encrypted_numbers import encrypt_number
 from worker.web.render import page
+
+log = logging.getLogger(__name__)
 
 _LONGEST = 400  # characters of a search
 _PEOPLE = 10  # that one CRM is asked for
@@ -64,7 +68,8 @@ def router(ctx: Context) -> APIRouter:
         try:
             persons = _ask(ctx, connector, typed)
         except ConnectorError as error:
-            problem = str(error)
+            log.warning("%s refused a search: %s", connector, plain_words.quoted(error))
+            problem = _why_not(error, connector)
         return page(
             request, "_people.html", me, connector=connector, problem=problem,
             people=_with_paths(ctx, connector, persons or []), searchable=persons is not None,
@@ -91,6 +96,17 @@ def _ask(ctx: Context, connector: str, text: str) -> list[FoundPerson] | None:
         if not asked.is_file:
             crm_quota.count_calls(ctx, connector, sum(asked.calls.values()) - before)
         ctx.give_back(borrowed)
+
+
+def _why_not(error: ConnectorError, connector: str) -> str:
+    """Say what happened and what to do. What was refused may be the words that were typed."""
+    about_us = isinstance(error, (AuthError, QuotaError, UnavailableError))
+    if about_us or plain_words.quoted(error) == type(error).__name__:
+        return plain_words.plain(error, connector)
+    return (
+        f"{crm_name(connector)} refused this search. Try another part of the name, or the email. "
+        "The log of the web process has its answer."
+    )
 
 
 def _with_paths(

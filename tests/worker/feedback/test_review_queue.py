@@ -40,6 +40,10 @@ class TestTheQueue:
         assert likely == sorted(likely, reverse=True)
         assert all(review["evidence"] for review in waiting)
 
+    def test_asking_how_to_stop_is_likely_a_request(self, ctx: Context) -> None:
+        receive(ctx, "how do I unsubscribe?", "wie kann ich mich abmelden?")
+        assert all(review["likelihood"] > 50 for review in review_queue.open_reviews(ctx))
+
     def test_proposes_what_a_reply_says_and_not_always_an_opt_out(self, ctx: Context) -> None:
         receive(ctx, *UNSURE)
         proposed = {

@@ -161,9 +161,12 @@ def read_reply(text: str, model: router.Model | None = None) -> Reply:
     """
     read, folds = _as_read(text), Folds()
     reply, doubt = _by_rules(read, folds)
-    if reply.intents or (reply.needs_review and not doubt):
+    if reply.intents:
         return reply
-    return _routed(reply, doubt, read.text, folds, model or router.load())
+    model = model or router.load()
+    if reply.needs_review and not doubt:  # the queue has what is most likely a request first
+        return replace(reply, likelihood=router.score(read.text, model, folds).likelihood)
+    return _routed(reply, doubt, read.text, folds, model)
 
 
 def _routed(reply: Reply, doubt: Doubt, text: str, folds: Folds, model: router.Model) -> Reply:

@@ -55,7 +55,8 @@ def _chunks(chunks: list[Chunk]) -> list[str]:
         return []
     steps = [f"It is read in these parts: {', '.join(map(_quoted, chunks))}."]
     steps += [
-        f"“{chunk.text}” is not a number: letters or mask characters replace some of its digits."
+        f"“{chunk.text}” is not a phone number: a word in front of it announces something else, or "
+        "letters or a mask stand among its digits."
         for chunk in chunks
         if chunk.spoilt
     ]

@@ -74,7 +74,7 @@ class TestAPhoneField:
     def test_is_explained_step_by_step(self) -> None:
         shown = run("phone", "Tel. 030 901820, Zi. 214", "--country", "Germany").stdout
         assert "1. The contact is in Germany." in shown
-        assert "“214” is no number" in shown
+        assert "“214” is not a phone number" in shown
         assert "+4930901820, landline, Germany. Confidence high." in shown
         assert "Status: valid" in shown
 

@@ -236,6 +236,7 @@ class Stories:
             if not self._is_flagged(each, "wrong_number"):
                 self._breach(7, f"{each.crm} {each.id} has a number that a field says is wrong")
         self._set(key, {field: f"{stopped} DO NOT CALL"})
+        yield "synced"
         self._act(key, {"do_not_call": False})
         for _ in range(2):
             yield "synced"

@@ -99,6 +99,8 @@ _PHRASE = re.compile(
 _ABBREVIATED = re.compile(r"\b(?:[a-z]\.){2,}[a-z]?\b\.?")  # d.n.c.
 _NO_WORD = re.compile(r"[^\w']+|[\d_]+")
 _LONGEST = 500  # characters of a note that are read
+NOTE = "note:"  # begins their keys
+_WRITTEN_AT = re.compile(r"@\d+(?=:)")
 SOURCE = " field"  # ends the source of what a note said
 STOPS: Mapping[NoteMeaning, str] = {  # the channels that each closes
     "do_not_contact": "call text",
@@ -188,7 +190,7 @@ def is_note(source: str) -> bool:
 def reports_from_note(
     connector: str,
     identity: ContactIdentity,
-    field: str,
+    statement: str,
     note: FieldNote,
     numbers: Sequence[str],
     at: datetime,
@@ -197,7 +199,7 @@ def reports_from_note(
 
     *Do not call* is about that person, as a tick of the flag is; it holds for the record where
     nothing in the field can be read. *Wrong number* is about the number beside it: of several,
-    nobody knows which one.
+    nobody knows which one. `statement`: see `statement_key`.
     """
     if not note.clear or needs_person(note, numbers):
         return []
@@ -205,7 +207,7 @@ def reports_from_note(
     about = {meaning: numbers or [""] * (meaning in stops) for meaning in note.meanings}
     return [
         Feedback(
-            key=note_key(identity, field, note, f"{meaning}:{number}"),
+            key=f"{statement}:{meaning}:{number}"[:255],
             kind=_KINDS[meaning],
             number=number,
             source=source_of(connector),
@@ -229,11 +231,26 @@ def needs_person(note: FieldNote, numbers: Sequence[str]) -> bool:
     return bool(numbers) and (not note.clear or (of_number and len(numbers) > 1))
 
 
-def note_key(identity: ContactIdentity, field: str, note: FieldNote, about: str) -> str:
-    """Return the idempotency key of what a note says: the same words count once, also after
-    somebody has cleared the flag that came of them."""
+def statement_key(
+    identity: ContactIdentity, field: str, note: FieldNote, written_at: datetime | None
+) -> str:
+    """Return what begins the idempotency keys of what a note says.
+
+    The same words count once, also after somebody has cleared the flag that came of them; words
+    that somebody has written since we read the field (`written_at`) are said anew.
+    """
     words = hashlib.blake2b(note.words.casefold().encode(), digest_size=8).hexdigest()
-    return f"note:{identity.key}:{field}:{words}:{about}"[:255]
+    when = f"@{written_at.timestamp() * 1000:.0f}" if written_at else ""
+    return f"{NOTE}{identity.key}:{field}:{words}{when}"
+
+
+def without_time(key: str) -> str:
+    """Return a key as that of the same words whenever they were written.
+
+    >>> without_time("note:hubspot/contacts/1:phone:ab12@1700000000000:do_not_call:+1")
+    'note:hubspot/contacts/1:phone:ab12:do_not_call:+1'
+    """
+    return _WRITTEN_AT.sub("", key)
 
 
 def suggestion(note: FieldNote) -> ReviewDecision:

@@ -80,6 +80,12 @@ def decode(text: str) -> ReadingState:
     return ReadingState(region, fields, rewrite_on)
 
 
+def has_text(state: str, field: str, text: str) -> bool:
+    """Return whether a field had this text when its contact was recorded. `state`: encoded."""
+    recorded = decode(state).fields.get(field)
+    return recorded is not None and recorded.text == crc32(text.encode())
+
+
 def signature(
     region: str | None, phones: Mapping[str, str], readings: Mapping[str, ParsedField]
 ) -> str:

@@ -50,7 +50,7 @@ def read_fields(attributed: AttributedPage) -> PreparedPage:
             lease.hold(connection, work)
             merges.store(connection, taken_over, ctx.now(), keys)
     by_flags = flag_reports.store(work, contacts, taken_over, attributed.as_of, remembered)
-    by_notes = note_reports.store(work, contacts, attributed.as_of)
+    by_notes = note_reports.store(work, contacts, attributed.known, attributed.as_of)
     loaded = reports.load_reports(
         ctx,
         run,

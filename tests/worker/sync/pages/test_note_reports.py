@@ -114,6 +114,36 @@ def test_who_takes_the_words_away_does_not_take_the_stop_back(
     assert crm.get(record, "do_not_call") is True
 
 
+def test_words_that_are_written_again_after_a_clearing_count_anew(
+    ctx: Context, crm: Crm, record: str
+) -> None:
+    write(crm, record, f"{NUMBER} DO NOT CALL")
+    sync(ctx, crm, record)
+    write(crm, record, NUMBER)
+    crm.edit(record, {"do_not_call": False})
+    sync(ctx, crm, record)
+    assert not crm.get(record, "do_not_call")
+    write(crm, record, f"{NUMBER} DO NOT CALL")
+    sync(ctx, crm, record)
+    assert crm.get(record, "do_not_call") is True
+    crm.edit(record, {"do_not_call": False})
+    sync(ctx, crm, record)
+    crm.edit(record, {"recheck": True})
+    sync(ctx, crm, record)
+    assert not crm.get(record, "do_not_call")
+
+
+def test_words_that_stood_there_before_we_heeded_them_count(
+    make_context: Callable[..., Context], crm: Crm, record: str
+) -> None:
+    write(crm, record, f"{NUMBER} DO NOT CALL")
+    sync(make_context("[feedback]\nfield_notes = false"), crm, record)
+    assert not crm.get(record, "do_not_call")
+    crm.edit(record, {"recheck": True})
+    sync(make_context(""), crm, record)
+    assert crm.get(record, "do_not_call") is True
+
+
 def test_an_undo_makes_nobody_contactable(ctx: Context, crm: Crm, record: str) -> None:
     write(crm, record, f"{NUMBER} DO NOT CALL")
     first = sync(ctx, crm, record)

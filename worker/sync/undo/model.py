@@ -60,9 +60,11 @@ class UndoWork:
 
 @dataclass(frozen=True, slots=True)
 class RecordWrites:
-    """What the run wrote to a record: the values before its first write, and what it wrote last."""
+    """What the run wrote to a record: the values before its first write, and what it wrote last.
+    `last_id`: of its rows in `writes`."""
 
     object: str
     record_id: str
     before: Mapping[str, Value]
     after: Mapping[str, Value]
+    last_id: int = 0

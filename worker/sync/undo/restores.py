@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import sqlalchemy as sa
 
@@ -11,12 +11,13 @@ from connectors.records import Contact, Value
 from worker.decisions.diff import FLAGS
 from worker.store.array_param import any_of
 from worker.store.states import WriteState
-from worker.store.tables import writes
+from worker.store.tables import runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages import pending_writes
 from worker.sync.undo.model import RecordWrites, SkippedField, UndoResult, UndoWork
 from worker.sync.undo.standing_demands import Restore
+from worker.sync.undo.written_records import has_reached
 
 
 def choose(
@@ -30,6 +31,7 @@ def choose(
     gone = connector.deleted(object_name, absent) if absent else set()
     _resolve_pending_writes(work, object_name, current)
     known = contact_index.load(ctx.store, work.run.connector, object_name, ids)
+    later = _written_later(work, object_name, rows)
     ticked: list[str] = []
     restores: list[Restore] = []
     for row in rows:
@@ -43,6 +45,10 @@ def choose(
             del values[flag]
             ticked.append(row.record_id)
             result.kept.append(SkippedField(object_name, row.record_id, flag, True, True))
+        for key in sorted(values.keys() & later.get(row.record_id, frozenset())):
+            del values[key]
+            holds = contact_values.get(key)
+            result.kept.append(SkippedField(object_name, row.record_id, key, row.after[key], holds))
         if values:
             restores.append(Restore(contact, values))
     return restores, ticked
@@ -67,6 +73,41 @@ def _resolve_pending_writes(
             connection, work.run.connector, object_name, rows, values, now
         )
         pending_writes.mark_not_applied(connection, not_applied, now)
+
+
+def _written_later(
+    work: UndoWork, object_name: str, rows: Sequence[RecordWrites]
+) -> dict[str, Set[str]]:
+    """Return the fields of each record that a later run has written.
+
+    They have been changed since, even where they hold again what the undone run wrote: a status
+    that went bad and came back. A field that an undo wrote last holds what stood there before.
+    """
+    w = writes.c
+    last_ids = {row.record_id: row.last_id for row in rows}
+    query = (
+        sa.select(w.id, w.record_id, w.before, w.after, w.state, runs.c.kind)
+        .join(runs, runs.c.id == w.run_id, isouter=True)
+        .where(
+            w.connector == work.run.connector,
+            w.object == object_name,
+            any_of(w.record_id, sorted(last_ids)),
+            w.run_id != work.run.id,
+            w.id > min(last_ids.values(), default=0),
+            w.state.in_((WriteState.DONE, WriteState.FAILED)),
+        )
+        .order_by(w.id)
+    )
+    by_run: dict[str, dict[str, bool]] = {}  # record id -> field -> whether a run wrote it last
+    with work.ctx.store.read() as connection:
+        for row in connection.execute(query):
+            if row.id > last_ids[row.record_id] and has_reached(row):
+                of_record = by_run.setdefault(row.record_id, {})
+                of_record.update(dict.fromkeys(row.after, row.kind != "undo"))
+    return {
+        record_id: {field for field, is_run in fields.items() if is_run}
+        for record_id, fields in by_run.items()
+    }
 
 
 def _restorable(

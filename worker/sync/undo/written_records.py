@@ -67,7 +67,7 @@ def batches(
             of_record = again.get(key, [row])
             if len(of_record) > 1:
                 seen.add(key)
-            if reached := [write for write in of_record if _reached(write)]:
+            if reached := [write for write in of_record if has_reached(write)]:
                 by_object.setdefault(row.object, {})[row.record_id] = _combined(reached)
         for name, by_id in by_object.items():
             yield name, list(by_id.values())
@@ -93,7 +93,7 @@ def _written_again(
     return by_record
 
 
-def _reached(row: Any) -> bool:
+def has_reached(row: Any) -> bool:
     """Whether the CRM took some of the write, or may have (`late_writes.settled_as`)."""
     return bool(row.state != WriteState.FAILED or row.before.keys() == row.after.keys())
 
@@ -104,4 +104,5 @@ def _combined(rows: Sequence[Any]) -> RecordWrites:
     for row in rows:
         before = {**row.before, **before}  # the first one's counts
         after.update(row.after)
-    return RecordWrites(rows[0].object, rows[0].record_id, before, after)
+    last_id = max(row.id for row in rows)
+    return RecordWrites(rows[0].object, rows[0].record_id, before, after, last_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
 
@@ -59,3 +60,23 @@ def test_is_nothing_that_a_release_without_such_a_limit_takes_for_all_of_the_run
     scope = lifecycle.load(ctx, undoing.begin(ctx, run, only=written(crm)[:1])).scope
     with pytest.raises(lifecycle.NoSuchRunError):
         lifecycle.load(ctx, scope.values[0])
+
+
+def test_leaves_what_a_later_run_wrote_though_it_is_what_the_undone_run_wrote(
+    ctx: Context, crm: Crm, sync: Sync
+) -> None:
+    """A number went bad and came back: its status has been changed since, twice."""
+    record = crm.ids()[0]
+    crm.edit(record, {f"phone/{crm.phone}": NUMBER})
+    first = sync(ctx, crm.name)["run"]
+    later = []
+    for text in ("123", NUMBER):
+        crm.edit(record, {f"phone/{crm.phone}": text})
+        later.append(sync(ctx, crm.name)["run"])
+    done = undo(ctx, first, only=[record])
+    assert crm.get(record, crm.status) == "valid"
+    assert crm.status in {skipped.field for skipped in done.kept}
+    for run in reversed(later):
+        undo(ctx, run, only=[record])
+    undo(ctx, first, only=[record])
+    assert crm.get(record, crm.status) is None

@@ -248,6 +248,12 @@ class Recipients:
         due = {number for number, role in self._roles.items() if role in _ASKED_AGAIN}
         # Who has taken a "not me" back may be left alone: others with the number are not asked for.
         may = due | {number for number, role in self._roles.items() if role == "changes_mind"}
+        # Nobody has said anything whom no text reached: one whose worker died is not sent again.
+        reached = {message.to for _at, message in self._received}
+        may |= {
+            number for number, role in self._roles.items()
+            if (role in _ANSWERS or role == "stops") and number not in reached
+        }  # fmt: skip
         if again - may:
             yield f"promise 7: asked again after the wait: {self._of(again - may)}"
         if due - again:

@@ -207,7 +207,7 @@ def reports_from_note(
     about = {meaning: numbers or [""] * (meaning in stops) for meaning in note.meanings}
     return [
         Feedback(
-            key=f"{statement}:{meaning}:{number}"[:255],
+            key=f"{statement}:{meaning}:{number}",
             kind=_KINDS[meaning],
             number=number,
             source=source_of(connector),
@@ -239,16 +239,18 @@ def statement_key(
     The same words count once, also after somebody has cleared the flag that came of them; words
     that somebody has written since we read the field (`written_at`) are said anew.
     """
-    words = hashlib.blake2b(note.words.casefold().encode(), digest_size=8).hexdigest()
+    # Hashed: names as long as they may be would leave no room for what a key tells apart.
+    said = "\0".join((identity.key, field, note.words.casefold()))
+    digest = hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
     when = f"@{written_at.timestamp() * 1000:.0f}" if written_at else ""
-    return f"{NOTE}{identity.key}:{field}:{words}{when}"
+    return f"{NOTE}{digest}{when}"
 
 
 def without_time(key: str) -> str:
     """Return a key as that of the same words whenever they were written.
 
-    >>> without_time("note:hubspot/contacts/1:phone:ab12@1700000000000:do_not_call:+1")
-    'note:hubspot/contacts/1:phone:ab12:do_not_call:+1'
+    >>> without_time("note:ab12@1700000000000:do_not_call:+1")
+    'note:ab12:do_not_call:+1'
     """
     return _WRITTEN_AT.sub("", key)
 

@@ -4,11 +4,13 @@ nothing."""
 from __future__ import annotations
 
 import pytest
+from constants import NOW, NUMBER
 from hypothesis import given
 from hypothesis import strategies as st
 
 from config.feedback import Dispositions
-from worker.feedback.field_notes import FieldNote, read_note
+from worker.feedback.field_notes import FieldNote, read_note, reports_from_note, statement_key
+from worker.feedback.models import ContactIdentity, contact_key
 
 OUTCOMES = Dispositions()
 
@@ -87,3 +89,18 @@ def test_the_companys_own_names_of_outcomes_count() -> None:
 def test_any_text_is_read(text: str) -> None:
     note = read_note(text, OUTCOMES)
     assert note is None or note.meanings
+
+
+def test_what_a_note_says_has_keys_of_its_own_however_long_the_names_are() -> None:
+    who = ContactIdentity(contact_key("salesforce-emea", "O" * 80, "9" * 80))
+    note = read_note("wrong number, do not call", OUTCOMES)
+    assert note is not None
+    keys = [
+        report.key
+        for field in ("P" * 79 + "1", "P" * 79 + "2")
+        for report in reports_from_note(
+            "salesforce-emea", who, statement_key(who, field, note, NOW), note, [NUMBER], NOW
+        )
+    ]
+    assert len(keys) == 4
+    assert len({key[:255] for key in keys}) == 4

@@ -147,7 +147,7 @@ def _reports(work: PageWork, found: _Found, now: datetime) -> list[Feedback]:
 def _review_rows(work: PageWork, found: _Found, now: datetime) -> Iterator[dict[str, Any]]:
     for number in found.numbers:
         yield {
-            "key": f"{found.statement}:review:{number}"[:255],
+            "key": f"{found.statement}:review:{number}",
             "number": number,
             "source": field_notes.source_of(work.run.connector),
             "text": found.note.words,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from chaos import model
+from chaos import after_undo, model
 from chaos.actors import (
     FIELDS,
     FORM_BUDGET,
@@ -22,7 +22,6 @@ from chaos.actors import (
     STOPS,
     WRONG_NUMBER,
     Actors,
-    CrmWrite,
     Key,
     number_of,
 )  # fmt: skip
@@ -523,15 +522,16 @@ class Checker:
 
     def undo(self) -> Iterator[str]:
         """Promise 3: an undo puts back exactly what its run wrote, but what was changed since."""
+        undos_from = len(self.actors.writes)
         for connector, run_id in self._runs_to_undo():
-            writes = [
-                write for write in self.actors.writes
+            all_writes = list(self.actors.writes)
+            touched = {
+                write.key for write in all_writes
                 if write.ours and write.key.crm == connector
                 and write.values.get(_RUN_FIELD[connector]) == run_id
-            ]  # fmt: skip
-            touched = {write.key for write in writes}
+            }  # fmt: skip
             now = self.current_values(touched)
-            wanted = self._expected_after_undo(writes, now)
+            wanted = after_undo.expected(all_writes, run_id, _RUN_FIELD[connector], now, undos_from)
             code, _ = self.run_command("runs", "undo", run_id, "--json")
             if code not in (0, 1):
                 yield f"promise 3: runs undo {run_id} ended with {code}"
@@ -551,7 +551,7 @@ class Checker:
                     key in stopped and name not in _UNDEMANDED_FIELDS[key.crm]
                 ):
                     continue
-                if _normalize(current[key].get(name)) != _normalize(value):
+                if after_undo.normalized(current[key].get(name)) != after_undo.normalized(value):
                     yield (f"promise 3: undone, {key.crm} {key.id} has {name} = "
                            f"{current[key].get(name)!r}, before the run it was "
                            f"{value!r}")  # fmt: skip
@@ -588,38 +588,6 @@ class Checker:
         # What was written to the second accounts is not recorded.
         return [(connector, run) for connector, run in runs if connector in _RUN_FIELD]
 
-    @staticmethod
-    def _expected_after_undo(
-        writes: list[CrmWrite], now: dict[Key, dict[str, Any]]
-    ) -> dict[tuple[Key, str], Any]:
-        """What each field must hold after the undo: its value before the run, where it still holds
-        what the run wrote last; else what it holds."""
-        first: dict[tuple[Key, str], Any] = {}
-        last: dict[tuple[Key, str], Any] = {}
-        unclear: set[tuple[Key, str]] = set()
-        for write in writes:
-            for name, value in write.values.items():
-                field = write.key, name
-                # Somebody, or another run, wrote the very value just before this one: what was
-                # there when it read is taken for what was there before, and nobody can tell.
-                if (
-                    _normalize(write.before.get(name)) == _normalize(value)
-                    and name != _RUN_FIELD[write.key.crm]
-                ):
-                    if _normalize(last.get(field)) != _normalize(value):
-                        unclear.add(field)
-                    continue
-                first.setdefault(field, write.before.get(name))
-                last[field] = value
-        wanted = {}
-        for (key, name), value in last.items():
-            if (key, name) in unclear:
-                continue
-            holds = now[key].get(name)
-            same = _normalize(holds) == _normalize(value)
-            wanted[key, name] = first[key, name] if same else holds
-        return wanted
-
     def reserve(self) -> Iterator[str]:
         """Promise 11: at the share that is left to others a run stops."""
         hubspot = self.sandbox.hubspot
@@ -631,15 +599,6 @@ class Checker:
             yield (f"promise 11: {hubspot.used} of {limit} calls were used, though a fifth "
                    "is left to others")  # fmt: skip
         hubspot.used = 0
-
-
-def _normalize(value: Any) -> Any:
-    """A moment of a CRM in its several spellings, flags, and nothing."""
-    if hasattr(value, "isoformat"):
-        return value.isoformat(timespec="seconds")[:19]
-    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
-        return value[:19]
-    return None if value in ("", "false", False) else value
 
 
 def wait_until_consistent(checker: Checker, seconds: float) -> list[str]:

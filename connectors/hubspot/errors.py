@@ -2,9 +2,11 @@
 
 An error has `category`, `message` and, since 2023, `errors`: each with a `code` and a `context`
 that names the property. Where a property's value is refused, the message itself ends with the same
-as JSON; some answers have the one form and some the other, and any part may be missing.
+as JSON; some answers have the one form and some the other, and any part may be missing. The message
+of an error can also be the JSON of another error, which says more.
 Sources: HubSpot's guide "Error handling"; the changelog entries of property validation rules (24
-July 2023) and of "CRM API write validation enforcement" (8 September 2026).
+July 2023) and of "CRM API write validation enforcement" (8 September 2026); recorded answers of the
+Properties API of 2026-09 (docs/hubspot-facts.md).
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from connectors.http.statuses import GAVE_UP_WAITING, PROXY_LOGIN, is_passing, n
 from connectors.records import FailureKind
 
 _VALUES = "Property values were not valid: "
+_IN_USE = "PropertyValidationError.CANNOT_DELETE_PROPERTY_IN_USE"
 # A bad request, a conflict with another record, content that cannot be processed (RFC 9110).
 _REFUSED = (400, 409, 422)
 # By code, what a refusal of a value means.
@@ -54,11 +57,13 @@ class RefusedValuesError(Exception):
 
 
 class RefusedCallError(ConnectorError):
-    """HubSpot refused a call for what it says, in words that are not known. `status`: of HTTP."""
+    """HubSpot refused a call for what it says, in words that are not known. `status`: of HTTP.
+    `in_use_by`: what uses the property that was to be archived, where that is the reason."""
 
-    def __init__(self, text: str, status: int) -> None:
+    def __init__(self, text: str, status: int, in_use_by: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.status = status
+        self.in_use_by = in_use_by
 
 
 def kind_of(entries: list[dict[str, Any]]) -> FailureKind:
@@ -91,6 +96,7 @@ def translate(
         body = {"message": plain(raw)}
     if not isinstance(body, dict):
         body = {}
+    body = _unwrapped(body)
     message = " ".join(str(body.get("message", "")).split())
     short = message[:500]
     if status == 401:
@@ -121,7 +127,32 @@ def translate(
     kind = body.get("subCategory") or body.get("category", "")
     text = f"hubspot: HTTP {status} {kind}: {short}"
     refused = status in _REFUSED and bool(body.get("category"))
-    return RefusedCallError(text, status) if refused else ConnectorError(text)
+    return RefusedCallError(text, status, _users(body)) if refused else ConnectorError(text)
+
+
+def _unwrapped(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An error, or the one whose JSON is its message."""
+    try:
+        inner = orjson.loads(str(body.get("message", "")))
+    except orjson.JSONDecodeError:
+        return body
+    is_error = isinstance(inner, dict) and isinstance(inner.get("message"), str)
+    return {**body, **inner} if is_error else body
+
+
+def _users(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """What uses a property that cannot be archived for that, such as "workflow 46251"."""
+    if body.get("subCategory") != _IN_USE:
+        return ()
+    users: list[str] = []
+    for entry in body.get("errors") or ():
+        context = entry.get("context") if isinstance(entry, dict) else None
+        if not isinstance(context, dict):
+            continue
+        kinds = context.get("parentDisplayType") or context.get("parentType") or [""]
+        for kind, name in zip(kinds, context.get("parentName") or (), strict=False):
+            users.append(f"{kind.lower().replace('_', ' ')} {name}".strip())
+    return tuple(users)
 
 
 def is_unknown_object(error: ConnectorError) -> bool:

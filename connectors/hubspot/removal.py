@@ -3,11 +3,13 @@ group once it is empty.
 
 A property is ours only if it is in our group; one that was adopted elsewhere stays. Lists go first,
 since they use the properties. HubSpot archives: a property can be brought back for 90 days in its
-settings, with the values that it had, and a list too. What it answers for a property that a
-workflow or a list uses is not documented: its own words are reported, and the rest goes on.
+settings, with the values that it had, and a list too. It refuses to archive a property that
+something uses, and names what does; a workflow that is turned off counts too. That is reported, and
+the rest goes on.
 
-Sources: HubSpot's OpenAPI documents `properties` and `lists` of 2026-09 (DELETE, 204). Properties
-are archived one by one: `batch/archive` answers 204 whatever becomes of each.
+Sources: recorded answers of 2026-09 (docs/hubspot-facts.md), and HubSpot's OpenAPI documents
+`properties` and `lists` of 2026-09 (DELETE, 204). Properties are archived one by one:
+`batch/archive` answers 204 whatever becomes of each.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from connectors.errors import AuthError, ConnectorError, NotFoundError, QuotaErr
 from connectors.fields import TYPES, ObjectFields, spec_of
 from connectors.hubspot import lists
 from connectors.hubspot.client import OBJECT, Client
-from connectors.hubspot.errors import RefusedValuesError
+from connectors.hubspot.errors import RefusedCallError, RefusedValuesError
 from connectors.hubspot.properties import GROUP, type_of
 from connectors.records import OwnField, SetupResult
+
+_IF_IN_USE = "If something uses it, take it out there, and run this again"
 
 Properties = Mapping[str, Mapping[str, Any]]
 
@@ -121,6 +125,15 @@ def _delete(client: Client, path: str) -> str:
         raise  # the next could do no better
     except AuthError as error:
         return str(error)
+    except RefusedCallError as error:
+        if not error.in_use_by:
+            return f"{error}. {_IF_IN_USE}"
+        users = ", ".join(error.in_use_by[:5])
+        more = f" and {len(error.in_use_by) - 5} more" if len(error.in_use_by) > 5 else ""
+        return (
+            f"it is used by {users}{more}. Take it out there (a workflow counts even if it is "
+            "turned off), and run this again"
+        )
     except (ConnectorError, RefusedValuesError) as error:
-        return f"{error}. If something uses it, take it out there, and run this again"
+        return f"{error}. {_IF_IN_USE}"
     return ""

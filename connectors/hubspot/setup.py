@@ -5,14 +5,16 @@ A plan has room for so many custom properties; that is looked at before anything
 HubSpot answers where the room ends is not documented: after a refusal the room is looked at again.
 
 Sources: HubSpot's guide "Properties" and OpenAPI document `properties` of 2026-09; API reference
-"Read custom property limits". Not confirmed: that creating a property of the name of an archived
-one brings the archived one back, with the values that it had (`hygiene crm probe` cannot ask).
+"Read custom property limits". Creating a property of the name of an archived one brings the
+archived one back: recorded of one created by itself, so such are not created in a batch. Not
+confirmed: that it has the values that it had (`hygiene crm probe` cannot ask).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from connectors.errors import ConnectorError, QuotaError, UnavailableError
@@ -88,11 +90,17 @@ def provision(
         ):
             del new[name]
             yield stranger
-    inputs = [*new.values()]
-    for start in range(0, len(inputs), _BATCH):
-        for step in _create(client, wanted.object, inputs[start : start + _BATCH], archived):
-            own = OwnField(wanted.object, step.what, wanted.canonical[step.what])
-            yield replace(step, own=own) if step.done == "created" else step
+    inputs = [body for name, body in new.items() if name not in archived]
+    made = [
+        _create(client, wanted.object, inputs[start : start + _BATCH])
+        for start in range(0, len(inputs), _BATCH)
+    ]
+    brought_back = (
+        _bring_back(client, wanted.object, body) for name, body in new.items() if name in archived
+    )
+    for step in chain(*made, brought_back):
+        own = OwnField(wanted.object, step.what, wanted.canonical[step.what])
+        yield replace(step, own=own) if step.done == "created" else step
     if wanted.object != OBJECT:
         return  # HubSpot's own messages go to contacts
     usable = {
@@ -299,9 +307,7 @@ def _options(entry: Mapping[str, Any], lacking: list[str]) -> list[dict[str, Any
     ]
 
 
-def _create(
-    client: Client, object_name: str, batch: list[dict[str, Any]], archived: Collection[str]
-) -> Iterator[SetupResult]:
+def _create(client: Client, object_name: str, batch: list[dict[str, Any]]) -> Iterator[SetupResult]:
     why: dict[str, str] = {}
     created: set[str] = set()
     general = "HubSpot did not say why"
@@ -325,15 +331,25 @@ def _create(
         name = item["name"]
         if name not in created:
             yield SetupResult(name, "failed", f"{why.get(name, general)}{full}")
-        elif name in archived:
-            yield SetupResult(
-                name,
-                "created",
-                "an archived property of that name was brought back with the values that it had: a "
-                "flag that is still set counts as somebody's word",
-            )
         else:
             yield SetupResult(name, "created")
+
+
+def _bring_back(client: Client, object_name: str, body: dict[str, Any]) -> SetupResult:
+    """Create a property of the name of an archived one, by itself."""
+    name = body["name"]
+    try:
+        client.post("other", client.paths.properties(object_name), body)
+    except (QuotaError, UnavailableError):
+        raise
+    except (ConnectorError, RefusedValuesError) as error:
+        return SetupResult(name, "failed", f"{error}{_full(client, object_name)}")
+    return SetupResult(
+        name,
+        "created",
+        "an archived property of that name was brought back with the values that it had: a flag "
+        "that is still set counts as somebody's word",
+    )
 
 
 def _full(client: Client, object_name: str) -> str:

@@ -94,7 +94,10 @@ def prop(  # a parameter for each attribute of a property
     description: str = "",
     calculated: bool = False,
 ) -> Record:
-    return {
+    """A property as the API shows it. `own`: of HubSpot. One of the customer's has no
+    `hubspotDefined` and no `readOnlyOptions`, as recorded (docs/hubspot-facts.md)."""
+    changes = {"archivable": not own, "readOnlyDefinition": own, "readOnlyValue": read_only}
+    definition = {
         "name": name,
         "label": label,
         "type": kind,
@@ -102,7 +105,7 @@ def prop(  # a parameter for each attribute of a property
         "description": description,
         "groupName": group,
         "options": [
-            {"label": value, "value": value, "displayOrder": i, "hidden": False, "description": ""}
+            {"label": value, "value": value, "displayOrder": i, "hidden": False}
             for i, value in enumerate(options)
         ],
         "displayOrder": -1,
@@ -111,17 +114,16 @@ def prop(  # a parameter for each attribute of a property
         "archived": False,
         "hasUniqueValue": False,
         "hidden": False,
-        "hubspotDefined": own,
-        "formField": True,
+        "formField": own,
+        "dataSensitivity": "non_sensitive",
         "createdAt": "2019-08-06T02:41:08.029Z",
         "updatedAt": "2019-08-06T02:41:08.029Z",
-        "modificationMetadata": {
-            "archivable": not own,
-            "readOnlyDefinition": own,
-            "readOnlyValue": read_only,
-            "readOnlyOptions": own,
-        },
+        "modificationMetadata": changes,
     }
+    if own:
+        definition["hubspotDefined"] = True
+        changes["readOnlyOptions"] = True
+    return definition
 
 
 _DEFAULTS = [
@@ -302,15 +304,16 @@ class Portal:
     @property
     def custom_properties(self) -> int:
         """How many of the plan's custom properties contacts have; archived ones do not count."""
-        return sum(not entry["hubspotDefined"] for entry in self.properties.values())
+        return sum(not entry.get("hubspotDefined") for entry in self.properties.values())
 
-    def uses_of(self, name: str) -> list[str]:
-        """What uses a property: workflows, by `in_workflows`, and lists that filter by it."""
-        users = [f"workflow {workflow}" for workflow in self.in_workflows.get(name, ())]
+    def uses_of(self, name: str) -> list[tuple[str, str]]:
+        """What uses a property, as type and name: workflows, by `in_workflows` (turned off or on),
+        and lists that filter by it."""
+        users = [("WORKFLOW", workflow) for workflow in self.in_workflows.get(name, ())]
         for entry in self.lists.values():
             branches = (entry.get("filter") or {}).get("filterBranches") or ()
             if any(test["property"] == name for branch in branches for test in branch["filters"]):
-                users.append(f"list {entry['name']}")
+                users.append(("LIST", entry["name"]))
         return users
 
     @property

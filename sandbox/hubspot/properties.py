@@ -42,9 +42,11 @@ class Properties:
         return answer({"results": list(properties.values())})
 
     async def get_property(self, request: web.Request) -> web.Response:
-        definition = self.portal.properties.get(request.match_info["name"])
+        name = request.match_info["name"]
+        archived = request.query.get("archived") == "true"
+        properties = self.portal.archived_properties if archived else self.portal.properties
+        definition = properties.get(name)
         if definition is None:
-            name = request.match_info["name"]
             return error(f'Property "{name}" does not exist', "OBJECT_NOT_FOUND", 404)
         return answer(definition)
 
@@ -86,7 +88,12 @@ class Properties:
     def _make_property(self, body: Record) -> Record | web.Response:
         name = body.get("name", "")
         if name in self.portal.properties:
-            return error(f"A property named '{name}' already exists.", "OBJECT_ALREADY_EXISTS", 409)
+            return error(
+                f"A property named '{name}' already exists.",
+                "OBJECT_ALREADY_EXISTS",
+                409,
+                subCategory="Properties.PROPERTY_WITH_NAME_EXISTS",
+            )
         if body.get("groupName") not in self.portal.groups:
             return error(
                 f"Property group '{body.get('groupName')}' does not exist.", "VALIDATION_ERROR"
@@ -104,8 +111,9 @@ class Properties:
                 "VALIDATION_ERROR",
             )
         if (restored := self.portal.archived_properties.pop(name, None)) is not None:
-            # It comes back as it was, with the values that records have kept.
+            # It comes back as it was, as recorded; that records have kept its values is not.
             restored["archived"] = False
+            restored.pop("archivedAt", None)
             self.portal.properties[name] = restored
             return restored
         definition = prop(
@@ -114,9 +122,15 @@ class Properties:
             body["type"],
             body["fieldType"],
             body["groupName"],
-            options,
             own=False,
             description=body.get("description", ""),
+        )
+        now = iso(self.portal.clock.now())
+        definition.update(
+            options=body.get("options", []),
+            formField=body.get("formField", False),
+            createdAt=now,
+            updatedAt=now,
         )
         self.portal.properties[name] = definition
         return definition
@@ -128,8 +142,7 @@ class Properties:
         body = orjson.loads(await request.read())
         if "options" in body:
             definition["options"] = [
-                {"displayOrder": i, "description": "", **option}
-                for i, option in enumerate(body["options"])
+                {"displayOrder": i, **option} for i, option in enumerate(body["options"])
             ]
         for key in ("label", "description", "groupName"):
             definition[key] = body.get(key, definition[key])
@@ -141,14 +154,28 @@ class Properties:
         if current is not None and not current["modificationMetadata"]["archivable"]:
             return error(f"Property {name} cannot be archived.", "VALIDATION_ERROR")
         if current is not None and (users := self.portal.uses_of(name)):
-            # That it refuses is how its pages behave; words and category are this stand-in's own.
             return error(
-                f"Property {name} is in use and cannot be archived: {', '.join(users)}",
+                f"Property: {name} of object type 0-1 is currently used in {len(users)} places and "
+                "cannot be deleted",
                 "VALIDATION_ERROR",
+                subCategory="PropertyValidationError.CANNOT_DELETE_PROPERTY_IN_USE",
+                context={"usageCount": [str(len(users))]},
+                errors=[
+                    {
+                        "message": "",
+                        "subCategory": "PropertyValidationError.PROPERTY_USAGE",
+                        "context": {"parentDisplayType": [kind], "parentName": [user]},
+                    }
+                    for kind, user in users
+                ],
             )
         if current is not None:
             del self.portal.properties[name]
-            self.portal.archived_properties[name] = {**current, "archived": True}
+            self.portal.archived_properties[name] = {
+                **current,
+                "archived": True,
+                "archivedAt": iso(self.portal.clock.now()),
+            }
         return web.Response(status=204)
 
     async def archive_group(self, request: web.Request) -> web.Response:
@@ -157,7 +184,11 @@ class Properties:
         if group is not None and any(
             entry["groupName"] == name for entry in self.portal.properties.values()
         ):
-            return error(f"Property group '{name}' is not empty.", "VALIDATION_ERROR")
+            return _nested(
+                "Can't delete or purge a group with active properties",
+                "VALIDATION_ERROR",
+                "PropertyGroupError.GROUP_WITH_ACTIVE_PROPERTIES",
+            )
         self.portal.groups.pop(name, None)
         return web.Response(status=204)
 
@@ -180,3 +211,9 @@ class Properties:
         }
         self.portal.groups[body["name"]] = group
         return answer(group, 201)
+
+
+def _nested(message: str, category: str, sub_category: str) -> web.Response:
+    """An error whose message is the JSON of another one, as recorded for groups."""
+    inner = error(message, category, subCategory=sub_category)
+    return error(str(inner.text), "VALIDATION_ERROR")

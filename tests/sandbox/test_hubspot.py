@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -378,7 +379,7 @@ class TestTheAccount:
         limits = api("GET", "/crm/limits/2026-09/custom-properties").json()
         (contacts,) = limits["byObjectType"]
         assert (contacts["objectTypeId"], contacts["limit"]) == ("0-1", 40)
-        own = [p for p in api("GET", PROPERTIES).json()["results"] if not p["hubspotDefined"]]
+        own = [p for p in api("GET", PROPERTIES).json()["results"] if not p.get("hubspotDefined")]
         assert contacts["usage"] == limits["overallUsage"] == len(own)
 
     def test_takes_no_property_beyond_that(self, api: Api, sandbox: Sandbox) -> None:
@@ -405,6 +406,53 @@ class TestTheAccount:
         assert api("POST", PROPERTIES, body).json()["groupName"] == "phone_hygiene"
         contact = api("GET", f"{CONTACTS}/{target}", properties="hygiene_reason").json()
         assert contact["properties"]["hygiene_reason"] == "once"
+
+    def test_shows_a_new_property_as_recorded(self, api: Api) -> None:
+        options = [
+            {"label": "Alpha", "value": "alpha", "displayOrder": 0, "hidden": False},
+            {"label": "Beta", "value": "beta", "displayOrder": 1, "hidden": True,
+             "description": "The second"},
+        ]  # fmt: skip
+        body = {"name": "choice", "label": "Choice", "type": "enumeration", "fieldType": "select",
+                "groupName": "contactinformation", "options": options}  # fmt: skip
+        created = api("POST", PROPERTIES, body)
+        assert created.status_code == 201
+        shown = created.json()
+        assert shown["options"] == options
+        assert shown["formField"] is False
+        assert "hubspotDefined" not in shown
+        assert shown["modificationMetadata"] == {
+            "archivable": True, "readOnlyDefinition": False, "readOnlyValue": False,
+        }  # fmt: skip
+        again = api("POST", PROPERTIES, body)
+        assert again.status_code == 409
+        assert again.json()["subCategory"] == "Properties.PROPERTY_WITH_NAME_EXISTS"
+
+    def test_an_archived_property_is_read_as_such_alone(self, api: Api) -> None:
+        path = f"{PROPERTIES}/hygiene_reason"
+        assert api("GET", path, archived="true").status_code == 404
+        api("DELETE", path)
+        assert api("GET", path).status_code == 404
+        shown = api("GET", path, archived="true").json()
+        assert shown["archived"] is True
+        assert shown["archivedAt"]
+
+    def test_a_property_in_use_is_not_archived(self, api: Api, sandbox: Sandbox) -> None:
+        sandbox.hubspot.portal.in_workflows["hygiene_reason"] = ["4625147345"]
+        refused = api("DELETE", f"{PROPERTIES}/hygiene_reason")
+        assert refused.status_code == 400
+        problem = refused.json()
+        assert problem["subCategory"] == "PropertyValidationError.CANNOT_DELETE_PROPERTY_IN_USE"
+        assert "currently used in 1 places and cannot be deleted" in problem["message"]
+        assert api("GET", f"{PROPERTIES}/hygiene_reason").status_code == 200
+
+    def test_a_group_with_properties_is_refused_with_an_error_in_the_message(
+        self, api: Api
+    ) -> None:
+        refused = api("DELETE", f"{PROPERTIES}/groups/phone_hygiene")
+        assert refused.status_code == 400
+        inner = json.loads(refused.json()["message"])
+        assert inner["subCategory"] == "PropertyGroupError.GROUP_WITH_ACTIVE_PROPERTIES"
 
     def test_tells_a_key_what_it_may_do(self, api: Api, sandbox: Sandbox) -> None:
         path = "/oauth/v2/private-apps/get/access-token-info"

@@ -3,6 +3,7 @@ and lists that keep people with our flags out of its messages."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -187,6 +188,34 @@ class TestArchivedNames:
         assert step.done == "created"
         assert "archived" in step.note
         assert "hygiene_reason" in portal.properties
+
+    def test_are_created_one_by_one_as_that_alone_was_seen_to_bring_them_back(
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
+    ) -> None:
+        steps(open_connector())
+        for name in ("hygiene_reason", "hygiene_run"):
+            gone = portal.properties.pop(name)
+            portal.archived_properties[name] = {**gone, "archived": True}
+        before = Counter(bare_sandbox.hubspot.counters)
+        steps(open_connector())
+        made = Counter(bare_sandbox.hubspot.counters) - before
+        assert sum(n for route, n in made.items() if route.startswith("POST ")) == 2
+        assert not [route for route in made if "batch/create" in route]
+
+    def test_one_that_is_refused_fails_alone(
+        self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
+    ) -> None:
+        steps(open_connector())
+        for name in ("hygiene_reason", "hygiene_run"):
+            gone = portal.properties.pop(name)
+            portal.archived_properties[name] = {**gone, "archived": True}
+        body = {"status": "error", "message": "not now", "category": "VALIDATION_ERROR"}
+        bare_sandbox.hubspot.faults.append(
+            Fault("POST /crm/properties", "status", times=1, status=400, body=body)
+        )
+        done = steps(open_connector())
+        assert [done[name].done for name in ("hygiene_reason", "hygiene_run")].count("failed") == 1
+        assert "hygiene_reason" in portal.properties or "hygiene_run" in portal.properties
 
     def test_one_of_somebody_else_stays_in_the_archive(
         self, open_connector: Open, portal: Portal

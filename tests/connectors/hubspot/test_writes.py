@@ -3,6 +3,7 @@ nobody their opt-out."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from limits import lower_limits
 
 from config.settings import Settings, SettingsError
 from connectors import build
-from connectors.hubspot.errors import translate
+from connectors.hubspot.errors import RefusedCallError, translate
 from connectors.protocol import Connector
 from connectors.records import Update
 from sandbox.run import Sandbox
@@ -141,6 +142,39 @@ class TestErrors:
         error = translate(400, body, {}, "2026-09")
         assert isinstance(error, RefusedValuesError)
         assert kind_of(error.entries) == kind
+
+    def test_what_uses_a_property_is_named(self) -> None:
+        body = (
+            b'{"status":"error","message":"Property: hygiene_reason of object type 0-1 is '
+            b'currently used in 2 places and cannot be deleted","category":"VALIDATION_ERROR",'
+            b'"subCategory":'
+            b'"PropertyValidationError.CANNOT_DELETE_PROPERTY_IN_USE","errors":['
+            b'{"message":"","context":{"parentDisplayType":["WORKFLOW"],"parentName":["46251"]}},'
+            b'{"context":{"parentType":["CALCULATED_PROPERTY"],"parentName":["0-1/score"]}},'
+            b'{"context":{"parentName":[]}},{"context":null},7]}'
+        )
+        error = translate(400, body, {}, "2026-09")
+        assert isinstance(error, RefusedCallError)
+        assert error.in_use_by == ("workflow 46251", "calculated property 0-1/score")
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            '{"status":"error","message":"Can\'t delete or purge a group with active properties",'
+            '"category":"VALIDATION_ERROR","subCategory":"PropertyGroupError.GROUP"}',
+            '{"message": {"deeper": 1}}',
+            '{"message"',
+            "[1]",
+        ],
+    )
+    def test_an_error_in_the_message_of_an_error_is_read(self, message: str) -> None:
+        body = json.dumps({"message": message, "category": "VALIDATION_ERROR"}).encode()
+        text = str(translate(400, body, {}, "2026-09"))
+        if "purge" in message:
+            assert text.endswith("Can't delete or purge a group with active properties")
+            assert "PropertyGroupError.GROUP" in text
+        else:
+            assert message in text
 
     def test_a_path_that_is_not_there_names_the_version(
         self, make_settings: Callable[..., Settings]

@@ -162,6 +162,9 @@ class TestRemoving:
         (failed,) = [step for step in done.values() if step["done"] == "failed"]
         assert "Call list" in failed["note"]
         assert "run this again" in failed["note"]
+        if crm.kind == "hubspot":
+            assert "workflow Call list" in failed["note"]
+            assert "turned off" in failed["note"]
         left = {what for what, step in done.items() if step["done"] == "left"}
         expected = "permission set" if crm.kind == "salesforce" else "property group"
         assert [what.startswith(expected) for what in left] == [True]

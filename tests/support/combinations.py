@@ -37,7 +37,7 @@ _BOTH = (
     "tests/worker/store/",
     "tests/worker/sync/stream/test_state.py",
     "tests/worker/sync/test_promises.py",
-    "tests/worker/sync/test_propagate.py",
+    "tests/worker/sync/propagate/",
 )
 # Pages that mostly phones open, and a test of nothing but a page's form.
 _BOTH_SCREENS = (

@@ -6,11 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from constants import NUMBER
+from crms import Crm
+from fixture_types import Sync
 
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import Feedback
-from worker.store.tables import feedback
+from worker.store.tables import deliveries, feedback
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
 
@@ -41,3 +43,18 @@ def stored_reports(ctx: Context, kind: str = "") -> list[Any]:
 
 def report_kinds(ctx: Context) -> list[str]:
     return [row.kind for row in stored_reports(ctx)]
+
+
+def contact_with_number(ctx: Context, crm: Crm, sync: Sync) -> str:
+    """A contact that has NUMBER, and is in sync."""
+    record_id = crm.ids()[0]
+    crm.edit(record_id, {f"phone/{crm.phone}": NUMBER})
+    sync(ctx, crm.name)
+    return record_id
+
+
+def delivery_states(ctx: Context) -> dict[str, str]:
+    """Return the state of each connector's delivery: one by connector."""
+    with ctx.store.read() as connection:
+        rows = connection.execute(sa.select(deliveries.c.connector, deliveries.c.state))
+        return {row.connector: row.state for row in rows}

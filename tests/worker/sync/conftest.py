@@ -9,7 +9,7 @@ Read in this order:
     write/                    writing to a CRM
     undo/                     undoing a run
     stream/                   what a CRM's change events name is read at once
-    test_propagate.py         a report reaches every record with its number
+    propagate/                a report reaches every record with its number
     test_several_orgs.py      two orgs and two portals beside each other
     test_organisations.py     a company's switchboard is not a person
     test_page_events.py       what a sync tells endpoints

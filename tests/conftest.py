@@ -44,6 +44,7 @@ from crms import QUICK, Crm
 from databases import SharedDatabase
 from doctests import OnlyWithExamples
 from forking import Forked
+from limits import lower_limits
 from memory_files import keep_files_in_memory
 from needs import mark, nothing_from_outside
 from precompile import compile_for_workers
@@ -328,8 +329,9 @@ def keeps_to_its_markers(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def quick_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crm_writes, "LOCK_WAITS", (0.01, 0.01, 0.01))
+    lower_limits(monkeypatch, propagation_apart=0.0)
 
 
 def run_sync(

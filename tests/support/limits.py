@@ -23,6 +23,7 @@ _LIMITS = {
     "salesforce_job_writes": "connectors.salesforce.writes._JOB_WRITES",
     "salesforce_merge_ids": "connectors.salesforce.merges._IDS",
     "propagation_batch": "worker.sync.propagate._AT_ONCE",
+    "propagation_apart": "worker.sync.propagate._RUNS_APART",
     "removal_batch": "worker.sync.read.removals._BATCH",
     "undo_batch": "worker.sync.undo.written_records._AT_ONCE",
     "most_segments": "worker.segments.counters._MOST_SEGMENTS",

@@ -248,7 +248,8 @@ def apply() -> None:
         dedupe.enqueue_once(deliver)
     follow_up.resume(ctx, crms_to_notify(ctx))
     for connector in propagation.pending_connectors(ctx):
-        dedupe.enqueue_once(spread, connector)
+        if not propagation.is_under_way(ctx, connector):
+            dedupe.enqueue_once(spread, connector)
 
 
 @app.task(name="hygiene.deliver", queued_once=True)

@@ -113,6 +113,17 @@ def active(ctx: Context, active_key: str | None = None) -> list[Run]:
     return [Run.from_row(row) for row in sorted(rows, key=lambda row: row.opened_at)]
 
 
+def last_opened(ctx: Context, connector: str, kind: str, since: datetime) -> datetime | None:
+    """Return when the last run of a kind was opened; None if not since then. Ids begin with that
+    time, so that a few rows are read, however many runs there are."""
+    query = sa.select(sa.func.max(runs.c.opened_at)).where(
+        runs.c.id >= f"{since:%Y%m%d-%H%M%S}", runs.c.connector == connector, runs.c.kind == kind
+    )
+    with ctx.store.read() as connection:
+        opened: datetime | None = connection.scalar(query)
+    return opened
+
+
 def last_full(ctx: Context, connector: str) -> datetime | None:
     """Return when the connector was last read through as a whole; None before the first time."""
     with ctx.store.read() as connection:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from clocks import advance_clock
 from constants import NUMBER, OTHER, OTHER_PHONES
 from crms import Crm
 from fixture_types import Sync
+from limits import lower_limits
 from reports import contact_with_number, deliver_reports, delivery_states, store_report
 
 from worker.context import Context
 from worker.feedback.models import ContactIdentity
+from worker.store import outbox
 from worker.store.tables import feedback
 from worker.suppression import suppressions as suppress
+from worker.suppression.apply_reports import apply_pending
+from worker.sync import propagate as propagation
+from worker.sync.pages import evaluate
+from worker.sync.propagate import propagate
+from worker.sync.runs import lifecycle, reader_lease
+from worker.sync.runs.model import RunOptions
+from worker.sync.runs.scope import Scope
 
 
 class TestAPersonWhoSaidNo:
@@ -193,3 +205,99 @@ class TestAStopByHand:
         store_report(ctx, "opt_in", OTHER, contact=who.key, scope="person", person=who.person)
         second = suppress.add(ctx, NUMBER, "opt_out", "", "a second letter", "an admin", who)
         assert second.id != first.id
+
+
+class TestReportsThatComeTogether:
+    """A run costs as much for one report as for ten, so two do not begin at once."""
+
+    def test_share_a_run(
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        lower_limits(monkeypatch, propagation_apart=30.0)
+        store_report(ctx, "wrong_number", key="first")
+        apply_pending(ctx)
+        waits: list[float] = []
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            store_report(ctx, "opt_out", key=f"third{len(waits)}")
+            apply_pending(ctx)
+
+        monkeypatch.setattr(propagation.stopping, "sleep", wait)
+        after_runs: list[str] = []
+
+        def after_run() -> None:
+            if not after_runs:
+                store_report(ctx, "confirmed", key="second")
+                apply_pending(ctx)
+            after_runs.append("")
+
+        propagate(ctx, crms[0].name, after_run)
+        assert len(after_runs) == 2
+        assert len(waits) == 1
+        assert 20 < waits[0] <= 30
+        assert crms[0].get(contact_ids[crms[0].name], "do_not_contact") is True
+
+    def test_do_not_make_one_wait_that_comes_alone(
+        self, ctx: Context, crms: list[Crm], contact_ids: dict[str, str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        lower_limits(monkeypatch, propagation_apart=30.0)
+        monkeypatch.setattr(propagation.stopping, "sleep", lambda _: pytest.fail("it waits"))
+        for kind, minutes in (("opt_out", 1), ("opt_in", 3)):
+            advance_clock(ctx, minutes=minutes)
+            store_report(ctx, kind, at=ctx.now())
+            apply_pending(ctx)
+            for crm in crms:
+                propagate(ctx, crm.name)
+                flag = crm.get(contact_ids[crm.name], "do_not_contact")
+                assert bool(flag) is (kind == "opt_out")
+
+
+class TestAWorkerThatCarriesReports:
+    def test_is_left_to_carry_those_that_come_meanwhile(
+        self, ctx: Context, make_context: Callable[..., Context], crms: list[Crm],
+        contact_ids: dict[str, str], monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        crm = crms[0]
+        another = make_context(DATABASE_URL=ctx.settings.database_url)
+        seen: list[bool] = []
+
+        def evaluating(*args: Any) -> Any:
+            seen.append(propagation.is_under_way(another, crm.name))
+            if len(seen) == 1:
+                store_report(another, "opt_out", key="second")
+                apply_pending(another)
+            return evaluate_page(*args)
+
+        evaluate_page = evaluate.evaluate
+        monkeypatch.setattr(evaluate, "evaluate", evaluating)
+        store_report(ctx, "wrong_number", key="first")
+        apply_pending(ctx)
+        propagate(ctx, crm.name)
+        assert len(seen) > 1
+        assert all(seen)
+        assert not propagation.is_under_way(another, crm.name)
+        assert crm.get(contact_ids[crm.name], "do_not_contact") is True
+
+    def test_is_nobody_once_it_has_died(
+        self, ctx: Context, make_context: Callable[..., Context], crms: list[Crm],
+        contact_ids: dict[str, str],
+    ) -> None:  # fmt: skip
+        crm = crms[0]
+        another = make_context(DATABASE_URL=ctx.settings.database_url)
+        store_report(ctx, "opt_out")
+        apply_pending(ctx)
+        with ctx.store.write() as connection:
+            (delivery,) = outbox.claimable(connection, crm.name, ctx.now(), 10)
+        run_id = lifecycle.open_run(
+            ctx, crm.name, Scope("numbers", (NUMBER,)), RunOptions(kind="reports"),
+            on_opened=lambda connection, run: outbox.claim(connection, [delivery], run),
+        )  # fmt: skip
+        assert not propagation.is_under_way(another, crm.name)
+        reader_lease.claim(ctx, run_id)
+        assert propagation.is_under_way(another, crm.name)
+        advance_clock(another, hours=1)
+        assert not propagation.is_under_way(another, crm.name)
+        assert crm.name in propagation.pending_connectors(another)

@@ -68,12 +68,13 @@ def _writes_all() -> None:
 
 
 def _undo_regardless() -> None:
-    """An undo does not look whether somebody changed the field since."""
+    """An undo does not look whether somebody, or a later run, changed the field since."""
     from worker.sync.undo import restores
 
     restores._restorable = lambda row, _current, writable, _result: {
         key: row.before.get(key) for key in row.after if key in writable
     }
+    restores._written_later = lambda _work, _object_name, _rows: {}
 
 
 def _undo_makes_contactable() -> None:

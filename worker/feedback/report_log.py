@@ -416,7 +416,7 @@ def record_erasure(connection: Connection, keys: Keys) -> None:
 
 
 def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
-    """Return who holds each of these numbers, in all CRMs."""
+    """Return who holds each of these numbers, in whatever form, in all CRMs."""
     n, c = contact_numbers.c, contacts.c
     same = sa.and_(c.connector == n.connector, c.object == n.object, c.record_id == n.record_id)
     by_number: dict[str, list[ContactIdentity]] = {}
@@ -424,7 +424,7 @@ def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Ho
         query = (
             sa.select(n.connector, n.object, n.record_id, c.person)
             .join(contacts, same)
-            .where(n.number == number)
+            .where(n.number.in_(equal_forms(number)))
             .distinct()
             .limit(_MAX_HOLDERS)
         )

@@ -93,7 +93,9 @@ def _in_force(
         if not concerns(report, who, holders, rules):
             continue
         if report.kind in STOPS:
-            unlifted, _ = apply_lifts(report, about, rules)
+            # What was said of another record alone lifts nothing for this contact.
+            lifts = [other for other in about if concerns(other, who, holders, rules)]
+            unlifted, _ = apply_lifts(report, lifts, rules)
             if is_extended_to_all_numbers(report, who):
                 continue  # `extend_to_numbers` says it of whatever number the contact has
             if channels := unlifted & state.suppressed:

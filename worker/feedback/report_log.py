@@ -57,6 +57,7 @@ from worker.store.tables import (
 _ERASURE_FLAG = (
     "erased numbers"  # of `app_state`: some are, and have to be looked for by their hash
 )
+_FLAGS_KEPT = "kept flags"  # of `app_state`: of contacts that were dropped with their connection
 _MAX_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
 _DEPENDS_ON_HOLDERS = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED, FeedbackKind.CONFIRMED)
 
@@ -413,6 +414,18 @@ def has_erasures(connection: Connection) -> bool:
 def record_erasure(connection: Connection, keys: Keys) -> None:
     note_key(connection, keys)
     upsert(connection, app_state, [{"name": _ERASURE_FLAG, "value": "yes"}], ignore=True)
+
+
+def has_kept_flags(connection: Connection) -> bool:
+    """Return whether flags are kept of contacts that our index does not hold."""
+    names = (_ERASURE_FLAG, _FLAGS_KEPT)
+    query = sa.select(app_state.c.name).where(app_state.c.name.in_(names)).limit(1)
+    return connection.scalar(query) is not None
+
+
+def record_kept_flags(connection: Connection, keys: Keys) -> None:
+    note_key(connection, keys)
+    upsert(connection, app_state, [{"name": _FLAGS_KEPT, "value": "yes"}], ignore=True)
 
 
 def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:

@@ -160,8 +160,9 @@ def crm_drop_records(
         former_records.check(ctx, former)
         found, dropped = former_records.count(ctx.store, former), Dropped()
         if not any(found.as_json().values()) and connection not in ctx.settings.declared_connectors:
-            known = ", ".join(map(str, former_records.find(ctx))) or "nothing that is not read"
-            raise click.UsageError(f"{connection}: our index holds nothing of it, but {known}")
+            others = ", ".join(map(str, former_records.find(ctx)))
+            but = f"; of what is no longer read it holds {others}" if others else ""
+            raise click.UsageError(f"{connection}: our index holds nothing of it{but}")
         if not dry_run:
             pause.check(ctx.store)
             again = f"{former.command} --yes"

@@ -53,7 +53,7 @@ from worker.suppression import erasure
 from worker.sync import contact_index
 
 _AT_ONCE = 500  # records, or rows, in a transaction
-# What is noted of records beside the index. Rows of records that the index never had go as well.
+# What is noted of records beside the index, also of records that the index never had.
 _NOTED = (failures, list_members, changed_records, rechecks)
 
 
@@ -201,6 +201,7 @@ def _drop_some(ctx: Context, former: Former) -> Dropped | None:
     """Drop some records; None where there is none left."""
     c = contacts.c
     query = sa.select(c.object, c.record_id, c.last_seen_flags).where(*_of(contacts, former))
+    keys = ctx.keys  # the first use of a new key is recorded, in a transaction of its own
     with ctx.store.write() as connection:
         # Counts that are under way wait, and do not bring back what goes here.
         locks.acquire(connection, Lock.COUNTING_SEGMENTS)
@@ -212,11 +213,9 @@ def _drop_some(ctx: Context, former: Former) -> Dropped | None:
             by_object.setdefault(object_name, {})[record_id] = flags
         numbers = 0
         for object_name, records in by_object.items():
-            erasure.keep_flags(connection, ctx.keys, former.connector, object_name, records)
+            erasure.keep_flags(connection, keys, former.connector, object_name, records)
             where = (former.connector, object_name, list(records))
             numbers += contact_index.delete(connection, contact_numbers, *where)
-            for table in _NOTED:
-                contact_index.delete(connection, table, *where)
             contact_index.forget(connection, *where)
         return Dropped(len(rows), numbers)
 

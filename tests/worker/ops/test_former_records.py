@@ -27,7 +27,9 @@ from worker.ops.former_records import StillReadError
 from worker.ops.retention import purge_expired
 from worker.queries.overview import overview
 from worker.segments import counters
+from worker.store import changed_records, tables
 from worker.store.tables import (
+    app_state,
     contact_numbers,
     contacts,
     deliveries,
@@ -87,12 +89,18 @@ class TestDropping:
     ) -> None:
         counters.count(both)
         grouping.count(both)
+        with both.store.write() as connection:
+            changed_records.record(connection, "hubspot", "contacts", ["1", "2"], both.now())
+            connection.execute(
+                sa.delete(app_state).where(app_state.c.name.startswith("secret-key-print:"))
+            )
         ctx = removed()
         before, numbers = held(ctx, "hubspot"), held(ctx, "hubspot", contact_numbers)
         ours = held(ctx, "salesforce")
         dropped = drop(ctx)
         assert (dropped.contacts, dropped.numbers) == (before, numbers)
-        assert held(ctx, "hubspot") == held(ctx, "hubspot", contact_numbers) == 0
+        for table in (contacts, contact_numbers, tables.changed_records, watermarks):
+            assert held(ctx, "hubspot", table) == 0
         assert held(ctx, "salesforce") == ours > 0
         assert counters.count_if_needed(ctx)
         assert grouping.count_if_needed(ctx)

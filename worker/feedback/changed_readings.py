@@ -114,7 +114,7 @@ def _on_contact(report: Feedback, changed: ChangedField, number: str, now: datet
     copy = _copy(report, changed, number, number, now)
     key = f"{READING_KEY_PREFIX}{changed.who.key}/:{report_hash(report)}"
     return replace(
-        copy, key=key[:255], contact=changed.who.key, person=changed.who.person, scope="person"
+        copy, key=key, contact=changed.who.key, person=changed.who.person, scope="person"
     )
 
 

@@ -34,6 +34,7 @@ from worker.feedback.models import (
     FeedbackKind,
     SuppressionReason,
     contact_key,
+    fit_key,
 )
 from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
@@ -141,7 +142,7 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime, ke
         reports = _without_erased(connection, reports, keys)
     rows = [
         {
-            "key": report.key[:255],
+            "key": report.key,
             "kind": report.kind,
             "number": report.number,
             "channels": report.channels,
@@ -165,7 +166,7 @@ def _without_erased(
     connection: Connection, reports: Sequence[Feedback], keys: Keys
 ) -> list[Feedback]:
     """Drop repetitions of reports that were erased: a sender's retry says nothing new."""
-    names = {name: report for report in reports for name in keys.erased_keys(report.key[:255])}
+    names = {name: report for report in reports for name in keys.erased_keys(report.key)}
     query = sa.select(feedback.c.key).where(any_of(feedback.c.key, list(names)))
     known = {names[name].key for name in connection.scalars(query)}
     return [report for report in reports if report.key not in known]
@@ -176,8 +177,8 @@ def find_known_keys(
 ) -> dict[str, datetime]:
     """Return which of these idempotency keys count already, with the time of the report. A report
     that was erased since counts too."""
-    names_by_key = {name[:255]: name for name in names}
-    names_by_key |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
+    names_by_key = {fit_key(name): name for name in names}
+    names_by_key |= {erased: name for name in names for erased in keys.erased_keys(fit_key(name))}
     query = sa.select(feedback.c.key, feedback.c.at).where(
         any_of(feedback.c.key, list(names_by_key))
     )

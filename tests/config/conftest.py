@@ -9,5 +9,6 @@ Read in this order:
     test_logging_setup.py  what log lines hold, and what they never hold
     test_tracing.py        one trace from a request to its writes
     test_stopping.py       a signal ends a process with one exit code
+    test_temporary.py      what a killed process leaves in temporary folders, and who deletes it
     test_version.py        the version comes from one place
 """

@@ -26,6 +26,7 @@ from worker.feedback import ownership
 from worker.feedback.consent_state import NO_HOLDERS, Holders, Rules, rules_from_settings
 from worker.feedback.models import ContactIdentity
 from worker.phones import facts, parse_field
+from worker.phones.plan_changes import equal_forms
 from worker.scrub import evidence as known
 from worker.scrub.decide import Circumstances, decide
 from worker.scrub.evidence import Evidence
@@ -103,9 +104,10 @@ def load(
     contacts = {candidate.contact for candidate in candidates}
     evidence = known.load_in(ctx, connection, all_numbers, contacts, at.rules)
     m = ask_messages.c
+    forms = {form for number in numbers for form in equal_forms(number)}
     names = {candidate.recipient for candidate in candidates}
     query = sa.select(m.number, m.recipient).where(
-        sa.or_(any_of(m.number, numbers), any_of(m.recipient, names)),
+        sa.or_(any_of(m.number, sorted(forms)), any_of(m.recipient, names)),
         m.state.in_(ASKED),
         m.claimed_at > at.now - at.wait_for,
         m.id != (own or 0),
@@ -141,7 +143,7 @@ def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> V
         return Verdict(LeftOut.TAKES_NO_TEXTS)
     if not terms.basis and not _has_consented(number, who, evidence, at.rules):
         return Verdict(LeftOut.NO_CONSENT)
-    if {number, candidate.recipient} & set(about.asked):
+    if {*equal_forms(number), candidate.recipient} & set(about.asked):
         return Verdict(LeftOut.RECENTLY_ASKED)
     confirmed_at = evidence.reports.evaluate(number, who, at.rules).confirmed_at
     if confirmed_at is not None and confirmed_at > at.now - at.wait_for:

@@ -129,6 +129,65 @@ def crm_remove(connector: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     sys.exit(1 if any(step.done == "failed" for step in steps) else 0)
 
 
+@crm.command("drop-records", examples=["hygiene crm drop-records hubspot-emea --dry-run"])
+@click.argument("connection", metavar="CONNECTION")
+@click.option("--object", "object_name", default="", metavar="OBJECT",
+              help="Only the records of this object, which is no longer read.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be dropped.")
+@click.option("--yes", is_flag=True, help="Drop them.")
+@json_option
+def crm_drop_records(
+    connection: str, object_name: str, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    """Drop the records of a removed connection from our index.
+
+    Until then they count as holders of their numbers. The CRM is not called. What was said stays:
+    suppressions, reports and evidence; if the connection comes back, its first sync reads all of
+    it, and flags whoever must not be contacted. Run it with --dry-run first, then with --yes.
+    """
+    from worker.cli.output.setup import show_dropped
+    from worker.ops import former_records, own_fields
+    from worker.ops.former_records import Dropped, Former
+    from worker.store import pause
+
+    former = Former(connection, object_name)
+    if not (dry_run or yes):
+        raise click.UsageError(
+            f"this drops what our index holds of {former}: look at {former.command} --dry-run, "
+            "and then give --yes"
+        )
+    with open_context(read_only=dry_run) as ctx:
+        former_records.check(ctx, former)
+        found, dropped = former_records.count(ctx.store, former), Dropped()
+        if not any(found.as_json().values()) and connection not in ctx.settings.declared_connectors:
+            others = ", ".join(map(str, former_records.find(ctx)))
+            but = f"; of what is no longer read it holds {others}" if others else ""
+            raise click.UsageError(f"{connection}: our index holds nothing of it{but}")
+        if not dry_run:
+            pause.check(ctx.store)
+            again = f"{former.command} --yes"
+            with (
+                stoppable(lambda: f"stopped; to continue: {again}"),
+                console.progress() as bar,
+                closing(former_records.drop(ctx, connection, object_name, user_name())) as steps,
+            ):
+                task = bar.add_task(f"dropping {former}", total=found.contacts)
+                for dropped in steps:
+                    bar.update(task, completed=dropped.contacts)
+                    stopping.check()
+        standing = own_fields.standing(ctx.store)
+    done = found if dry_run else dropped
+    if as_json:
+        console.print_json(
+            {
+                "connection": connection, "object": object_name or None, "dry_run": dry_run,
+                **done.as_json(), "standing_suppressions": standing,
+            }
+        )  # fmt: skip
+    else:
+        show_dropped(former, done, standing, dry_run)
+
+
 def _removing(ctx: Context, connector: str, dry_run: bool) -> Generator[SetupResult]:
     from worker.ops import own_fields
 

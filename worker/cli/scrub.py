@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from config import temporary
 from worker.cli.base import Command, json_option
 from worker.cli.choices import Choice
 from worker.cli.common import open_context, user_name
@@ -182,8 +182,8 @@ def _readable(file: Path) -> Iterator[Path]:
     if str(file) != "-":
         yield file
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "standard input"
+    with temporary.folder() as folder:
+        path = folder / "standard input"
         with path.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
         yield path

@@ -103,6 +103,11 @@ def count_if_needed(ctx: Context) -> bool:
     return True
 
 
+def count_again(connection: Connection) -> None:
+    """Have it counted when it is next looked at, whatever was done since the last time."""
+    connection.execute(sa.delete(app_state).where(app_state.c.name == _COUNTED))
+
+
 def count(ctx: Context) -> int:
     """Find and classify all groups; return how many rows were written or removed."""
     now, written = ctx.now(), 0

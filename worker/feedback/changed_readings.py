@@ -93,7 +93,9 @@ def _in_force(
         if not concerns(report, who, holders, rules):
             continue
         if report.kind in STOPS:
-            unlifted, _ = apply_lifts(report, about, rules)
+            # What was said of another record alone lifts nothing for this contact.
+            lifts = [other for other in about if concerns(other, who, holders, rules)]
+            unlifted, _ = apply_lifts(report, lifts, rules)
             if is_extended_to_all_numbers(report, who):
                 continue  # `extend_to_numbers` says it of whatever number the contact has
             if channels := unlifted & state.suppressed:
@@ -112,7 +114,7 @@ def _on_contact(report: Feedback, changed: ChangedField, number: str, now: datet
     copy = _copy(report, changed, number, number, now)
     key = f"{READING_KEY_PREFIX}{changed.who.key}/:{report_hash(report)}"
     return replace(
-        copy, key=key[:255], contact=changed.who.key, person=changed.who.person, scope="person"
+        copy, key=key, contact=changed.who.key, person=changed.who.person, scope="person"
     )
 
 

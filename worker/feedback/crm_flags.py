@@ -97,7 +97,7 @@ def reports_from_flags(
     stamp = (modified or now).isoformat()
     return [
         Feedback(
-            key=f"crm:{identity.key}:{flag}:{_verb(ticked)}:{number}:{stamp}"[:255],
+            key=f"crm:{identity.key}:{flag}:{_verb(ticked)}:{number}:{stamp}",
             kind=_kind(flag, ticked),
             number=number,
             source=_machine(connector)

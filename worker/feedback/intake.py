@@ -20,7 +20,7 @@ def store_reports(ctx: Context, reports: Sequence[Feedback], batch: str = "") ->
     """Keep reports; how many of them are new. `batch`: of the import that brought them."""
     if not reports:
         return 0
-    names = [report.key[:255] for report in reports]
+    names = [report.key for report in reports]
     keys = ctx.keys
     stored = sa.select(feedback.c.id).where(feedback.c.key.in_(names))
     if not batch and _note_repetition(ctx, names):

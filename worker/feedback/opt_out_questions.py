@@ -70,7 +70,7 @@ def note(ctx: Context, vendor: str, reports: Sequence[Feedback]) -> None:
     if not (is_text and closes_both) or facts(report.number).region not in COUNTRIES:
         return
     row = {
-        "number": report.number, "report_key": report.key[:255], "state": State.WAITING,
+        "number": report.number, "report_key": report.key, "state": State.WAITING,
         "opted_out_at": ctx.now(), "owner": None, "claimed_at": None, "vendor_id": "",
         "answered_at": None,
     }  # fmt: skip
@@ -88,7 +88,7 @@ def answer(ctx: Context, number: str, key: str, source: str, text: str) -> Feedb
         return None
     q, f, now, keys = opt_out_questions.c, feedback.c, ctx.now(), ctx.keys
     report = Feedback(
-        key=f"{key}:calls"[:255], kind=FeedbackKind.OPT_IN, number=number, source=source,
+        key=f"{key}:calls", kind=FeedbackKind.OPT_IN, number=number, source=source,
         at=now, channels="call", received_at=now,
         evidence="replied that the opt-out was about texts alone",
     )  # fmt: skip

@@ -34,6 +34,7 @@ from worker.feedback.models import (
     FeedbackKind,
     SuppressionReason,
     contact_key,
+    fit_key,
 )
 from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
@@ -57,6 +58,7 @@ from worker.store.tables import (
 _ERASURE_FLAG = (
     "erased numbers"  # of `app_state`: some are, and have to be looked for by their hash
 )
+_FLAGS_KEPT = "kept flags"  # of `app_state`: of contacts that were dropped with their connection
 _MAX_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
 _DEPENDS_ON_HOLDERS = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED, FeedbackKind.CONFIRMED)
 
@@ -140,7 +142,7 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime, ke
         reports = _without_erased(connection, reports, keys)
     rows = [
         {
-            "key": report.key[:255],
+            "key": report.key,
             "kind": report.kind,
             "number": report.number,
             "channels": report.channels,
@@ -164,7 +166,7 @@ def _without_erased(
     connection: Connection, reports: Sequence[Feedback], keys: Keys
 ) -> list[Feedback]:
     """Drop repetitions of reports that were erased: a sender's retry says nothing new."""
-    names = {name: report for report in reports for name in keys.erased_keys(report.key[:255])}
+    names = {name: report for report in reports for name in keys.erased_keys(report.key)}
     query = sa.select(feedback.c.key).where(any_of(feedback.c.key, list(names)))
     known = {names[name].key for name in connection.scalars(query)}
     return [report for report in reports if report.key not in known]
@@ -175,8 +177,8 @@ def find_known_keys(
 ) -> dict[str, datetime]:
     """Return which of these idempotency keys count already, with the time of the report. A report
     that was erased since counts too."""
-    names_by_key = {name[:255]: name for name in names}
-    names_by_key |= {erased: name for name in names for erased in keys.erased_keys(name[:255])}
+    names_by_key = {fit_key(name): name for name in names}
+    names_by_key |= {erased: name for name in names for erased in keys.erased_keys(fit_key(name))}
     query = sa.select(feedback.c.key, feedback.c.at).where(
         any_of(feedback.c.key, list(names_by_key))
     )
@@ -415,8 +417,20 @@ def record_erasure(connection: Connection, keys: Keys) -> None:
     upsert(connection, app_state, [{"name": _ERASURE_FLAG, "value": "yes"}], ignore=True)
 
 
+def has_kept_flags(connection: Connection) -> bool:
+    """Return whether flags are kept of contacts that our index does not hold."""
+    names = (_ERASURE_FLAG, _FLAGS_KEPT)
+    query = sa.select(app_state.c.name).where(app_state.c.name.in_(names)).limit(1)
+    return connection.scalar(query) is not None
+
+
+def record_kept_flags(connection: Connection, keys: Keys) -> None:
+    note_key(connection, keys)
+    upsert(connection, app_state, [{"name": _FLAGS_KEPT, "value": "yes"}], ignore=True)
+
+
 def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Holders]:
-    """Return who holds each of these numbers, in all CRMs."""
+    """Return who holds each of these numbers, in whatever form, in all CRMs."""
     n, c = contact_numbers.c, contacts.c
     same = sa.and_(c.connector == n.connector, c.object == n.object, c.record_id == n.record_id)
     by_number: dict[str, list[ContactIdentity]] = {}
@@ -424,7 +438,7 @@ def load_holders(connection: Connection, numbers: Sequence[str]) -> dict[str, Ho
         query = (
             sa.select(n.connector, n.object, n.record_id, c.person)
             .join(contacts, same)
-            .where(n.number == number)
+            .where(n.number.in_(equal_forms(number)))
             .distinct()
             .limit(_MAX_HOLDERS)
         )

@@ -18,7 +18,7 @@ from worker.context import Context
 from worker.feedback import clearings, former_fields, reply_model, report_log, review_holds
 from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
 from worker.feedback.field_notes import is_note, note_in
-from worker.feedback.models import Feedback, FeedbackKind, ReviewDecision
+from worker.feedback.models import MAX_KEY, Feedback, FeedbackKind, ReviewDecision, fit_key
 from worker.feedback.replies import read_reply, router
 from worker.feedback.unread_messages import words_of
 from worker.phones.plan_changes import equal_forms
@@ -245,8 +245,8 @@ def _report(
     from when on it must be honoured. Who has cleared a flag since then cannot have known of it
     (`clearings`).
     """
-    key = f"{REVIEW_KEY_PREFIX}{row.key}"
-    names = (key[:255], *keys.erased_keys(key[:255]))
+    key = fit_key(f"{REVIEW_KEY_PREFIX}{row.key}", MAX_KEY - 10)  # and the number of the decision
+    names = (key, *keys.erased_keys(key))
     before = connection.scalar(
         sa.select(sa.func.count()).where(
             sa.or_(feedback.c.key.in_(names), feedback.c.key.startswith(f"{key}:", autoescape=True))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Protocol
 
+from config import temporary
 from connectors.csv_list import parser, workbook
 from connectors.csv_list.columns import SAMPLE_ROWS
 from connectors.csv_list.errors import ListError
@@ -78,8 +78,8 @@ def local_file(source: Path) -> Iterator[tuple[Path, str]]:
     ):
         yield source, str(source)
         return
-    with tempfile.TemporaryDirectory(prefix="hygiene-") as folder:
-        copy = Path(folder) / "list"
+    with temporary.folder() as folder:
+        copy = folder / "list"
         with copy.open("wb") as file:
             if source == STANDARD:
                 shutil.copyfileobj(sys.stdin.buffer, file)
@@ -171,8 +171,8 @@ def written_whole(target: Path, overwrite: bool) -> Iterator[Path]:
     always complete or unchanged. Standard output and devices receive a copy."""
     device = target.exists() and not target.is_file()
     if target == STANDARD or device:
-        with tempfile.TemporaryDirectory(prefix="hygiene-") as folder:
-            part = Path(folder) / "list"
+        with temporary.folder() as folder:
+            part = folder / "list"
             yield part
             with part.open("rb") as file:
                 if device:

@@ -29,7 +29,9 @@ from worker.events import backfill
 from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.vendor_registry import VENDORS
+from worker.ops import former_records
 from worker.ops.check import Check, warning
+from worker.ops.former_records import Former
 from worker.queries import waiting
 from worker.segments.reported import distinct_values
 from worker.store import embedded_redis, heartbeat, pause, private_files, setbacks
@@ -330,18 +332,29 @@ def check_learned_replies(ctx: Context) -> Iterator[Check]:
 
 
 def check_connections_off(ctx: Context) -> Iterator[Check]:
-    """Check for reports that wait for a connection that is not connected: its table may be gone by
-    mistake, or stand under another name."""
+    """Check for what our index holds of a connection that is not connected, or of an object that is
+    no longer read, and for reports that wait for it: its table may be gone by mistake, or stand
+    under another name."""
     active = ctx.settings.active_connectors
+    former = former_records.find(ctx)
     with ctx.store.read() as connection:
         names = distinct_values(connection, deliveries.c.connector)
         off = [name for name in names if name not in active]
         for name, number, since in waiting.reports_by_connector(connection, off):
             text = (
                 f"{name} is not connected, and {number:,} reports since {since:%Y-%m-%d} wait for "
-                "it: give its table and credentials back; if it is gone for good, leave it so"
+                "it: give its table and credentials back; if it is gone for good: "
+                f"{Former(name).command} --dry-run"
             )
             yield warning(name, text)
+    for records in former:
+        held = former_records.count(ctx.store, records).contacts
+        why = "is no longer read" if records.object else "is not connected"
+        text = (
+            f"{records} {why}, and our index holds {held:,} records of it, which count as holders "
+            f"of their numbers; if it is gone for good: {records.command} --dry-run"
+        )
+        yield warning(records.connector, text)
 
 
 def check_background(ctx: Context) -> Iterator[Check]:

@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from config import temporary
 from config.settings import Settings
 
 
@@ -41,8 +41,7 @@ def looked_at(settings: Settings) -> Iterator[Settings]:
     if not is_new(settings):
         yield settings
         return
-    with TemporaryDirectory(prefix="hygiene-") as folder:
-        home = Path(folder)
+    with temporary.folder() as home:
         url = f"sqlite:///{home / 'hygiene.db'}"
         yield settings.model_copy(update={"home": home, "database_url": url})
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from config import temporary
 from worker.capture import counts
 from worker.context import Context
 from worker.events import feed as event_feed
@@ -56,6 +57,7 @@ def purge_expired(ctx: Context) -> dict[str, int]:
     done["access"] = _expired_access_rows(ctx)
     done["captures"] = _captures(ctx)
     done["uploads"] = uploads.sweep(ctx)
+    done["temporary"] = temporary.sweep()
     return done
 
 

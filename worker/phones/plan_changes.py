@@ -8,6 +8,11 @@ A few old forms are over, but libphonenumber still calls them valid (Gabon, Kore
 Their rules only `link`: they never replace a number, but both forms are equal where somebody looks
 for what was said about it.
 
+One country writes the numbers of today in two ways: an Argentine mobile number has a 9 behind +54
+when it is called from abroad, and none in texts and on lists, though the ten digits behind it are
+one line. Its rule is a `variant`: it never replaces a number either, and makes both forms equal for
+what was said, but a provider's answer is about the form that was asked (`renumbered_forms`).
+
 A few more are somebody else's number today, but people type that one in other groups: Ho Chi Minh
 City's "(08) 3829 5001" and the mobile "083 829 5001". Their rules apply only where the old area
 code stands `apart`; they make no forms equal.
@@ -39,8 +44,9 @@ class PlanChange:
 
     `old` is a pattern of the whole national number, made of digits and groups alone; `new` is what
     replaces it, made of digits and each group once (`\\1`): so a rule can be read backwards.
-    `kind`: `mobile`, `fixed` or `all`. `applies`: to what is `unknown` today, as a `link`, or where
-    the digits before the one group were typed `apart` from it.
+    `kind`: `mobile`, `fixed` or `all`. `applies`: to what is `unknown` today, as a `link`, as a
+    `variant` (both forms are of today), or where the digits before the one group were typed `apart`
+    from it.
     `effective`: when the new form was required (ISO date; the
     first of the month or year where the source tells no more). `source`: keys of `sources.csv`.
     `old_example`, `new_example`: national numbers.
@@ -250,27 +256,54 @@ def lacks_a_digit(code: int, national: str) -> bool:
 
 @lru_cache(maxsize=_CACHE_SIZE)
 def equal_forms(e164: str) -> tuple[str, ...]:
-    """Return all E.164 forms that a change of plan makes equal to this one, today's first.
+    """Return all E.164 forms of the line that a number is, by changes of plan and by variants.
 
-    A number without any is returned alone, and so is a text that is no E.164 number.
+    Today's comes first, of variants the longer one. A number without any is returned alone, and so
+    is a text that is no E.164 number.
 
     >>> equal_forms("+22507123456"), equal_forms("+2250707123456"), equal_forms("+14155552671")
     (('+2250707123456', '+22507123456'), ('+2250707123456', '+22507123456'), ('+14155552671',))
+    >>> equal_forms("+541123456789")
+    ('+5491123456789', '+541123456789')
     """
+    return _forms(e164, (*_REPLACED, "variant"))
+
+
+@lru_cache(maxsize=_CACHE_SIZE)
+def renumbered_forms(e164: str) -> tuple[str, ...]:
+    """Return those of a number's `equal_forms` that a change of plan made equal to it: what a
+    provider answered about one of them holds for the others.
+
+    >>> renumbered_forms("+22507123456"), renumbered_forms("+541123456789")
+    (('+2250707123456', '+22507123456'), ('+541123456789',))
+    """
+    return _forms(e164, _REPLACED)
+
+
+# How a rule applies of which only the new form is a number of today.
+_REPLACED = ("unknown", "link")
+
+
+def _forms(e164: str, applies: tuple[str, ...]) -> tuple[str, ...]:
+    """Return all forms that rules of these sorts make equal to a number, today's first."""
     parts = fast_parser.split(e164[1:]) if e164[:1] == "+" and e164[1:].isdecimal() else None
     if parts is None or parts[0] not in _changed_codes() or not e164.isascii():
         return (e164,)
-    today = _today(*parts) or parts
+    today = _today(*parts, applies) or parts
     rules = _backward().get(today[0])
     forms = dict.fromkeys((f"+{today[0]}{today[1]}", e164))
     for code, national in rules.outcomes(today[1]) if rules else ():
         old = f"+{code}{national}"
         # An old form counts only if it is read as this number, and not as one that exists.
-        if len(old) <= _MAX_DIGITS + 1 and _today(code, national) == today:
+        if len(old) <= _MAX_DIGITS + 1 and _today(code, national, applies) == today:
             forms[old] = None
     return tuple(forms)
 
 
-def _today(code: int, national: str) -> tuple[int, str] | None:
-    """Return today's form of a number, also where it only is a link."""
-    return renumbered(code, national) or _only_outcome("link", code, national)
+def _today(code: int, national: str, applies: tuple[str, ...]) -> tuple[int, str] | None:
+    """Return today's form of a number by the first sort of rules that has one."""
+    for sort in applies:
+        outcome = _only_outcome(sort, code, national)
+        if outcome is not None and not (sort == "unknown" and _is_valid(code, national)):
+            return outcome
+    return None

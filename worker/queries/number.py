@@ -55,7 +55,7 @@ def _places(connection: Connection, number: str) -> list[tuple[str, str]]:
     query = (
         sa.select(c.country)
         .select_from(contact_numbers.join(contacts, same))
-        .where(n.number == number)
+        .where(n.number.in_(equal_forms(number)))
         .distinct()
     )
     return [("", country or "") for country in connection.scalars(query)]

@@ -13,8 +13,9 @@ from worker.events import backfill
 from worker.queries import waiting
 from worker.queries.failure_help import REMEDIES
 from worker.segments import isolation, queries
+from worker.segments.reported import distinct_values
 from worker.store import pause
-from worker.store.tables import daily_counts, reviews, runs, watermarks
+from worker.store.tables import contacts, daily_counts, reviews, runs, watermarks
 from worker.sync.runs import crm_quota, removal_holds, report
 from worker.sync.runs import lifecycle as run_store
 from worker.verification import spend_report
@@ -59,6 +60,7 @@ def overview(ctx: Context) -> dict[str, Any]:
                 for endpoint, number in backfill.never_backfilled(ctx)
             ],
             "isolated": [isolated.as_json() for isolated in isolation.active(ctx, 20)],
+            "former": [{"connector": name} for name in _former(ctx)],
             "alerts": notifier.active(ctx, 20),
         },
         "runs": report.summaries(ctx, run_store.recent(ctx, 5)),
@@ -106,6 +108,13 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
             }
         )
     return entries
+
+
+def _former(ctx: Context) -> list[str]:
+    """Return connections that are not connected, and whose records our index holds."""
+    with ctx.store.read() as connection:
+        held = distinct_values(connection, contacts.c.connector)
+    return [name for name in held if name not in ctx.settings.active_connectors]
 
 
 def _calls_today(ctx: Context, connector: str) -> int:

@@ -21,7 +21,7 @@ from worker.feedback import former_fields, former_numbers, report_log, review_ho
 from worker.feedback.consent_state import Holders, Rules
 from worker.feedback.models import ContactIdentity, Feedback, contact_key
 from worker.feedback.report_log import ReportSet
-from worker.phones.plan_changes import equal_forms
+from worker.phones.plan_changes import equal_forms, renumbered_forms
 from worker.registries.model import Registry, load_all
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import number_aliases
@@ -237,10 +237,11 @@ def _suppressions(
 def _verifications(
     ctx: Context, connection: Connection, numbers: Sequence[str]
 ) -> dict[str, list[Verification]]:
-    """Return the answers that count, in the chain's order; of whichever form of a number."""
+    """Return the answers that count, in the chain's order; of whichever form of a number that
+    a change of plan made equal."""
     of_form: dict[str, list[str]] = {}
     for number in numbers:
-        for form in equal_forms(number):
+        for form in renumbered_forms(number):
             of_form.setdefault(form, []).append(number)
     order = {step.name: place for place, step in enumerate(ctx.providers.steps)}
     answers: dict[str, list[Verification]] = {}

@@ -43,23 +43,18 @@ def is_partly_unread(note: str) -> bool:
 
 
 def other_readings(text: str, number: Number) -> tuple[str, ...]:
-    """Return the numbers (E.164) that a text may mean beside the one that it is read as.
+    """Return the numbers (E.164) that a text may mean beside the one that it is read as: where a
+    country that was named made another of a number without its plus (79161234567, "DE").
 
-    - One without its plus, where a country that was named made another of it: 79161234567, "DE".
-    - In Argentina, a mobile number has a 9 before the area code when it is dialled from abroad, and
-      none otherwise (the mobile token of 54 in libphonenumber, `phonenumberutil`): people leave it
-      out, or write it where it does not belong.
+    What is said of the same line in another form (`equal_forms`) is no other reading.
     """
-    found = []
-    if "+" not in text:
-        digits = _digits(text)
-        if len(digits) >= _SHORTEST and digits[0] != "0" and digits != number.e164[1:]:
-            found.append(equal_forms(f"+{digits}")[0])  # today's form of one of an older plan
-    if number.e164.startswith("+549"):
-        found.append(f"+54{number.e164[4:]}")
-    elif number.e164.startswith("+54"):
-        found.append(f"+549{number.e164[3:]}")
-    return tuple(each for each in found if each != number.e164 and facts(each).valid)
+    if "+" in text:
+        return ()
+    digits = _digits(text)
+    if len(digits) < _SHORTEST or digits[0] == "0" or digits == number.e164[1:]:
+        return ()
+    other = equal_forms(f"+{digits}")[0]  # today's form of one of an older plan
+    return (other,) if other != number.e164 and facts(other).valid else ()
 
 
 def _digits(text: str) -> str:

@@ -108,6 +108,11 @@ def count_if_needed(ctx: Context) -> bool:
     return True
 
 
+def count_again(connection: Connection) -> None:
+    """Have it counted when it is next looked at, whatever was done since the last time."""
+    connection.execute(sa.delete(app_state).where(app_state.c.name == _COUNTED))
+
+
 def count(ctx: Context) -> None:
     """Count all segments, the day's row of the trend, and the numbers that many share."""
     _fetch_lists(ctx)

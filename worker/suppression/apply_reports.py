@@ -41,6 +41,7 @@ from worker.feedback.merged_records import STOPS
 from worker.feedback.models import Feedback, FeedbackKind
 from worker.feedback.receivers import crms_to_notify
 from worker.feedback.report_rows import report_from_row
+from worker.phones.plan_changes import equal_forms
 from worker.store import changed_records, locks, outbox
 from worker.store.bulk import chunks
 from worker.store.locks import Lock
@@ -140,7 +141,7 @@ def requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: d
             n.connector == c.connector,
             n.object == c.object,
             n.record_id == c.record_id,
-            n.number == report.number,
+            n.number.in_(equal_forms(report.number)),
         )
         query = sa.select(c.connector, c.object, c.record_id).where(sa.or_(*about), ~holds_number)
         for connector, object_name, record_id in connection.execute(query).all():

@@ -161,7 +161,7 @@ def _new_reports(ctx: Context, name: str, found: FieldCount, ids: Sequence[str])
             )
             for number in dict.fromkeys(numbers.get(record_id) or [""])
         ]
-        new = [report for report in mine if report.key[:200] not in known]
+        new = [report for report in mine if undo_action.without_mark(report.key) not in known]
         found.new += bool(new)
         found.not_in_index += bool(new) and record_id not in persons
         reports += new
@@ -179,4 +179,8 @@ def _known(connection: Connection, contact_keys: Sequence[str]) -> set[str]:
     rows = connection.execute(query).all()
     undone = {row.key.split(":")[2] for row in rows if f":{UNDO_MARK}:" in row.key}
     taken_over = (row for row in rows if row.key.startswith(ACTION_KEY_PREFIX))
-    return {row.key.split(":", 2)[2][:200] for row in taken_over if str(row.id) not in undone}
+    return {
+        undo_action.without_mark(row.key.split(":", 2)[2])
+        for row in taken_over
+        if str(row.id) not in undone
+    }

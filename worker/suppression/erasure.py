@@ -7,10 +7,10 @@ as long as one holds the contact, the next sync reads it again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -67,6 +67,7 @@ from worker.suppression import from_reports
 from worker.suppression import suppressions as suppress
 
 _ERASED = "erased on request"
+_ALL_KNOWN = "all_known"  # beside stored flags: see `StoredFlags`
 _ERASED_CONTACT = f"{ERASED_PREFIX}erased"  # in place of a contact that a report was made on
 
 
@@ -212,17 +213,42 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
         note_touched(connection, connector, object_name, [record_id], ctx.now())
 
 
+def keep_flags(
+    connection: Connection,
+    keys: Keys,
+    connector: str,
+    object_name: str,
+    flags: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Store the flags of contacts that leave the index although their CRM may have them still, by
+    record id. Those without a flag are left out: most."""
+    rows = [
+        _flags_row(keys, (connector, object_name, record_id), {**ours, _ALL_KNOWN: True})
+        for record_id, known in flags.items()
+        if any((ours := crm_flags.flags_of(known)).values())
+    ]
+    if rows:
+        report_log.record_kept_flags(connection, keys)
+        upsert(connection, app_state, rows)
+
+
+def _flags_row(keys: Keys, holder: Holder, flags: Mapping[str, bool]) -> dict[str, str]:
+    value = orjson.dumps(flags).decode()
+    return {"name": keys.erased_contact(contact_key(*holder)), "value": value}
+
+
 def _store_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
     """Store a contact's flags under a keyed hash. If the CRM still has the contact, they are our
     flags, and must not count as a person's word when it is read for the first time."""
     known = connection.scalar(
         sa.select(contacts.c.last_seen_flags).where(_is_record(contacts, holder))
     )
+    if known is None:  # perhaps it was dropped with its connection: what was said of it goes now
+        kept = load_stored_flags(connection, [contact_key(*holder)], keys)
+        known = next((flags.flags for flags in kept.values()), None)
     if known is None:
         return
-    value = orjson.dumps(crm_flags.flags_of(known)).decode()
-    row = {"name": keys.erased_contact(contact_key(*holder)), "value": value}
-    upsert(connection, app_state, [row])
+    upsert(connection, app_state, [_flags_row(keys, holder, crm_flags.flags_of(known))])
 
 
 def delete_stored_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
@@ -231,16 +257,28 @@ def delete_stored_flags(connection: Connection, contact_keys: Collection[str], k
     connection.execute(sa.delete(app_state).where(any_of(app_state.c.name, names)))
 
 
+class StoredFlags(NamedTuple):
+    """The flags of a contact that our index does not hold. `all_known`: whatever was said of it is
+    still known, so each of them is a flag that we wrote, or that was reported when it was seen."""
+
+    flags: dict[str, bool]
+    all_known: bool
+
+
 def load_stored_flags(
     connection: Connection, contact_keys: Collection[str], keys: Keys
-) -> dict[str, dict[str, bool]]:
-    """Return those of these contacts that were erased, with their flags as we last saw or wrote
-    them."""
-    if not contact_keys or not report_log.has_erasures(connection):
+) -> dict[str, StoredFlags]:
+    """Return those of these contacts that were erased, or dropped with their connection, with their
+    flags as we last saw or wrote them."""
+    if not contact_keys or not report_log.has_kept_flags(connection):
         return {}
     names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
     query = sa.select(app_state).where(any_of(app_state.c.name, list(names)))
-    return {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
+    stored = {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
+    return {
+        key: StoredFlags(crm_flags.flags_of(flags), flags.get(_ALL_KNOWN, False))
+        for key, flags in stored.items()
+    }
 
 
 def _anonymous_key(keys: Keys, row: Any) -> dict[str, Any]:

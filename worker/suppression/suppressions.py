@@ -110,7 +110,7 @@ def add(
             if lifted_last is None or lifted_last <= suppression.since:
                 return suppression
     report = Feedback(
-        key=f"by hand:{number}:{reason}:{closed}:{contact}:{now.isoformat()}"[:255],
+        key=f"by hand:{number}:{reason}:{closed}:{contact}:{now.isoformat()}",
         kind=kind,
         number=number,
         source=by,

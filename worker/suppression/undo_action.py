@@ -31,7 +31,7 @@ from worker.feedback.consent_state import (
     rules_from_settings,
     sort_key,
 )
-from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key, fit_key
 from worker.feedback.report_log import ReportSet
 from worker.feedback.report_rows import report_from_row
 from worker.store import locks
@@ -41,6 +41,7 @@ from worker.store.pseudonyms import Keys
 from worker.store.tables import app_state, contacts, feedback
 from worker.suppression import from_reports
 
+_WITHOUT_MARK = 200  # characters of a key, which leave room for a mark
 _NAME = "action on contacts: "  # of `app_state`, with the action's mark
 _KEPT_FOR = timedelta(days=30)
 _AT_ONCE = 200  # reports in one transaction
@@ -83,7 +84,12 @@ def new_mark() -> str:
 
 def key(mark: str, report: Feedback) -> Feedback:
     """Return a report that carries the mark of an action in its key."""
-    return replace(report, key=f"{ACTION_KEY_PREFIX}{mark}:{report.key}"[:255])
+    return replace(report, key=f"{ACTION_KEY_PREFIX}{mark}:{without_mark(report.key)}")
+
+
+def without_mark(key: str) -> str:
+    """Return what stands behind the mark in the key of a report, whichever action takes it over."""
+    return fit_key(key, _WITHOUT_MARK)
 
 
 def begin(ctx: Context, mark: str) -> None:

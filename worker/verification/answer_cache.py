@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 from sqlalchemy.engine import Connection
 
-from worker.phones.plan_changes import equal_forms
+from worker.phones.plan_changes import renumbered_forms
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
@@ -122,7 +122,7 @@ def load_answers(
         query = query.where(c.provider == step.name, c.package == step.package)
     meant: dict[str, list[str]] = {}
     for number in dict.fromkeys(numbers):
-        for form in equal_forms(number):
+        for form in renumbered_forms(number):
             meant.setdefault(form, []).append(number)
     answers: list[Verification] = []
     others: list[Verification] = []

@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from asking_support import Ask, request
+from clocks import advance_clock
 from constants import BRITISH, NEW_YORK, NUMBER, OTHER
 from reports import store_report
 
 from worker.asking import campaigns
 from worker.asking.model import MICROS, AskingError, Selection
 from worker.context import Context
-from worker.store.tables import ask_campaigns, contacts, reviews
+from worker.store.tables import ask_campaigns, ask_messages, contacts, reviews
 
 People = Callable[..., list[str]]
+ARGENTINE = "+5491123456789"
 
 
 def left_out(ctx: Context, **more: Any) -> dict[str, int]:
@@ -112,6 +114,20 @@ class TestWhoIsLeftOut:
         later = asking_ctx.now() + timedelta(days=31)
         asking_ctx.now = lambda: later
         assert left_out(asking_ctx, name="summer") == {}
+
+    def test_who_was_asked_by_another_form_of_the_number(
+        self, asking_ctx: Context, people: People, ask: Ask
+    ) -> None:
+        from worker.asking.sending import send_due
+
+        people(ARGENTINE)
+        ask()
+        advance_clock(asking_ctx, hours=2)  # to a time that is fit for either country
+        assert send_due(asking_ctx) == 1
+        as_another = {"number": ARGENTINE.replace("+549", "+54"), "recipient": "person:another"}
+        with asking_ctx.store.write() as connection:
+            connection.execute(sa.update(ask_messages).values(as_another))
+        assert left_out(asking_ctx, name="summer") == {"recently_asked": 1}
 
 
 class TestConsent:

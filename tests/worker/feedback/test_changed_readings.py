@@ -94,6 +94,21 @@ def test_it_follows_through_any_number_of_readings_and_is_said_once(
     assert blocked(before.suppressed) <= blocked(evaluate(again, WHO).suppressed)
 
 
+def test_an_opt_in_on_another_record_lifts_nothing_of_this_one() -> None:
+    """The person's other record opted in, at a time at which nobody knew that it was theirs."""
+    other = "hubspot/contacts/2"
+    reports = [
+        Feedback("1", "opt_out", NUMBER, "an agent", NOW, contact=other, scope="person",
+                 person=WHO.person, id=1),
+        Feedback("2", "opt_in", NUMBER, "an agent", NOW + timedelta(days=1), contact=other,
+                 scope="person", id=2),
+    ]  # fmt: skip
+    assert evaluate(reports, WHO).suppressed
+    changed = ChangedField(WHO, "phone", (NUMBER,), (OTHER,), CHANGED_AT)
+    copies = list(carry_over(changed, {NUMBER: reports}, CHANGED_AT))
+    assert evaluate(copies, WHO).suppressed
+
+
 def test_a_number_that_is_gone_alone_takes_only_stops_along() -> None:
     reports = [
         Feedback("1", "wrong_number", NUMBER, "an agent", NOW),

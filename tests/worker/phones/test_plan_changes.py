@@ -16,6 +16,7 @@ from worker.phones.plan_changes import (
     plan_changes,
     renumbered,
     renumbered_apart,
+    renumbered_forms,
 )
 
 CHANGES = plan_changes()
@@ -43,7 +44,7 @@ class TestTable:
     @pytest.mark.parametrize("change", CHANGES, ids=named)
     def test_each_change_has_a_kind_and_a_date(self, change: PlanChange) -> None:
         assert change.kind in ("mobile", "fixed", "all")
-        assert change.applies in ("unknown", "link", "apart")
+        assert change.applies in ("unknown", "link", "variant", "apart")
         assert date(1980, 1, 1) < date.fromisoformat(change.effective) <= date.today()
 
     @pytest.mark.parametrize("change", CHANGES, ids=named)
@@ -68,7 +69,7 @@ class TestTable:
             return
         assert equal_forms(old)[0] == f"+{change.new_code}{change.new_example}"
         today = renumbered(change.code, change.old_example)
-        if change.applies == "link":
+        if change.applies in ("link", "variant"):
             assert is_valid(change.code, change.old_example), "then a plain rule would do"
             assert today is None
         else:
@@ -139,6 +140,32 @@ class TestEqualForms:
         assert equal_forms("+24106031234") == ("+24166031234", "+24106031234", "+2416031234")
         assert set(equal_forms("+24166031234")) == set(equal_forms("+24106031234"))
         assert equal_forms("+82112001234") == ("+821052001234", "+82112001234")
+
+    @pytest.mark.parametrize(
+        ("with_nine", "without"),
+        [("+5491123456789", "+541123456789"), ("+5492944123456", "+542944123456")],
+    )
+    def test_an_argentine_line_has_two_of_today(self, with_nine: str, without: str) -> None:
+        for form in (with_nine, without):
+            assert equal_forms(form) == (with_nine, without)
+            assert renumbered_forms(form) == (form,)
+            assert renumbered(54, form[3:]) is None
+
+    @pytest.mark.parametrize(
+        "text", ["+548001234567", "+546001234567", "+54911234567", "+5412345678", "+54999123456789"]
+    )
+    def test_what_is_no_argentine_line_of_ten_digits_is_alone(self, text: str) -> None:
+        assert equal_forms(text) == (text,)
+
+    @given(old_numbers())
+    @settings(max_examples=200, deadline=None)
+    def test_forms_that_a_change_made_equal_are_among_them(
+        self, case: tuple[PlanChange, str]
+    ) -> None:
+        change, national = case
+        number = f"+{change.code}{national}"
+        assert {number} <= {*renumbered_forms(number)} <= {*equal_forms(number)}
+        assert change.applies == "variant" or renumbered_forms(number) == equal_forms(number)
 
     @pytest.mark.parametrize(
         "text", ["+14155552671", "", "+", "12", "+abc", "+１４１５５５５２６７１"]

@@ -14,6 +14,7 @@ Read in this order:
     test_verify_api.py    a number is verified while a form is filled in
     test_capture_script.py  the script that a form includes, in Chromium
     test_registries_page.py  lists with an authority, by the pages and in Chromium
+    test_killed_uploads.py  a web process that is killed while an import arrives
     test_capture_keys_page.py  the keys of forms, by the pages and in Chromium
     test_reviews_api.py   replies that a person decides, by the API
     test_reviews_page.py  replies that a person decides, in Chromium

@@ -30,6 +30,21 @@ def show_steps(steps: Sequence[Any]) -> None:
         out.print(f"{there} of {len(steps)} steps were already done")
 
 
+def show_dropped(former: Any, dropped: Any, standing: int, dry_run: bool) -> None:
+    """Show what `crm drop-records` did or would do. `standing`: suppressions in force."""
+    if not any(dropped.as_json().values()):
+        out.print(f"our index holds nothing of {former}")
+        return
+    would = "would be dropped" if dry_run else "dropped"
+    waiting = f"; reports that wait for it no more: {dropped.waiting:,}" if dropped.waiting else ""
+    out.print(
+        f"{former}: {dropped.contacts:,} records with {dropped.numbers:,} numbers {would}{waiting}"
+    )
+    out.print(f"suppressions in force, which stay: {standing:,}")
+    if dry_run:
+        info(f"nothing was changed; then: {former.command} --yes")
+
+
 def show_removal(
     connector: str, steps: Sequence[Any], flagged: Mapping[str, int], standing: int, dry_run: bool
 ) -> None:

@@ -24,6 +24,7 @@ from worker.feedback.consent_state import (
 from worker.feedback.models import PAGE_KEY_PREFIX, FeedbackKind
 from worker.feedback.report_log import has_erasures
 from worker.feedback.report_rows import report_from_row
+from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.pseudonyms import Keys, number_aliases
 from worker.store.tables import event_deliveries, events, feedback
@@ -90,7 +91,8 @@ def _closed_by_us(connection: Connection, endpoint_id: int, lifted: StoredEvent)
         sa.select(e.type, e.channels)
         .join(event_deliveries, d.event_id == e.id)
         .where(
-            e.number == lifted.event.number, e.id < lifted.id, d.endpoint_id == endpoint_id,
+            e.number.in_(equal_forms(lifted.event.number)), e.id < lifted.id,
+            d.endpoint_id == endpoint_id,
             d.state == DeliveryState.DELIVERED, d.status.is_not(None),
         )
         .order_by(e.id)

@@ -62,7 +62,7 @@ class Aircall(Vendor):
 
         def read_one(tag: object) -> Disposition | None:
             name = text_of(object_of(tag, "tags").get("name")).strip()
-            key = f"aircall:call:{call}:{name}"[:255]
+            key = f"aircall:call:{call}:{name}"
             return Disposition(number, key, "aircall", name, at) if name else None
 
         return read_each(tags, "tags", read_one)

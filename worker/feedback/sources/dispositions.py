@@ -209,7 +209,7 @@ def reports_from_call(
     scope: Scope = "number" if len(numbers) == 1 and kind != FeedbackKind.OPT_OUT else "person"
     for number in numbers:
         yield Feedback(
-            key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}"[:255],
+            key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}",
             kind=kind,
             number=number,
             source=f"{connector} call",

@@ -300,7 +300,7 @@ def _disposition_reports(ctx: Context, events: list[Disposition]) -> list[Feedba
         kind, severity, channels = meaning
         reports.append(
             Feedback(
-                key=event.key[:255],
+                key=event.key,
                 kind=kind,
                 number=event.number,
                 source=f"{event.vendor} call",

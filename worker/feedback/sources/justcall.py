@@ -93,7 +93,7 @@ def _read_call(data: Mapping[str, Any]) -> Iterable[Event]:
         return
     number = spelt_number(text_of(data.get("contact_number")), "contact_number")
     call = message_id(data.get("id") or data.get("call_sid"), "id")
-    yield Disposition(number, f"justcall:call:{call}:{outcome}"[:255], "justcall", outcome)
+    yield Disposition(number, f"justcall:call:{call}:{outcome}", "justcall", outcome)
 
 
 def _read_lists(data: Mapping[str, Any]) -> Iterable[Event]:

@@ -152,7 +152,7 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     about_number = who is None or (code.by_text and one_number)
     reports = [
         Feedback(
-            key=f"api:{key}:{number}{code.key_suffix}"[:255],
+            key=f"api:{key}:{number}{code.key_suffix}",
             kind=code.kind,
             number=number,
             source=code.source,

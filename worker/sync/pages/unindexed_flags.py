@@ -1,8 +1,9 @@
 """Find our own flags on contacts that our index does not hold.
 
 The contact was erased on request and its CRM has it still, or it was deleted and somebody restored
-it. The first time a contact is read, a flag that is set counts as a person's word. One that we set
-ourselves must not: it would outlive an opt-in from meanwhile, and stand in the evidence as theirs.
+it, or it was dropped with its connection, which is back. The first time a contact is read, a flag
+that is set counts as a person's word. One that we set ourselves must not: it would outlive an
+opt-in from meanwhile, and stand in the evidence as theirs.
 """
 
 from __future__ import annotations
@@ -85,24 +86,28 @@ def _written_flags(ctx: Context, flagged: Sequence[Prepared], written_to: Writes
 def _flags_of_erased(
     ctx: Context, run: Run, new: Sequence[Prepared], remembered: Remembered
 ) -> Flags:
-    """Return flags that are surely ours, of contacts that were erased here and are read again.
+    """Return flags that are surely ours, of contacts that were erased or dropped here and are read
+    again.
 
-    Those are the flags that the reports in force still demand. Another one that is ticked may be a
-    person's word, which went with the erasure: it counts as one again.
+    Of those that were erased, these are the flags that the reports in force still demand. Another
+    one that is ticked may be a person's word, which went with the erasure: it counts as one again.
     """
     with ctx.store.read() as connection:
-        before = erasure.load_stored_flags(
+        stored = erasure.load_stored_flags(
             connection, [prepared_contact.identity.key for prepared_contact in new], ctx.keys
         )
+    before = {key: of.flags for key, of in stored.items()}
     erased = [
-        prepared_contact for prepared_contact in new if prepared_contact.identity.key in before
+        prepared_contact
+        for prepared_contact in new
+        if (of := stored.get(prepared_contact.identity.key)) is not None and not of.all_known
     ]
     if not erased:
         return before
     loaded = reports.load_reports(ctx, run, erased, {}, ())
     connector = ctx.connector(run.connector)
     decisions = evaluator.decide_by_reports(ctx, run, connector, erased, loaded, remembered)
-    return {
+    return before | {
         prepared_contact.identity.key: {
             flag: value
             for flag, value in before[prepared_contact.identity.key].items()

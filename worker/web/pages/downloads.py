@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from fastapi import HTTPException
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
+from config import temporary
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.formula_guard import formula_safe
 from connectors.csv_list.workbook import WorkbookWriter
@@ -18,12 +17,12 @@ from connectors.csv_list.workbook import WorkbookWriter
 
 def as_workbook(title: str, rows: Iterator[list[str]], headers: Mapping[str, str]) -> Response:
     """Answer with a workbook of one sheet. Its file goes when it is sent."""
-    path = _workbook(title, rows)
+    path, folder = _workbook(title, rows)
     return FileResponse(
         path,
         headers=dict(headers),
         media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        background=BackgroundTask(path.unlink, missing_ok=True),
+        background=BackgroundTask(folder.close),
     )
 
 
@@ -38,11 +37,11 @@ def in_blocks(lines: Iterator[str], size: int = 200) -> Iterator[str]:
     yield "".join(block)
 
 
-def _workbook(title: str, rows: Iterator[list[str]]) -> Path:
-    """Write a workbook row by row to a file of its own; raises 409 where a sheet is too short."""
-    descriptor, name = tempfile.mkstemp(suffix=".xlsx", prefix="hygiene-export-")
-    os.close(descriptor)
-    path = Path(name)
+def _workbook(title: str, rows: Iterator[list[str]]) -> tuple[Path, temporary.Folder]:
+    """Write a workbook row by row to a file in a folder of its own, which the caller closes; raises
+    409 where a sheet is too short."""
+    folder = temporary.Folder()
+    path = folder.path / "export.xlsx"
     book = WorkbookWriter(title)
     try:
         for row in rows:
@@ -50,9 +49,9 @@ def _workbook(title: str, rows: Iterator[list[str]]) -> Path:
         book.save(path)
     except ListError as error:
         book.abandon()
-        path.unlink(missing_ok=True)
+        folder.close()
         raise HTTPException(409, f"{error}.") from None
     except BaseException:
-        path.unlink(missing_ok=True)
+        folder.close()
         raise
-    return path
+    return path, folder

@@ -14,6 +14,7 @@ from worker.access import audit
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.models import ContactIdentity, SuppressionReason
+from worker.phones.plan_changes import equal_forms
 from worker.queries import timeline
 from worker.store.tables import contact_numbers
 from worker.suppression import suppressions
@@ -120,7 +121,7 @@ def router(ctx: Context, queue: Queue) -> APIRouter:
 
 def _holders(ctx: Context, number: str) -> list[str]:
     n = contact_numbers.c
-    query = sa.select(n.connector).where(n.number == number).distinct()
+    query = sa.select(n.connector).where(n.number.in_(equal_forms(number))).distinct()
     with ctx.store.read() as connection:
         names = set(connection.scalars(query))
     return [name for name in ctx.settings.active_connectors if name in names]

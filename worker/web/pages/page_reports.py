@@ -25,7 +25,7 @@ def report_of_page(
 ) -> Feedback:
     """Return the report; `who`: the contact that it is about, None for the number as such."""
     return Feedback(
-        key=f"{PAGE_KEY_PREFIX}{number}:{kind}:{who.key if who else ''}:{now.isoformat()}"[:255],
+        key=f"{PAGE_KEY_PREFIX}{number}:{kind}:{who.key if who else ''}:{now.isoformat()}",
         kind=kind,
         number=number,
         source=by[:40],

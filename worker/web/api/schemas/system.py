@@ -120,6 +120,12 @@ class Alert(TypedDict):
     error: str
 
 
+class FormerConnection(TypedDict):
+    """A connection that is not connected, and whose records our index holds."""
+
+    connector: str
+
+
 class Needs(TypedDict):
     """What needs a person."""
 
@@ -128,6 +134,7 @@ class Needs(TypedDict):
     untold: list[PendingDeliveries]
     backfills: list[MissingBackfill]
     removals: list[RemovalHold]
+    former: list[FormerConnection]
     isolated: list[Isolation]
     alerts: list[Alert]
 

@@ -334,7 +334,7 @@ class TestATextThatMayMeanAnotherNumber:
         store_report(ctx, "opt_out", IVORIAN, key="i")
         assert reason(ctx, text, country="DE") == "unreadable"
 
-    @pytest.mark.parametrize("note", ["(moved 2019)", "home, after 5pm", "ext. 1234"])
+    @pytest.mark.parametrize("note", ["(since 2019)", "home, after 5pm", "ext. 1234"])
     def test_is_one_with_a_note_beside_it(self, ctx: Context, note: str) -> None:
         assert reason(ctx, f"{NUMBER} {note}") is None
 

@@ -52,6 +52,15 @@ from worker.phones.text import (
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
 # A field that cleaning has made plain ("'4930149200"); brackets may be a list's: "1) 4930149200".
+# The address of a computer, with a group of one or three digits within; a place; a span of years.
+_AMBIGUOUS = re.compile(
+    r"(?=\d+\.(?:(?:\d|\d{3})\.|\d+\.(?:\d|\d{3})\.))(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|\Z)){4}"
+    r"|-?\d{1,3}\.\d{4,}\s-?\d{1,3}\.\d{4,}"
+    r"|(?:19[5-9]|20[0-3])\d\s?-\s?(?:19[5-9]|20[0-3])\d",
+    re.ASCII,
+)
+_TWO_YEARS = 8  # digits
+_OTHER_SENSE = "the digits may as well be years, a place on the map or the address of a computer"
 _PLAIN_ONCE_CLEAN = re.compile(r"\+?\d(?:[ .\-]?\d)*", re.ASCII)
 _DIGITS = re.compile(r"\D")
 _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
@@ -80,6 +89,7 @@ _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
 _EXTENSION = "the digits behind it count as its extension"
 _RANGE = "it is the first one of a range"
 _JOINED = "no mark stands between it and the next one"
+_WITHOUT_GROUP = "the digits beside a word are left out"
 _MASKED = "holds letters or marks in the place of digits"
 _WORDS = "holds words, not a number"
 _SEPARATORS = " ,;|&/\n\r\t"
@@ -163,16 +173,23 @@ def _parse_plain(text: str, region: str | None) -> ParsedField | None:
         return None
     number, problem = parse_number(text, region)
     if number is not None and number.valid:
-        if len(number.e164) <= _LONGEST_E164 or not short_forms.without_year(text):
+        if ("." in text or len(digits) == _TWO_YEARS) and _AMBIGUOUS.fullmatch(text):
+            number = replace(number, confidence="low", basis=_OTHER_SENSE)
+        if len(number.e164) <= _LONGEST_E164 or not _is_dated(text):
             return ParsedField("number", (number,), remark=_remark((number,), region))
     elif 2 < len(digits) < 2 * _SHORTEST and not _may_be_more(text, problem):
         return _without_valid_number(number, short_code(digits, region) or problem, "")
     return None
 
 
+def _is_dated(text: str) -> bool:
+    """Whether a year or opening hours may stand behind the number."""
+    return bool(short_forms.without_year(text)) or short_forms.has_hours_behind(text)
+
+
 def _may_be_more(text: str, problem: str) -> bool:
     """Whether the last digits may be the end of a range, an extension or a year."""
-    if text.rfind("(") > _SHORTEST or short_forms.without_year(text):
+    if text.rfind("(") > _SHORTEST or _is_dated(text):
         return True  # "415-555-2671 (2)"
     has_tail = "-" in text and _TAIL.search(text) is not None
     return has_tail and "too short" not in problem and "kept for" not in problem
@@ -365,6 +382,7 @@ def _parse_without_outer_group(chunk: Chunk, region: str | None, parse: _FieldPa
     if len(valid) != 1 or (chunk.spoilt and _is_masked(chunk)):
         return False
     text, number = valid[0]
+    number = mended(number, _WITHOUT_GROUP)
     parse.add(replace(number, extension=chunk.extension), chunk.start, chunk.end, text)
     return True
 

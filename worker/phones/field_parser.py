@@ -27,7 +27,7 @@ from worker.phones import short_forms, vanity
 from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
 from worker.phones.extensions import CANONICAL, canonicalize_extensions
 from worker.phones.fast_parser import digits_of_plain
-from worker.phones.metadata import country_name, is_possible, short_code
+from worker.phones.metadata import country_name, is_possible, short_code, split
 from worker.phones.model import Number, ParsedField
 from worker.phones.number_parser import (
     LONGEST,
@@ -74,6 +74,7 @@ _IN_GROUPS = re.compile(
 )
 _CODE_ALONE = re.compile(r"\+(\d{1,3})\s?[/|,;]", re.ASCII)
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
+_PLUS_BETWEEN = re.compile(r"(?P<first>[^+]*\d)\s+\+\s+(?P<second>\d[^+]*)")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
 _SHORTEST = 7  # digits of a number that stands beside others
 _WITHIN = ("/", "\n", "-")  # may stand within a number
@@ -226,7 +227,11 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
-    text = canonicalize_extensions(_with_usual_codes(text))
+    text = _with_usual_codes(text)
+    if " + " in text and (between := _PLUS_BETWEEN.fullmatch(text)) is not None:
+        if _is_national(between["second"], region):  # two of the country: "010 1234 + 131 ..."
+            text = f"{between['first']} & {between['second']}"
+    text = canonicalize_extensions(text)
     if grouped := _IN_GROUPS.fullmatch(text):
         number, problem = parse_number(text.replace(grouped[1] or "/", " "), region)
         if number is not None and number.valid and len(number.e164) > _SHORTEST_IN_GROUPS:
@@ -252,6 +257,19 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
         problem = short
     return _without_valid_number(parse.doubtful, problem, note)
+
+
+def _is_national(text: str, region: str | None) -> bool:
+    """Whether digits behind a plus are a number of the country, and not of another one by its code,
+    which is then a group of its own."""
+    number, _ = parse_number(text, region)
+    if number is None or not number.valid:
+        return False
+    abroad, _ = parse_literal(f"+{text}", None)
+    if abroad is None or not abroad.valid:
+        return True
+    parts = split(abroad.e164)
+    return parts is None or not re.match(rf"{parts[0]}\D", text)
 
 
 def _is_of_another_code(text: str, numbers: Sequence[Number]) -> bool:

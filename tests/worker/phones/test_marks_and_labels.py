@@ -90,3 +90,21 @@ def test_what_looks_like_something_else_is_a_number(text: str, region: str, e164
 def test_a_short_number_with_a_spreadsheets_decimal_has_no_digit_more() -> None:
     (number,) = parse_field("7299.0", "TK").numbers
     assert number.e164 == "+6907299"
+
+
+@pytest.mark.parametrize(
+    "sign",
+    ["ext.:", "Ext -", "(ext)", "/(ext)", "extn.:", "Nebenst.", "App.:", "anx.", "rml", "toest.",
+     "anknyt", "internt", "iç hat", "mell.", "nội bộ", "внутрішній", "доб.:", "内线", "تحويله",
+     "then press"],
+)  # fmt: skip
+def test_an_extension_has_many_words_and_marks(sign: str) -> None:
+    (number,) = parse_field(f"+44 20 7219 4272 {sign} 4512", "GB").numbers
+    assert (number.e164, number.extension) == ("+442072194272", "4512")
+
+
+def test_a_plus_between_blanks_joins_two_numbers_of_a_country() -> None:
+    field = parse_field("010 1234 5368 + 131 2345 6738", "CN")
+    assert [number.e164 for number in field.numbers] == ["+861012345368", "+8613123456738"]
+    field = parse_field("030 901820 + 44 20 7219 4272", "DE")
+    assert "+442072194272" in [number.e164 for number in field.numbers if number.valid]

@@ -13,7 +13,7 @@ _WORDS = (
     "poste|pst|wewnętrzny|wewn|wew|w|linka|klapka|"  # French, Polish, Czech, Slovak
     "anexo|anx|ramal|rml|interno|intern|int|centralita|"  # Spanish, Portuguese, Italian, Nordic
     "добавочный|доб|внутренний|внутрішній|внутр|вн|д|"  # Russian, Ukrainian, Bulgarian
-    "toestel|toest|tst|anknytning|anknyt|ankn|lokal|lok|internt|alanumero|"  # Dutch, Nordic, Finnish
+    "toestel|toest|tst|anknytning|anknyt|ankn|lokal|lok|internt|alanumero|"  # Dutch, Nordic
     "dahili|iç hat|dah|"  # Turkish
     "mellék|mell|n[ộo]i b[ộo]|m[áa]y l[ẻe]|"  # Hungarian, Vietnamese
     "interior|εσωτερικό|εσωτ|εσ|"  # Romanian, Greek

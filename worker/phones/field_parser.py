@@ -23,11 +23,11 @@ from itertools import zip_longest
 
 from msgspec.structs import replace
 
-from worker.phones import short_forms, vanity
+from worker.phones import metadata, short_forms, vanity
 from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
 from worker.phones.extensions import CANONICAL, canonicalize_extensions
 from worker.phones.fast_parser import digits_of_plain
-from worker.phones.metadata import country_name, is_possible, short_code, split
+from worker.phones.metadata import country_name, is_possible, short_code
 from worker.phones.model import Number, ParsedField
 from worker.phones.number_parser import (
     LONGEST,
@@ -228,9 +228,9 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     text = _with_usual_codes(text)
-    if " + " in text and (between := _PLUS_BETWEEN.fullmatch(text)) is not None:
-        if _is_national(between["second"], region):  # two of the country: "010 1234 + 131 ..."
-            text = f"{between['first']} & {between['second']}"
+    between = _PLUS_BETWEEN.fullmatch(text) if " + " in text else None
+    if between is not None and _is_national(between["second"], region):
+        text = f"{between['first']} & {between['second']}"
     text = canonicalize_extensions(text)
     if grouped := _IN_GROUPS.fullmatch(text):
         number, problem = parse_number(text.replace(grouped[1] or "/", " "), region)
@@ -268,7 +268,7 @@ def _is_national(text: str, region: str | None) -> bool:
     abroad, _ = parse_literal(f"+{text}", None)
     if abroad is None or not abroad.valid:
         return True
-    parts = split(abroad.e164)
+    parts = metadata.split(abroad.e164)
     return parts is None or not re.match(rf"{parts[0]}\D", text)
 
 

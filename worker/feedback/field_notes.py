@@ -157,7 +157,13 @@ def _read_plain(plain: str) -> tuple[tuple[NoteMeaning, ...], bool]:
             places = [(m, word.search(found[0])) for m, word in prohibition.items]
             forbidden = [(found.start() + word.start(), m) for m, word in places if word]
             said += forbidden
-            rest = _blanked(rest, found) if forbidden else rest
+            # "do not call ..., call ...": what is said twice is forbidden once.
+            words_of = found[0].split()
+            is_said_again = len(prohibition.negation.findall(found[0])) < max(
+                (words_of.count(word[0]) for _, word in places if word), default=0
+            )
+            if forbidden and not is_said_again:
+                rest = _blanked(rest, found)
     for meaning, pattern in _compiled_table("clear"):
         for found in pattern.finditer(plain):
             said.append((found.start(), meaning))
@@ -201,9 +207,10 @@ def _blanked(text: str, found: re.Match[str]) -> str:
 
 
 class _Prohibition(NamedTuple):
-    """`whole`: a negation and what it forbids; `items`: what each word of that closes."""
+    """`whole`: a `negation` and what it forbids; `items`: what each word of that closes."""
 
     whole: re.Pattern[str]
+    negation: re.Pattern[str]
     items: tuple[tuple[NoteMeaning, re.Pattern[str]], ...]
 
 
@@ -221,6 +228,7 @@ def _compiled_prohibition(words: Prohibition) -> _Prohibition:
     )  # fmt: skip
     return _Prohibition(
         _compiled(rf"{negation} {item}(?!\w){more}"),
+        _compiled(negation),
         tuple((meaning, _compiled(pattern)) for meaning, pattern in meanings),
     )
 

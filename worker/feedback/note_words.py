@@ -385,7 +385,9 @@ DOUBTFUL: Patterns = {
         r"(?:смс|sms) не (?:слать|отправлять|писать|слати|надсилати)", r"не отправлять смс",
     ),
     "wrong_number": (
-        _GONE_EN, rf"not (?:{'|'.join(sorted(GIVEN_NAMES))})(?: s)?",
+        _GONE_EN,
+        r"(?:bad|wrong|dead|invalid|old) (?:use|try)",
+        rf"not (?:{'|'.join(sorted(GIVEN_NAMES))})(?: s)?",
         r"(?:war|ist) falsch",
         rf"(?:{_NUMBER_DE}) (?:war )?(?:stimmt nicht(?: mehr)?|nicht (?:mehr )?(?:korrekt|aktuell"
         r"|richtig))",

@@ -66,6 +66,7 @@ A_PERSON_READS = [
     "nicht nach 18 Uhr anrufen",
     "ne pas appeler le matin", "non chiamare prima delle 9", "text only", "nur SMS",
     "fax only - do not text", "только смс", "don't call after 6, text instead",
+    "DO NOT CALL, CALL", "bad, use",  # beside two numbers
     # in doubt, in the past, or not set at all
     "wrong number?", "DNC?", "disconnected?", "not a wrong number", "was wrong, now fixed",
     "no DNC", "DNC: 0", "Do not call: No", "opt out: 0", "DNC removed",

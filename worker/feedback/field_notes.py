@@ -12,92 +12,59 @@ languages in which replies are read.
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from config.feedback import Dispositions
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, ReviewDecision
-
-NoteMeaning = Literal[
-    "do_not_contact", "do_not_call", "do_not_text", "wrong_number", "disconnected"
-]
-
-# Found anywhere in a note.
-_PHRASES: Mapping[NoteMeaning, Sequence[str]] = {
-    "do_not_contact": (
-        "do not contact", "don't contact", "dont contact", "no contact", "never contact",
-        "do not disturb", "opted out", "opt out", "optout", "unsubscribed", "unsubscribe",
-        "remove from list", "requested no contact",
-        "nicht kontaktieren", "kein kontakt", "ne pas contacter", "ne plus contacter",
-        "no contactar", "non contattare", "não contactar", "nao contactar", "não contatar",
-        "nao contatar", "nie kontaktować", "nie kontaktowac", "не беспокоить", "не турбувати",
-    ),
-    "do_not_call": (
-        "do not call", "don't call", "dont call", "do not phone", "don't phone", "do not ring",
-        "don't ring", "do not dial", "never call", "no calls", "no call", "no phone calls",
-        "stop calling", "dnc", "donotcall", "don t call",
-        "nicht anrufen", "nicht mehr anrufen", "keine anrufe", "kein anruf",
-        "ne pas appeler", "ne plus appeler", "pas d'appel", "pas d'appels",
-        "no llamar", "no llamar más", "no llamar mas", "non chiamare", "non chiamare più",
-        "não ligar", "nao ligar", "não telefonar", "nao telefonar",
-        "nie dzwonić", "nie dzwonic", "не звонить", "не телефонувати", "не дзвонити",
-    ),
-    "do_not_text": (
-        "do not text", "don't text", "dont text", "no texts", "no text", "no sms", "never text",
-        "stop texting", "do not sms", "keine sms", "pas de sms", "no enviar sms", "sin sms",
-        "niente sms", "sem sms", "bez sms", "без смс",
-    ),
-    "wrong_number": (
-        "wrong number", "wrong no", "wrong num", "wrong nbr", "wrong phone", "wrong person",
-        "incorrect number", "not the right number",
-        "not his number", "not her number", "not their number",
-        "falsche nummer", "falsche nr", "falsche tel", "mauvais numéro", "mauvais numero",
-        "faux numéro", "faux numero", "número equivocado", "numero equivocado",
-        "número erróneo", "numero erroneo", "número incorrecto", "numero incorrecto",
-        "numero sbagliato", "numero errato", "número errado", "numero errado",
-        "zły numer", "zly numer", "błędny numer", "bledny numer",
-        "неверный номер", "неправильный номер", "не тот номер", "невірний номер",
-        "неправильний номер",
-    ),
-    "disconnected": (
-        "disconnected", "no longer in service", "not in service", "out of service",
-        "number does not exist", "invalid number", "bad number",
-        "kein anschluss", "nicht vergeben", "außer betrieb", "ausser betrieb",
-        "hors service", "non attribué", "non attribue", "fuera de servicio", "no existe",
-        "inesistente", "non attivo", "inexistente", "numer nie istnieje", "nieaktywny",
-        "не обслуживается", "не существует", "не обслуговується", "не існує",
-    ),
-}  # fmt: skip
-# A note that is nothing but one of these.
-_WHOLE: Mapping[str, NoteMeaning] = {
-    "stop": "do_not_contact", "wrong": "wrong_number", "disc": "disconnected",
-    "disco": "disconnected", "discd": "disconnected", "dead": "disconnected",
-    "dnt": "do_not_text",
-}  # fmt: skip
-# Words beside a phrase that do not change what it says.
-_FILLERS = frozenset(
-    "a again and any anymore as asked at at's bitte by cell client client's contact contact's "
-    "cust customer customer's direct do ever fax favor for from gracias h he her him his home "
-    "i is it landline line list m main me merci mob mobile more nr num number of "
-    "office on or over par patient per ph phone please pls por proszę r ref request requested svp "
-    "requests s see she tel tel. telephone that the them they this to uk us usa w we work x "
-    "ext jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june "
-    "july august september october november december пожалуйста будь ласка".split()
-)  # fmt: skip
-_MEANINGS = {phrase: meaning for meaning, phrases in _PHRASES.items() for phrase in phrases}
-# The longest first: "no longer in service" is not "in service".
-_PHRASE = re.compile(
-    r"(?<![\w'])(?:"
-    + "|".join(re.escape(phrase) for phrase in sorted(_MEANINGS, key=len, reverse=True))
-    + r")(?![\w'])"
+from worker.feedback.note_words import (
+    CLEAR,
+    DOUBTFUL,
+    FILLERS,
+    HARMLESS_GAP,
+    KEY_WORDS,
+    KNOWN_WORDS,
+    PARTS_OF_NAMES,
+    PROHIBITIONS,
+    WHOLE,
+    WHOLE_DOUBTFUL,
+    NoteMeaning,
+    Prohibition,
 )
-_ABBREVIATED = re.compile(r"\b(?:[a-z]\.){2,}[a-z]?\b\.?")  # d.n.c.
+from worker.feedback.replies.text import normalize, normalize_pattern
+from worker.feedback.replies.typos import distance
+
 _NO_WORD = re.compile(r"[^\w']+|[\d_]+")
+_TAG = re.compile(r"</?(?:a|b|br|div|em|font|i|li|p|span|strong|td|u)\b[^<>]{0,60}>", re.IGNORECASE)
+_SIGNS = re.compile("[🚫⛔❌📵🛑☠✋🙅❎✖]\ufe0f?")  # "no", drawn
+_NUMBER_SIGN = re.compile(r"#|№|\b[Nn][°º]|\bno\.?\s*(?=\d)", re.IGNORECASE)
+# From when to when: "9-5", "8:30", "18h"; a day has two marks, or a slash: "3/14", "3-14-2021".
+_HOURS = re.compile(
+    r"(?<![\w/.-])\d{1,2}(?::\d\d)?\s?[-–]\s?\d{1,2}(?::\d\d)?(?![\d/.-])|\b\d{1,2}:\d\d\b|\b\d{1,2}\s?h\b"
+)
+_LETTERS = re.compile(r"(?<!\w)[^\W\d_](?:[./ ][^\W\d_]){1,}(?:'?d)?(?![\w'])\.?")  # d.n.c., w/n
+_INITIALS = frozenset({
+    "dnc", "dnt", "dnd", "nis", "oos", "wn", "rip", "nu", "tps", "donotcall",
+    "stop", "wrong", "wrongnumber",
+})  # fmt: skip
+_SLASHED = {"dc": "disconnected", "dcd": "disconnected", "ng": "no good"}
+_CODE = re.compile(r"\b(?:\d+(?:st|nd|rd|th)|(?=\w*\d)(?=\w*[^\W\d])\w+)\b")  # "hs2", "9am"
+_DEATH = re.compile("[†✝⚰]\ufe0f?")
+_SPLIT_NOT = re.compile(r"\b(do|does|did|is|are|was|has|should|must)(?:n t| nt|n t| t)\b")
+_MAY = re.compile(r"\bmay\b(?=[\s,.]{0,3}\d)|(?<=\d)[\s,.]{0,3}\bmay\b")  # the month
+# A question, a flag that is not set ("DNC: 0"), the third stop of a tour.
+_UNSURE = re.compile(r"\?|[:=]\s*0(?!\d)|\bstop\W{0,3}\d{1,3}(?![\d/.-])", re.IGNORECASE)
+_PLACE = re.compile(r"\b(?:at|while at) (?:work|home|(?:the |his |her )?office)\b")
+_CLAUSE_ENDS = re.compile(r"[,.;:!?()\[\]|\n]|\s[-–/]\s")
+_BESIDE_ONE_WORD = FILLERS - PARTS_OF_NAMES
+_SHORTEST_SLIP, _LONG_WORD = 5, 9  # letters of a word with one slip, and with two
 _LONGEST = 500  # characters of a note that are read
 NOTE = "note:"  # begins their keys
 _WRITTEN_AT = re.compile(r"@\d+(?=:)")
@@ -134,36 +101,188 @@ def read_note(note: str, outcomes: Dispositions) -> FieldNote | None:
     True
     """
     note = note[:_LONGEST]
+    meanings, clear = _understood(note)
+    named = _outcome(note, outcomes, exactly=bool(meanings))
+    if named and not (clear and meanings[0] == "do_not_contact"):
+        return FieldNote((named,), True, " ".join(note.split()))
+    return FieldNote(meanings, clear, " ".join(note.split())) if meanings else None  # nearly all
+
+
+@lru_cache(maxsize=4096)  # "home", "Fax" and the like come again and again
+def _understood(note: str) -> tuple[tuple[NoteMeaning, ...], bool]:
+    """Return what a note says, and whether it is clear, the company's own words aside."""
     plain = _plain(note)
     if not plain:
-        return None
-    words = " ".join(note.split())
-    if meaning := _WHOLE.get(plain) or _outcome(plain, outcomes):
-        return FieldNote((meaning,), True, words)
-    meanings: dict[NoteMeaning, None] = {}
-
-    def taken(phrase: re.Match[str]) -> str:
-        meanings[_MEANINGS[phrase[0]]] = None
-        return " "
-
-    rest = _PHRASE.sub(taken, plain)
-    if not meanings:
-        return None  # nearly all
-    return FieldNote(tuple(meanings), set(rest.split()) <= _FILLERS, words)
+        return (), False
+    meanings, clear = _read_plain(" ".join(map(_corrected, plain.split())))
+    if not meanings and _forbids_from_afar(note):
+        return ("do_not_call",), False
+    return meanings, clear and _UNSURE.search(note) is None and _PLACE.search(plain) is None
 
 
 def _plain(note: str) -> str:
-    """Return the words of a note in lower case, without digits and marks."""
-    text = unicodedata.normalize("NFKC", note).casefold().replace("\u2019", "'")
-    text = _ABBREVIATED.sub(lambda letters: letters[0].replace(".", "") + " ", text)
-    text = re.sub(r"#", " number ", text)
-    return " ".join(_NO_WORD.sub(" ", text).split())
+    """Return the words of a note in small letters, without digits, accents and marks."""
+    text = _TAG.sub(" ", note) if "<" in note else note
+    if "&" in text:
+        text = _TAG.sub(" ", html.unescape(text))
+    text = _NUMBER_SIGN.sub(" number ", _SIGNS.sub(" nosign ", text))
+    text = _DEATH.sub(" deceased ", text)
+    text = _HOURS.sub(" hours ", unicodedata.normalize("NFKC", text).casefold())
+    text = _CODE.sub(_code, _MAY.sub(" ", text.replace("_", " ")))
+    text = _LETTERS.sub(_initials, text).replace("&", " and ")
+    text = text.replace("\u0161", "sh")  # Niš is a town, NIS is "not in service"
+    plain = normalize(_NO_WORD.sub(" ", text).replace(" '", " "))
+    return _SPLIT_NOT.sub(r"\1nt", plain)
 
 
-def _outcome(plain: str, outcomes: Dispositions) -> NoteMeaning | None:
-    """Return the meaning of a note that is the name of a call's outcome."""
-    match outcomes.meaning_of(plain):
-        case "do_not_call" if plain not in _PHRASES["do_not_contact"]:
+def _code(word: re.Match[str]) -> str:
+    """Return a word that holds digits as one that is no word of ours; "3rd" as nothing."""
+    return " " if word[0][-2:] in ("st", "nd", "rd", "th") else " code "
+
+
+def _initials(letters: re.Match[str]) -> str:
+    """Return letters that are set apart as the word that they are, where it is one of ours."""
+    joined = re.sub(r"[^\w]", "", letters[0])
+    if "/" in letters[0] and joined in _SLASHED:
+        return f" {_SLASHED[joined]} "
+    return f" {joined} " if joined in _INITIALS else letters[0]
+
+
+def _read_plain(plain: str) -> tuple[tuple[NoteMeaning, ...], bool]:
+    """Return what a plain text says, and whether it says that and nothing else."""
+    said: list[tuple[int, NoteMeaning]] = []
+    rest = plain
+    for prohibition in _prohibitions():
+        for found in prohibition.whole.finditer(plain):
+            places = [(m, word.search(found[0])) for m, word in prohibition.items]
+            forbidden = [(found.start() + word.start(), m) for m, word in places if word]
+            said += forbidden
+            # "do not call ..., call ...": what is said twice is forbidden once.
+            words_of = found[0].split()
+            is_said_again = len(prohibition.negation.findall(found[0])) < max(
+                (words_of.count(word[0]) for _, word in places if word), default=0
+            )
+            if forbidden and not is_said_again:
+                rest = _blanked(rest, found)
+    for meaning, pattern in _compiled_table("clear"):
+        for found in pattern.finditer(plain):
+            said.append((found.start(), meaning))
+            rest = _blanked(rest, found)
+    doubtful = [
+        (found.start(), meaning)
+        for meaning, pattern in _compiled_table("doubtful")
+        for found in pattern.finditer(rest)
+    ]
+    if said or doubtful:
+        meanings = tuple(dict.fromkeys(meaning for _, meaning in sorted(said + doubtful)))
+        if doubtful:
+            return meanings, False
+        for meaning, pattern in _compiled_table("whole"):  # "DNC/WN"
+            if (beside := pattern.sub(" ", rest)) != rest and meaning not in meanings:
+                meanings, rest = (*meanings, meaning), beside
+        return meanings, set(rest.split()) <= FILLERS
+    for name in ("whole", "whole_doubtful"):
+        for meaning, pattern in _compiled_table(name):
+            whole = pattern.search(plain)
+            if whole and set(_blanked(plain, whole).split()) <= _BESIDE_ONE_WORD:
+                return (meaning,), name == "whole"
+    return (), False
+
+
+def _forbids_from_afar(note: str) -> bool:
+    """Whether other words stand between a negation and what it forbids: "nicht vor 9 anrufen"."""
+    clauses = [_plain(clause) for clause in _CLAUSE_ENDS.split(note)]
+    return any(
+        pattern.search(clause)
+        for clause in clauses
+        if clause.count(" ") > 1
+        for pattern in _distant_prohibitions()
+    )
+
+
+def _blanked(text: str, found: re.Match[str]) -> str:
+    """Leave out what was found; all else stays in its place."""
+    start, end = found.span()
+    return text[:start] + " " * (end - start) + text[end:]
+
+
+class _Prohibition(NamedTuple):
+    """`whole`: a `negation` and what it forbids; `items`: what each word of that closes."""
+
+    whole: re.Pattern[str]
+    negation: re.Pattern[str]
+    items: tuple[tuple[NoteMeaning, re.Pattern[str]], ...]
+
+
+@cache
+def _prohibitions() -> tuple[_Prohibition, ...]:
+    return tuple(map(_compiled_prohibition, PROHIBITIONS))
+
+
+def _compiled_prohibition(words: Prohibition) -> _Prohibition:
+    item = rf"(?:{words.call}|{words.text}|{words.contact}|{words.other})"
+    negation = rf"(?:{words.negation})"
+    more = rf"(?: (?:(?:{words.joint}) )?(?:{negation} )?{item}(?!\w))*"
+    meanings: tuple[tuple[NoteMeaning, str], ...] = (
+        ("do_not_contact", words.contact), ("do_not_call", words.call), ("do_not_text", words.text),
+    )  # fmt: skip
+    return _Prohibition(
+        _compiled(rf"{negation} {item}(?!\w){more}"),
+        _compiled(negation),
+        tuple((meaning, _compiled(pattern)) for meaning, pattern in meanings),
+    )
+
+
+@cache
+def _distant_prohibitions() -> tuple[re.Pattern[str], ...]:
+    return tuple(
+        _compiled(
+            rf"(?:{words.distant})(?: (?!(?:{HARMLESS_GAP})\b)\w+){{1,5}} "
+            rf"(?:{words.call}|{words.text}|{words.contact})"
+        )
+        for words in PROHIBITIONS
+    )
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{normalize_pattern(pattern)})(?!\w)")
+
+
+@cache
+def _compiled_table(name: str) -> tuple[tuple[NoteMeaning, re.Pattern[str]], ...]:
+    table = {"clear": CLEAR, "doubtful": DOUBTFUL, "whole": WHOLE, "whole_doubtful": WHOLE_DOUBTFUL}
+    return tuple(
+        (meaning, _compiled("|".join(sorted(patterns, key=len, reverse=True))))
+        for meaning, patterns in table[name].items()
+    )
+
+
+@lru_cache(maxsize=4096)
+def _corrected(word: str) -> str:
+    """Return the key word that a word is with a slip or two; other words as they are.
+
+    >>> _corrected("disconected"), _corrected("numbr"), _corrected("contract")
+    ('disconnected', 'number', 'contract')
+    """
+    if len(word) < _SHORTEST_SLIP - 1 or word in KNOWN_WORDS:
+        return word
+    reach = 2 if len(word) >= _LONG_WORD else 1
+    near = [
+        (off, key)
+        for key in KEY_WORDS
+        if key[0] == word[0] and abs(len(key) - len(word)) <= reach
+        and len(key) >= _SHORTEST_SLIP and (off := distance(word, key)) <= reach
+    ]  # fmt: skip
+    return min(near)[1] if near else word
+
+
+def _outcome(note: str, outcomes: Dispositions, *, exactly: bool) -> NoteMeaning | None:
+    """Return the meaning of a note that is the name of a call's outcome; unless `exactly`, with
+    digits and marks beside it ("hands off 3/14")."""
+    words = " ".join(note.split())
+    plain = " ".join(_NO_WORD.sub(" ", words.casefold()).split())
+    match outcomes.meaning_of(words) if exactly else outcomes.meaning_of(words, plain):
+        case "do_not_call":
             return "do_not_call"
         case "wrong_number":
             return "wrong_number"

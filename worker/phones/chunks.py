@@ -41,6 +41,8 @@ _LETTER_BEHIND = re.compile(r"[-_]?(?:[A-Za-z]{2}|[A-Za-z]\d|[OoIilSsBZzQG](?![A
 _OTHER_NUMBER = re.compile(
     r"(?:(?<![^\W\d_])(?:order|invoice|inv|acct|account|case|ticket|booking"
     r"|reservation|confirmation|tracking|reference|ref|policy|claim|serial|sku|po\s?box|p\.?o\.?|zip"
+    r"|aadhaar|abn|bsb|aba|routing|sort code|duns|d-u-n-s|dea|mrn|imei|iccid|isbn|ean|gstin|vin"
+    r"|contract|model|lot|qty|quantity|build|revenue|cid|vat\s[a-z]{2}"
     r"|postcode|postal code|ssn|ein|vat|tax|tin|id|passport|licen[cs]e|zoom|meeting|webinar|pin"
     r"|code|passcode|password|iban|bic|swift|skype|live(?=:)|room|rm|suite|ste|apt|floor|npi"
     r"|kd|kdnr|kundennr|kundennummer|rechnung|rechnungsnr|bestell|bestellnr|auftrag|ust|steuernr|hrb"
@@ -50,10 +52,26 @@ _OTHER_NUMBER = re.compile(
     r"|(?:customer|client|member|unit|run)(?=[\s.:#]{1,3}(?:no|nr|number|num|id)\b)"
     r"|nif|cif|nie|dni|rut|ruc|rfc|curp|cuit|cuil|nit|cnpj|cpf|cep|pedido|factura|cuenta"
     r"|nip|regon|krs|pesel|faktura|zamówienie|инн|огрн|кпп|заказ|счёт|договор|єдрпоу|іпн"
-    r"|y-tunnus|org\.?\s?nr|cvr|mst|ird|abn|acn|gst|pan|ח\.פ|ע\.מ)"
+    r"|y-tunnus|org\.?\s?nr|cvr|kvk|bsn|mst|ird|abn|acn|gst|pan|ח\.פ|ע\.מ)"
     r"[\s.:#№-]{0,4}(?:(?:no|nr|number|num|id|numéro|número|n[o°º]|[A-Z])[\s.:#-]{0,3})?"
     r"|〒\s?|(?<!\x1a)#\s?|(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?)\Z",
     re.IGNORECASE,
+)
+# "Ph#", "Cell #:": the number of a telephone.
+_PHONE_SIGN = re.compile(
+    r"(?<![^\W_])(?:ph|phone|tel|telephone|cell|cellphone|mobile|mob|home|work|office|business"
+    r"|direct|main|contact|alt|fax|[hwcmoftp])\.?\s?#[\s.:-]{0,3}\Z",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"(?<![^\W\d_])(?:room|rm|suite|ste|apt|floor|zi|zimmer|unit|run|bp"
+    r"|boîte postale|cedex|postfach|po\s?box|p\.?o\.?|plz|zip|postcode|postal code|code|pin|cep)"
+    r"[\s.:#№-]{0,4}\Z|(?:#|〒)\s?\Z",
+    re.IGNORECASE,
+)
+_CEP = re.compile(r"(?<![^\W\d_])cep[\s.:-]{0,3}\Z", re.IGNORECASE)
+_LONGER_THAN_A_CEP = (
+    10  # digits: postcodes of Brazil have eight, and mobiles of Turkey are called so
 )
 _MONEY = re.compile(r"\s?(?:[€$£¥₹%]|(?:eur|usd|gbp|chf|kr)\b)", re.IGNORECASE)
 _SLIP = re.compile(r"[-_]?(?:[A-Za-z](?![A-Za-z\d])|[*#?_…•](?![\d*#?_]))")
@@ -64,6 +82,7 @@ _MASK = re.compile(r"[ ).\-]{0,3}(?:[Xx#?…•]{2,}|[*_]{2,})")
 # Day and month, in either order; their numbers tell a date from "2021-51-77" and "65-32-2051".
 _MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|h|hrs|uhr)\b\.?"
+HOURS = r"(?:0?[6-9]|1[0-2])\s?-\s?(?:1[2-9]|2[0-4])"  # "9-17"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\b\.?)?"
 # Written as they are; their digits belong to no number. What all begin with is looked for first.
 _ASIDE = re.compile(
@@ -76,12 +95,13 @@ _ASIDE = re.compile(
     rf"|(?<![\w.+/-])(?:{_DAY}/{_MONTH}|{_MONTH}/{_DAY})/\d\d(?!\s?\d|[\w/-])"
     rf"|(?<![\w.+/-])(?:19|20)\d\d([./-]){_MONTH}\3{_DAY}(?![\w-]|[./]\d)"
     r"|\b24\s?/\s?7\b"
+    rf"|(?<=\d\s){HOURS}\Z"
     r"|(?<!\S)\d[.)]\s+(?=[+(\d])"  # the numbers of a list: "1) ... 2) ..."
     # "Do not show my number", dialled before it: #31#, *31#, *67
     r"|(?<!\S)[*#]\d{2,3}[*#](?=\s?[+(\d])|(?<!\S)\*\d{2}[\s-](?=[+(\d]))",
     re.IGNORECASE,
 )
-_ODD = re.compile(r"[_·•・*{}\[\]:\\]")
+_ODD = re.compile(r"[\t\f\v_·•・*{}\[\]:\\]")
 # An extension, also behind a word in brackets: "(standard) poste 4512".
 _EXTENSION = re.compile(rf"(?:\s*\([^()\d]*\)\s*)?{CANONICAL.pattern}")
 _SLASH_AND_DASH = re.compile(r"/\s*-\s*\Z")  # "2275150/-51"
@@ -133,6 +153,8 @@ def _without_digits(aside: re.Match[str]) -> str:
 
 
 def _scan(text: str) -> Iterator[Chunk]:
+    # Where a word announces a number of another kind, or money stands behind it, all digits are
+    # that; behind the word for a room or a box, only the first group is.
     before = 0
     match = _CHUNK.search(text)
     while match is not None:
@@ -144,6 +166,11 @@ def _scan(text: str) -> Iterator[Chunk]:
             extension = marked.group(1)
             end += marked.end()
         between = text[before:start]
+        before_it, behind_it = text[:start], "" if extension else behind
+        is_announced = _is_announced(before_it, match.group())
+        is_other = _MONEY.match(behind_it) is not None or (
+            is_announced and _PLACE.search(before_it) is None
+        )
         yield Chunk(
             _ODD.sub(" ", text[start:match_end]).replace("~", "-").strip(),
             start,
@@ -151,9 +178,9 @@ def _scan(text: str) -> Iterator[Chunk]:
             _joint(between),
             not between[-1:].isspace(),
             extension,
-            _is_spoilt(text[:start], "" if extension else behind),
+            is_other or is_announced or _is_touched(before_it, behind_it),
             not extension and _SLIP.match(behind) is not None,
-            _words(text[:start], "" if extension else behind),
+            (False, False) if is_other else _words(before_it, behind_it),
         )
         before = end
         match = _CHUNK.search(text, end)
@@ -180,6 +207,12 @@ def _joint(between: str) -> str:
     return "and" if mark.isalpha() else "\n" if mark in "\r\n" else mark
 
 
+def _is_phone_label(before: str, run: str) -> bool:
+    if "#" in before and _PHONE_SIGN.search(before):
+        return True
+    return _CEP.search(before) is not None and len(_DIGITS.sub("", run)) >= _LONGER_THAN_A_CEP
+
+
 def _words(before: str, behind: str) -> tuple[bool, bool]:
     is_joined = _JOINT.match(behind) is not None or _ONE_LABEL.match(behind) is not None
     return (
@@ -188,11 +221,17 @@ def _words(before: str, behind: str) -> tuple[bool, bool]:
     )
 
 
-def _is_spoilt(before: str, behind: str) -> bool:
-    if _OTHER_NUMBER.search(before):
-        return True
+def _is_announced(before: str, run: str) -> bool:
+    """Whether a word announces a number of another kind. A plus begins a phone number, whatever
+    "ID", "KR" or "#" stand for before it."""
+    announced = _OTHER_NUMBER.search(before) is not None and not run.startswith("+")
+    return announced and not _is_phone_label(before, run)
+
+
+def _is_touched(before: str, behind: str) -> bool:
+    """Whether letters or a mask touch a chunk."""
     if _LETTER_BEFORE.search(before) and not _LABEL_BEFORE.search(before):
         return True
-    if _MASK.match(behind) or _MONEY.match(behind):
+    if _MASK.match(behind):
         return True
     return _LETTER_BEHIND.match(behind) is not None and _LABEL_BEHIND.match(behind) is None

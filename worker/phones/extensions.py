@@ -9,19 +9,21 @@ LONGEST = 9  # digits; libphonenumber allows 20 behind an unmistakable word, and
 # Words before an extension, by language; a full stop or colon may follow.
 _WORDS = (
     "extension|extensão|extensión|extn|ext|ex|xtn|x|option|opt|"  # English, Portuguese, Spanish
-    "durchwahl|dw|apparat|app|nebenstelle|nst|klappe|kl|"  # German, Austrian
+    "durchwahl|dw|apparat|app|nebenstelle|nebenst|nst|klappe|kl|"  # German, Austrian
     "poste|pst|wewnętrzny|wewn|wew|w|linka|klapka|"  # French, Polish, Czech, Slovak
-    "anexo|ramal|interno|intern|int|centralita|"  # Spanish, Portuguese, Italian, Nordic
-    "добавочный|доб|внутренний|внутр|вн|д|"  # Russian, Ukrainian, Bulgarian
-    "toestel|tst|anknytning|ankn|lokal|lok|alanumero|dahili|"  # Dutch, Nordic, Finnish, Turkish
-    "mellék|m[áa]y l[ẻe]|interior|εσωτερικό|εσωτ|εσ|"  # Hungarian, Vietnamese, Romanian, Greek
-    "שלוחה|تحويلة|داخلی|داخلي|"  # Hebrew, Arabic, Persian
-    "вътрешен|вътр|дод|samb|sambungan|linje|loc|r|vid|ներքին|एक्स|press|"  # and more
-    "内線|내선|ต่อ|分機|分机|转|轉"  # Japanese, Korean, Thai, Chinese
+    "anexo|anx|ramal|rml|interno|intern|int|centralita|"  # Spanish, Portuguese, Italian, Nordic
+    "добавочный|доб|внутренний|внутрішній|внутр|вн|д|"  # Russian, Ukrainian, Bulgarian
+    "toestel|toest|tst|anknytning|anknyt|ankn|lokal|lok|internt|alanumero|"  # Dutch, Nordic
+    "dahili|iç hat|dah|"  # Turkish
+    "mellék|mell|n[ộo]i b[ộo]|m[áa]y l[ẻe]|"  # Hungarian, Vietnamese
+    "interior|εσωτερικό|εσωτ|εσ|"  # Romanian, Greek
+    "שלוחה|تحويلة|تحويله|داخلی|داخلي|"  # Hebrew, Arabic, Persian
+    "вътрешен|вътр|дод|samb|sambungan|linje|loc|r|vid|ներքին|एक्स|then press|press|"  # and more
+    "内線|内线|내선|ต่อ|分機|分机|转|轉"  # Japanese, Korean, Thai, Chinese
 )
 _NUMBER_WORD = r"(?:\s*(?:number|номер|nummer|numéro|número|no|nr|n[º°])\b\.?)?"
 _SIGN = (
-    rf"(?:(?<![^\W\d_])(?:{_WORDS})(?![^\W\d_]){_NUMBER_WORD}\s*[.:]?\s*\#?"
+    rf"(?:(?<![^\W\d_])(?:{_WORDS})(?![^\W\d_]){_NUMBER_WORD}\s*(?:[.:,)]|\s-){{0,2}}\s*\#?"
     rf"|(?<![^\W\d_])local\s?(?=\d{{1,6}}(?!\s?\d))|(?:\#|(?<![^\W\d_])p)\s?(?=\d{{1,9}}(?!\s?[\d(]))|,{{1,3}}(?=\d+\#)|,,+)"
 )
 # Looking for what each sign begins with spares trying a hundred words behind every digit.

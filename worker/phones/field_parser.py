@@ -23,7 +23,7 @@ from itertools import zip_longest
 
 from msgspec.structs import replace
 
-from worker.phones import short_forms, vanity
+from worker.phones import metadata, short_forms, vanity
 from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
 from worker.phones.extensions import CANONICAL, canonicalize_extensions
 from worker.phones.fast_parser import digits_of_plain
@@ -52,6 +52,15 @@ from worker.phones.text import (
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
 # A field that cleaning has made plain ("'4930149200"); brackets may be a list's: "1) 4930149200".
+# The address of a computer, with a group of one or three digits within; a place; a span of years.
+_AMBIGUOUS = re.compile(
+    r"(?=\d+\.(?:(?:\d|\d{3})\.|\d+\.(?:\d|\d{3})\.))(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.|\Z)){4}"
+    r"|-?\d{1,3}\.\d{4,}\s-?\d{1,3}\.\d{4,}"
+    r"|(?:19[5-9]|20[0-3])\d\s?-\s?(?:19[5-9]|20[0-3])\d",
+    re.ASCII,
+)
+_TWO_YEARS = 8  # digits
+_OTHER_SENSE = "the digits may as well be years, a place on the map or the address of a computer"
 _PLAIN_ONCE_CLEAN = re.compile(r"\+?\d(?:[ .\-]?\d)*", re.ASCII)
 _DIGITS = re.compile(r"\D")
 _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
@@ -65,6 +74,7 @@ _IN_GROUPS = re.compile(
 )
 _CODE_ALONE = re.compile(r"\+(\d{1,3})\s?[/|,;]", re.ASCII)
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
+_PLUS_BETWEEN = re.compile(r"(?P<first>[^+]*\d)\s+\+\s+(?P<second>\d[^+]*)")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
 _SHORTEST = 7  # digits of a number that stands beside others
 _WITHIN = ("/", "\n", "-")  # may stand within a number
@@ -80,6 +90,7 @@ _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
 _EXTENSION = "the digits behind it count as its extension"
 _RANGE = "it is the first one of a range"
 _JOINED = "no mark stands between it and the next one"
+_WITHOUT_GROUP = "the digits beside a word are left out"
 _MASKED = "holds letters or marks in the place of digits"
 _WORDS = "holds words, not a number"
 _SEPARATORS = " ,;|&/\n\r\t"
@@ -163,16 +174,23 @@ def _parse_plain(text: str, region: str | None) -> ParsedField | None:
         return None
     number, problem = parse_number(text, region)
     if number is not None and number.valid:
-        if len(number.e164) <= _LONGEST_E164 or not short_forms.without_year(text):
+        if ("." in text or len(digits) == _TWO_YEARS) and _AMBIGUOUS.fullmatch(text):
+            number = replace(number, confidence="low", basis=_OTHER_SENSE)
+        if len(number.e164) <= _LONGEST_E164 or not _is_dated(text):
             return ParsedField("number", (number,), remark=_remark((number,), region))
     elif 2 < len(digits) < 2 * _SHORTEST and not _may_be_more(text, problem):
         return _without_valid_number(number, short_code(digits, region) or problem, "")
     return None
 
 
+def _is_dated(text: str) -> bool:
+    """Whether a year or opening hours may stand behind the number."""
+    return bool(short_forms.without_year(text)) or short_forms.has_hours_behind(text)
+
+
 def _may_be_more(text: str, problem: str) -> bool:
     """Whether the last digits may be the end of a range, an extension or a year."""
-    if text.rfind("(") > _SHORTEST or short_forms.without_year(text):
+    if text.rfind("(") > _SHORTEST or _is_dated(text):
         return True  # "415-555-2671 (2)"
     has_tail = "-" in text and _TAIL.search(text) is not None
     return has_tail and "too short" not in problem and "kept for" not in problem
@@ -209,7 +227,11 @@ def _spelt(text: str, region: str | None) -> Number | None:
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
-    text = canonicalize_extensions(_with_usual_codes(text))
+    text = _with_usual_codes(text)
+    between = _PLUS_BETWEEN.fullmatch(text) if " + " in text else None
+    if between is not None and _is_national(between["second"], region):
+        text = f"{between['first']} & {between['second']}"
+    text = canonicalize_extensions(text)
     if grouped := _IN_GROUPS.fullmatch(text):
         number, problem = parse_number(text.replace(grouped[1] or "/", " "), region)
         if number is not None and number.valid and len(number.e164) > _SHORTEST_IN_GROUPS:
@@ -235,6 +257,19 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
         problem = short
     return _without_valid_number(parse.doubtful, problem, note)
+
+
+def _is_national(text: str, region: str | None) -> bool:
+    """Whether digits behind a plus are a number of the country, and not of another one by its code,
+    which is then a group of its own."""
+    number, _ = parse_number(text, region)
+    if number is None or not number.valid:
+        return False
+    abroad, _ = parse_literal(f"+{text}", None)
+    if abroad is None or not abroad.valid:
+        return True
+    parts = metadata.split(abroad.e164)
+    return parts is None or not re.match(rf"{parts[0]}\D", text)
 
 
 def _is_of_another_code(text: str, numbers: Sequence[Number]) -> bool:
@@ -365,6 +400,7 @@ def _parse_without_outer_group(chunk: Chunk, region: str | None, parse: _FieldPa
     if len(valid) != 1 or (chunk.spoilt and _is_masked(chunk)):
         return False
     text, number = valid[0]
+    number = mended(number, _WITHOUT_GROUP)
     parse.add(replace(number, extension=chunk.extension), chunk.start, chunk.end, text)
     return True
 

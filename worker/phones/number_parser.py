@@ -46,6 +46,7 @@ _OLD_TRUNKS = {
     **dict.fromkeys("AM AZ BY EE GE KG LT LV MD TJ UA UZ".split(), ("8",)),
 }
 _PLUS_ZERO = re.compile(r"[\s(]*\+\s*\(?0(?=[1-9])")
+_PLUS_011 = re.compile(r"[\s(]*\+\s*\(?011\s")  # "+011 44 20 ...", dialled in North America
 _TWICE = re.compile(r"\+\s?(\d{1,3})[\s-]+(?=\1[\s(-])", re.ASCII)
 _SOVIET_TRUNK = re.compile(r"\+\s?8(?=[\s(-])")  # a plus before it: "+8 495 606 36 02"
 # A country code without its plus, in brackets with the area code or as a group of its own.
@@ -203,6 +204,8 @@ def _candidates(
     """
     own = _country_code(region) if region is not None else ""
     if (zero := _PLUS_ZERO.match(text)) is not None and not digits[1:].startswith(own or "0"):
+        if _PLUS_011.match(text) is not None and digits.startswith(f"011{own}"):
+            yield from _international("+" + digits[3:], region)
         if region is not None:
             yield text[zero.end() - 1 :], region, "a plus was typed before it"
         return
@@ -211,6 +214,8 @@ def _candidates(
         yield from _international(international, region)
         return
     if region is not None:
+        if "(0" in text and digits.startswith(f"00{own}"):  # 008 is a carrier's prefix in Korea
+            yield from _international("+" + text.lstrip(" (0"), region)
         yield text, region, ""
     for prefix in dial_prefixes(None):
         rest = digits[len(prefix) :]

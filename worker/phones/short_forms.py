@@ -25,7 +25,7 @@ from itertools import pairwise
 import phonenumbers
 from msgspec.structs import replace
 
-from worker.phones.chunks import Chunk
+from worker.phones.chunks import HOURS, Chunk
 from worker.phones.metadata import split
 from worker.phones.model import Number
 from worker.phones.number_parser import group_lengths, is_international, mended, parse_literal
@@ -36,6 +36,7 @@ _LABELLED = 6  # digits of a subscriber's part behind a word
 _WHOLE = 7  # digits of one of another length than the first number's
 _YEAR = re.compile(r"19[5-9]\d|20[0-2]\d")
 _YEAR_BEHIND = re.compile(rf"(.*\d[)\]]?)[\s/-]+[(\[]?(?:{_YEAR.pattern})[)\]]?", re.ASCII)
+_HOURS_BEHIND = re.compile(rf"\d\s{HOURS}\s*\Z", re.ASCII)
 _TAILS_BEHIND = re.compile(r"(.*?\d)((?:\s*-\s*\d{1,4}){2,})", re.ASCII)
 _RANGE = re.compile(r"(.*\d)\s*-\s*(\d{1,2})", re.ASCII)
 _CODE_IN_BRACKETS = re.compile(r"[(\[](\d{1,3})[)\]]\s*", re.ASCII)
@@ -142,6 +143,11 @@ def without_year(text: str) -> str:
     """Return "415-555-2671" of "415-555-2671 2019"; "" where no year stands behind it."""
     match = _YEAR_BEHIND.fullmatch(text)
     return match[1] if match else ""
+
+
+def has_hours_behind(text: str) -> bool:
+    """Return whether opening hours stand behind a number: "+55 11 2345-6789 9-17"."""
+    return _HOURS_BEHIND.search(text) is not None
 
 
 def with_tails(text: str) -> tuple[str, list[str]]:

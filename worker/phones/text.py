@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
+from urllib.parse import unquote
 
 MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rarely over 60
 
@@ -11,14 +13,16 @@ _INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288,
 _PLUSES = "\uff0b\ufe62"
 _SPACES = re.compile(r"\s+")
 _WRITTEN_BREAK = re.compile(r"\\(?:r\\n|[rn])")  # as programs write a line break
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});", re.IGNORECASE)  # "&nbsp;"
+_ESCAPED = re.compile(r"%(?:20|28|29|2B|2D|2E|2F)", re.IGNORECASE)  # marks, in a link
 _NO_DIGIT = re.compile(r"\D")
 _EXCEL = re.compile(r"[+-]?(\d)(?:[.,](\d+))?E\+?(\d{1,3})", re.IGNORECASE)
 # A number as a spreadsheet writes it: "14155550123.00", "14,155,550,123", "14.155.550.123,00".
 _AMOUNT = re.compile(
-    r"(\+?\d{7,}|\+?\d{1,3}(?P<mark>[.,' \u2019])\d{3}(?:(?P=mark)\d{3})+)[.,](\d{1,2})"
+    r"(\+?\d{7,}|\+?(?!0)\d{1,3}(?P<mark>[.,' \u2019])\d{3}(?:(?P=mark)\d{3})+)[.,](\d{1,2})"
 )
 # Such decimals behind a number with marks of its own. Two zeros behind dots may be its last pair.
-_ZEROS_BEHIND = re.compile(r"((?:\D*\d){7,})\.0|((?=(?:\D*\d){7,}[.,])[^.,]*\d{4})[.,]00?")
+_ZEROS_BEHIND = re.compile(r"((?:\D*\d){7,}|\d{4,6})\.0|((?=(?:\D*\d){7,}[.,])[^.,]*\d{4})[.,]00?")
 _THOUSANDS = re.compile(r"\+?\d{1,3}(?:,\d{3}){2,}|\+?\d{1,3}(?:['\u2019]\d{3}){2,}")
 # "0xx11 ...": in Brazil, xx stands for the carrier that one may choose.
 _CARRIER = re.compile(r"(?<!\w)0xx\s?(?=[\d(])", re.IGNORECASE)
@@ -29,11 +33,17 @@ _DATE = re.compile(
     rf"|(?:19|20)\d\d-{_MONTH}-{_DAY})(?:[ T]\d{{1,2}}(?:[:.h]\d\d.*)?)?"
     r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ T]\d{1,2}:\d\d.*"
 )
-_COORDINATES = re.compile(r"[-+]?\d{1,3}\.\d{4,}\s*[,;]\s*[-+]?\d{1,3}\.\d{4,}")
+_COORDINATES = re.compile(r"[-+]?\d{1,3}\.\d{4,}(?:\s*[,;]\s*|\s+)[-+]?\d{1,3}\.\d{4,}")
+_COMPUTER_ID = re.compile(
+    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.IGNORECASE
+)
+# Brazil's numbers of persons and companies, which end in two check digits (Receita Federal).
+_CPF_OR_CNPJ = re.compile(r"\d{3}\.\d{3}\.\d{3}-\d\d|\d\d\.\d{3}\.\d{3}/\d{4}-\d\d")
 # A Swedish personal number and its like: born on a day of 19.. or 20.., and four digits.
 _PERSONAL_ID = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[-+]\d{4}")
+_CNPJ = 14  # digits
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
-_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+_URL = re.compile(r"(?:https?://|www\.|[a-z][a-z0-9-]*\.[a-z]{2,6}/)\S+", re.IGNORECASE)
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _CARD = re.compile(r"[3-6]\d{3}([ -]?\d{4}){3}")
 _SEQUENCES = frozenset(
@@ -49,6 +59,8 @@ _PLACEHOLDERS = frozenset(
 def clean(raw: str) -> str:
     """One plain line: compatible forms folded, other scripts' digits as 0-9, unseen marks gone."""
     text = raw[: MAX_LENGTH * 4]
+    if "&" in text:
+        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     if not text.isascii():
         text = text.translate(_INVISIBLE)
     if "\\" in text:
@@ -106,6 +118,8 @@ def chat_number(text: str) -> str:
 
 def find_uri(text: str) -> str | None:
     """Return a tel: URI if the text is one (or a link with one, or a number's sip: address)."""
+    if "%" in text:
+        text = _ESCAPED.sub(lambda mark: unquote(mark[0]), text)
     if match := _TAG.search(text):
         return match.group(1)
     if match := _SIP.fullmatch(text):
@@ -173,7 +187,9 @@ def not_a_number_reason(text: str) -> str:
         return "holds a date, not a number"
     if _COORDINATES.fullmatch(text):
         return "holds coordinates, not a number"
-    if _PERSONAL_ID.fullmatch(text):
+    if _COMPUTER_ID.fullmatch(text):
+        return "holds an identifier of a computer"
+    if _PERSONAL_ID.fullmatch(text) or (_CPF_OR_CNPJ.fullmatch(text) and _is_checked(digits)):
         return "holds the number of a person's identity"
     if text[:1].isupper() and _IBAN.fullmatch(text.replace(" ", "")):
         return "holds a bank account number"
@@ -197,6 +213,17 @@ def fictitious_reason(digits: str, text: str) -> str:
     if length == 16 and _CARD.fullmatch(text.strip()) and _is_luhn(digits):
         return "looks like the number of a payment card"
     return ""
+
+
+def _is_checked(digits: str) -> bool:
+    """Whether the last two digits are those that a CPF or CNPJ has with the others."""
+    for length in (len(digits) - 2, len(digits) - 1):
+        most = 9 if len(digits) == _CNPJ else length + 1
+        weights = [2 + place % (most - 1) for place in range(length)]
+        total = sum(int(d) * w for d, w in zip(reversed(digits[:length]), weights, strict=True))
+        if int(digits[length]) != (0 if total % 11 < 2 else 11 - total % 11):
+            return False
+    return True
 
 
 def _is_luhn(digits: str) -> bool:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from worker.feedback.field_notes import FieldNote
 from worker.phones import Number, facts
+from worker.phones.extensions import CANONICAL as _EXTENSION
+from worker.phones.extensions import canonicalize_extensions
 from worker.phones.plan_changes import equal_forms
+from worker.phones.text import clean, undo_spreadsheet_damage
 
 
 class Reading(NamedTuple):
@@ -24,8 +28,9 @@ class Reading(NamedTuple):
     note: FieldNote | None = None
 
 
-_SHORTEST = 10  # digits of an international number that is taken for one without its plus
+_SHORTEST = 8  # digits of an international number that is taken for one without its plus
 _RUN = re.compile(r"\+?\d(?:[\d .()/-]*\d)?", re.ASCII)
+_PLAIN = re.compile(r"\(?\d[\d ()-]*", re.ASCII)  # one run
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _MOST_UNREAD = 3  # digits beside a number that are no number themselves: a floor, an hour
 
@@ -48,13 +53,27 @@ def other_readings(text: str, number: Number) -> tuple[str, ...]:
 
     What is said of the same line in another form (`equal_forms`) is no other reading.
     """
-    if "+" in text:
-        return ()
-    digits = _digits(text)
-    if len(digits) < _SHORTEST or digits[0] == "0" or digits == number.e164[1:]:
-        return ()
-    other = equal_forms(f"+{digits}")[0]  # today's form of one of an older plan
-    return (other,) if other != number.e164 and facts(other).valid else ()
+    found = []
+    for digits in _international_digits(text):
+        if digits != number.e164[1:]:
+            found.append(equal_forms(f"+{digits}")[0])  # today's form of one of an older plan
+    others = dict.fromkeys(each for each in found if each != number.e164)
+    return tuple(each for each in others if facts(each).valid)
+
+
+def _international_digits(text: str) -> Iterator[str]:
+    """Yield the digits of a text that are a number with its country's code, if its plus was left
+    out; without what a spreadsheet added, a plus behind them, and extensions."""
+    if text[:1] == "+" and text[1:].isdigit():
+        return  # nearly all
+    runs = [text]
+    if _PLAIN.fullmatch(text) is None:
+        plain, _ = undo_spreadsheet_damage(clean(text))
+        runs = _RUN.findall(_EXTENSION.sub(" ", canonicalize_extensions(plain)))
+    for run in runs:
+        digits = _digits(run)
+        if run[0] != "+" and digits[0] != "0" and len(digits) >= _SHORTEST:
+            yield digits
 
 
 def _digits(text: str) -> str:

@@ -22,4 +22,5 @@ Read in this order:
     test_flags_over_time.py  a flag in the life of its record
     test_field_notes.py      what people write beside a number
     test_report_keys.py      what differs is stored apart, however long its names
+    test_note_words.py       kinds of words beside a number, and what only looks like them
 """

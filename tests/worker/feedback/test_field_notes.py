@@ -44,7 +44,7 @@ DOUBTFUL = [
 HARMLESS = [
     "", "M", "M, W", "Fax", "home", "cell, office", "ask for Kim", "call after 5pm", "ext 12",
     "assistant", "old, new", "Stop Hunger Inc", "reception", "n/a", "12/31/2024", "preferred",
-    "before noon", "callto", "Mr. Wrong", "left company", "WhatsApp", "dncorp",
+    "before noon", "callto", "Mr. Wrong", "WhatsApp", "dncorp",
 ]  # fmt: skip
 
 

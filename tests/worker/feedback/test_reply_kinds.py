@@ -235,3 +235,63 @@ class TestPersonalMessages:
         flagged = [text for text, reply in zip(texts, replies, strict=True) if reply.intents]
         assert len(flagged) <= 2, flagged
         assert sum(reply.needs_review for reply in replies) <= 0.05 * len(texts)
+
+
+class TestAKeywordAboveAName:
+    """A reply that is signed says no less than one that is not (47 CFR 64.1200(a)(10))."""
+
+    @pytest.mark.parametrize(
+        "text",
+        ["STOP\nKim", "Stop\nThanks\nKim Lee", "stop -Kim", "Unsubscribe - Kim Lee", "СТОП\nИван"],
+    )  # fmt: skip
+    def test_is_clear(self, text: str) -> None:
+        assert kinds(text) == {"opt_out"}
+
+    @pytest.mark.parametrize("text", ["end\nKim", "Start\nKim", "Basta\nMaria"])
+    def test_is_not_where_friends_say_it_or_consent_would_follow(self, text: str) -> None:
+        assert kinds(text) == set()
+
+
+class TestConsentThatIsWithdrawnInAFewWords:
+    @pytest.mark.parametrize(
+        "text",
+        ["Consent withdrawn", "Einwilligung widerrufen", "consentement retiré",
+         "consentimiento revocado", "consenso revocato", "consentimento retirado", "zgoda cofnięta",
+         "согласие отозвано", "згода відкликана", "I don't want to receive these anymore",
+         "add me to dnc", "wrong number stop"],
+    )  # fmt: skip
+    def test_is_clear(self, text: str) -> None:
+        assert "opt_out" in kinds(text)
+
+
+class TestAnAuthorityThatIsNamedAlone:
+    @pytest.mark.parametrize(
+        "text",
+        ["Reported to FCC", "TCPA violation", "You are violating the TCPA",
+         "Bundesnetzagentur ist informiert"],
+    )  # fmt: skip
+    def test_is_a_complaint(self, text: str) -> None:
+        assert kinds(text) == {"complaint", "opt_out"}
+
+    @pytest.mark.parametrize("text", ["буду скаржитися", "I'm blocking you", "dont want these"])
+    def test_what_is_less_is_read_by_a_person(self, text: str) -> None:
+        assert is_caught(text)
+
+
+class TestWhoCannotBeMeant:
+    @pytest.mark.parametrize(
+        "text",
+        ["not me", "I'm a minor", "my kid has this phone", "You've reached a fax line",
+         "she has retired"],
+    )  # fmt: skip
+    def test_is_read_by_a_person(self, text: str) -> None:
+        assert kinds(text) == set()
+        assert is_caught(text)
+
+
+class TestWordsOfAnOptOutAboutThings:
+    @pytest.mark.parametrize(
+        "text", ["take me off mute", "take me off hold", "the opt out form is attached"]
+    )
+    def test_are_not_clear(self, text: str) -> None:
+        assert kinds(text) == set()

@@ -292,6 +292,10 @@ class TestATextThatMayMeanAnotherNumber:
             ("+33612345678", "33612345678", "DE"), (IVORIAN, "2250707123456", "DE"),
             (IVORIAN, "٢٢٥٠٧٠٧١٢٣٤٥٦", "DE"), ("+919876543210", "919876543210", "DE"),
             ("+525512345678", "5215512345678", "DE"), ("+5511961234567", "551161234567", "DE"),
+            # with what a spreadsheet adds, a plus behind it, an extension, a label or a short plan
+            (RUSSIAN, "79161234567.0", "DE"), ("+385921234968", "385921234968+", "DE"),
+            (RUSSIAN, "79161234567 ext 5", "DE"), (RUSSIAN, "Mob: 79161234567", "DE"),
+            ("+299321362", "299 32 13 62", "DE"), ("+24762891", "(247) 62891", "DE"),
         ],
     )  # fmt: skip
     def test_denies_where_a_named_country_makes_another_of_it(
@@ -335,7 +339,7 @@ class TestATextThatMayMeanAnotherNumber:
         store_report(ctx, "opt_out", IVORIAN, key="i")
         assert reason(ctx, text, country="DE") == "unreadable"
 
-    @pytest.mark.parametrize("note", ["(moved 2019)", "home, after 5pm", "ext. 1234"])
+    @pytest.mark.parametrize("note", ["(since 2019)", "home, after 5pm", "ext. 1234"])
     def test_is_one_with_a_note_beside_it(self, ctx: Context, note: str) -> None:
         assert reason(ctx, f"{NUMBER} {note}") is None
 

@@ -52,6 +52,17 @@ class TestAccess:
         assert {"/api/feedback", "/api/rescans", "/api/suppressions", "/webhooks/twilio/sms",
                 "/api/runs/{run_id}", "/api/numbers/lookup"} <= set(paths)  # fmt: skip
 
+    def test_says_what_is_wrong_in_one_shape(self, api: Api) -> None:
+        wrong_method = api.call("PUT", "/suppressions")
+        assert wrong_method.status_code == 405
+        deep = requests.post(
+            f"{api.url}/api/scrub", data="[" * 100_000, headers={
+                **api.headers, "Content-Type": "application/json"
+            },
+        )  # fmt: skip
+        assert deep.status_code in (400, 422)
+        assert {*wrong_method.json(), *deep.json()} == {"error"}
+
 
 class TestFeedback:
     def test_of_a_no_a_yes_and_a_no_in_one_request_the_last_counts(

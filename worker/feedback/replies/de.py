@@ -54,6 +54,7 @@ LANGUAGE = Language(
         r"neue[r]? (?:besitzer|inhaber|eigentumer)\w*",
     ),
     opt_out=(
+        r"(?:einwilligung|zustimmung|einverstandnis)(?: ist| wird| hiermit| sofort)* (?:widerrufen|zuruckgezogen|entzogen)",
         r"(?:nimm|nehmt|nehmen|streich\w*|losch\w*|tragt?|entfern\w*) (?:sie )?mich (?:\w+ ){0,2}(?:von|aus) (?:\w+ ){1,2}(?:liste|verteiler|datenbank|kartei|system)(?: \w+)?",
         r"(?:losch\w*|vergess\w*|vergiss) (?:\w+ )?meine nummer",
         r"lond mi in ruh?e?h?|losmi in ruh|horet? uf|hor uf(?: mit)?(?: \w+){0,3}|ke[id] (?:sms|nachrichte|werbig|mails?) meh\w*|nid? meh (?:schriibe|schribe|alute|alute|schicke)|nume? schriibe|schriib(?:ed|et|e)? (?:mir |mer )?(?:numme|nume|nid meh|nod meh|nie meh)",
@@ -187,6 +188,8 @@ LANGUAGE = Language(
         r"ich heisse (?:nicht|anders)|heisse nicht|nicht mein name|mein name ist nicht",
     ),
     complaint=(
+        r"(?:bundesnetzagentur|polizei|verbraucherzentrale|datenschutzbehorde) (?:ist|wurde|wird) "
+        r"(?:informiert|eingeschaltet|benachrichtigt|verstandigt)",
         r"(?:melde|meldet|melden|anzeige|beschwer\w+) (?:\w+ ){0,4}(?:bei|an) (?:der |die "
         r"|dem )?(?:\w+ )?"
         r"(?:bundesnetzagentur|polizei|datenschutz\w*|verbraucherzentrale|verbraucherschutz"
@@ -256,6 +259,7 @@ LANGUAGE = Language(
         r"^wie (?:kundige|stoppe|beende|blockiere|verlasse|stelle|bestelle|melde|komme|werde) ich (?:\w+ ){0,3}(?:das|euch|sie|ab|raus|runter|los|weg)$",
     ),
     weak=(
+        r"bundesnetzagentur|bnetza|datenschutz\w*|widerruf\w*|widerspr\w+|"
         r"stopp?\w*|abmeld\w+|abbestell\w*|falsche nummer|falsch verbunden|verwahlt|losch\w+|"
         r"kein interesse|belastig\w+|spam\w*|anwalt|anzeige|dsgvo|aufhor\w*|hor\w* auf|"
         r"nicht mehr|woher haben sie|wer ist \w+|verstorben|gestorben|kundig\w+|keine werbung|"

@@ -34,7 +34,7 @@ LANGUAGE = Language(
         no more|enough|cease|cease and desist|dnc|do not call|do not text|do not contact|end all
         cancel all|quit it|arret|block|take me off|opt|block me|blocked|stop stop|no stop|stop no
         exit|leave
-        discontinue|do not want this|not want this|stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
+        f off|0pt out|stawp|discontinue|do not want this|not want this|stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
         i am out|opt me out|already opted out|opted out
     """,
     politeness="""
@@ -61,15 +61,21 @@ LANGUAGE = Language(
         r"(?:business|office|company) (?:number|line|phone)",
         r"who (?:is|are|r) (?:this|dis|that|you|u)(?: (?:please|plz|texting|calling|anyway))?$",
         r"who dis$",
+        r"^(?:sorry |nope |no )?not me(?: sorry)?$",
+        r"fax (?:number|line|machine)|(?:has|is|are|have) retired",
+        r"i am (?:only |just )?(?:a (?:minor|child|kid)|(?:\d|1[0-7])(?: years? old| yrs? old)?$)",
+        r"(?:my |a |his |her )?(?:kid|child|son|daughter|toddler)s? (?:has|uses|owns|is using) (?:this|the) (?:phone|number)|(?:kid|child|son|daughter)s (?:phone|number|cell)",
         r"new phone who",
         r"do i know you",
         r"new owner",
         r"(?:this )?(?:number|phone) (?:has|got) (?:a )?(?:new|different) owner",
     ),
     opt_out=(
+        r"wrong (?:number|person|guy|contact) (?:so |please |just |and )*stop$",
+        r"(?:do not|no longer|never) (?:want|wish|like|care|need) to (?:receive|get|be getting|be receiving|keep getting) (?:these|this|those|them|it|any of (?:this|these|it))(?: any ?more| again| please| thanks?)?$",
         r"(?:take|get|keep|drop|cut|pull|scratch|strike) (?:me|us|my \w+|this number) (?:off|of|out|from)(?: of| from)? (?:this|your|ur|the|all|any|these|that)? ?(?:\w+ ){0,2}(?:lists?|system|database|contacts?|texts?|messages?|sms|records|file|mailing|marketing|campaign|crap|spam|shit|bs|rotation|distribution|program|thread|group)",
         r"(?:remove|delete|take|strike|scrub|scratch) (?:me|us|my \w+(?: number)?|this number) (?:form|from|of|off|out) (?:of )?(?:this|your|ur|the|all|any)? ?(?:\w+ ){0,2}(?:lists?|system|database|contacts?|records|file|mailing)",
-        r"(?:put|add|place) (?:me|us|my \w+|this number|this) (?:on|to|in) (?:your|the|a|ur) (?:internal )?(?:dnc|do not (?:call|contact|text))(?: list)?|^dnc(?: list| please)?(?: \w+){0,2}$",
+        r"(?:put|add|place) (?:me|us|my \w+|this number|this) (?:on|to|in) (?:(?:your|the|a|ur) )?(?:internal )?(?:dnc|do not (?:call|contact|text))(?: list)?|^dnc(?: list| please)?(?: \w+){0,2}$",
         r"consent (?:is |has been |hereby |was )*(?:revoked|withdrawn|rescinded|denied)",
         r"(?:lose|loose|delete|erase|forget|toss|burn) (?:my|this) (?:fucking |damn )?(?:number|digits|contact|phone number|info\w*)",
         r"(?:i am|you are|this is|its) (?:filing|file|reporting|reported) (?:a )?(?:complaint|you|this)(?: \w+){0,6}(?:fcc|ftc|tcpa|spam|7726|attorney)",
@@ -123,7 +129,7 @@ LANGUAGE = Language(
         r"unsubscribe(?: (?:me|us|please|this|now|my|thanks|immediately|from (?:this|these|"
         r"your|all|the (?:list"
         r"|text|sms|message|alert|mailing)\w*))|$)|^(?:please |kindly )?unsubscribe",
-        r"opt(?:ing|ed)? (?:me )?out(?! of (?:the|this|our|that|my|it) (?!text|list|message|sms|call|alert|notif|commun|campaign|program|service))|i opt out|optout",
+        r"opt(?:ing|ed)? (?:me )?out(?! (?:form|link|button|option|page|box|instructions|policy|language|rate|period|deadline|clause)s?\b)(?! of (?:the|this|our|that|my|it) (?!text|list|message|sms|call|alert|notif|commun|campaign|program|service))|i opt out|optout",
         r"(?:lose|forget|block|trash|erase|throw away) (?:my|this) (?:number|contact|info\w*)",
         r"leave (?:me|us) (?:the (?:hell|fuck|heck) |tf )?alone",
         r"(?:fuck|piss|bugger|sod|buzz|fk|eff) off|get lost|go away|go to hell|get a life",
@@ -153,7 +159,7 @@ LANGUAGE = Language(
         r"take me off|unsubscribe|delete my)",
         r"^(?:please )?no (?:texts|calls|messages)(?: please| anymore| thank\w*)*$",
         r"not to (?:be (?:text|call|contact|messag)ed|(?:text|call|contact|message) (?:me|us|this number|here))",
-        r"take (?:me|this number|my \w+) off",
+        r"take (?:me|this number|my \w+) off(?! (?:mute|hold|speaker\w*|guard|the hook|the hold))",
         r"(?:please )?(?:refrain from|desist) .{0,60}(?:texting|calling|contacting|messag\w+)",
         r"(?:want|get me|take me|wish) off (?:of )?(?:this|your|the)|cancel (?:my |this |the |"
         r"all )?(?:text|sms|message|messaging"
@@ -308,6 +314,8 @@ LANGUAGE = Language(
         r"(?:i|we) (?:will|am going to|are going to) (?:sue you|take legal action|take you"
         r" to court)",
         r"taking legal action against you",
+        r"^(?:you (?:are |have been |were )?|i |already |and )*reported to (?:the )?(?:fcc|ftc|ico|police|ofcom|bbb|attorney general|tcpa)",
+        r"(?:you are |this is |that is |clear |a )+(?:violating|violation of|in violation of|breaking|breach of) (?:the )?(?:tcpa|gdpr|do not call|dnc|law|federal law)|tcpa violation",
     ),
     corrected=(
         r"(?:my|our) (?:new|other|current|correct|right) (?:phone |cell |mobile )?(?:number"
@@ -417,6 +425,7 @@ LANGUAGE = Language(
         r"^who (?:do|can|should|must) i (?:contact|call|text|ask|email|tell|talk to|write)(?: to)? (?:to |about )?(?:be|get|being|getting) (?:removed|deleted|taken off|unsubscribed)|where ?(?:is|s) (?:the|your) (?:unsubscribe|opt out)",
     ),
     weak=(
+        r"do not want (?:these|this|those|them|it)|tcpa|fcc|ftc|(?:you are|i am) block(?:ed|ing)|scam\w*|i am calling the police|"
         r"off (?:this|your|the) list|stop\w*|unsubscri\w+|opt(?:ed|ing)? out|wrong (?:number|person)|remove me|remove my|"
         r"do not"
         r" (?:call|text|contact|message)|not interested|spam\w*|harass\w*|sue you|report(?:ed|"
@@ -477,7 +486,7 @@ LANGUAGE = Language(
         "wanna": "want to", "yall": "you all", "y": "y", "nr": "number", "no1": "no one",
         "noone": "no one", "mesage": "message", "mesages": "messages", "agian": "again",
         "plase": "please", "stoping": "stopping", "txtng": "texting", "callin": "calling",
-        "textin": "texting", "messagin": "messaging", "cellphone": "cell",
+        "textin": "texting", "txtin": "texting", "stopsms": "stop sms", "messagin": "messaging", "cellphone": "cell",
         "unsubscribing": "unsubscribe",
     },
 )  # fmt: skip

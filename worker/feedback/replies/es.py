@@ -56,6 +56,7 @@ LANGUAGE = Language(
         r"(?:nuevo|nueva) (?:dueno|duena|titular|propietari\w)",
     ),
     opt_out=(
+        r"(?:consentimiento|permiso|autorizacion) (?:esta |queda )?(?:revocad[oa]|retirad[oa]|cancelad[oa])",
         r"(?:saquen|saque|quiten|quite|borren|borre|eliminen|elimine|sacar|saca|quita|borra)(?:me|nos)? (?:de (?:su|la|esta|tu|esa|todas? \w+) )(?:\w+ )?(?:lista|base de datos|base|sistema)",
         r"(?:borr|olvid|elimin|pierd)\w+ mi numero",
         r"(?:parenle|parale|bajenle|corten(?:la|le)|terminen) (?:ya )?(?:con|a) (?:los|las|el|la|sus|estos|estas|tanto\w*|tanta\w*) \w+",

@@ -55,6 +55,7 @@ LANGUAGE = Language(
         r"(?:nouveau|nouvelle) (?:proprietaire|titulaire|detenteur)",
     ),
     opt_out=(
+        r"consentement (?:est )?(?:retire|revoque|annule)",
         r"(?:retir|supprim|enlev|ray|efface|sort)\w+ (?:moi )?(?:de|mon \w+ de) (?:votre|vos|la|cette|ta) (?:liste|base|fichier|listing)s?(?: \w+)?",
         r"(?:oubli|perd|efface|supprim|jet)\w+ mon numero",
         r"j?(?:exige|demande|souhaite|veux|reclame) (?:la |le )?(?:suppression|retrait|"

@@ -58,6 +58,7 @@ LANGUAGE = Language(
         r"(?:nuov\w) (?:proprietari\w|intestatari\w|titolare)",
     ),
     opt_out=(
+        r"consenso (?:e )?(?:revocato|ritirato|annullato)",
         r"(?:toglie|cancella|rimuove|elimina|leva|depenna)(?:te)?(?:mi|teci)? (?:dalla|dalle|dal|da) (?:vostra |vostre |questa |tua |sua )?(?:\w+ )?(?:lista|liste|rubrica|database|elenco)",
         r"(?:dimentic|cancell|perd|elimin)\w+ il mio numero",
         r"prefer\w+ non (?:ricevere|essere)(?: \w+){0,3}|(?:esigo|chiedo|richiedo|"

@@ -50,6 +50,7 @@ LANGUAGE = Language(
         r"now\w+ wlasciciel\w*",
     ),
     opt_out=(
+        r"zgoda (?:jest |zostala )?(?:cofnieta|wycofana|odwolana)|brak (?:mojej )?zgody(?: na (?:kontakt|sms\w*|marketing|wiadomosci))?$",
         r"(?:usun|wykresl|skresl|wyrzuc|wypisz|skasuj)\w* (?:mnie|moj numer) (?:z|ze) (?:\w+ )?(?:list\w|baz\w|systemu|rejestru)",
         r"(?:zapomnij|zgub|skasuj|usun|wykasuj)\w* moj numer",
         r"(?:wolalbym|wolalabym|wole) nie (?:dostawac|otrzymywac|byc)(?: \w+){0,3}|(?:zadam|"

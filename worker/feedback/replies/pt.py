@@ -56,6 +56,7 @@ LANGUAGE = Language(
         r"(?:novo|nova) (?:dono|dona|titular|proprietari\w)",
     ),
     opt_out=(
+        r"consentimento (?:esta |foi )?(?:revogado|retirado|cancelado)",
         r"(?:tir|remov|exclu|retir|apag|risc)\w+ (?:me |o meu (?:numero|nome) |meu (?:numero|nome) )?(?:d[aoe]s?|dess[ae]) (?:sua |vossa |essa |tua )?(?:lista|base|cadastro|sistema)",
         r"(?:esquec|apag|perd|delet)\w+ (?:o )?meu numero",
         r"prefir\w+ nao (?:receber|ser)(?: \w+){0,3}|(?:exijo|solicito|peco) (?:a |"

@@ -22,6 +22,7 @@ from worker.feedback.replies.text import (
     readable,
     sentences,
     without_emoticons,
+    without_name,
     without_signature,
 )
 from worker.feedback.replies.transliteration import to_cyrillic
@@ -219,6 +220,10 @@ def _by_rules(read: _Read, folds: Folds) -> tuple[Reply, Doubt]:
     if not folded:
         return (NOTHING if complete else Reply(needs_review=True)), ""
     whole = _exact_match(folded, complete) if complete else None
+    if whole is None and complete and (above := without_name(text)) != text:
+        whole = _exact_match(folds[above])
+        if whole and (whole.kind != "opt_out" or _EVERYDAY_KEYWORDS.search(folds[above])):
+            whole = None
     if whole is not None and not playful and "?" not in text:
         return Reply((whole,)), ""
     matches = [_Match(whole, False)] if whole else []

@@ -29,6 +29,11 @@ _SIGNATURE = re.compile(
     r"|(?:von meinem .{1,20} )?gesendet|inviato da|wys[lł]ano z|отправлено|надіслано)",
     re.IGNORECASE,
 )
+_NAME = r"[A-ZÀ-ÖØ-ÞА-ЯІЇЄҐ][\w'’.-]{1,20}"
+_NAME_BELOW = re.compile(
+    rf"(?:\n\s*(?:(?:[Tt]hanks?|[Tt]hx|[Dd]anke|[Mm]erci|[Gg]racias|[Gg]razie)[,.!]?\s+)?"
+    rf"|\s[-–—~]\s?){_NAME}(?: {_NAME}){{0,2}}\s*\Z"
+)
 _ELONGATED = re.compile(r"([^\W\d])\1{2,}")
 
 
@@ -112,6 +117,16 @@ def without_signature(text: str) -> str:
     """
     above, line, last = text.rstrip().rpartition("\n")
     return above.rstrip() if line and len(last) <= 100 and _SIGNATURE.match(last) else text
+
+
+def without_name(text: str) -> str:
+    """Leave out the name that somebody signs with, on lines of its own or behind a dash.
+
+    >>> without_name("STOP\\nKim Lee"), without_name("stop - Kim"), without_name("STOP\\nnow")
+    ('STOP', 'stop', 'STOP\\nnow')
+    """
+    match = _NAME_BELOW.search(text.strip())
+    return text.strip()[: match.start()].rstrip(" ,") if match else text
 
 
 def normalize_pattern(pattern: str) -> str:

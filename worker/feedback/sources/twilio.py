@@ -41,12 +41,12 @@ from worker.feedback.sources.vendor import (
     InboundText,
     IncomingRequest,
     KeyPress,
-    MalformedWebhookError,
     NotAPhoneNumberError,
     NotConfiguredError,
     Proof,
     Vendor,
     joined_words,
+    message_id,
     phone_number,
     unread_media,
 )
@@ -184,10 +184,7 @@ def _number(form: Mapping[str, str], name: str) -> str:
 
 
 def _id(form: Mapping[str, str], *names: str) -> str:
-    sid = next((form[name] for name in names if form.get(name)), "")
-    if not (sid.isascii() and sid.isalnum() and 10 <= len(sid) <= 64):
-        raise MalformedWebhookError(f"{names[0]} is missing")
-    return sid
+    return message_id(next((form[name] for name in names if form.get(name)), ""), names[0])
 
 
 def _carrier_time(text: str) -> datetime | None:

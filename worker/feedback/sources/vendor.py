@@ -10,6 +10,7 @@ follows from it is the same for all of them.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 from abc import ABC, abstractmethod
@@ -330,11 +331,14 @@ def spelt_number(text: object, name: str) -> str:
 
 
 def message_id(value: object, name: str) -> str:
-    """Return a vendor's id of a message or call. Raises `MalformedWebhookError`."""
-    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not _ID.fullmatch(text):
+    """Return a vendor's id of a message or call. Who signed the request may give it any shape: no
+    STOP is refused for that. Raises `MalformedWebhookError` where it is missing."""
+    text = text_of(value)
+    if not text:
         raise MalformedWebhookError(f"{name} is missing")
-    return text
+    if _ID.fullmatch(text):
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def object_of(value: object, name: str) -> Mapping[str, Any]:

@@ -50,6 +50,7 @@ _DECIDING_CODE = (
     "feedback/consent_state.py",
     "feedback/crm_flags.py",
     "feedback/field_notes.py",
+    "feedback/note_words.py",
     "feedback/ownership.py",
 )
 # The wording of reasons (`decisions/wording/`) is not among them: it decides nothing.

@@ -55,6 +55,13 @@ class TestAnInboundMessage:
         with pytest.raises(MalformedWebhookError):
             read({key: v for key, v in FROM.items() if key != lacks}, NOW)
 
+    @pytest.mark.parametrize("sid", ["SM1", "SM_test-1", "x" * 200, "número 1"])
+    def test_counts_whatever_the_shape_of_its_id(self, sid: str) -> None:
+        key = twilio.read_sms({**FROM, "MessageSid": sid, "Body": "stop"}).key
+        other = twilio.read_sms({**FROM, "MessageSid": f"{sid}2", "Body": "stop"}).key
+        assert key != other
+        assert max(len(key), len(other)) < 140
+
 
 class TestAStatusCallback:
     def test_of_a_message_that_arrived_says_that_the_number_is_reached(self) -> None:

@@ -40,6 +40,13 @@ class TestCi:
         assert PYPROJECT["project"]["requires-python"] == f">={pythons[0]}"
         assert pythons == [f"3.{minor}" for minor in range(11, 11 + len(pythons))]
 
+    def test_runs_on_each_python_that_the_package_names(self, ci_job: dict[str, Any]) -> None:
+        prefix = "Programming Language :: Python :: "
+        named = [c.removeprefix(prefix) for c in PYPROJECT["project"]["classifiers"] if prefix in c]
+        assert named == ci_job["strategy"]["matrix"]["python"]
+        contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        assert all(f"\n| {python} | " in contributing for python in named), "how it was tried"
+
     def test_tells_the_makefile_which_python_it_means(self, ci_job: dict[str, Any]) -> None:
         (step,) = [step for step in ci_job["steps"] if "run" in step]
         assert step["env"]["PYTHON"] == "python${{ matrix.python }}"

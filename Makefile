@@ -41,9 +41,11 @@ chaos: .venv/.installed-dev
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none was found."; exit 2; }
 	@echo "Making the environment (.venv) with $(PYTHON) ..."
-	@$(PYTHON) -m venv .venv 2>/dev/null || { rm -rf .venv && \
-		$(PYTHON) -m pip install --quiet --target .venv-bootstrap virtualenv && \
-		PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv --quiet .venv; }
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { rm -rf .venv && \
+		$(PYTHON) -m pip install --quiet --target .venv-bootstrap virtualenv >/dev/null 2>&1 && \
+		PYTHONPATH=.venv-bootstrap $(PYTHON) -m virtualenv --quiet .venv; } || { \
+		echo "No environment could be made: install Python's venv (on Debian and Ubuntu:" \
+		"apt-get install python3-venv), then run make again." >&2; exit 2; }
 
 .venv/.installed: requirements-demo.lock pyproject.toml | .venv/bin/python
 	@echo "Installing the locked dependencies ..."

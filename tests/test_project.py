@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -39,10 +40,45 @@ class TestCi:
         assert PYPROJECT["project"]["requires-python"] == f">={pythons[0]}"
         assert pythons == [f"3.{minor}" for minor in range(11, 11 + len(pythons))]
 
+    def test_runs_on_each_python_that_the_package_names(self, ci_job: dict[str, Any]) -> None:
+        prefix = "Programming Language :: Python :: "
+        named = [c.removeprefix(prefix) for c in PYPROJECT["project"]["classifiers"] if prefix in c]
+        assert named == ci_job["strategy"]["matrix"]["python"]
+        contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        assert all(f"\n| {python} | " in contributing for python in named), "how it was tried"
+
     def test_tells_the_makefile_which_python_it_means(self, ci_job: dict[str, Any]) -> None:
         (step,) = [step for step in ci_job["steps"] if "run" in step]
         assert step["env"]["PYTHON"] == "python${{ matrix.python }}"
         assert "PYTHON ?=" in MAKEFILE
+
+
+class TestMakingTheEnvironment:
+    """`make` in an empty folder, with a Python that lacks what Debian packs apart."""
+
+    @pytest.fixture
+    def python(self, tmp_path: Path) -> Path:
+        """Answers as Debian's does without python3-venv and python3-pip."""
+        program = tmp_path / "python3"
+        program.write_text(
+            "#!/bin/sh\n"
+            '[ "$2" = venv ] && mkdir -p .venv\n'
+            "echo 'ensurepip is not available'\n"
+            "exit 1\n"
+        )
+        program.chmod(0o755)
+        return program
+
+    def test_says_in_its_own_words_what_to_install(self, tmp_path: Path, python: Path) -> None:
+        done = subprocess.run(
+            ["make", "-f", str(ROOT / "Makefile"), ".venv/bin/python", f"PYTHON={python}"],
+            cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert "ensurepip" not in done.stdout + done.stderr
+        (line,) = (line for line in done.stderr.splitlines() if not line.startswith("make"))
+        assert "apt-get install python3-venv" in line
+        assert not (tmp_path / ".venv").exists()
 
 
 class TestHooks:

@@ -73,7 +73,7 @@ def retrying(name: str, http: Http) -> tenacity.Retrying:
     """
     longest = http.backoff_max.total_seconds()
     backoff = tenacity.wait_exponential_jitter(
-        initial=http.backoff_initial, max=longest, jitter=http.backoff_initial
+        multiplier=http.backoff_initial, max=longest, jitter=http.backoff_initial
     )
 
     def error_of(state: tenacity.RetryCallState) -> RetryableError | None:

@@ -18,6 +18,12 @@ from cryptography.x509.oid import NameOID
 
 Trouble = Literal["cut", "reset", "plain", "slow", "alert"]
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
+    key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+    decipher_only=False,
+)  # fmt: skip
+
 
 class Ca:
     """`path`: its certificate, as SSL_CERT_FILE and REQUESTS_CA_BUNDLE take it."""
@@ -48,7 +54,17 @@ class Ca:
                 False,
             )
         )
-        return key, builder.sign(self._key if issuer else key, hashes.SHA256())
+        # Python 3.13 and newer refuse an authority without key usage, and a certificate that does
+        # not name its authority's key.
+        signer = self._key if issuer else key
+        for extension in (
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+        ):
+            builder = builder.add_extension(extension, False)
+        if issuer is None:
+            builder = builder.add_extension(_SIGNS_CERTIFICATES, True)
+        return key, builder.sign(signer, hashes.SHA256())
 
     def context(self) -> ssl.SSLContext:
         key, cert = self._made("127.0.0.1", self._cert)

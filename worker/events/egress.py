@@ -22,13 +22,21 @@ Resolve = Callable[[str, int], Sequence[str]]
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 # RFC 5214, ISATAP: the middle of an address whose last 32 bits are one of IPv4.
 _ISATAP = (0x00005EFE, 0x02005EFE)
-# What Python's own table (3.11) does not have of IANA's special-purpose registries
+# What Python's own table does not have, or not in each version since 3.11, of IANA's registries
 # (https://www.iana.org/assignments/iana-ipv4-special-registry and .../iana-ipv6-special-registry):
-# protocol assignments, in which clouds have kept metadata (192.0.0.192); relays of 6to4, deprecated
-# by RFC 7526; documentation, RFC 9637. And site-local addresses, deprecated by RFC 3879.
+# protocol assignments, in which clouds have kept metadata (192.0.0.192); 6to4, which reaches any
+# address of IPv4 (RFC 3056), and its relays, deprecated by RFC 7526; documentation, RFC 9637. And
+# site-local addresses, deprecated by RFC 3879.
 _ALSO_INSIDE = tuple(
     ipaddress.ip_network(text)
-    for text in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16", "fec0::/10")
+    for text in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "2002::/16",
+        "3fff::/20",
+        "5f00::/16",
+        "fec0::/10",
+    )
 )
 
 
@@ -95,11 +103,9 @@ def check(url: str, allowed: Networks, lookup: Resolve = resolve) -> Target:
 def is_inside(address: Address) -> bool:
     """Return whether an address is anything but a public one, also one inside another."""
     if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
+        inner = address.ipv4_mapped
         if inner is None and address in _NAT64:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is None and address.teredo is not None:
-            inner = address.teredo[1]
         if inner is None and (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:

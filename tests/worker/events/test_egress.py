@@ -26,6 +26,7 @@ INSIDE_ADDRESSES = [
     "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::", "::127.0.0.1",
     "192.0.0.192", "192.88.99.1", "3fff::1", "5f00::1", "fec0::1", "64:ff9b:1::7f00:1",
     "2001:4860::5efe:7f00:1", "2001:4860::200:5efe:10.0.0.1",
+    "2002:5db8:d70e::1", "2001:0:4136:e378:8000:63bf:a247:28f1",  # a public one in 6to4, in Teredo
 ]  # fmt: skip
 
 
@@ -71,6 +72,7 @@ def test_no_address_outside_the_public_internet_passes(address: object) -> None:
     from ipaddress import ip_address
 
     plain = ip_address(str(address))
+    plain = getattr(plain, "ipv4_mapped", None) or plain  # older Pythons call all of these private
     if plain.is_private or plain.is_loopback or plain.is_link_local or plain.is_multicast:
         with pytest.raises(EgressRefusedError):
             egress.check("https://dialer.example/", (), lookup(str(address)))

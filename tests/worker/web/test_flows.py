@@ -151,6 +151,7 @@ class TestSettings:
         for name, text in ENVIRONMENT.items():
             assert text in plain, name
             assert name in plain
+        assert len(set(ENVIRONMENT.values())) == len(ENVIRONMENT), "each says what it alone is for"
         assert hint("policy.normalize").startswith("true: rewrite")
 
     def test_are_a_plain_list_without_scripts(self, serve: Serve, ctx: Context) -> None:

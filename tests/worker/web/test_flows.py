@@ -128,6 +128,8 @@ def test_each_crms_confirmation_shows_as_it_comes_and_then_nothing_is_asked(
     page.get_by_text("Confirmed by Salesforce").wait_for(timeout=30_000)
     page.locator("#suppressed").get_by_role("heading", name="Suppressed").wait_for()
     assert page.locator("#evidence").get_attribute("hx-get") is None
+    statuses = page.locator("#holders .pill").all_inner_texts()
+    assert statuses == ["do not contact"] * 2, "the list of contacts is renewed as well"
     assert_well_made(page, "number-confirmed")
 
 
@@ -143,6 +145,9 @@ class TestSettings:
         page.get_by_label("Filter").fill("pulls what has changed")
         assert rows.filter(visible=True).count() == 1
         assert "sync.every" in rows.filter(visible=True).inner_text()
+        page.get_by_label("Filter").fill("no such setting")
+        assert page.locator("[data-filter-count]").inner_text() == "Nothing matches"
+        page.get_by_label("Filter").fill("pulls what has changed")
         assert_well_made(page, "settings")
 
     def test_have_a_hint_each_which_is_the_documentations(self) -> None:

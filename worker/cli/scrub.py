@@ -61,8 +61,8 @@ def scrub(  # a parameter for each of its options
 ) -> None:  # fmt: skip
     """Check which numbers may be called or texted now.
 
-    Says for each number of a list whether it may be, why not, since when, and how long the answer
-    may be used.
+    For each number of a list, says whether it may be contacted, if not why and since when, and
+    how long the answer may be used.
 
     It costs nothing and calls no outside service. A certificate of what was asked and
     answered is kept.

@@ -237,7 +237,7 @@ class TestItsPage:
         assert "1 event is being sent again" in text
         delivery.deliver(ctx, seconds=5)
         assert receiver.types == ["number.suppressed"] * 2
-        assert "no event since" in admin.post(
+        assert "no events since" in admin.post(
             "/endpoints/dialer/replay", since="2100-01-01T00:00"
         ).text  # fmt: skip
         admin.post("/endpoints/dialer/replay", 422, since="yesterday")

@@ -63,7 +63,9 @@ def test_one_record_of_last_nights_run_is_undone_in_four_clicks(
     run = sync(ctx, "salesforce")["run"]
     crm = Crm.all(sandbox)["salesforce"]
     page.goto(f"{serve(working=True)}/")
-    page.get_by_role("link", name="Runs", exact=True).click()
+    if (menu := page.get_by_role("button", name="Menu")).is_visible():  # on a phone
+        menu.click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Runs").click()
     page.locator(f"tbody a[href='/runs/{run}']").first.click()
     first = page.get_by_role("link", name="Undo the changes to").first
     target = (first.get_attribute("href") or "").rpartition("id=")[2]

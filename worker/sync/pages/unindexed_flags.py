@@ -1,8 +1,8 @@
 """Find our own flags on contacts that our index does not hold.
 
 The contact was erased on request and its CRM has it still, or it was deleted and somebody restored
-it. The first time a contact is read, a flag that is set counts as a person's word. One that we set
-ourselves must not: it would outlive an opt-in from meanwhile, and stand in the evidence as theirs.
+it. The first time a contact is read, a flag that is set counts as a person's report. One that we
+set ourselves must not: it would outlive a later opt-in, and the evidence would call it theirs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What the recipient's page says, in the languages in which it can be read."""
+"""What the recipient's page says, in the languages in which it can be read.
+
+Address people formally in all of them. No native speaker has read the translations yet.
+"""
 
 from __future__ import annotations
 

@@ -16,77 +16,84 @@ _TABLE = re.compile(r"\[([\w.]+)\]")
 _SETTING = re.compile(r"(\w+)\s*=\s*(?:\"[^\"]*\"|[^#\"]*)+?\s*#\s*(.+)")
 _MORE = re.compile(r"\s+#\s+(.+)")
 
-_VONAGE = "webhooks of Vonage; how its SMS API signs: md5hash, md5, sha1, sha256 or sha512"
 ENVIRONMENT = {
-    "SALESFORCE_LOGIN_URL": "client credentials",
-    "SALESFORCE_CLIENT_ID": "client credentials",
-    "SALESFORCE_CLIENT_SECRET": "client credentials",
-    "SALESFORCE_USERNAME": "JWT bearer, instead of the secret",
-    "SALESFORCE_PRIVATE_KEY_FILE": "JWT bearer, instead of the secret",
-    "SALESFORCE_INSTANCE_URL": "a session you already have",
-    "SALESFORCE_ACCESS_TOKEN": "a session you already have",
+    "SALESFORCE_LOGIN_URL": "address of your org's login, such as https://acme.my.salesforce.com",
+    "SALESFORCE_CLIENT_ID": "consumer key of the connected app",
+    "SALESFORCE_CLIENT_SECRET": "consumer secret of the connected app: login by client credentials",
+    "SALESFORCE_USERNAME": "user to log in as by JWT bearer, instead of the consumer secret",
+    "SALESFORCE_PRIVATE_KEY_FILE": "path of the private key that signs a login by JWT bearer",
+    "SALESFORCE_INSTANCE_URL": "address of the org of a session that you already have",
+    "SALESFORCE_ACCESS_TOKEN": "token of a session that you already have",
     "SALESFORCE_API_VERSION": "version of Salesforce's API",
-    "HUBSPOT_ACCESS_TOKEN": "token of a Service Key or of the app; another base address",
-    "HUBSPOT_API_URL": "token of a Service Key or of the app; another base address",
-    "HUBSPOT_CLIENT_ID": "login by OAuth, instead of the access token",
-    "HUBSPOT_REFRESH_TOKEN": "login by OAuth, instead of the access token",
+    "HUBSPOT_ACCESS_TOKEN": "token of a Service Key or of the app",
+    "HUBSPOT_API_URL": "another base address of HubSpot's API",
+    "HUBSPOT_CLIENT_ID": "client id of the app, for login by OAuth instead of the access token",
+    "HUBSPOT_REFRESH_TOKEN": "refresh token of the account, for login by OAuth",
     "HUBSPOT_API_VERSION": "dated version of HubSpot's API",
-    "TWILIO_ACCOUNT_SID": "Twilio Lookup",
-    "TWILIO_AUTH_TOKEN": "Twilio Lookup",
-    "TWILIO_API_KEY": "Twilio Lookup",
-    "TWILIO_API_SECRET": "Twilio Lookup",
-    "NUMVERIFY_ACCESS_KEY": "NumVerify, ClearoutPhone",
-    "CLEAROUTPHONE_API_TOKEN": "NumVerify, ClearoutPhone",
-    "RND_REFRESH_TOKEN": "the FCC's Reassigned Numbers Database",
-    "RND_COMPANY_ID": "the FCC's Reassigned Numbers Database",
+    "TWILIO_ACCOUNT_SID": "Twilio account that lookups are made with and paid by",
+    "TWILIO_AUTH_TOKEN": (
+        "auth token of the Twilio account; also checks the signature of its webhooks"
+    ),
+    "TWILIO_API_KEY": "Twilio API key, to make lookups without the auth token",
+    "TWILIO_API_SECRET": "secret of the Twilio API key",
+    "NUMVERIFY_ACCESS_KEY": "access key of NumVerify",
+    "CLEAROUTPHONE_API_TOKEN": "API token of ClearoutPhone",
+    "RND_REFRESH_TOKEN": "refresh token of the FCC's Reassigned Numbers Database",
+    "RND_COMPANY_ID": "your company's id in the Reassigned Numbers Database",
     "TWILIO_WEBHOOK_SHARED_KEY": (
         "set it if Twilio signs its webhooks with a shared key (SHA-256) instead of the auth token"
     ),
-    "TWILIO_MESSAGING_SERVICE_SID": "what texts to customers are sent by",
-    "TWILIO_FROM_NUMBER": "what texts to customers are sent by",
-    "TWILIO_LOOKUP_URL": "other base addresses",
-    "TWILIO_API_URL": "other base addresses",
-    "NUMVERIFY_URL": "other base addresses",
-    "CLEAROUTPHONE_URL": "other base addresses",
-    "RND_URL": "other base addresses",
+    "TWILIO_MESSAGING_SERVICE_SID": "Twilio messaging service that sends texts to customers",
+    "TWILIO_FROM_NUMBER": (
+        "number that texts to customers come from, instead of a messaging service"
+    ),
+    "TWILIO_LOOKUP_URL": "another base address of Twilio Lookup",
+    "TWILIO_API_URL": "another base address of Twilio's other API",
+    "NUMVERIFY_URL": "another base address of NumVerify",
+    "CLEAROUTPHONE_URL": "another base address of ClearoutPhone",
+    "RND_URL": "another base address of the Reassigned Numbers Database",
     "DATABASE_URL": "postgresql://USER:PASSWORD@HOST/NAME or sqlite:///PATH",
     "REDIS_URL": (
         "redis://HOST:PORT/0, or rediss:// with TLS and a checked certificate (production.md)"
     ),
     "REDIS_SSL_CERT_REQS": "none: do not check the certificate of a rediss:// Redis",
     "HYGIENE_HOME": (
-        "folder of the embedded database and Redis; a new one is announced, and hygiene "
-        "doctor shows it"
+        "folder of the embedded database and Redis; a new one is announced, and hygiene doctor "
+        "shows it"
     ),
     "HYGIENE_CONFIG": "path of your TOML file",
     "PORT": "port of the web process, in the demo too; where a platform sets it: production.md",
     "ADMIN_PASSWORD": (
-        "password of admin on the pages. Without it, people and an identity provider, the "
-        "pages need a one-time link, printed on a terminal (admin.md)"
+        "password of admin on the pages. Without it, people and an identity provider, the pages "
+        "need a one-time link, printed on a terminal (admin.md)"
     ),
-    "OIDC_ISSUER": "login through your identity provider",
-    "OIDC_CLIENT_ID": "login through your identity provider",
-    "OIDC_CLIENT_SECRET": "login through your identity provider",
+    "OIDC_ISSUER": "address of the identity provider through which people log in",
+    "OIDC_CLIENT_ID": "client id at the identity provider",
+    "OIDC_CLIENT_SECRET": "client secret at the identity provider",
     "ADMIN_TOKEN": "a token of the HTTP API with every right; make others with hygiene tokens",
-    "SMTP_URL": "where alerts are sent",
-    "ALERT_WEBHOOK_URL": "where alerts are sent",
+    "SMTP_URL": "mail server that sends alerts, the digest and emails to customers",
+    "ALERT_WEBHOOK_URL": "address of your own program that receives each alert as JSON",
     "PUBLIC_URL": (
         "your address as recipients and webhooks know it; the pages answer to its host name"
     ),
     "HUBSPOT_CLIENT_SECRET": (
-        "HubSpot signs its webhooks with it; Twilio signs with TWILIO_AUTH_TOKEN"
+        "client secret of the HubSpot app; checks the signature of its webhooks"
     ),
-    "VONAGE_SIGNATURE_SECRET": _VONAGE,
-    "VONAGE_SIGNATURE_METHOD": _VONAGE,
-    "TELNYX_PUBLIC_KEY": "webhooks of Telnyx: the public key of the account",
-    "SINCH_WEBHOOK_SECRET": "webhooks of Sinch, or the login of its callbacks instead",
-    "SINCH_CALLBACK_USERNAME": "webhooks of Sinch, or the login of its callbacks instead",
-    "SINCH_CALLBACK_PASSWORD": "webhooks of Sinch, or the login of its callbacks instead",
-    "PLIVO_AUTH_TOKEN": "webhooks of Plivo, JustCall and Aircall",
-    "JUSTCALL_API_SECRET": "webhooks of Plivo, JustCall and Aircall",
-    "AIRCALL_WEBHOOK_TOKEN": "webhooks of Plivo, JustCall and Aircall",
-    "SECRET_KEY": "for links and for the hashes of erased numbers; the key used before",
-    "SECRET_KEY_PREVIOUS": "for links and for the hashes of erased numbers; the key used before",
+    "VONAGE_SIGNATURE_SECRET": "checks the signature of Vonage's webhooks",
+    "VONAGE_SIGNATURE_METHOD": "how Vonage's SMS API signs: md5hash, md5, sha1, sha256 or sha512",
+    "TELNYX_PUBLIC_KEY": "public key of the Telnyx account; checks the signature of its webhooks",
+    "SINCH_WEBHOOK_SECRET": "checks the signature of Sinch's webhooks",
+    "SINCH_CALLBACK_USERNAME": (
+        "user name that Sinch's callbacks log in with, where they are not signed"
+    ),
+    "SINCH_CALLBACK_PASSWORD": "password that Sinch's callbacks log in with",
+    "PLIVO_AUTH_TOKEN": "checks the signature of Plivo's webhooks",
+    "JUSTCALL_API_SECRET": "checks the signature of JustCall's webhooks; also logs in to its API",
+    "AIRCALL_WEBHOOK_TOKEN": "token that Aircall's webhooks carry",
+    "SECRET_KEY": "signs links, encrypts stored secrets and hashes erased numbers",
+    "SECRET_KEY_PREVIOUS": (
+        "your former SECRET_KEY; it still recognises what it signed, encrypted or hashed"
+    ),
     "OTEL_EXPORTER_OTLP_ENDPOINT": "where OpenTelemetry traces go (with the extra otel)",
 }
 

@@ -51,7 +51,7 @@ def make(
     wanted = [scope for scope in SCOPES if scope in set(scopes)]
     unknown = set(scopes) - set(SCOPES)
     if unknown or not wanted:
-        raise AccessError(f"scopes: some of {', '.join(SCOPES)}")
+        raise AccessError(f"scopes: choose at least one of {', '.join(SCOPES)}")
     if not name.strip() or len(name) > 120 or not name.isprintable():
         raise AccessError("name: say what the token is for")
     secret = _MARK + secrets.token_urlsafe(32)

@@ -57,12 +57,14 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`url`: of a webhook. `to`: addresses of an email channel."""
+    """`url`: of a webhook. `to`: addresses of an email channel. `is_default`: set up by
+    `email_to` or ALERT_WEBHOOK_URL, not under `[alerts.channels]`."""
 
     name: str
     kind: str
     url: str = ""
     to: tuple[str, ...] = ()
+    is_default: bool = False
 
 
 def channels(settings: Settings) -> list[str]:
@@ -105,8 +107,8 @@ def find(settings: Settings, name: str) -> Channel:
         url = settings.alert_channel_urls.get(url_variable(name), "")
         return Channel(name, table.kind, url, table.to)
     if name == "email":
-        return Channel(name, "email", to=alerts.email_to)
-    return Channel(name, "webhook", settings.alert_webhook_url)
+        return Channel(name, "email", to=alerts.email_to, is_default=True)
+    return Channel(name, "webhook", settings.alert_webhook_url, is_default=True)
 
 
 def send(settings: Settings, channel: str, message: Message) -> None:
@@ -118,10 +120,74 @@ def send(settings: Settings, channel: str, message: Message) -> None:
                 _email(settings, configured, message)
             else:
                 _post(configured, _BODIES[configured.kind](message))
-    except (OSError, smtplib.SMTPException, requests.RequestException) as error:
-        raise ChannelError(f"{channel}: {type(error).__name__}") from error
+    except smtplib.SMTPException as error:
+        raise ChannelError(f"{channel}: {_mail_problem(configured, error)}") from error
+    except (OSError, requests.RequestException) as error:
+        text = f"no connection to {_SERVICES[configured.kind]} ({type(error).__name__})"
+        raise ChannelError(f"{channel}: {text}. Check {_setting(configured)}") from error
     except ValueError as error:  # an address or a header that cannot be written
-        raise ChannelError(f"{channel}: {type(error).__name__}", refused=True) from error
+        text = f"an address cannot be used ({type(error).__name__})"
+        where = _setting(configured)
+        raise ChannelError(f"{channel}: {text}. Check {where}", refused=True) from error
+
+
+# -- what went wrong, and what to do -------------------------------------------------------
+
+_SERVICES = {
+    "email": "the mail server",
+    "slack": "Slack",
+    "teams": "Microsoft Teams",
+    "webhook": "the webhook",
+}
+_LATER = "The message is sent again later"
+_FOR_GOOD = 500  # codes of a mail server from here on are no passing trouble (RFC 5321, 4.2.1)
+
+
+def _setting(channel: Channel) -> str:
+    """Return the variable that holds where a channel sends to."""
+    if channel.kind == "email":
+        return "SMTP_URL"
+    return "ALERT_WEBHOOK_URL" if channel.is_default else url_variable(channel.name)
+
+
+def _meaning(channel: Channel, status: int) -> str:
+    """Return what a status means for a channel, and what to do; "" for an unusual one."""
+    where = _setting(channel)
+    if 300 <= status < 400:
+        return f"it redirects, which is not followed. Set {where} to the final address and restart"
+    if status in (401, 403):
+        return f"it refuses this address. Check the webhook there, or set a new one in {where}"
+    if status in (404, 405, 410):
+        return (
+            "nothing receives messages at this address any more. "
+            f"Create a new webhook, set its address in {where} and restart"
+        )
+    if status == 429:
+        return f"it receives too many messages. {_LATER}"
+    if status in _REFUSED:
+        return "it does not accept this message. Other messages are still sent"
+    if status >= 500:
+        return f"it has a fault of its own. {_LATER}"
+    return ""
+
+
+def _mail_problem(channel: Channel, error: smtplib.SMTPException) -> str:
+    table = "[alerts]" if channel.is_default else f"[alerts.channels.{channel.name}]"
+    addresses = "email_to" if channel.is_default else "to"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return "the mail server refuses the login. Check the name and password in SMTP_URL"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = [code for code, _ in error.recipients.values()]
+        answer, remedy = f"refuses every recipient ({codes[0]})", f"Check {addresses} in {table}"
+    elif isinstance(error, smtplib.SMTPSenderRefused):
+        codes = [error.smtp_code]
+        answer, remedy = f"refuses the sender ({codes[0]})", "Check email_from in [alerts]"
+    elif isinstance(error, smtplib.SMTPResponseException):
+        codes = [error.smtp_code]
+        answer, remedy = f"refuses the message ({codes[0]})", "Its log says why"
+    else:
+        return f"the mail server broke off ({type(error).__name__}). {_LATER}"
+    return f"the mail server {answer}. {remedy if min(codes) >= _FOR_GOOD else _LATER}"
 
 
 # -- email ---------------------------------------------------------------------------------
@@ -175,8 +241,10 @@ def _post(channel: Channel, body: bytes) -> None:
         status = answer.status_code
         if 200 <= status < 300:
             return
+        meaning = _meaning(channel, status)
         raise ChannelError(
-            f"{channel.name}: it answered {status}{_word(answer)}",
+            f"{channel.name}: {_SERVICES[channel.kind]} answered {status}{_word(answer)}"
+            + (f": {meaning}" if meaning else ""),
             _wait(answer.headers.get("Retry-After")),
             refused=status in _REFUSED,
         )

@@ -137,8 +137,8 @@ def _streams_down(ctx: Context) -> Iterator[Alert]:
             why = one.problem or "is hygiene stream running?"
             text = (
                 f"{crm_name(one.connector)}: nothing from {one.channel} for "
-                f"{int(one.silent_for.total_seconds() // 60)} minutes: {why}. Until it is back, "
-                "changes come with the scheduled syncs"
+                f"{int(one.silent_for.total_seconds() // 60)} minutes: {why}. Until it is "
+                "back, the scheduled syncs pick up changes"
             )
             since = ctx.now() - one.silent_for
             key = f"stream_down:{one.connector}:{one.channel}:{since:%Y-%m-%dT%H:%M}"
@@ -177,10 +177,10 @@ def _refused_suppressions(ctx: Context) -> Iterator[Alert]:
         for name, count, run_id, message in connection.execute(query):
             if name not in ctx.settings.active_connectors:
                 continue
-            people = "1 person who is" if count == 1 else f"{count:,} people who are"
+            people = "1 person" if count == 1 else f"{count:,} people"
             text = (
-                f"{crm_name(name)} refuses our flag for {people} not to be contacted: {message}. "
-                f"Contact none of them, and exempt our user from the rule "
+                f"{crm_name(name)} refuses our flag for {people} who must not be contacted: "
+                f"{message}. Contact none of them, and exempt our user from the rule "
                 f"(hygiene runs show {run_id})"
             )
             key = f"suppression_refused:{name}:{ctx.now():%Y-%m-%d}"
@@ -219,7 +219,7 @@ def _waiting_reviews(ctx: Context) -> Iterator[Alert]:
         waiting = review_queue.oldest_waiting(connection)
     if waiting is not None and ctx.now() - waiting.since > longest:
         text = (
-            f"{waiting.count:,} {'reply waits' if waiting.count == 1 else 'replies wait'} for a "
+            f"{waiting.count:,} {'reply waits' if waiting.count == 1 else 'replies wait'} for "
             f"review, the oldest since {waiting.since:%Y-%m-%d}. A revocation must be "
             f"honoured within {review_queue.HONOUR_WITHIN} business days."
         )

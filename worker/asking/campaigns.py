@@ -95,6 +95,21 @@ class Progress:
         }
 
 
+def missing_settings(settings: Settings) -> list[str]:
+    """Return what has to be set before any campaign can start; a sender, if there is none."""
+    senders = [sender.problem(settings) for sender in SENDERS.values()]
+    return [*_not_set(settings), *(senders if all(senders) else [])]
+
+
+def _not_set(settings: Settings) -> list[str]:
+    problems = []
+    if not settings.public_url:
+        problems.append("set PUBLIC_URL: the address of the recipients' pages")
+    if not settings.feedback.company:
+        problems.append("set feedback.company: a message must say who sends it")
+    return problems
+
+
 def check(settings: Settings, request: Request) -> None:
     """Raise `AskingError`, one line for each thing that is wrong or not set."""
     problems = []
@@ -102,10 +117,7 @@ def check(settings: Settings, request: Request) -> None:
         problems.append(
             "name: use at most 60 lowercase letters, digits, dots, hyphens and underscores"
         )
-    if not settings.public_url:
-        problems.append("set PUBLIC_URL: the address of the recipients' pages")
-    if not settings.feedback.company:
-        problems.append("set feedback.company: a message must say who sends it")
+    problems += _not_set(settings)
     if problem := SENDERS[request.channel].problem(settings):
         problems.append(problem)
     if request.channel == "email" and not request.basis:

@@ -25,12 +25,12 @@ TEXTS: Mapping[str, Texts] = {
         "{company}: is this still your number? Confirm or correct it: {link} Reply STOP to opt out",
         "{company}: is your phone number still right?",
         "{company} has a phone number of yours on file. Please confirm or correct it on this page:",
-        "To hear no more from us, open this page:",
+        "To stop hearing from us, open this page:",
     ),
     "es": Texts(
         "{company}: ¿este teléfono sigue siendo suyo? Confirme o corrija: {link} Responda STOP "
         "para darse de baja",
-        "{company}: ¿sigue siendo correcto su número de teléfono?",
+        "{company}: ¿su número de teléfono sigue siendo correcto?",
         "{company} tiene registrado un número de teléfono suyo. Confírmelo o corríjalo en esta "
         "página:",
         "Para no recibir más mensajes nuestros, abra esta página:",
@@ -54,21 +54,21 @@ TEXTS: Mapping[str, Texts] = {
     "pt": Texts(
         "{company}: este telefone ainda é seu? Confirme ou corrija: {link} Responda STOP para "
         "cancelar",
-        "{company}: o seu número de telefone ainda está certo?",
+        "{company}: o seu número de telefone ainda está correto?",
         "{company} tem registado um número de telefone seu. Confirme-o ou corrija-o nesta página:",
         "Para não receber mais mensagens nossas, abra esta página:",
     ),
     "it": Texts(
         "{company}: questo numero è ancora suo? Confermi o corregga: {link} Risponda STOP per non "
         "ricevere altro",
-        "{company}: il suo numero di telefono è ancora giusto?",
+        "{company}: il suo numero di telefono è ancora corretto?",
         "{company} ha registrato un suo numero di telefono. Lo confermi o lo corregga in questa "
         "pagina:",
         "Per non ricevere più nostri messaggi, apra questa pagina:",
     ),
     "pl": Texts(
-        "{company}: czy to nadal Pani/Pana numer? Potwierdz lub popraw: {link} Aby zrezygnowac, "
-        "odpowiedz STOP",
+        "{company}: czy to nadal Pani/Pana numer? Prosimy potwierdzic lub poprawic: {link} "
+        "Rezygnacja: odpowiedz STOP",
         "{company}: czy Pani/Pana numer telefonu jest nadal aktualny?",
         "{company} ma zapisany Pani/Pana numer telefonu. Prosimy potwierdzić go lub poprawić na "
         "tej stronie:",
@@ -76,16 +76,16 @@ TEXTS: Mapping[str, Texts] = {
     ),
     "uk": Texts(
         "{company}: це досі ваш номер? Підтвердіть або виправте: {link} Щоб відмовитися, "
-        "відповідайте STOP",
-        "{company}: ваш номер телефону досі правильний?",
-        "{company} має ваш номер телефону. Підтвердіть або виправте його на цій сторінці:",
+        "надішліть STOP",
+        "{company}: ваш номер телефону не змінився?",
+        "У {company} записано ваш номер телефону. Підтвердіть або виправте його на цій сторінці:",
         "Щоб більше не отримувати від нас повідомлень, відкрийте цю сторінку:",
     ),
     "ru": Texts(
         "{company}: это по-прежнему ваш номер? Подтвердите или исправьте: {link} Чтобы "
         "отказаться, ответьте STOP",
-        "{company}: ваш номер телефона ещё верен?",
-        "У {company} есть ваш номер телефона. Подтвердите или исправьте его на этой странице:",
+        "{company}: ваш номер телефона не изменился?",
+        "У {company} записан ваш номер телефона. Подтвердите или исправьте его на этой странице:",
         "Чтобы больше не получать от нас сообщений, откройте эту страницу:",
     ),
 }  # fmt: skip

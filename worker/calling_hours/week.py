@@ -76,5 +76,5 @@ def _zones(zones: Sequence[str]) -> str:
     if len(zones) == 1:
         return zones[0]
     if len(zones) > _MAX_ZONES:
-        return f"local time in all {len(zones)} time zones where the person may be"
+        return f"local time in all {len(zones)} possible time zones"
     return f"local time, in each of {', '.join(zones)}"

@@ -187,5 +187,5 @@ def _words(place: Place, holding: Iterable[Holding]) -> str:
     names = dict.fromkeys(each.rule.name for each in holding)
     text = "; ".join(names)
     if len(place.zones) > 1:
-        text += f", in all {len(place.zones)} time zones where the person may be"
+        text += f", in all {len(place.zones)} possible time zones"
     return text

@@ -106,7 +106,7 @@ def users_login_link() -> None:
 
 @click.group("tokens", cls=Group, examples=["hygiene tokens list"])
 def tokens_group() -> None:
-    """List, make and revoke tokens of the HTTP API."""
+    """List, create and revoke tokens of the HTTP API."""
 
 
 @tokens_group.command("list", examples=["hygiene tokens list"])
@@ -138,7 +138,7 @@ def tokens_list(as_json: bool) -> None:
               help="What the token may do; repeatable.")  # fmt: skip
 @json_option
 def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
-    """Make a token. It is shown only once."""
+    """Create a token. It is shown only once."""
     from config.settings import SettingsError
     from worker.access import audit, tokens
 
@@ -152,7 +152,7 @@ def tokens_make(name: str, scopes: tuple[str, ...], as_json: bool) -> None:
         console.print_json({"token": secret, **token.as_json()})
     else:
         console.out.print(secret)
-        console.info("keep it now: it is not shown again")
+        console.info("copy it now: it will not be shown again")
 
 
 @tokens_group.command("revoke", examples=["hygiene tokens revoke 4"])

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def capture_keys() -> None:
     """List, add, change, pause, rotate and remove capture keys.
 
-    A form on your website shows such a key to have the number that somebody types verified
-    (docs/capture.md). It is public, and does nothing else.
+    A form on your website uses such a key to verify the number that somebody types
+    (docs/capture.md). The key is public and can do nothing else.
     """
 
 
@@ -129,7 +129,7 @@ def change(name: str, as_json: bool, **given: Any) -> None:
 @click.argument("name")
 @json_option
 def pause(name: str, as_json: bool) -> None:
-    """Answer nothing to forms with this key for now.
+    """Stop answering forms with this key for now.
 
     The forms still work, without hints.
     """
@@ -160,7 +160,7 @@ def resume(name: str, as_json: bool) -> None:
               help="How long the old key stays valid; 0h: not at all.")  # fmt: skip
 @json_option
 def rotate(name: str, keep: str, as_json: bool) -> None:
-    """Give a key a new text, which forms have to show from then on."""
+    """Replace a key; forms have to use the new one from then on."""
     from worker.capture import keys
 
     age = _duration(keep)

@@ -271,7 +271,7 @@ def crm_check(connector: str, as_json: bool) -> None:
 @connector_argument()
 @json_option
 def crm_scan(connector: str, as_json: bool) -> None:
-    """Look through the CRM for phone fields, and how full they are.
+    """List the CRM's phone fields, and how full they are.
 
     Prints settings that you can paste. Reads no records. It stops where the day's calls are to be
     left to others.

@@ -355,7 +355,7 @@ def _show_login(settings: Settings) -> None:
     ctx = Context.create(settings)
     try:
         if not print_login_link(ctx, "demo") and needs_link(settings, ctx.store):
-            console.info("the admin pages: there is no terminal to print a login link on; set "
+            console.info("admin pages: a login link is printed only on a terminal; to log in, set "
                          "ADMIN_PASSWORD and log in with it")  # fmt: skip
     finally:
         ctx.close()

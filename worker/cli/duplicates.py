@@ -40,7 +40,8 @@ _KINDS = ("same_person", "family", "switchboard", "placeholder", "unclear")
 @click.option("-o", "--output", "target", metavar="OUT",
               type=click.Path(path_type=Path, allow_dash=True),
               help="Write all to this new file, a row for each contact: a workbook if the name "
-              "ends in .xlsx, else CSV; - is standard output. With --names, names.")  # fmt: skip
+              "ends in .xlsx, else CSV; - is standard output. With names if --names is "
+              "given.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace OUT if it exists.")
 @json_option
 def duplicates(

@@ -80,7 +80,7 @@ def endpoints_list(as_json: bool) -> None:
 def endpoints_add(
     name: str, url: str | None, kind: str, types: tuple[str, ...], hash_numbers: bool, as_json: bool
 ) -> None:
-    """Add an endpoint. The secret of a webhook is shown this once.
+    """Add an endpoint. The secret of a webhook is shown only once.
 
     A webhook without a NAME is named after its host.
     """
@@ -117,7 +117,7 @@ def endpoints_add(
 @click.argument("name")
 @json_option
 def endpoints_test(name: str, as_json: bool) -> None:
-    """Send a test event now, and say what was answered."""
+    """Send a test event now, and show the answer."""
     from worker.events import delivery, delivery_log
 
     with open_context() as ctx:
@@ -196,7 +196,7 @@ def endpoints_remove(name: str) -> None:
               help="How long events are also signed with the former secret.")  # fmt: skip
 @json_option
 def endpoints_rotate(name: str, keep: str, as_json: bool) -> None:
-    """Give an endpoint a new secret, which is shown this once."""
+    """Give an endpoint a new secret, which is shown only once."""
     from worker.events import endpoints as directory
 
     age = _duration(keep, "--keep")

@@ -185,7 +185,7 @@ def feedback_undo(review_ids: tuple[int, ...], later: bool) -> None:
         if reopened and not later:
             propagate_now(ctx)
     for review_id in reopened:
-        console.info(f"{review_id}: waits for a review again")
+        console.info(f"{review_id}: waits for review again")
     _complain_about_others(review_ids, reopened, "that was decided and still has its text")
 
 

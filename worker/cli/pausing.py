@@ -16,8 +16,8 @@ def pause(reason: str, as_json: bool) -> None:
     """Pause everything that writes or sends, until you resume it.
 
     Nothing is written to a CRM, no lookup is paid for, no event, digest or other alert is sent, and
-    no run begins. Runs under way stop at their next page. Reports are still received, and count for
-    our own suppressions at once. Dry runs still work.
+    no run starts. Runs in progress stop after their current page. Reports are still received, and
+    count for our own suppressions at once. Dry runs still work.
     """
     from worker.ops.pausing import pause_all
 

@@ -83,7 +83,7 @@ def registries_import(  # a parameter for each of its options
 @later_option
 @json_option
 def registries_remove(name: str, later: bool, as_json: bool) -> None:
-    """Take all numbers off a registry.
+    """Remove all numbers of a registry.
 
     For example off one that you no longer use.
     """

@@ -11,7 +11,7 @@ from worker.cli.output import console
 
 @click.group("replies", cls=Group, examples=["hygiene replies learn"])
 def replies() -> None:
-    """Train the reading of replies."""
+    """Train how replies are read."""
 
 
 @replies.command("learn", examples=["hygiene replies learn", "hygiene replies learn --apply"])

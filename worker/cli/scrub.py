@@ -61,15 +61,19 @@ def scrub(  # a parameter for each of its options
 ) -> None:  # fmt: skip
     """Check which numbers may be called or texted now.
 
-    Says for each number of a list whether it may be, why not, since when, and how long the answer
-    may be used.
+    For each number of a list, says whether it may be contacted, if not why and since when, and
+    how long the answer may be used.
 
     It costs nothing and calls no outside service. A certificate of what was asked and
     answered is kept.
     """
+    from worker.phones import region_of
     from worker.scrub.files import Columns, ListedNumbers
 
-    columns = Columns(column, country_column, country)
+    region = region_of(country) if country else ""
+    if region is None:
+        raise click.UsageError(f"--country: {country!r} is not a known country; write US or DE")
+    columns = Columns(column, country_column, region)
     with _readable(file) as path, open_context() as ctx:
         listed = ListedNumbers(path, channel, columns, layout, console.info)
         if certificate is not None:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @click.command(cls=Command, examples=["hygiene stream"])
 def stream() -> None:
-    """Take Salesforce's change events as they happen.
+    """Follow Salesforce's change events as they happen.
 
     Runs until it is stopped. With connectors.salesforce.streaming.enabled = false it waits, and
     does nothing. A second one stands by, and takes over when the first one ends.

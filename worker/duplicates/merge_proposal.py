@@ -89,14 +89,14 @@ def _strictness(record: Record, total: Consent) -> int:
 
 KEEP_RULES: tuple[KeepRule, ...] = (
     # First: a merge that keeps this record's fields loosens the least, even if nobody looks.
-    KeepRule("strictest", "the most stands against it already, so a merge loosens nothing",
+    KeepRule("strictest", "it has the strictest suppressions already, so a merge lifts none",
              _strictness),
     KeepRule("email", "it has an email", lambda record, _: record.has_email),
     KeepRule("absorbed", "the CRM has merged others into it before",
              lambda record, _: record.absorbed),
     KeepRule("value", "it is worth the most", lambda record, _: record.value),
     # The older month is the greater one: each digit is taken from 9.
-    KeepRule("oldest", "it was made first",
+    KeepRule("oldest", "it was created first",
              lambda record, _: record.month.translate(_NINES) if record.month else ""),
 )  # fmt: skip
 BY_ID = "nothing else tells them apart, and its id comes first"

@@ -211,7 +211,7 @@ def _same_email(facts: Facts, compared: Compared | None) -> str:
     same = facts.emails == 1 and not facts.without_email and _few(facts)
     if not same or (compared and compared.full_names > 1):
         return ""
-    return f"All {facts.contacts} contacts have the same email (its keyed hash is the same)."
+    return f"All {facts.contacts} contacts have the same email (compared by its keyed hash)."
 
 
 def _merged(facts: Facts, _compared: Compared | None) -> str:

@@ -32,10 +32,10 @@ _MEANINGS = {
     403: "check the secret it verifies signatures with",
     404: "nothing receives events at this address",
     405: "nothing receives events at this address",
-    413: "the event is too large for it",
+    413: "the event is too large",
     429: "it receives too many at once",
 }
-_FAULT = "it has a fault of its own, so look in its log"  # 500 and above
+_FAULT = "an error on its side, which its log explains"  # 500 and above
 _LONGEST_ASKED = timedelta(hours=1)
 _CONNECT_SECONDS = 5.0
 
@@ -122,7 +122,7 @@ def _outcome(answer: httpx2.Response, now: datetime) -> Attempt:
         return Attempt(status, "it wants nothing more (status 410)")
     wait = asked_wait(answer.headers.get("retry-after", ""), now)
     means = _MEANINGS.get(status, _FAULT if status >= 500 else "")
-    text = f"it answered with status {status}" + (f": {means}" if means else "")
+    text = f"it answered with status {status}" + (f" ({means})" if means else "")
     return Attempt(status, text, wait if status in ASKED_TO_WAIT else None)
 
 

@@ -1,9 +1,9 @@
-"""What was said of a number holds for the number that its field is read as now.
+"""Carry reports about a number over to the number that its field is read as now.
 
 A phone field may be read as another number than before, though nobody has changed its text: by a
 new release, a new numbering plan, or another country of the contact. What stood against the former
 number is said of the new one too, as a report of its own, and stands there until somebody lifts it.
-What stands against the former number stays where it is. A number that a person replaced in the
+The suppressions of the former number stay. A number that a person replaced in the
 field is another matter: a wrong number goes with it (promise 8). All of this is pure.
 """
 
@@ -55,7 +55,7 @@ def carry_over(
     holders: Mapping[str, Holders] = {},
     last_delivered: Mapping[str, datetime] = {},
 ) -> Iterator[Feedback]:
-    """Say of a field's numbers what stands against its former ones.
+    """Report about a field's numbers what was reported about its former ones.
 
     `reports`: about the former numbers. Where a former number is gone and no other took its place,
     only stops go over: who calls the number that is left does not reach the wrong one. Where
@@ -87,7 +87,7 @@ def _in_force(
     holders: Holders,
     last_delivered: datetime | None,
 ) -> Iterator[Feedback]:
-    """Yield the reports about a number that stand against a contact; a stop with what is left."""
+    """Yield the reports about a number that close a channel of a contact; a stop with the rest."""
     state = evaluate(about, who, rules, holders, last_delivered)
     for report in about:
         if not concerns(report, who, holders, rules):

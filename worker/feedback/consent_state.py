@@ -1,6 +1,6 @@
 """Weigh all reports about a number, as seen from one contact. Pure.
 
-Reports are kept for ever and weighed anew each time, in the order in which they were made. So it
+Reports are kept for ever and weighed again each time, in the order in which they were made. So it
 does not matter in which order, or how often, they reached us. `evaluate` holds the rules of consent
 (promises 7 and 8).
 """
@@ -140,7 +140,7 @@ NO_HOLDERS = Holders()
 
 @dataclass(frozen=True, slots=True)
 class ConsentState:
-    """What stands against (or for) contacting a number in one contact, in a decision's terms.
+    """What speaks against (or for) contacting a number in one contact, in a decision's terms.
 
     `held`: that texts wait for the review of a reply, where nobody refused them. `listed`: that a
     registry closes a channel, where the person has not refused it.

@@ -1,4 +1,4 @@
-"""Keep which numbers phone fields were read as before, and carry over what is said of these.
+"""Keep which numbers phone fields were read as before, and carry over the reports about them.
 
 `worker.feedback.changed_readings` holds the rules. What stands when a reading changes is carried
 over by the page that finds it out (`worker.sync.pages.changed_readings`), and what is said of the
@@ -83,7 +83,7 @@ def load_reports(connection: Connection, fields: Iterable[ChangedField], keys: K
 def copies(
     fields: Iterable[ChangedField], reports: ReportSet, now: datetime, rules: Rules
 ) -> list[Feedback]:
-    """Return what stands against the former numbers of fields, said of their present ones."""
+    """Return the reports about the former numbers of fields, for their present ones."""
     by_key = {
         copy.key: copy
         for changed in fields

@@ -1,4 +1,4 @@
-"""Store what comes in from outside, before its sender is told that it has arrived."""
+"""Store what comes in from outside, before we acknowledge it to the sender."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def carry_over(
     rules: Rules = Rules(),
     holders: Mapping[str, Holders] = {},
 ) -> Iterator[Feedback]:
-    """Return what stands against (or for) a contact, reported on its surviving record.
+    """Return what was reported about a contact, for its surviving record.
 
     `numbers`: of the old contact, with all that was reported about each (`reports`). A stop on any
     of its numbers, except one that reached somebody else, holds for all numbers of the surviving

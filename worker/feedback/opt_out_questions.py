@@ -51,7 +51,7 @@ class State(StrEnum):
     SENT = "sent"
     UNCERTAIN = "uncertain"  # it may have been sent
     REFUSED = "refused"
-    WITHHELD = "withheld"  # something else stands against it, or it came too late
+    WITHHELD = "withheld"  # another suppression applies, or it came too late
     ANSWERED = "answered"  # calls may go on
 
 

@@ -1,4 +1,4 @@
-"""Which systems are told of what is said about numbers."""
+"""Which systems receive the reports about numbers."""
 
 from __future__ import annotations
 

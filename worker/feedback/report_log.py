@@ -153,7 +153,7 @@ def store(connection: Connection, reports: Sequence[Feedback], now: datetime, ke
             "evidence": report.evidence,
             "grade": report.severity,
             "new_number": report.new_number,
-            "at": min(report.at, now),  # what was said in the future by another clock counts now
+            "at": min(report.at, now),  # a report that another clock dates in the future counts now
             "received_at": report.received_at or now,
         }
         for report in reports
@@ -205,7 +205,7 @@ def last_lift(
 
 
 def record_delivery(connection: Connection, number: str, at: datetime, now: datetime) -> None:
-    """Record that a message arrived: earlier failures no longer count, and the CRMs are told."""
+    """Record that a message arrived: earlier failures no longer count, and the CRMs are updated."""
     recorded = connection.scalar(
         sa.select(last_delivered.c.at).where(last_delivered.c.number == number)
     )

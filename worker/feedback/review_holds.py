@@ -9,7 +9,7 @@ A phone field may be read as another number than before, though nobody has chang
 on the former number then holds for the present ones, and for the contact where nothing is read any
 more, as reports do (`changed_readings`). It is no copy: it ends with the review as well, and with
 the word of somebody who opted in after the reply, by the former number or on the contact: who
-cleared the flag of the hold is not overruled because a field is read anew.
+cleared the flag of the hold is not overruled because a field is read again.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def delays_by_week(ctx: Context) -> Chart:
     )
     return Chart(
         "delays",
-        "From a report to the CRM",
+        "Time from a report to the CRM",
         "s",
         weeks,
         tuple(

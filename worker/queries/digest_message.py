@@ -180,7 +180,7 @@ def _needs(digest: Digest) -> Iterator[str]:
     waiting = digest.reviews
     if waiting.oldest is not None and waiting.honour_by is not None:
         yield (
-            f"{_count(waiting.count, 'reply waits', 'replies wait')} for a review, the oldest "
+            f"{_count(waiting.count, 'reply waits', 'replies wait')} for review, the oldest "
             f"since {_day(waiting.oldest.date())}. If it is a revocation, it must be honoured by "
             f"{_day(waiting.honour_by)} ({HONOUR_WITHIN} business days)."
         )

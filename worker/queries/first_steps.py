@@ -241,7 +241,7 @@ def _first_sync(ctx: Context, facts: _Facts) -> Step:
     if facts.sync_outcome == "all_failed":
         return Step("sync", "First sync", "failed", "No record could be written in the last one.",
                     path=f"/runs/{facts.sync.id}", action="View the run")  # fmt: skip
-    about = "Reads all contacts and writes our fields. The schedule starts it, or you do."
+    about = "Reads all contacts and writes our fields. It starts on schedule, or when you start it."
     return _run_step(
         ctx, "sync", "First sync", facts.sync, about, "Start a sync", bool(facts.synced)
     )
@@ -283,19 +283,19 @@ def _webhooks(ctx: Context, facts: _Facts) -> Step:
         + ([] if any(secrets.values()) or _other_vendors(ctx) else [*secrets])
     )
     if not missing:
-        text = f"Replies and changes are taken at {settings.public_url}/webhooks/."
+        text = f"Webhooks arrive at {settings.public_url}/webhooks/."
         services = tuple(name for name, variable in variables.items() if secrets[variable])
         tested = {name: facts.webhooks[name] for name in services if name in facts.webhooks}
         failed = tuple(
             f"{_service(name)}: {check.error}" for name, check in tested.items() if check.error
         )
         if failed:
-            text = f"{text} The last test did not come through."
+            text = f"{text} The last test failed."
             return Step("webhooks", "Webhooks", "failed", text, problems=failed, webhooks=services)
         if good := " and ".join(_service(name) for name in tested):
-            text = f"{text} Tested as {good}: it came through."
+            text = f"{text} Tests as {good} came through."
         return Step("webhooks", "Webhooks", "done", text, webhooks=services)
-    text = "Replies and changes then arrive at once instead of with the next sync. Set these "
+    text = "With webhooks, replies and changes arrive at once, not with the next sync. Set these "
     return Step("webhooks", "Webhooks", "to_do", f"{text}variables and restart.", missing)
 
 
@@ -314,7 +314,7 @@ def _users(ctx: Context, facts: _Facts) -> Step:
                     path="/access", action="View users")  # fmt: skip
     return Step(
         "users", "Users", "to_do",
-        "Give everybody a login of their own, so that the audit log shows who did what. Or log in "
-        "with your identity provider: set OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.",
+        "Give each person their own login, so that the audit log shows who did what. Or use "
+        "your identity provider: set `OIDC_ISSUER`, `OIDC_CLIENT_ID` and `OIDC_CLIENT_SECRET`.",
         path="/access", action="Add users",
     )  # fmt: skip

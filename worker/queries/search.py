@@ -36,7 +36,8 @@ _ID = re.compile(r"00[3Q1][A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|\d{1,20}")
 _IN_ADDRESS = re.compile(rf".*/({_ID.pattern})(?![A-Za-z0-9])")
 _OWN_PAGE = re.compile(r"/contacts/([a-z0-9-]+)/[^/\s]+/[^/\s]+")  # of our own address
 _PORTAL = re.compile(r"/contacts/(\d{1,20})/")  # of an address in HubSpot
-_RUN = re.compile(r"(?:.*/runs/)?(\d{8}-[\d]{0,6}(?:-[0-9a-f]{0,6})?)(?:[/?#].*)?")
+_RUN = re.compile(r"(?:.*/runs/)?(\d{8}-[\d]{0,6}(?:-[0-9a-f]{0,6})?)(?:[/?#].*)?|(20\d{6})")
+_DATE = re.compile(r"20\d{6}")  # begins the ids of a day's runs, and may be a number as well
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
@@ -98,8 +99,9 @@ def find(ctx: Context, text: str) -> Results:
     text = " ".join(text.split())
     if not text or not text.isprintable():
         return Results()
-    if matches := _runs(ctx, text):
-        return Results(runs=matches)
+    found_runs = _runs(ctx, text)
+    if found_runs and not _DATE.fullmatch(text):
+        return Results(runs=found_runs)
     records = _records_by_id(ctx, text)
     if _ADDRESS.match(text):
         return Results(records=records)
@@ -107,9 +109,9 @@ def find(ctx: Context, text: str) -> Results:
     numbers = [] if "@" in text else _numbers(ctx, text)
     records += _records_by_email(ctx, text) if "@" in text else []
     segments = _segments(ctx, text)
-    nothing = not (numbers or records or segments)
+    nothing = not (numbers or records or segments or found_runs)
     near = near_segments(ctx, text) if nothing else []
-    return Results(numbers, records, (), segments, near, person)
+    return Results(numbers, records, found_runs, segments, near, person)
 
 
 def is_personal(text: str) -> bool:
@@ -277,7 +279,7 @@ def _runs(ctx: Context, text: str) -> list[RunMatch]:
         return []
     query = (
         sa.select(runs.c.id, runs.c.connector, runs.c.opened_at)
-        .where(runs.c.id.startswith(named.group(1), autoescape=True))
+        .where(runs.c.id.startswith(named.group(1) or named.group(2), autoescape=True))
         .order_by(runs.c.opened_at.desc())
         .limit(LIMIT)
     )

@@ -124,7 +124,8 @@ def record_timeline(
     stored = _load_record(ctx, connector, object_name, record_id)
     if stored is None:
         raise NoSuchRecordError(
-            f"{connector} has no record {record_id} among the {object_name} that we have synced"
+            f"There is no such record. No sync has read {object_name} {record_id} "
+            f"of {crm_name(connector)}."
         )
     entries = [
         {

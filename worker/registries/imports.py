@@ -400,7 +400,7 @@ class _Loading:
             most = min(most, max(1, self._before // 2))
         if removed > most and not self._request.accept_removals:
             raise RemovalsRefusedError(
-                f"the file would take {removed:,} of {self._before:,} numbers off "
+                f"the file would remove {removed:,} of {self._before:,} numbers from "
                 f"{self._request.name} ({_percent(removed / self._before)}; the limit is "
                 f"{_percent(self._settings.max_removals)})"
             )

@@ -52,7 +52,7 @@ _WRONG = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED)
 
 
 class Denial(NamedTuple):
-    """One thing that stands against contact."""
+    """One reason not to contact somebody."""
 
     reason: Reason
     since: datetime | None = None
@@ -126,8 +126,8 @@ def decide(
 
 
 def _by_note(question: Question, note: FieldNote | None) -> Iterator[Denial]:
-    """Yield what people wrote beside the number. What a person would have to read first counts as
-    an open review; so does a line that is said to be dead."""
+    """Yield what people wrote beside the number. A note that a person has to read first counts as
+    an open review; so does one that says that the line is dead."""
     if note is None:
         return
     if not note.clear or "disconnected" in note.meanings:
@@ -223,7 +223,7 @@ def _anybody(question: Question, e164: str, evidence: Evidence) -> list[ContactI
 def _of_person(
     who: ContactIdentity, e164: str, channel: ScrubChannel, evidence: Evidence, rules: Rules
 ) -> Generator[Denial, None, ConsentState]:
-    """Yield what stands against contacting a person by a number; return their consent state."""
+    """Yield why a person must not be contacted by a number; return their consent state."""
     reports = evidence.reports
     state = reports.evaluate(e164, who, rules)
     whole = ConsentState()
@@ -253,7 +253,7 @@ def _stops(
     evidence: Evidence,
     rules: Rules,
 ) -> Iterator[Denial]:
-    """Yield why a channel is closed. That it is, is known: so something is said in any case."""
+    """Yield why a channel is closed. It is known to be closed, so at least one reason is given."""
     found: list[Denial] = []
     lifted: list[Denial] = []
     for report in said:
@@ -273,7 +273,7 @@ def _stops(
             left, _ = apply_lifts(report, said, rules)
             (found if channel in blocked(left) else lifted).append(denial)
     if any(report.key.startswith(HOLD_KEY_PREFIX) for report in said) and not found:
-        return  # that a reply waits for review is said by itself
+        return  # the reply that waits for review has a denial of its own
     yield from found or lifted or [Denial(Reason.OPT_OUT)]
 
 

@@ -147,7 +147,7 @@ def _reports(
     if nameless:
         loaded.reports[""] = nameless
     if former_fields.are_any(connection):
-        # What was said of the number that a field was read as before is said of this one next.
+        # Reports about the number that a field was read as before will be carried over to this one.
         changed = former_fields.read_now_as(connection, numbers)
         said = former_numbers.load_reports(connection, changed, ctx.keys)
         for copy in former_numbers.copies(changed, said, ctx.now(), rules):

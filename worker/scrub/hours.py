@@ -13,7 +13,7 @@ from worker.scrub.model import CallingHours
 
 
 def calling_hours(ctx: Context) -> CallingHours:
-    """Return what tells the calling hours of a number."""
+    """Return the rules that give the calling hours of a number."""
     rules = rules_of(ctx.settings.calling_hours)
 
     def of_number(number: str, state: str, country: str, at: datetime) -> Window:

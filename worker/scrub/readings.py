@@ -1,7 +1,7 @@
 """How else the text of a number may be meant. Pure.
 
-A dialer dials the text that it has, and not our reading of it. So what stands against the number of
-another reading denies as well, and a text of which a part was not read is not one number.
+A dialer dials the text that it has, and not our reading of it. So a denial of
+any other reading's number denies this one too, and a text with an unread part is not one number.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from worker.scrub.readings import Reading, is_partly_unread, other_readings
 
 
 class Scrub:
-    """A scrub under way. Ask it for answers, then for its certificate.
+    """A scrub in progress: it gives answers, and at the end a certificate.
 
     Each part of at most `MAX_NUMBERS` questions is answered from one snapshot of the database.
-    `channel`: that was asked for, "" where each number has its own.
+    `channel`: the one asked about; "" if each number has its own.
     """
 
     def __init__(

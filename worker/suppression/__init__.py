@@ -1,1 +1,1 @@
-"""What follows from reports: suppressions, and what CRMs and others are told about them."""
+"""What follows from reports: suppressions, and how CRMs and others learn of them."""

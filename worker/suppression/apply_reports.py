@@ -1,4 +1,4 @@
-"""Apply stored reports: recompute suppressions, and enqueue what each CRM has to be told.
+"""Apply stored reports: recompute suppressions, and enqueue the deliveries to each CRM.
 
 The way of a report, step by step. Each step is committed before the next one begins:
 
@@ -89,7 +89,7 @@ def _confirmations(reports: Sequence[Feedback]) -> list[Event]:
 def _follow_to_present_numbers(
     ctx: Context, connection: Connection, reports: Sequence[Feedback], rules: Rules
 ) -> None:
-    """Store what was said of a number that a field was read as before, of the field's number now.
+    """Store reports about the number that a field was read as before for its number now.
 
     These reports are applied next.
     """
@@ -147,7 +147,7 @@ def requeue_contacts(connection: Connection, reports: Sequence[Feedback], now: d
         for connector, object_name, record_id in connection.execute(query).all():
             index_of = (c.connector == connector, c.object == object_name, c.record_id == record_id)
             connection.execute(sa.update(contacts).where(*index_of).values(fresh_until=None))
-            if not connections.is_file(connector):  # a list on disk is told by its next run
+            if not connections.is_file(connector):  # the next run of a list on disk delivers them
                 changed_records.record(connection, connector, object_name, [record_id], now)
 
 
@@ -187,7 +187,7 @@ def _concerns_every_record(report: Feedback) -> bool:
 
 
 def _connectors_to_tell(ctx: Context, report: Feedback) -> tuple[str, ...]:
-    """Return the CRMs to be told. A report about one record concerns its CRM alone, connected
+    """Return the CRMs to deliver to. A report about one record concerns its CRM alone, connected
     or not; a list on disk learns of it in its next run."""
     if report.scope == "contact":
         connector = report.contact.partition("/")[0]

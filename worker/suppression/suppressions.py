@@ -87,7 +87,7 @@ def add(
 ) -> Suppression:
     """Suppress a number for everybody who holds it, or for one person alone.
 
-    The queue tells the CRMs. A suppression that stands for the same reason and channels is not
+    The queue tells the CRMs. A suppression in force for the same reason and channels is not
     added twice, unless something has lifted it since, if only for one person: then the new one
     holds for that person too.
 
@@ -199,7 +199,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
 def _lift_list_entry(
     ctx: Context, connection: Connection, row: Any, number: str, by: str, why: str
 ) -> None:
-    """Lift an entry of a list, and nothing else that stands against the number."""
+    """Lift an entry of a list, and no other suppression of the number."""
     now = ctx.now()
     connection.execute(
         sa.update(suppressions)
@@ -272,7 +272,7 @@ def export_csv(ctx: Context, channel: str | None = None) -> Iterator[str]:
 
 
 def erase_number(connection: Connection, number: str, keys: Keys) -> None:
-    """Keep what stands against a number, but no longer the number itself."""
+    """Keep the suppressions of a number, but no longer the number itself."""
     erased = keys.erased_number(number)
     rows = connection.execute(sa.select(suppressions).where(suppressions.c.number == number)).all()
     for row in rows:

@@ -181,7 +181,7 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
             text, detail = "Page not found", "The address may be old or mistyped."
         answer = page(
             request, "message.html", logged_in(request), error.status_code, text=text,
-            detail=detail,
+            detail=detail, onward=_onward(request.url.path),
         )  # fmt: skip
         answer.headers.update(error.headers or {})
         return answer
@@ -209,9 +209,29 @@ def make_app(settings: Settings, queue: Queue | None = None) -> FastAPI:
         return page(
             request, "message.html", logged_in(request), 422, detail=text,
             text="Part of the address or form is missing or not valid",
+            onward=_onward(request.url.path),
         )  # fmt: skip
 
     return app
+
+
+# Where an error page leads on to: the page that lists what was looked for.
+_ONWARD = {
+    "runs": "runs", "contacts": "contacts", "numbers": "search", "segments": "segments",
+    "duplicates": "duplicates", "endpoints": "endpoints", "registries": "registries",
+    "capture-keys": "capture keys", "ask": "campaigns", "suppressions": "suppressions",
+    "reviews": "reviews",
+}  # fmt: skip
+
+
+def _onward(path: str) -> tuple[str, str] | None:
+    """Return the list that a page belongs to, if it is not that list itself.
+
+    >>> _onward("/runs/20261128"), _onward("/contacts"), _onward("/unheard/of")
+    (('/runs', 'runs'), ('/contacts', 'contacts'), None)
+    """
+    part = path.split("/")[1]
+    return (f"/{part}", _ONWARD[part]) if part in _ONWARD else None
 
 
 def _trace_of(request: Request) -> str:

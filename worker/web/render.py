@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,29 +51,29 @@ _DONE = {
     "suppress": "The number is suppressed. Each CRM confirms it below.",
     "wrong": "Marked as wrong. Each CRM confirms it below.",
     "right": "Marked as right.",
-    "lift": "The suppression is lifted.",
-    "opt_out": "The person is suppressed. Every connected CRM is updated.",
+    "lift": "The suppression was lifted.",
+    "opt_out": "The person is suppressed. Each CRM is being updated.",
     "isolated": "The segment is isolated. Its audit has started.",
     "released": "The segment is released.",
-    "review": "The decision is saved.",
-    "user": "The user is saved.",
-    "removed": "The user is removed.",
-    "revoked": "The token is revoked.",
-    "ask-started": "The campaign is started. The workers send its messages.",
+    "review": "The decision was saved.",
+    "user": "The user was saved.",
+    "removed": "The user was removed.",
+    "revoked": "The token was revoked.",
+    "ask-started": "The campaign has started. The workers are sending its messages.",
     "ask-paused": "The campaign is paused. Nothing more is sent.",
     "ask-resumed": "The campaign is running again.",
     "ask-stopped": "The campaign is stopped. Links that were sent can still be answered.",
-    "endpoint-changed": "The endpoint is changed.",
+    "endpoint-changed": "The endpoint was changed.",
     "endpoint-backfill": "The workers are sending all current suppressions.",
-    "endpoint-paused": "The endpoint is paused. Its events wait.",
-    "endpoint-resumed": "The endpoint is active. What it has missed is sent now.",
-    "endpoint-removed": "The endpoint is removed.",
-    "key-added": "The capture key is added. Include its line in your form.",
-    "key-changed": "The capture key is changed.",
-    "key-paused": "The capture key is paused. Forms work on without hints.",
+    "endpoint-paused": "The endpoint is paused. Its events are kept until you resume it.",
+    "endpoint-resumed": "The endpoint is active. The events that it missed are being sent.",
+    "endpoint-removed": "The endpoint was removed.",
+    "key-added": "The capture key was added. Include its line in your form.",
+    "key-changed": "The capture key was changed.",
+    "key-paused": "The capture key is paused. Forms keep working, without hints.",
     "key-resumed": "The capture key is active.",
-    "key-rotated": "The capture key has a new text. Include the new line in your form.",
-    "key-removed": "The capture key is removed.",
+    "key-rotated": "The capture key was replaced. Include the new line in your form.",
+    "key-removed": "The capture key was removed.",
     "paused": "Everything is paused.",
     "resumed": "Everything has resumed. Waiting work continues within a minute.",
 }
@@ -197,12 +198,12 @@ def phone_field(name: str) -> str:
 
 
 def breakable(name: str) -> Markup:
-    """A dotted name that may break after each of its dots.
+    """A name that may break after each of its dots and underscores.
 
-    >>> str(breakable("sync.every"))
-    'sync.<wbr>every'
+    >>> str(breakable("sync.every")), str(breakable("PAID_SEARCH"))
+    ('sync.<wbr>every', 'PAID_<wbr>SEARCH')
     """
-    return Markup(".<wbr>").join(name.split("."))
+    return Markup("<wbr>").join(re.split(r"(?<=[._])", name))
 
 
 _FIELD_KINDS = {"e164": "E.164"}

@@ -130,7 +130,7 @@ def _explain(status: int) -> str:
         )
     if status in (404, 405):
         return (
-            f"No webhook is there (status {status}). Have the proxy pass on paths that begin with "
+            f"No webhook is there (status {status}). Make your proxy forward paths that begin with "
             "/webhooks/."
         )
     if status == 503:

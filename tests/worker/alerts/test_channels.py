@@ -6,6 +6,7 @@ The services are servers on this machine that refuse what the real ones refuse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -206,10 +207,32 @@ class TestWebhooks:
     ) -> None:
         service.status = status
         with pytest.raises(
-            ChannelError, match=rf"ops: it answered {status} \(no_service\)"
+            ChannelError, match=rf"ops: [\w ]+ answered {status} \(no_service\)"
         ) as caught:
             channels.send(settings, NAME, ALERT)
         assert caught.value.refused == refused
+
+    @pytest.mark.parametrize(
+        ("status", "meaning"),
+        [
+            (302, "Set ALERT_CHANNEL_OPS_URL to the final address and restart"),
+            (403, "Check the webhook there, or set a new one in ALERT_CHANNEL_OPS_URL"),
+            (404, "set its address in ALERT_CHANNEL_OPS_URL and restart"),
+            (413, "Other messages are still sent"),
+            (429, "sent again later"),
+            (503, "sent again later"),
+        ],
+    )
+    def test_explain_what_a_status_means_and_what_to_do(
+        self, settings: Settings, service: Any, kind: str, status: int, meaning: str
+    ) -> None:
+        service.status = status
+        with pytest.raises(ChannelError) as caught:
+            channels.send(settings, NAME, ALERT)
+        name = {"slack": "Slack", "teams": "Microsoft Teams", "webhook": "the webhook"}[kind]
+        assert str(caught.value).startswith(f"ops: {name} answered {status}")
+        assert meaning in str(caught.value)
+        assert len(str(caught.value)) < 255  # what the table keeps of it
 
     def test_are_not_followed_elsewhere(self, settings: Settings, service: Any) -> None:
         service.status, service.headers = 307, {"Location": "/elsewhere"}
@@ -249,6 +272,14 @@ class TestEmail:
         assert page.loads == []
         assert not page.tags & {"img", "script", "link", "iframe", "form", "object", "svg", "b"}
 
+    def test_names_the_setting_where_every_address_is_refused(
+        self, settings: Settings, service: Mail
+    ) -> None:
+        service.unknown = {"ops@example.com", "team@example.com"}
+        with pytest.raises(ChannelError) as caught:
+            channels.send(settings, NAME, ALERT)
+        assert "Check to in [alerts.channels.ops]" in str(caught.value)
+
     def test_is_marked_as_sent_by_a_program_and_known_when_it_comes_twice(
         self, settings: Settings, service: Mail
     ) -> None:
@@ -278,11 +309,19 @@ class TestEmail:
         assert "takes mail for 1 of 2 addresses" in caplog.text
         assert "example.com" not in caplog.text
 
-    @pytest.mark.parametrize("reply", ["451 try later", "550 no", "421 closing"])
+    @pytest.mark.parametrize(
+        ("reply", "remedy"),
+        [
+            ("451 try later", "sent again later"),
+            ("550 no", "Check email_from in [alerts]"),
+            ("421 closing", "sent again later"),
+        ],
+    )
     def test_is_tried_again_where_the_server_refuses(
-        self, settings: Settings, service: Mail, reply: str
+        self, settings: Settings, service: Mail, reply: str, remedy: str
     ) -> None:
         service.reply = reply
-        with pytest.raises(ChannelError, match="ops: SMTP"):
+        text = rf"ops: the mail server refuses the sender \({reply[:3]}\)\. .*{re.escape(remedy)}"
+        with pytest.raises(ChannelError, match=text):
             channels.send(settings, NAME, ALERT)
         assert service.got == []

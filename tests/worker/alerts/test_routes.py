@@ -131,7 +131,7 @@ class TestAChannelThatFails:
         notifier.evaluate(ctx)
         assert (slack.calls, len(teams.got)) == (1, 2)  # the second alert would fare no better
         assert (
-            "slack-ops: it answered 404"
+            "slack-ops: Slack answered 404"
             in notifier.active(ctx)[0]["error"] + (notifier.active(ctx)[1]["error"])
         )
         slack.status = 0

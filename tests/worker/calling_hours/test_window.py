@@ -141,7 +141,7 @@ class TestOtherCountries:
     def test_without_known_hours_get_cautious_ones_and_say_so(self) -> None:
         found = window(BERLIN_MOBILE, "", "DE", at("Europe/Berlin", "2026-11-29T12:00"))
         assert not found.open_now
-        assert "no hours are kept for this country" in found.rule
+        assert "we have no rules for this country" in found.rule
 
 
 def with_own(mon_fri: str) -> Rules:

@@ -92,7 +92,8 @@ class TestOverview:
         assert story["timeline"][0]["after"]
         assert record_id in hygiene("contact", "hubspot", record_id).output
         assert "digits" in hygiene("contact", "hubspot", "x", exit_code=2).output
-        assert "no record 1" in hygiene("contact", "hubspot", "1", exit_code=2).output
+        unknown = hygiene("contact", "hubspot", "1", exit_code=2)
+        assert "No sync has read contacts 1" in unknown.output
 
     def test_tells_the_settings_without_their_secrets(self, hygiene: Run) -> None:
         secret = {"ADMIN_TOKEN": "very-secret"}

@@ -80,7 +80,7 @@ class TestDigest:
 
     def test_says_what_failed(self, hygiene: Run, slack: Slack) -> None:
         slack.status = 404
-        assert "slack-ops: it answered 404" in hygiene("digest", "--send", exit_code=1).stderr
+        assert "slack-ops: Slack answered 404" in hygiene("digest", "--send", exit_code=1).stderr
         assert (
             "left alone for now"
             in hygiene("digest", "--send", "--week", "2026-W01", exit_code=1).stderr

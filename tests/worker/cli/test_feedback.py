@@ -453,7 +453,7 @@ class TestReplies:
         hygiene("feedback", "decide", *ids, "opt_out")
         assert document(hygiene("feedback", "reviews", "--json")) == []
         assert len(document(hygiene("suppressions", "list", "--json"))) == 2
-        assert "waits for a review again" in hygiene("feedback", "undo", ids[0]).stderr
+        assert "waits for review again" in hygiene("feedback", "undo", ids[0]).stderr
         assert [
             str(review["id"]) for review in document(hygiene("feedback", "reviews", "--json"))
         ] == (ids[:1])

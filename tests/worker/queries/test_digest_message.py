@@ -120,7 +120,7 @@ class TestWhatItSays:
             "after 1.2 min.",
             "Salesforce: 1 report confirmed, after 2.0 h; 3 still on the way; 2 later than "
             "10 business days.",
-            "3 replies wait for a review, the oldest since 18 November 2026. If it is a "
+            "3 replies wait for review, the oldest since 18 November 2026. If it is a "
             "revocation, it must be honoured by 2 December 2026 (10 business days).",
             "HubSpot refuses 1 record (locked): somebody else held the record; the next run tries "
             "again.",

@@ -109,6 +109,16 @@ class TestScrub:
         assert json.loads(checked.stdout)["same_list"] is False
         run(*words, "--check", "scrub_none", exit_code=2)
 
+    def test_knows_the_country_however_it_is_written(
+        self, run: Callable[..., Result], campaign: Path
+    ) -> None:
+        certificate = json.loads(run("scrub", campaign, "--country", "US", "--json").stdout)
+        for name in ("us", "United States"):
+            words = ("scrub", campaign, "--country", name, "--check", certificate["certificate"])
+            assert "this is the list" in run(*words).stdout
+        refused = run("scrub", campaign, "--country", "XX", exit_code=2)
+        assert "--country: 'XX' is not a known country" in refused.stderr
+
     def test_asks_which_of_several_columns_is_meant(
         self, run: Callable[..., Result], tmp_path: Path
     ) -> None:

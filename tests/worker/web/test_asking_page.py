@@ -47,13 +47,13 @@ def test_a_campaign_from_plan_to_stop(
     page.get_by_label("Name").fill("spring")
     page.get_by_label("Legal basis").fill(BASIS)
     page.get_by_label("Budget").fill("much")
-    page.get_by_role("button", name="Count and price it").click()
-    assert "budget: write an amount of money" in text_of(page)
+    page.get_by_role("button", name="Estimate count and cost").click()
+    assert "Budget: write an amount of money" in text_of(page)
     page.get_by_label("Budget").fill("5")
-    page.get_by_role("button", name="Count and price it").click()
+    page.get_by_role("button", name="Estimate count and cost").click()
     shown = text_of(page)
     assert "1 of 2 contacts would be asked, for 0.01 USD at most." in shown
-    assert "Left out: opt-out 1" in shown or "Left out: opt out 1" in shown
+    assert "Left out: opt-out 1" in shown
     assert campaigns.list_campaigns(ctx) == [], "a plan stores nothing"
     assert_well_made(page, "ask-plan")
     page.get_by_role("button", name="Start spring").click()
@@ -74,3 +74,11 @@ def test_a_campaign_from_plan_to_stop(
     with ctx.store.read() as connection:
         done = [row.action for row in connection.execute(audit_log.select()) if "ask" in row.action]
     assert done == ["ask.start", "ask.pause", "ask.resume", "ask.stop"]
+
+
+def test_what_is_not_set_up_is_said_before_the_form_is_filled_in(page: Page, serve: Serve) -> None:
+    page.goto(f"{serve()}/ask")
+    shown = text_of(page)
+    for missing in ("set PUBLIC_URL", "set feedback.company"):
+        assert missing in shown
+    assert page.locator(".alert-warning").count() == 1

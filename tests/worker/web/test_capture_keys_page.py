@@ -133,7 +133,7 @@ def test_the_pages_are_well_made(served: tuple[str, Context], chromium: Browser)
         assert_well_made(page, "capture-keys-add")
         page.get_by_role("button", name="Add", exact=True).click()
         assert "<script src=" in text_of(page)
-        assert "The capture key is added" in page.inner_text("body")
+        assert "The capture key was added" in page.inner_text("body")
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})
             page.goto(f"{url}/capture-keys/shop")

@@ -276,11 +276,13 @@ class TestASelection:
         page.get_by_role("button", name="Undo…").click()
         panel = page.locator("dialog[open]")
         panel.get_by_label("Why").fill("I took the wrong rows")
+        colour = "element => getComputedStyle(element).color"
+        assert panel.evaluate(colour) == page.locator("h1").evaluate(colour), "not the notice's"
         assert_well_made(page, "contacts-undo")
         panel.get_by_role("button", name="Undo", exact=True).click()
         text = text_of(page)
         assert "1 contact is no longer suppressed" in text
-        assert "1 stays suppressed, because somebody else had said so as well" in text
+        assert "1 stays suppressed because of another report" in text
         assert_well_made(page, "contacts-undone")
         wait_for(lambda: not crm.get(mistaken, "do_not_contact"))
         assert crm.get(said_no, "do_not_contact")

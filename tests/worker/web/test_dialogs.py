@@ -68,13 +68,21 @@ class TestWithoutAPage:
     ) -> None:
         url = serve()
         with admin_page(chromium, ctx, width, scheme) as page:
-            for name, path in (
-                ("missing", "/nowhere"), ("run", "/runs/20200101-000000-000000"),
-                ("number", "/numbers/x"), ("contact", "/contacts/hubspot/contacts/1"),
-                ("filter", "/contacts?status=odd"), ("link", "/login/link?token=x"),
-            ):  # fmt: skip
+            for name, path, headline, onward in (
+                ("missing", "/nowhere", "Page not found", "/"),
+                ("run", "/runs/20200101-000000-000000", "There is no such run", "/runs"),
+                ("number", "/numbers/x", "This address is no longer valid", "/numbers"),
+                ("contact", "/contacts/hubspot/contacts/1", "There is no such record", "/contacts"),
+                ("filter", "/contacts?status=odd", "There is no such filter", "/contacts"),
+                ("campaign", "/ask/none", "There is no such campaign", "/ask"),
+                ("link", "/login/link?token=x", "This login link no longer works", "/"),
+            ):
                 page.goto(url + path)
+                assert page.inner_text("h1") == headline
+                assert page.locator("main .btn-primary").get_attribute("href") == onward
                 assert_well_made(page, f"error-{name}")
+            page.goto(f"{url}/contacts/hubspot/contacts/1")
+            assert "No sync has read contacts 1 of HubSpot." in page.inner_text("main")
 
     def test_logging_in_can_be_done_by_everybody(
         self, chromium: Browser, serve: Serve, ctx: Context, width: int, scheme: Any

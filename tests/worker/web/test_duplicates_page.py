@@ -75,7 +75,7 @@ def test_the_page_shows_each_group_with_evidence_and_proposal_and_reads_names(
         assert "HubSpot" in person
         assert "Salesforce" in person
         assert "Set do not contact, do not call, do not text on it before you merge" in person
-        assert "the most stands against it already" in person
+        assert "it has the strictest suppressions already" in person
         assert "do not contact" in person
         assert re.search(r"Set do not contact.* on 003\w+ \(Salesforce\) too", person)
         assert "family" in family

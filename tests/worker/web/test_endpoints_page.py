@@ -234,10 +234,10 @@ class TestItsPage:
         suppressions.add(ctx, NUMBER, "opt_out", "", "by letter", "kim")
         delivery.deliver(ctx, seconds=5)
         text = admin.post("/endpoints/dialer/replay", since="2026-01-01T00:00").text
-        assert "1 event is sent again" in text
+        assert "1 event is being sent again" in text
         delivery.deliver(ctx, seconds=5)
         assert receiver.types == ["number.suppressed"] * 2
-        assert "no event since" in admin.post(
+        assert "no events since" in admin.post(
             "/endpoints/dialer/replay", since="2100-01-01T00:00"
         ).text  # fmt: skip
         admin.post("/endpoints/dialer/replay", 422, since="yesterday")
@@ -251,19 +251,19 @@ class TestItsPage:
         delivery.deliver(ctx, seconds=5)
         text = admin.get("/endpoints/dialer")
         assert ">failing<" in text
-        assert "It answered with status 500: it has a fault of its own" in text
+        assert "It answered with status 500 (an error on its side" in text
         [ref] = re.findall(r'<a href="/numbers/([^"]+)">', text)
         assert NUMBER[1:] not in ref
         assert NUMBER in admin.get(f"/numbers/{ref}")
         receiver.status = 204
-        assert "Try all again" in text
+        assert "Retry all" in text
         [logged] = delivery_log.list_deliveries(ctx, "dialer")
         answer = admin.post(f"/endpoints/dialer/deliveries/{logged.id}/retry")
         assert f"watch={logged.id}" in answer.url
         assert "is being sent" in answer.text
         delivery.deliver(ctx, seconds=5)
         assert "status 204" in admin.get(f"/endpoints/dialer?watch={logged.id}")
-        assert "Try all again" not in admin.get("/endpoints/dialer")
+        assert "Retry all" not in admin.get("/endpoints/dialer")
         assert "Nothing is parked" in admin.get("/endpoints/dialer?state=parked")
         assert ref not in admin.get("/endpoints/dialer?state=pending")
 
@@ -331,7 +331,7 @@ class TestWaitingForAnAnswer:
         path = f"/endpoints/dialer/deliveries/{delivery_id}"
         assert f"{path}?look=1" in admin.get(path)
         late = admin.get(f"{path}?look=119")
-        assert "Is a worker running?" in late
+        assert "Check whether a worker is running" in late
         assert "hx-get" not in late
 
     def test_ends_when_it_is_paused(self, admin: Admin, ctx: Context, receiver: Receiver) -> None:
@@ -420,7 +420,7 @@ def test_an_endpoint_is_added_tried_and_paused(
     panel.get_by_label("Address").fill(receiver.url)
     panel.get_by_label("number.confirmed").uncheck()
     panel.get_by_role("button", name="Add", exact=True).click()
-    assert "dialer is added" in text_of(page)
+    assert "dialer was added" in text_of(page)
     receiver.secrets.append(page.locator("code.secret").inner_text())
     assert_well_made(page, "endpoints-secret")
     page.get_by_role("button", name="Send a test event").click()
@@ -432,7 +432,7 @@ def test_an_endpoint_is_added_tried_and_paused(
     receiver.status = 500
     page.get_by_role("button", name="Send a test event").click()
     page.get_by_text("it answered with status 500").first.wait_for()
-    page.get_by_role("button", name="Try all again").wait_for()
+    page.get_by_role("button", name="Retry all").wait_for()
     assert_well_made(page, "endpoint-failing")
     page.get_by_role("button", name="Pause").click()
     page.locator("#health .pill.paused").wait_for()

@@ -63,7 +63,9 @@ def test_one_record_of_last_nights_run_is_undone_in_four_clicks(
     run = sync(ctx, "salesforce")["run"]
     crm = Crm.all(sandbox)["salesforce"]
     page.goto(f"{serve(working=True)}/")
-    page.get_by_role("link", name="Runs", exact=True).click()
+    if (menu := page.get_by_role("button", name="Menu")).is_visible():  # on a phone
+        menu.click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Runs").click()
     page.locator(f"tbody a[href='/runs/{run}']").first.click()
     first = page.get_by_role("link", name="Undo the changes to").first
     target = (first.get_attribute("href") or "").rpartition("id=")[2]
@@ -128,6 +130,8 @@ def test_each_crms_confirmation_shows_as_it_comes_and_then_nothing_is_asked(
     page.get_by_text("Confirmed by Salesforce").wait_for(timeout=30_000)
     page.locator("#suppressed").get_by_role("heading", name="Suppressed").wait_for()
     assert page.locator("#evidence").get_attribute("hx-get") is None
+    statuses = page.locator("#holders .pill").all_inner_texts()
+    assert statuses == ["do not contact"] * 2, "the list of contacts is renewed as well"
     assert_well_made(page, "number-confirmed")
 
 
@@ -143,6 +147,9 @@ class TestSettings:
         page.get_by_label("Filter").fill("pulls what has changed")
         assert rows.filter(visible=True).count() == 1
         assert "sync.every" in rows.filter(visible=True).inner_text()
+        page.get_by_label("Filter").fill("no such setting")
+        assert page.locator("[data-filter-count]").inner_text() == "Nothing matches"
+        page.get_by_label("Filter").fill("pulls what has changed")
         assert_well_made(page, "settings")
 
     def test_have_a_hint_each_which_is_the_documentations(self) -> None:
@@ -151,6 +158,7 @@ class TestSettings:
         for name, text in ENVIRONMENT.items():
             assert text in plain, name
             assert name in plain
+        assert len(set(ENVIRONMENT.values())) == len(ENVIRONMENT), "each says what it alone is for"
         assert hint("policy.normalize").startswith("true: rewrite")
 
     def test_are_a_plain_list_without_scripts(self, serve: Serve, ctx: Context) -> None:

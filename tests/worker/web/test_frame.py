@@ -256,3 +256,23 @@ def test_pages_themselves_are_not_compressed_since_they_hold_secrets(
     assert "Content-Encoding" not in session.get(f"{url}/settings", headers=packed).headers
     files = session.get(f"{url}/static/app.css", headers=packed)
     assert files.headers["Content-Encoding"] == "gzip"
+
+
+def test_what_somebody_typed_turns_no_text_around_it(page: Page, serve: Serve) -> None:
+    """A control that turns the direction of text ends with the value that holds it."""
+    page.goto(f"{serve()}/alerts")
+    after = page.evaluate(
+        """() => {
+            const list = document.createElement("dl"), value = document.createElement("dd");
+            const typed = document.createElement("s");
+            typed.textContent = "typed \u202eeman";
+            value.append(typed, " \u2192 new");
+            list.append(value);
+            document.querySelector("main").append(list);
+            const range = document.createRange();
+            range.setStart(value.lastChild, 3);
+            range.setEnd(value.lastChild, 6);
+            return range.getBoundingClientRect().left - typed.getBoundingClientRect().right;
+        }"""
+    )
+    assert after > 0

@@ -171,6 +171,27 @@ class TestANumber:
 
 
 class TestASegment:
+    def test_has_its_buttons_in_sight_however_wide_the_table_is(
+        self, page: Page, serve: Serve, ctx: Context, sync: Sync
+    ) -> None:
+        sync(ctx, "hubspot")
+        counters.count(ctx)
+        page.goto(f"{serve()}/segments?by=campaign")
+        for name in ("Rescan", "Isolate…"):
+            button = page.locator("tbody .btn").filter(has_text=name).first
+            assert button.evaluate(
+                """element => {
+                    const card = element.closest(".card").getBoundingClientRect();
+                    return element.getBoundingClientRect().right <= card.right;
+                }"""
+            ), name
+        tops = (
+            page.locator("tbody tr")
+            .first.locator(".btn")
+            .evaluate_all("found => found.map(one => one.getBoundingClientRect().top)")
+        )
+        assert len(set(tops)) == 1, "side by side"
+
     def test_is_set_apart_audited_and_released(
         self, page: Page, serve: Serve, ctx: Context, crm: Crm, sync: Sync
     ) -> None:

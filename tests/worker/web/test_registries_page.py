@@ -83,14 +83,14 @@ def test_a_file_that_stopped_at_the_guard_is_a_question(
             page.get_by_role("link", name="litigators", exact=True).click()
             shown = text_of(page)
             assert "Calls and texts" in shown
-            assert "A question. The last import stopped, and the list is unchanged" in shown
+            assert "Check this file. The last import stopped, and the list is unchanged" in shown
             assert "60 of 100 numbers" in shown
             assert "(60%; the limit is 5%)" in shown
             assert "more than 5% of the list" in shown
             assert "hygiene registries import litigators FILE... --replace" in shown
             assert_well_made(page, "registry")
     load(ctx, tmp_path, 101)
-    assert "A question." not in by_link(ctx).get(f"{url}/registries/litigators").text
+    assert "Check this file." not in by_link(ctx).get(f"{url}/registries/litigators").text
 
 
 def csrf_of(session: requests.Session, url: str) -> str:

@@ -131,6 +131,8 @@ def test_the_pages_show_them_with_a_button(
     assert page.locator(".needs li").count() == 1, "the alert says it no second time"
     page.goto(f"{url}/runs/{run_id}")
     assert_well_made(page, "run-held")
+    assert page.locator(".alert-warning").count() == 1, "the run's note says it no second time"
+    assert "Accept removals" in page.inner_text(".alert-warning")
     page.goto(url)
     page.click("a.btn:has-text('Review')")
     assert_well_made(page, "accept")

@@ -120,6 +120,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id_and_by_its_address(
     for text in (
         run,
         run[:13],
+        run[:8],  # its day alone, which may be a number as well
         f"http://127.0.0.1:8000/runs/{run}",
         f"https://x.example/runs/{run}/writes",
     ):

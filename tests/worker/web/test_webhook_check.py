@@ -197,7 +197,7 @@ def test_the_checklist_tests_webhooks_in_place(
     page.get_by_role("button", name="Test as Twilio").click()
     page.get_by_text("came through").wait_for()
     page.get_by_role("button", name="Test as HubSpot").click()
-    page.get_by_text("Tested as Twilio and HubSpot").wait_for()
+    page.get_by_text("Tests as Twilio and HubSpot").wait_for()
     assert "No webhook is there" not in text_of(page)
     assert_well_made(page, "webhooks-tested")
     with ctx.store.read() as connection:

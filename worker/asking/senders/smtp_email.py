@@ -35,7 +35,7 @@ class SmtpEmail(Sender):
     @classmethod
     def problem(cls, settings: Settings) -> str:
         if not settings.smtp_url:
-            return "set SMTP_URL, to send emails by"
+            return "set SMTP_URL, to send emails"
         if not settings.asking.email_from:
             return "set asking.email_from, the address that emails come from"
         if not settings.asking.postal_address:

@@ -48,7 +48,7 @@ class TwilioSms(Sender):
         if account is None or not account.account_sid:
             return "set TWILIO_ACCOUNT_SID, with TWILIO_AUTH_TOKEN or an API key"
         if not (account.messaging_service_sid or account.from_number):
-            return "set TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM_NUMBER, to send texts by"
+            return "set TWILIO_MESSAGING_SERVICE_SID or TWILIO_FROM_NUMBER, to send texts"
         return ""
 
     def send(self, message: Message) -> Result:

@@ -1,4 +1,4 @@
-"""Store what a vendor's webhook says, whichever vendor it is, before the sender is told so."""
+"""Store what any vendor's webhook reports, before we acknowledge it."""
 
 from __future__ import annotations
 

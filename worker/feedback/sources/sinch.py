@@ -93,7 +93,7 @@ _TEXTS = frozenset({"SMS", "MMS"})
 _DIGESTS = {"hmacsha256": "sha256", "hmacsha384": "sha384", "hmacsha512": "sha512"}
 _FAILED = ("failed", "rejected", "aborted", "expired", "deleted")
 # Sinch repeats a callback for 22 hours and 45 minutes (its page on webhooks), and does not say
-# whether it signs it anew.
+# whether it signs it again.
 TOLERANCE = 25 * 3600.0
 _SIGNATURE = "x-sinch-webhook-signature"
 

@@ -44,7 +44,7 @@ _ID = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 
 
 class MalformedWebhookError(ValueError):
-    """A request is not what the vendor's documents describe. The sender is told 400."""
+    """A request is not what the vendor's documents describe. It is answered with 400."""
 
 
 class NotAPhoneNumberError(ValueError):
@@ -53,7 +53,7 @@ class NotAPhoneNumberError(ValueError):
 
 
 class ForgedWebhookError(ValueError):
-    """A signature is missing, wrong or too old. The sender is told 403."""
+    """A signature is missing, wrong or too old. It is answered with 403."""
 
 
 class NotConfiguredError(ValueError):
@@ -281,7 +281,7 @@ def require_recent(
     """Raise `ForgedWebhookError` for a request that is dated (seconds since 1970) longer ago than
     `tolerance`, or ahead of our clock: else it could be sent again until then.
 
-    A vendor that repeats a request for hours, and may not date it anew, needs a tolerance as long
+    A vendor that repeats a request for hours, and may not date it again, needs a tolerance as long
     as that: a STOP that waited for us must count. Whatever comes twice counts once anyway.
     """
     age = request.at - timestamp

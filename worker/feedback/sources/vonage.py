@@ -99,7 +99,7 @@ MESSAGE_CODES: dict[str, tuple[FailureMeaning, str]] = {
     "1340": ("sender", "outside of the window for free-form messages"),
 }
 # Vonage repeats a request for 24 hours until it is accepted (its guide on inbound SMS), and does
-# not say whether it signs it anew.
+# not say whether it signs it again.
 TOLERANCE = 25 * 3600.0
 _PHONE_CHANNELS = frozenset({"sms", "mms", "whatsapp", "rcs", "viber_service"})
 _TEXTS = frozenset({"sms", "mms"})

@@ -1,13 +1,13 @@
 """Find phone fields that are read as other numbers than before, though nobody has changed them.
 
-A new release, a change of a numbering plan, or another country of the contact may do that. What
-stands against the former numbers is then said of the new ones, before anything is decided
+A new release, a change of a numbering plan, or another country of the contact may cause that. The
+reports about the former numbers are then stored for the new ones, before anything is decided
 (`worker.feedback.changed_readings`), so that nobody who said no becomes callable. A number that a
 person replaced in its field is another matter (promise 8).
 
-Whether a person did is told by the text of the field: our index keeps a hash of it
-(`worker.sync.reading_state`). Where it differs, the field still counts as read differently if the
-digits of the former number stand in the new text: somebody has only spelt it in another way.
+The text of the field shows whether a person did: our index keeps a hash of it
+(`worker.sync.reading_state`). If it differs, the field still counts as read differently if the new
+text contains the digits of the former number: somebody has only retyped it.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def find(
 
 
 def store(ctx: Context, connection: Connection, changed: ChangedReadings) -> None:
-    """Store what is said of the new numbers, before anything is decided from it."""
+    """Store the reports about the new numbers, before anything is decided from them."""
     if changed.reports:
         about = former_numbers.load_reports(connection, changed.fields, ctx.keys)
         concealed = former_numbers.conceal_erased(changed.reports, about, ctx.keys)
@@ -230,8 +230,8 @@ class _Comparison:
     ) -> FieldState:
         """Compare a field whose text or numbers differ; return what is to be recorded of it.
 
-        Where nobody touched the text, its new numbers are not paid for, and the CRM is told on the
-        day that the limit leaves for it.
+        If nobody changed the text, its new numbers are not paid for, and the CRM is written on a
+        day whose limit has room for it.
         """
         numbers = [number.e164 for number in prepared.readings[name].numbers]
         then = [number for number, _ in before.numbers.get(name, ())]
@@ -293,7 +293,7 @@ class _Comparison:
 
 
 def _stands_in(text: str, number: str, last: int | None) -> bool:
-    """Tell whether the digits of a number without its country code stand in a text, in order.
+    """Return whether a text contains the digits of a number without its country code, in order.
 
     `last`: so many of them, from the end; None = all.
     """

@@ -141,10 +141,10 @@ def _identity(
 def _prefer_known_number(
     read: ParsedField, text: str, known: str, without_country: bool, parse: FieldParser
 ) -> ParsedField:
-    """Read a phone field of a contact whose country, or what else tells it, is hidden from us.
+    """Read a phone field of a contact whose country, or what it follows from, is hidden from us.
 
-    The number that stands there is the one that we know, if it can be that one. Another number is
-    not read by the default country, which is no more than a guess then.
+    The field holds the number that we know, if its text can be that number. Any other number is
+    not read by the default country, which would only be a guess.
     """
     before = {number.e164: number for number in parse(known, None).numbers} if known else {}
     if not text or (read.numbers and {number.e164 for number in read.numbers} <= before.keys()):

@@ -1,13 +1,13 @@
 """Find flags that a write of ours may have set late.
 
-A request that got no answer (a time-out, a cut connection) may still be under way: the CRM can
+A request that got no answer (a time-out, a cut connection) may still be in progress: the CRM can
 carry it out after we have sent it again or read the record again, and after a person has changed
-it. What it sets then looks like that person's doing. So a flag that such a write carries is
-nobody's word: one that it sets stays set, for in doubt nobody is contacted, and one that it clears
-is set again. That holds
+it. What it sets then looks like that person's doing. So a flag of such a write is
+attributed to nobody: one that it sets stays set, since in doubt nobody is contacted, and one that
+it clears is set again. That holds
 
 1. for ten minutes (`worker.store.unanswered_writes`) after we have noted what became of the write;
-   so long as well if two pages wrote a flag of the record at the same time, one to set and one to
+   equally long if two pages wrote a flag of the record at the same time, one to set and one to
    clear it (`mark_crossed`);
 2. after that too, while the record holds the write's marks, which no person writes;
 3. for a contact that our index does not hold, however long ago it was: none of our results says
@@ -100,7 +100,7 @@ def load_writes(
 def find(
     written: WritesOfRecords, contacts: Iterable[Contact], indexed: Collection[str], now: datetime
 ) -> LateFlags:
-    """Return the flags that late writes may have brought, by record; mostly none.
+    """Return the flags that late writes may have set, by record; mostly none.
 
     `contacts`: those whose flags differ from what we know. `indexed`: ids in our index.
     """

@@ -1,17 +1,17 @@
-"""Keep opt-outs through merges in a CRM, and tell flags that a merge moved from a person's word.
+"""Keep opt-outs through merges in a CRM, and distinguish flags that a merge moved from a person's.
 
 A CRM that merges records keeps one of them, or makes a new one (HubSpot), and decides by rules of
 its own which values that one has. So "do not contact" on one of them may be gone afterwards, and a
-flag that we wrote may stand on a record that we have never seen. The steps:
+flag that we wrote may be on a record that we have never seen. The steps:
 
 1. `merge_log.record`: as soon as the CRM reports a merge (a read, a webhook, a write to a record
    that is gone), remove the record from our index and store where it lives on, with its numbers,
    its person and its flags. The record that it became is read soon.
 2. `take_over`: when that record is processed, compare its flags with those of all records that it
    came from. A tick that none of them had is a person's. A tick that one of them had, and that is
-   gone, was dropped by the merge and says nothing. What stood against any of them is stored as said
-   of this one (`worker.feedback.merged_records`), and so is a tick that somebody set just before
-   the merge, as far as the CRM still tells.
+   gone, was dropped by the merge and says nothing. The reports about any of them are stored for
+   this one (`worker.feedback.merged_records`), and so is a tick that somebody set just before
+   the merge, as far as the CRM still shows it.
 3. `finish`: with the page's other results, in one transaction.
 """
 
@@ -129,7 +129,7 @@ def _dropped_ticks(
     waiting: Mapping[str, Sequence[_MergedRecord]],
     watermark: datetime | None,
 ) -> list[Feedback]:
-    """Return ticks that people set just before a merge and that it dropped, if the CRM tells."""
+    """Return ticks that people set just before a merge, and that it dropped, where shown."""
     since = {
         by_key[key].contact.id: moment
         for key, olds in waiting.items()

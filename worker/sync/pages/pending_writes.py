@@ -1,8 +1,8 @@
-"""Keep what will be written before the CRM is told, and settle what a worker left behind.
+"""Record writes before they are sent, and resolve those that a dead worker left behind.
 
-A pending write is one that was recorded and of which nobody has noted yet what became of it. Where
-its worker died, what the record holds now tells whether the write had reached it. One that had is
-ours: it can be undone, and its flags are not a person's word.
+A pending write was recorded, but its outcome was not. If its worker died, the values of the record
+show whether the write reached it. If it did, it is ours: it can be undone, and its flags are not a
+person's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CurrentValues = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
 
 
 def record(evaluated: EvaluatedPage) -> None:
-    """Store what will be written, with the values that are there now, before the CRM is told.
+    """Store what will be written, with the present values, before it is sent to the CRM.
 
     A dry run stores it as a forecast. Raises `LostLeaseError` where another worker has the page,
     which will write it instead.

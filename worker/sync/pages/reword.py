@@ -79,7 +79,7 @@ def reword(
 ) -> Rewording:
     """Rewrite a connector's reasons; a dry run writes nothing and says what it would write.
 
-    Raises `RunActiveError` while another run of the connector is under way, `PausedError` while
+    Raises `RunActiveError` while another run of the connector is active, `PausedError` while
     everything is paused, `ConnectorError`, and `Stopped`. What was written before stays, and the
     next call goes on with the rest.
     """

@@ -30,13 +30,13 @@ def run_to_completion(
     progress: Progress = lambda _run: None,
     pages_at_once: int | None = None,
 ) -> None:
-    """Do all that is left of a run, from where it stands; raises what stopped it.
+    """Do the rest of a run; raises what stopped it.
 
-    `pages_at_once`: another number than the settings say; 1: all in this thread.
+    `pages_at_once`: overrides the setting; 1: all in this thread.
 
-    A run that cannot go on ends as failed, with its place kept for `resume`. When this process is
-    told to stop (`Stopped`), or dies, or everything is paused (`PausedError`), the run stays open
-    and the next process takes it up.
+    A run that cannot go on ends as failed, with its place kept for `resume`. When this process
+    is stopped (`Stopped`) or dies, or everything is paused (`PausedError`), the run stays open and
+    the next process continues it.
     """
     process_memory.tune_gc_for_bulk()
     run = lifecycle.load(ctx, run_id)

@@ -57,7 +57,7 @@ class LeasedPage:
 
 @dataclass(frozen=True, slots=True)
 class PageWork:
-    """A page under way, with what every step needs."""
+    """A page in progress, with what every step needs."""
 
     ctx: Context
     run: Run

@@ -2,8 +2,8 @@
 
 The contact was erased on request and its CRM has it still, or it was deleted and somebody restored
 it, or it was dropped with its connection, which is back. The first time a contact is read, a flag
-that is set counts as a person's word. One that we set ourselves must not: it would outlive an
-opt-in from meanwhile, and stand in the evidence as theirs.
+that is set counts as a person's report. One that we set ourselves must not: it would outlive a
+later opt-in, and the evidence would call it theirs.
 """
 
 from __future__ import annotations

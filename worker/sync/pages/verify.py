@@ -38,8 +38,8 @@ def verify(prepared: PreparedPage) -> VerifiedPage:
         chain = ctx.chain(run.id if run.dry_run else None)
         is_due_run = run.scope.kind == "due"
         owner = f"{ctx.owner}:{threading.get_ident()}"
-        anew = LookupRequest(run.id, owner, run.opened_at, is_due_run)
-        usual = anew if run.force else LookupRequest(run.id, owner, None, is_due_run)
+        again = LookupRequest(run.id, owner, run.opened_at, is_due_run)
+        usual = again if run.force else LookupRequest(run.id, owner, None, is_due_run)
         requested = _requested_rechecks(ctx, run)
         rechecked = {
             n
@@ -55,7 +55,7 @@ def verify(prepared: PreparedPage) -> VerifiedPage:
         lookups = Lookups()
         for request, batch in (
             (usual, [subject for subject in subjects if subject.number not in rechecked]),
-            (anew, [subject for subject in subjects if subject.number in rechecked]),
+            (again, [subject for subject in subjects if subject.number in rechecked]),
         ):
             if batch:
                 answered = chain.verify(batch, request, heartbeat)
@@ -138,7 +138,8 @@ def _read_with_low_confidence(contacts: Sequence[Prepared]) -> set[str]:
 def _mark_unpaid(
     subjects: Sequence[Subject], prepared: PreparedPage, rechecked: Collection[str]
 ) -> list[Subject]:
-    """Mark the numbers that only a changed reading brought, and that nobody asked for.
+    """Mark numbers that appeared only because a field is read differently, and that nobody asked
+    for.
 
     A number that another contact of the page holds by itself is paid for like any other.
     """

@@ -1,4 +1,7 @@
-"""What the recipient's page says, in the languages in which it can be read."""
+"""What the recipient's page says, in the languages in which it can be read.
+
+Address people formally in all of them. No native speaker has read the translations yet.
+"""
 
 from __future__ import annotations
 
@@ -71,13 +74,13 @@ TRANSLATIONS: dict[str, Translation] = {
     "es": Translation(
         "Español", "¿Es este su número?", "Tenemos registrado este número de teléfono:",
         "{company} tiene registrado este número de teléfono:", "Sí, soy yo", "No soy esa persona",
-        "No me contacten", "Mi número es otro", "Su número",
-        "Con el código del país, por ejemplo +34 612 345 678", "Enviar mi número",
-        "No podemos leer este número de teléfono. Escríbalo con el código del país.", "Gracias",
+        "No me contacten", "Tengo otro número", "Su número",
+        "Con el prefijo del país, por ejemplo +34 612 345 678", "Enviar mi número",
+        "No podemos leer este número de teléfono. Escríbalo con el prefijo del país.", "Gracias",
         "Hemos anotado que este número es suyo.",
         "Hemos anotado que este número no es de la persona que buscábamos. Disculpe la molestia.",
         "Hemos anotado que no desea que le contactemos en este número.",
-        "Hemos anotado su número. Se comprueba antes de usarlo.", "Cambiar mi respuesta",
+        "Hemos anotado su número. Lo comprobaremos antes de usarlo.", "Cambiar mi respuesta",
         "Este enlace ya no es válido", "Ha caducado, o los datos han cambiado. "
         "Pida un enlace nuevo a quien se lo envió o responda a su mensaje.",
         "Este enlace se ha respondido demasiadas veces hoy. Vuelva mañana, por favor.",
@@ -96,14 +99,14 @@ TRANSLATIONS: dict[str, Translation] = {
         "Français", "Est-ce votre numéro ?",
         "Nous avons ce numéro de téléphone dans nos fichiers :",
         "{company} a ce numéro de téléphone dans ses fichiers :", "Oui, c'est moi",
-        "Je ne suis pas cette personne", "Ne me contactez plus", "Mon numéro est un autre",
+        "Je ne suis pas cette personne", "Ne me contactez plus", "J'ai un autre numéro",
         "Votre numéro", "Avec l'indicatif du pays, par exemple +33 6 12 34 56 78",
         "Envoyer mon numéro",
         "Nous ne pouvons pas lire ce numéro. Écrivez-le avec l'indicatif du pays.", "Merci",
         "Nous avons noté que ce numéro est le vôtre.",
         "Nous avons noté que ce numéro n'est pas celui de la personne recherchée. Veuillez nous "
-        "excuser.", "Nous avons noté que vous ne souhaitez plus être contacté à ce numéro.",
-        "Nous avons noté votre numéro. Il est vérifié avant d'être utilisé.",
+        "excuser.", "Nous avons noté que vous ne souhaitez plus qu'on vous contacte à ce numéro.",
+        "Nous avons noté votre numéro. Nous le vérifierons avant de l'utiliser.",
         "Changer ma réponse", "Ce lien n'est plus valable",
         "Il a expiré, ou les données ont changé. "
         "Demandez un nouveau lien à l'expéditeur ou répondez à son message.",
@@ -113,7 +116,8 @@ TRANSLATIONS: dict[str, Translation] = {
         "personne.",
         stop_call="Ne m'appelez plus",
         stop_text="Ne m'envoyez plus de SMS",
-        thanks_stop_call="Nous avons noté que vous ne souhaitez plus être appelé à ce numéro.",
+        thanks_stop_call="Nous avons noté que vous ne souhaitez plus qu'on vous appelle à ce "
+        "numéro.",
         thanks_stop_text="Nous avons noté que vous ne souhaitez plus recevoir de SMS à ce numéro.",
         unavailable="Revenez plus tard, s'il vous plaît",
         unavailable_why="Un problème est survenu de notre côté, et votre réponse n'a peut-être "
@@ -123,21 +127,21 @@ TRANSLATIONS: dict[str, Translation] = {
     "de": Translation(
         "Deutsch", "Ist das Ihre Nummer?", "Wir haben diese Telefonnummer gespeichert:",
         "{company} hat diese Telefonnummer gespeichert:", "Ja, das bin ich",
-        "Ich bin nicht diese Person", "Kontaktieren Sie mich nicht", "Meine Nummer ist eine andere",
+        "Ich bin nicht diese Person", "Kontaktieren Sie mich nicht", "Ich habe eine andere Nummer",
         "Ihre Nummer", "Mit Ländervorwahl, zum Beispiel +49 1512 3456789", "Nummer senden",
-        "Diese Telefonnummer können wir nicht lesen. Bitte schreiben Sie sie mit Ländervorwahl.",
-        "Vielen Dank", "Wir haben notiert, dass diese Nummer Ihre ist.",
+        "Diese Telefonnummer können wir nicht lesen. Bitte geben Sie sie mit Ländervorwahl ein.",
+        "Vielen Dank", "Wir haben notiert, dass dies Ihre Nummer ist.",
         "Wir haben notiert, dass diese Nummer nicht der gesuchten Person gehört. Bitte "
-        "entschuldigen Sie.",
+        "entschuldigen Sie die Störung.",
         "Wir haben notiert, dass Sie unter dieser Nummer nicht kontaktiert werden möchten.",
-        "Wir haben Ihre Nummer notiert. Sie wird geprüft, bevor sie verwendet wird.",
+        "Wir haben Ihre Nummer notiert. Wir prüfen sie, bevor wir sie verwenden.",
         "Antwort ändern", "Dieser Link gilt nicht mehr",
         "Er ist abgelaufen, oder die Angaben haben sich geändert. "
-        "Bitten Sie den Absender um einen neuen, oder antworten Sie auf seine Nachricht.",
+        "Bitten Sie den Absender um einen neuen Link oder antworten Sie auf seine Nachricht.",
         "Dieser Link wurde heute zu oft beantwortet. Bitte kommen Sie morgen wieder.",
         "Bitte wählen Sie eine Antwort", "Sprache",
-        "Ihre Antwort wird nur für diese Nummer verwendet. Diese Seite setzt keine Cookies und "
-        "verfolgt niemanden.",
+        "Wir verwenden Ihre Antwort nur für diese Nummer. Diese Seite setzt keine Cookies und "
+        "verfolgt Sie nicht.",
         stop_call="Rufen Sie mich nicht an",
         stop_text="Schicken Sie mir keine SMS",
         thanks_stop_call="Wir haben notiert, dass Sie unter dieser Nummer "
@@ -145,25 +149,25 @@ TRANSLATIONS: dict[str, Translation] = {
         thanks_stop_text="Wir haben notiert, dass Sie unter dieser Nummer "
         "keine SMS erhalten möchten.",
         unavailable="Bitte kommen Sie später wieder",
-        unavailable_why="Bei uns ist etwas ausgefallen, und Ihre Antwort wurde vielleicht nicht "
-        "gespeichert. Bitte versuchen Sie es in einigen Minuten noch einmal, "
+        unavailable_why="Bei uns ist ein Fehler aufgetreten. Ihre Antwort wurde vielleicht nicht "
+        "gespeichert. Bitte versuchen Sie es in einigen Minuten noch einmal "
         "oder antworten Sie auf die Nachricht, die Sie erhalten haben.",
     ),
     "pt": Translation(
         "Português", "Este número é seu?", "Temos este número de telefone registado:",
         "{company} tem este número de telefone registado:", "Sim, sou eu", "Não sou essa pessoa",
-        "Não me contactem", "O meu número é outro", "O seu número",
-        "Com o código do país, por exemplo +351 912 345 678", "Enviar o meu número",
-        "Não conseguimos ler este número. Escreva-o com o código do país.", "Obrigado",
+        "Não me contactem", "Tenho outro número", "O seu número",
+        "Com o indicativo do país, por exemplo +351 912 345 678", "Enviar o meu número",
+        "Não conseguimos ler este número. Escreva-o com o indicativo do país.", "Obrigado",
         "Registámos que este número é seu.",
         "Registámos que este número não é da pessoa que procurávamos. Pedimos desculpa.",
-        "Registámos que não quer ser contactado neste número.",
-        "Registámos o seu número. É verificado antes de ser usado.", "Mudar a minha resposta",
-        "Esta ligação já não é válida", "Expirou, ou os dados mudaram. "
-        "Peça uma nova ao remetente ou responda à mensagem dele.",
-        "Esta ligação foi respondida vezes demais hoje. Volte amanhã, por favor.",
+        "Registámos que não quer que o contactemos neste número.",
+        "Registámos o seu número. Vamos verificá-lo antes de o usar.", "Mudar a minha resposta",
+        "Este link já não é válido", "Expirou, ou os dados mudaram. "
+        "Peça um novo ao remetente ou responda à mensagem dele.",
+        "Este link já recebeu demasiadas respostas hoje. Volte amanhã, por favor.",
         "Escolha uma resposta", "Idioma",
-        "A sua resposta serve apenas para este número. Esta página não usa cookies nem segue "
+        "A sua resposta serve apenas para este número. Esta página não usa cookies nem rastreia "
         "ninguém.",
         stop_call="Não me telefonem",
         stop_text="Não me enviem SMS",
@@ -177,13 +181,14 @@ TRANSLATIONS: dict[str, Translation] = {
     "it": Translation(
         "Italiano", "Questo numero è suo?", "Abbiamo registrato questo numero di telefono:",
         "{company} ha registrato questo numero di telefono:", "Sì, sono io",
-        "Non sono questa persona", "Non contattatemi", "Il mio numero è un altro", "Il suo numero",
-        "Con il prefisso del paese, per esempio +39 312 345 6789", "Invia il mio numero",
-        "Non riusciamo a leggere questo numero. Lo scriva con il prefisso del paese.", "Grazie",
+        "Non sono questa persona", "Non contattatemi", "Ho un altro numero", "Il suo numero",
+        "Con il prefisso internazionale, per esempio +39 312 345 6789", "Invia il mio numero",
+        "Non riusciamo a leggere questo numero. Lo scriva con il prefisso internazionale.",
+        "Grazie",
         "Abbiamo annotato che questo numero è suo.",
         "Abbiamo annotato che questo numero non è della persona cercata. Ci scusiamo.",
-        "Abbiamo annotato che non desidera essere contattato a questo numero.",
-        "Abbiamo annotato il suo numero. Viene verificato prima di essere usato.",
+        "Abbiamo annotato che non desidera che la contattiamo a questo numero.",
+        "Abbiamo annotato il suo numero. Lo verificheremo prima di usarlo.",
         "Cambia la mia risposta", "Questo link non è più valido",
         "È scaduto, oppure i dati sono cambiati. "
         "Chieda un nuovo link al mittente o risponda al suo messaggio.",
@@ -201,24 +206,24 @@ TRANSLATIONS: dict[str, Translation] = {
         "messaggio che ha ricevuto.",
     ),
     "pl": Translation(
-        "Polski", "Czy to Twój numer?", "Mamy zapisany ten numer telefonu:",
+        "Polski", "Czy to Pani/Pana numer?", "Mamy zapisany ten numer telefonu:",
         "{company} ma zapisany ten numer telefonu:", "Tak, to ja", "Nie jestem tą osobą",
-        "Proszę się ze mną nie kontaktować", "Mój numer jest inny", "Twój numer",
+        "Proszę się ze mną nie kontaktować", "Mam inny numer", "Pani/Pana numer",
         "Z numerem kierunkowym kraju, na przykład +48 512 345 678", "Wyślij mój numer",
         "Nie możemy odczytać tego numeru. Prosimy podać go z numerem kierunkowym kraju.",
-        "Dziękujemy", "Zapisaliśmy, że ten numer należy do Ciebie.",
+        "Dziękujemy", "Zapisaliśmy, że to Pani/Pana numer.",
         "Zapisaliśmy, że ten numer nie należy do osoby, której szukaliśmy. Przepraszamy.",
-        "Zapisaliśmy, że nie chcesz kontaktu pod tym numerem.",
-        "Zapisaliśmy Twój numer. Zostanie sprawdzony, zanim go użyjemy.", "Zmień odpowiedź",
+        "Zapisaliśmy, że nie życzy sobie Pani/Pan kontaktu pod tym numerem.",
+        "Zapisaliśmy Pani/Pana numer. Sprawdzimy go, zanim go użyjemy.", "Zmień odpowiedź",
         "Ten link jest już nieważny", "Wygasł albo dane się zmieniły. "
-        "Prosimy poprosić nadawcę o nowy link albo odpowiedzieć na jego wiadomość.",
+        "Proszę zwrócić się do nadawcy o nowy link albo odpowiedzieć na jego wiadomość.",
         "Na ten link odpowiedziano dziś zbyt wiele razy. Prosimy wrócić jutro.",
-        "Wybierz odpowiedź", "Język",
+        "Proszę wybrać odpowiedź", "Język",
         "Odpowiedź dotyczy tylko tego numeru. Ta strona nie używa ciasteczek i nikogo nie śledzi.",
         stop_call="Proszę do mnie nie dzwonić",
         stop_text="Proszę nie wysyłać mi SMS-ów",
-        thanks_stop_call="Zapisaliśmy, że nie chcesz telefonów pod tym numerem.",
-        thanks_stop_text="Zapisaliśmy, że nie chcesz SMS-ów pod tym numerem.",
+        thanks_stop_call="Zapisaliśmy, że nie życzy sobie Pani/Pan telefonów pod tym numerem.",
+        thanks_stop_text="Zapisaliśmy, że nie życzy sobie Pani/Pan SMS-ów pod tym numerem.",
         unavailable="Prosimy wrócić później",
         unavailable_why="Po naszej stronie wystąpił błąd i odpowiedź mogła nie zostać zapisana. "
         "Prosimy spróbować ponownie za kilka minut albo odpowiedzieć na "
@@ -227,16 +232,16 @@ TRANSLATIONS: dict[str, Translation] = {
     "ru": Translation(
         "Русский", "Это ваш номер?", "У нас записан этот номер телефона:",
         "У {company} записан этот номер телефона:", "Да, это я", "Я не этот человек",
-        "Не связывайтесь со мной", "Мой номер другой", "Ваш номер",
+        "Не связывайтесь со мной", "У меня другой номер", "Ваш номер",
         "С кодом страны, например +7 912 345-67-89", "Отправить мой номер",
         "Мы не можем прочитать этот номер. Напишите его с кодом страны.", "Спасибо",
         "Мы записали, что это ваш номер.",
         "Мы записали, что этот номер не принадлежит тому, кого мы искали. Приносим извинения.",
         "Мы записали, что вы не хотите, чтобы с вами связывались по этому номеру.",
-        "Мы записали ваш номер. Он будет проверен, прежде чем им воспользуются.",
+        "Мы записали ваш номер. Мы проверим его, прежде чем использовать.",
         "Изменить ответ", "Эта ссылка больше не действует",
         "Срок её действия истёк, или данные изменились. "
-        "Попросите у отправителя новую ссылку или ответьте на его сообщение.",
+        "Попросите отправителя прислать новую ссылку или ответьте на его сообщение.",
         "На эту ссылку сегодня отвечали слишком часто. Пожалуйста, вернитесь завтра.",
         "Выберите ответ", "Язык",
         "Ответ касается только этого номера. Эта страница не использует cookie и никого не "
@@ -252,16 +257,16 @@ TRANSLATIONS: dict[str, Translation] = {
     "uk": Translation(
         "Українська", "Це ваш номер?", "У нас записано цей номер телефону:",
         "У {company} записано цей номер телефону:", "Так, це я", "Я не ця людина",
-        "Не зв'язуйтеся зі мною", "Мій номер інший", "Ваш номер",
+        "Не зв'язуйтеся зі мною", "У мене інший номер", "Ваш номер",
         "З кодом країни, наприклад +380 50 123 45 67", "Надіслати мій номер",
         "Ми не можемо прочитати цей номер. Напишіть його з кодом країни.", "Дякуємо",
         "Ми записали, що це ваш номер.",
-        "Ми записали, що цей номер не належить тому, кого ми шукали. Вибачте за турботу.",
+        "Ми записали, що цей номер не належить тому, кого ми шукали. Вибачте за незручності.",
         "Ми записали, що ви не хочете, щоб з вами зв'язувалися за цим номером.",
-        "Ми записали ваш номер. Його буде перевірено, перш ніж ним скористаються.",
+        "Ми записали ваш номер. Ми перевіримо його, перш ніж використовувати.",
         "Змінити відповідь", "Це посилання більше не діє",
         "Термін його дії минув, або дані змінилися. "
-        "Попросіть у відправника нове посилання або дайте відповідь на його повідомлення.",
+        "Попросіть відправника надіслати нове посилання або дайте відповідь на його повідомлення.",
         "На це посилання сьогодні відповідали надто часто. Будь ласка, поверніться завтра.",
         "Оберіть відповідь", "Мова",
         "Відповідь стосується лише цього номера. Ця сторінка не використовує cookie і нікого не "

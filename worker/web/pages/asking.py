@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from worker.access import audit
 from worker.access.model import Person
 from worker.asking import campaigns
 from worker.asking.campaigns import Plan
-from worker.asking.model import SEGMENT_KEYS, AskingError, Campaign
+from worker.asking.model import SEGMENT_KEYS, AskingError, Campaign, NoSuchCampaignError
 from worker.asking.requests import Typed, read
 from worker.context import Context
 from worker.web.auth import AdminForm, Viewer
@@ -37,6 +37,12 @@ def router(ctx: Context) -> APIRouter:
             for each in listed
         ]
 
+    def find(name: str) -> Campaign:
+        try:
+            return campaigns.find(ctx, name)
+        except NoSuchCampaignError:
+            raise HTTPException(404, "There is no such campaign.") from None
+
     def list_page(
         request: Request, me: Person, status: int = 200, problem: str = "",
         typed: Typed = Typed(""), planned: Plan | None = None,
@@ -46,6 +52,7 @@ def router(ctx: Context) -> APIRouter:
             entries=shown(campaigns.list_campaigns(ctx)), typed=typed, form=asdict(typed),
             planned=planned.as_json(currency) if planned else None, keys=SEGMENT_KEYS,
             connectors=ctx.settings.active_connectors, currency=currency,
+            missing=[] if problem else campaigns.missing_settings(ctx.settings),
         )  # fmt: skip
 
     @routes.get("")
@@ -77,7 +84,7 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.get("/{name}")
     def one(request: Request, me: Viewer, name: str) -> Response:
-        campaign = campaigns.find(ctx, name)
+        campaign = find(name)
         [entry] = shown([campaign])
         return page(
             request,
@@ -91,7 +98,7 @@ def router(ctx: Context) -> APIRouter:
     @routes.post("/{name}/{action}")
     def change(request: Request, admin: AdminForm, name: str, action: str) -> Response:
         me, _form = admin
-        campaign = campaigns.find(ctx, name)
+        campaign = find(name)
         if action not in _CHANGES:
             return RedirectResponse(f"/ask/{campaign.name}", 303)
         try:

@@ -28,7 +28,7 @@ _KEEP_FORMER = {
 }  # fmt: skip
 _OUTCOMES = {
     "valid": "Valid", "invalid": "Invalid", "unknown": "Not known yet",
-    "rate_limited": "Refused: too often", "wrong_origin": "Refused: of another origin",
+    "rate_limited": "Refused: too many", "wrong_origin": "Refused: wrong origin",
 }  # fmt: skip
 
 

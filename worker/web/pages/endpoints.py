@@ -29,7 +29,7 @@ _LISTED = 50
 _LOOKS = 120  # once a second, for so long, a page looks whether an event has been sent
 _EVENT_WORDS = {
     "number.suppressed": "a number must not be contacted",
-    "number.wrong": "a number is not that person's",
+    "number.wrong": "a number reaches someone else",
     "number.lifted": "a suppression ended",
     "number.confirmed": "somebody said that the number is theirs",
     "number.status_changed": "a phone field got another status",

@@ -18,7 +18,10 @@ def load_run(ctx: Context, run_id: str) -> Run:
     try:
         return lifecycle.load(ctx, run_id)
     except NoSuchRunError:
-        raise HTTPException(404, "There is no such run.") from None
+        raise HTTPException(
+            404,
+            "There is no such run. Its id may be mistyped, or it was deleted because of its age.",
+        ) from None
 
 
 def load_holds(ctx: Context, run_id: str) -> list[removal_holds.Hold]:

@@ -61,12 +61,15 @@ def _reading(ctx: Context) -> APIRouter:
         run = load_run(ctx, run_id)
         shown = report.run_report(ctx, run.id, most=20)
         shown["sources"] = dict(sorted(shown["sources"].items(), key=_badness))
+        held = load_holds(ctx, run.id)
+        told = {hold.reason for hold in held}  # each with its button, rather than twice
+        shown["notes"] = [note for note in shown["notes"] if note not in told]
         return page(
             request, "run.html", me, here="runs", run=shown, opened=run.opened_at, scope=run.scope,
             by=run.opened_by, purpose=run.purpose, links=_links(ctx, shown),
             progress=_progress(run, shown), may_undo=may_undo(run, shown),
             undone=undo_target(run.scope) if run.kind == "undo" else None,
-            held=load_holds(ctx, run.id), scope_filter=_scope_filter(run),
+            held=held, scope_filter=_scope_filter(run),
             currency=ctx.settings.verification.budget.currency, labels=ctx.providers.labels,
         )  # fmt: skip
 

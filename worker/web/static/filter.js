@@ -15,7 +15,8 @@ document.addEventListener("DOMContentLoaded", () => {
         row.hidden = !words.every((word) => text.includes(word));
         if (!row.hidden) shown += 1;
       }
-      count.textContent = words.length ? `${shown} of ${rows.length}` : "";
+      const found = shown ? `${shown} of ${rows.length}` : "Nothing matches";
+      count.textContent = words.length ? found : "";
     });
   }
 });

@@ -46,6 +46,7 @@ _EXACT = {
     "holds letters or marks in the place of digits": "masked",
     "holds too many digits for one number": "too_many_digits",
     "holds too few digits for a number": "too_few_digits",
+    "holds an identifier of a computer": "no_phone_number",
     "holds no number": "no_phone_number",
     "is not a phone number": "no_phone_number",
     "holds an emergency number, not a person's": "emergency_number",
@@ -84,6 +85,10 @@ _BASES = {
     "it is a short form of the number before it": "basis_short_form",
     "its plan has changed since": "basis_plan_changed",
     "its country code was typed twice": "basis_code_twice",
+    "the digits beside a word are left out": "basis_beside_word",
+    "the digits may as well be years, a place on the map or the address of a computer": (
+        "basis_other_sense"
+    ),
     "its plus was left out": "basis_no_plus",
     "it was typed with a prefix that is no longer dialled": "basis_old_prefix",
     "a plus was typed before it": "basis_plus_before",

@@ -174,7 +174,8 @@ def _parse_plain(text: str, region: str | None) -> ParsedField | None:
         return None
     number, problem = parse_number(text, region)
     if number is not None and number.valid:
-        if ("." in text or len(digits) == _TWO_YEARS) and _AMBIGUOUS.fullmatch(text):
+        is_odd = text[0] != "+" and (len(digits) == _TWO_YEARS or "." in text)
+        if is_odd and _AMBIGUOUS.fullmatch(text):
             number = replace(number, confidence="low", basis=_OTHER_SENSE)
         if len(number.e164) <= _LONGEST_E164 or not _is_dated(text):
             return ParsedField("number", (number,), remark=_remark((number,), region))

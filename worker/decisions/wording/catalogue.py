@@ -150,6 +150,8 @@ class Wording:
     basis_short_form: str
     basis_plan_changed: str
     basis_code_twice: str
+    basis_beside_word: str
+    basis_other_sense: str
     basis_no_plus: str
     basis_old_prefix: str
     basis_plus_before: str

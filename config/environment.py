@@ -185,7 +185,9 @@ def _url(env: Mapping[str, str], name: str, problems: list[str], default: str = 
         host, parts = None, urlsplit("")
     loopback = host in ("127.0.0.1", "localhost", "::1")
     if not host or parts.scheme not in ("http", "https"):
-        problems.append(f"{name}: write a full address such as https://example.my.salesforce.com")
+        is_salesforce = name.startswith("SALESFORCE")
+        example = default or f"https://example{'.my.salesforce' * is_salesforce}.com"
+        problems.append(f"{name}: write a full address such as {example}")
     elif parts.scheme == "http" and not loopback and name != "PUBLIC_URL":
         problems.append(f"{name}: use https:// (plain http is for 127.0.0.1 only)")
     elif parts.username or parts.query or parts.fragment:

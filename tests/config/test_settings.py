@@ -155,6 +155,23 @@ class TestMistakes:
         assert any(names in line for line in problems(tmp_path, "", **env))
 
     @pytest.mark.parametrize(
+        ("env", "example"),
+        [
+            ({"PUBLIC_URL": "x"}, "such as https://example.com"),
+            ({"HUBSPOT_ACCESS_TOKEN": "t", "HUBSPOT_API_URL": "x"}, "https://api.hubapi.com"),
+            (
+                {"SALESFORCE_ACCESS_TOKEN": "t", "SALESFORCE_INSTANCE_URL": "x"},
+                "https://example.my.salesforce.com",
+            ),
+        ],
+    )
+    def test_an_address_is_shown_by_one_of_its_kind(
+        self, tmp_path: Path, env: dict[str, str], example: str
+    ) -> None:
+        (line,) = [line for line in problems(tmp_path, "", **env) if "full address" in line]
+        assert line.endswith(example)
+
+    @pytest.mark.parametrize(
         ("name", "others"),
         [
             ("HUBSPOT_API_URL", {"HUBSPOT_ACCESS_TOKEN": "pat-na1-x"}),

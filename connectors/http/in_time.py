@@ -30,16 +30,85 @@ def whole_exchange(seconds: float) -> Iterator[None]:
         _until.reset(token)
 
 
-def transport(verify: SSLContext, connections: int | None = None) -> httpx2.HTTPTransport:
+def transport(verify: SSLContext, connections: int | None = None) -> httpx2.BaseTransport:
     """Return a transport for `httpx2.Client` whose connections keep to `whole_exchange`, and use no
     proxy of this machine. `connections`: at the same time; None: as many as are needed."""
-    made = httpx2.HTTPTransport(verify=verify, trust_env=False)
-    made._pool.close()
-    made._pool = httpcore2.ConnectionPool(
+    pool = httpcore2.ConnectionPool(
         ssl_context=verify, max_connections=connections, max_keepalive_connections=connections,
         network_backend=_Backend(),
     )  # fmt: skip
-    return made
+    return _Transport(pool)
+
+
+class _Transport(httpx2.BaseTransport):
+    """What `httpx2.HTTPTransport` does, over a pool that it cannot be given: its own takes no
+    network backend."""
+
+    def __init__(self, pool: httpcore2.ConnectionPool) -> None:
+        self._connections = pool
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        assert isinstance(request.stream, httpx2.SyncByteStream)
+        url = httpcore2.URL(
+            scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port,
+            target=request.url.raw_path,
+        )  # fmt: skip
+        sent = httpcore2.Request(
+            request.method, url, headers=request.headers.raw, content=request.stream,
+            extensions=request.extensions,
+        )  # fmt: skip
+        with _as_httpx():
+            answer = self._connections.handle_request(sent)
+        return httpx2.Response(
+            answer.status, headers=answer.headers, stream=_Body(answer),
+            extensions=answer.extensions,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self._connections.close()
+
+
+class _Body(httpx2.SyncByteStream):
+    def __init__(self, answer: httpcore2.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_httpx():
+            yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+# Each error of httpcore2 that httpx2 has under the same name, the particular ones first.
+_ERRORS: tuple[tuple[type[Exception], type[httpx2.TransportError]], ...] = (
+    (httpcore2.ConnectTimeout, httpx2.ConnectTimeout),
+    (httpcore2.ReadTimeout, httpx2.ReadTimeout),
+    (httpcore2.WriteTimeout, httpx2.WriteTimeout),
+    (httpcore2.PoolTimeout, httpx2.PoolTimeout),
+    (httpcore2.TimeoutException, httpx2.TimeoutException),
+    (httpcore2.ConnectError, httpx2.ConnectError),
+    (httpcore2.ReadError, httpx2.ReadError),
+    (httpcore2.WriteError, httpx2.WriteError),
+    (httpcore2.NetworkError, httpx2.NetworkError),
+    (httpcore2.ProxyError, httpx2.ProxyError),
+    (httpcore2.UnsupportedProtocol, httpx2.UnsupportedProtocol),
+    (httpcore2.LocalProtocolError, httpx2.LocalProtocolError),
+    (httpcore2.RemoteProtocolError, httpx2.RemoteProtocolError),
+    (httpcore2.ProtocolError, httpx2.ProtocolError),
+)
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise what httpx2 raises for an error of httpcore2."""
+    try:
+        yield
+    except Exception as error:
+        for raised, meant in _ERRORS:
+            if isinstance(error, raised):
+                raise meant(str(error)) from error
+        raise
 
 
 def _left(timeout: float | None, error: type[Exception]) -> float | None:

@@ -15,6 +15,7 @@ Read in this order:
     test_capture_script.py  the script that a form includes, in Chromium
     test_registries_page.py  lists with an authority, by the pages and in Chromium
     test_killed_uploads.py  a web process that is killed while an import arrives
+    test_pipedrive_relay.py  the relay of webhooks that the example of Pipedrive shows
     test_capture_keys_page.py  the keys of forms, by the pages and in Chromium
     test_reviews_api.py   replies that a person decides, by the API
     test_reviews_page.py  replies that a person decides, in Chromium

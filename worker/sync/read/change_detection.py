@@ -52,6 +52,10 @@ _DECIDING_CODE = (
     "feedback/field_notes.py",
     "feedback/note_words.py",
     "feedback/ownership.py",
+    "feedback/replies/names.py",
+    "feedback/replies/text.py",
+    "feedback/replies/typos.py",
+    "feedback/replies/vocabulary.py",
 )
 # The wording of reasons (`decisions/wording/`) is not among them: it decides nothing.
 # Settings of a connector that say how it is called, or how it is worded, and not what is decided.

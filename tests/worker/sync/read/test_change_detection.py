@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import phonenumbers
 import pytest
@@ -16,9 +18,12 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.models import Feedback
 from worker.phones import NumberFacts
 from worker.store.tables import contacts, pages, verifications
+from worker.sync.read import change_detection
 from worker.sync.runs import lifecycle
 from worker.sync.runs import report as reporting
 from worker.verification.providers import offline
+
+_IMPORT = re.compile(r"^from (worker[\w.]*) import \(?([^()]*?)\)?$", re.MULTILINE)
 
 
 def looked_at(ctx: Context, run: str) -> int:
@@ -183,3 +188,24 @@ class TestWhatBringsAContactBack:
                 sa.select(contacts.c.fresh_until).where(contacts.c.record_id == valid_contact)
             )
         assert until is None, "it is looked at until the CRM has taken it"
+
+
+@pytest.mark.unit
+def test_what_deciding_code_imports_decides_as_well() -> None:
+    """Wordings, records and constants aside. Else a release could decide differently, and contacts
+    that did not change would go on as they were."""
+    worker = Path(change_detection.__file__).parents[2]
+    deciding = {
+        path for pattern in change_detection._DECIDING_CODE for path in worker.glob(pattern)
+    }
+    records = {"feedback/models.py", "registries/model.py", "store/pseudonyms.py"}
+    names = {
+        (module, name.strip())
+        for path in deciding if path.suffix == ".py"
+        for module, imported in _IMPORT.findall(path.read_text("utf-8"))
+        for name in imported.split(",")
+    }  # fmt: skip
+    modules = {module for module, _ in names} | {f"{module}.{name}" for module, name in names}
+    files = {worker.parent / f"{module.replace('.', '/')}.py" for module in modules}
+    others = {path.relative_to(worker).as_posix() for path in files - deciding if path.is_file()}
+    assert {name for name in others if "wording/" not in name} == records

@@ -341,9 +341,10 @@ def check_connections_off(ctx: Context) -> Iterator[Check]:
         names = distinct_values(connection, deliveries.c.connector)
         off = [name for name in names if name not in active]
         for name, number, since in waiting.reports_by_connector(connection, off):
+            reports = "1 report" if number == 1 else f"{number:,} reports"
             text = (
-                f"{name} is not connected, and {number:,} reports since {since:%Y-%m-%d} wait for "
-                "it: give its table and credentials back; if it is gone for good: "
+                f"{name} is not connected, and since {since:%Y-%m-%d} it has not been told "
+                f"{reports}: give its table and credentials back; if it is gone for good: "
                 f"{Former(name).command} --dry-run"
             )
             yield warning(name, text)

@@ -222,8 +222,10 @@ class TestAConnectionThatIsOff:
             if entry["state"] == "pending"
         }
         assert waiting == {"hubspot-emea": "it was not connected when this came"}
-        (told,) = doctor_checks.check_connections_off(meanwhile)
-        assert told.text.startswith("hubspot-emea is not connected, and 1 reports since ")
+        waits, holds = doctor_checks.check_connections_off(meanwhile)
+        assert waits.text.startswith("hubspot-emea is not connected, and since ")
+        assert "not been told 1 report: " in waits.text
+        assert "drop-records hubspot-emea" in holds.text
         assert overview(meanwhile)["needs"]["untold"] == []  # nothing that anybody must see to
         settle(ctx)
         assert crms["hubspot-emea"].get(ids["hubspot-emea"], "do_not_contact") is True

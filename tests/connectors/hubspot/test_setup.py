@@ -45,6 +45,11 @@ def steps(connector: Connector, *adopt: str) -> dict[str, SetupResult]:
     return {step.what: step for step in connector.provision(adopt)}
 
 
+def archive(portal: Portal, *names: str) -> None:
+    for name in names:
+        portal.archived_properties[name] = {**portal.properties.pop(name), "archived": True}
+
+
 def labels(portal: Portal) -> dict[str, str]:
     return {
         name.removeprefix("hygiene_"): entry["label"]
@@ -182,8 +187,7 @@ class TestArchivedNames:
         self, open_connector: Open, portal: Portal
     ) -> None:
         steps(open_connector())
-        gone = portal.properties.pop("hygiene_reason")
-        portal.archived_properties["hygiene_reason"] = {**gone, "archived": True}
+        archive(portal, "hygiene_reason")
         step = steps(open_connector())["hygiene_reason"]
         assert step.done == "created"
         assert "archived" in step.note
@@ -193,9 +197,7 @@ class TestArchivedNames:
         self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         steps(open_connector())
-        for name in ("hygiene_reason", "hygiene_run"):
-            gone = portal.properties.pop(name)
-            portal.archived_properties[name] = {**gone, "archived": True}
+        archive(portal, "hygiene_reason", "hygiene_run")
         before = Counter(bare_sandbox.hubspot.counters)
         steps(open_connector())
         made = Counter(bare_sandbox.hubspot.counters) - before
@@ -206,9 +208,7 @@ class TestArchivedNames:
         self, open_connector: Open, portal: Portal, bare_sandbox: Sandbox
     ) -> None:
         steps(open_connector())
-        for name in ("hygiene_reason", "hygiene_run"):
-            gone = portal.properties.pop(name)
-            portal.archived_properties[name] = {**gone, "archived": True}
+        archive(portal, "hygiene_reason", "hygiene_run")
         body = {"status": "error", "message": "not now", "category": "VALIDATION_ERROR"}
         bare_sandbox.hubspot.faults.append(
             Fault("POST /crm/properties", "status", times=1, status=400, body=body)

@@ -91,6 +91,7 @@ def propagate(ctx: Context, connector: str, after_run: Callable[[], None] = lamb
 
 
 def _next_work(ctx: Context, connector: str) -> tuple[WorkSource, str] | None:
+    _wait_after_last_run(ctx, connector)
     for work, kind in _SOURCES:
         if (run_id := _next_run(ctx, connector, work, kind)) is not None:
             return work, run_id
@@ -153,10 +154,6 @@ def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -
     with ctx.store.read() as connection:
         begun = work.claimed(connection, connector)
         due = {} if begun else work.claimable(connection, connector, now, _AT_ONCE)
-    if due and (pause_left := _RUNS_APART - _since_last_run(ctx, connector)) > 0:
-        stopping.sleep(pause_left)  # what comes meanwhile goes along
-        with ctx.store.read() as connection:
-            due = work.claimable(connection, connector, ctx.now(), _AT_ONCE)
     try:
         if begun is not None:
             run_id, at = begun
@@ -179,6 +176,18 @@ def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -
     except ConnectorError as error:
         log.warning("%s: reports wait: %s", connector, error)  # its schema could not be had
         return None
+
+
+def _wait_after_last_run(ctx: Context, connector: str) -> None:
+    """Wait where work is due and a run began just now: what comes meanwhile goes along, and a
+    report before records."""
+    if (pause_left := _RUNS_APART - _since_last_run(ctx, connector)) <= 0:
+        return
+    now = ctx.now()
+    with ctx.store.read() as connection:
+        is_due = any(work.claimable(connection, connector, now, 1) for work, _ in _SOURCES)
+    if is_due:
+        stopping.sleep(pause_left)
 
 
 def _since_last_run(ctx: Context, connector: str) -> float:

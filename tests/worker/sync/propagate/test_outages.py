@@ -150,3 +150,29 @@ def test_a_report_does_not_wait_until_thousands_of_records_were_looked_at(
     propagate(ctx, "hubspot")
     assert driven == ["ids", "numbers", "ids", "ids"]
     assert crm.get(record_id, "do_not_contact") is True
+
+
+def test_a_report_that_comes_between_two_runs_goes_before_records(
+    ctx: Context, sandbox: Sandbox, sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crm = Crm.all(sandbox)["hubspot"]
+    record_id = contact_with_number(ctx, crm, sync)
+    lower_limits(monkeypatch, propagation_batch=2, propagation_apart=30.0)
+    with ctx.store.write() as connection:
+        changed_records.record(connection, "hubspot", "contacts", crm.ids()[:4], ctx.now())
+    driven: list[str] = []
+
+    def driving(own: Context, run_id: str, pages_at_once: int) -> None:
+        runner.run_to_completion(own, run_id, pages_at_once=pages_at_once)
+        driven.append(lifecycle.load(own, run_id).scope.kind)
+
+    def wait(_seconds: float) -> None:
+        if len(driven) == 1:  # somebody says STOP between the runs
+            store_report(ctx, "opt_out")
+            apply_pending(ctx)
+
+    monkeypatch.setattr(propagation, "run_to_completion", driving)
+    monkeypatch.setattr(propagation.stopping, "sleep", wait)
+    propagate(ctx, "hubspot")
+    assert driven[:2] == ["ids", "numbers"]
+    assert crm.get(record_id, "do_not_contact") is True

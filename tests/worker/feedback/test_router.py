@@ -51,16 +51,16 @@ class TestAReplyThatNoRuleKnows:
     def test_does_not_matter_to_what_a_rule_knows(self) -> None:
         sees_nothing = replace(self.MODEL, review=10**9, weak=10**9, harmless=10**9)
         assert [i.kind for i in read_reply("STOP", sees_nothing).intents] == ["opt_out"]
-        assert not read_reply("not interested", sees_nothing).needs_review
+        assert not read_reply("what a scam", sees_nothing).needs_review
         assert read_reply("How do I unsubscribe?", sees_nothing).needs_review
 
     def test_goes_to_a_person_where_a_rule_doubts_unless_it_is_surely_harmless(self) -> None:
         """Each doubt of a rule has its own threshold."""
-        for text, threshold in (("not interested", "weak"), ("Who is this?", "harmless")):
+        for text, threshold in (("what a scam", "weak"), ("Who is this?", "harmless")):
             assert read_reply(text, replace(self.MODEL, **{threshold: -1001})).needs_review, text
             assert not read_reply(text, replace(self.MODEL, **{threshold: -999})).needs_review, text
 
-    @pytest.mark.parametrize("text", ["not interested", "Who is this?", "is this a wrong number?"])
+    @pytest.mark.parametrize("text", ["what a scam", "Who is this?", "is this a wrong number?"])
     def test_has_no_say_where_a_part_was_not_read(self, text: str) -> None:
         sees_nothing = replace(self.MODEL, review=10**9, weak=10**9, harmless=10**9)
         assert not read_reply(text, sees_nothing).needs_review

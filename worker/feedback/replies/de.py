@@ -39,6 +39,19 @@ LANGUAGE = Language(
         "hi|sorry|entschuldigung|umgehend|dankeschon|sehr geehrte damen und herren|einfach|und|"
         "moin|servus"
     ),
+    declines=r"""
+        nein|ne|nee|nö|nein danke|danke nein|danke nicht|nicht nötig|brauche ich nicht|brauchen wir nicht
+        (?:ich (?:bin|war)|wir sind|bin) (?:daran |leider |wirklich |überhaupt |gar )?nicht (?:daran |mehr )?interessiert|nicht (?:mehr )?interessiert
+        (?:(?:ich habe|wir haben|habe) )?(?:kein|keinerlei|null) (?:interesse|bedarf)(?: daran| mehr| mehr daran)?
+        (?:daran |davon )?(?:ich |wir )?(?:habe|haben) (?:ich |wir )?(?:daran |leider )?kein (?:interesse|bedarf)
+        nie wieder|nie mehr|niemals wieder
+        (?:ich habe mich|habe mich|dafür habe ich mich|dazu habe ich mich) (?:nie|niemals|nicht|hier nie|da nie) (?:dafür |hier )?(?:angemeldet|registriert|eingetragen)
+        (?:ich habe|habe|wir haben) (?:dem |dazu |hier |da )?(?:nie|nicht|niemals) (?:zugestimmt|eingewilligt)|keine (?:einwilligung|zustimmung|erlaubnis)
+        nicht (?:mehr )?(?:anrufen|kontaktieren|schreiben|stören|melden|belästigen)
+        (?:sie|ihr) (?:nerven|nervt|belästigen mich|belästigt mich)|das nervt|nervig
+        (?:wird |ist |sind |werden )?(?:blockiert|gesperrt)|(?:ich )?(?:blockiere|sperre) (?:sie|euch|dich|diese nummer|die nummer)
+        abo(?:nnement)? (?:beenden|kündigen)
+    """,
     exact_opt_in="anmelden|fortsetzen|starten",
     call_words=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
     opt_in=(
@@ -46,6 +59,7 @@ LANGUAGE = Language(
         r"(?:mochte|will) (?:ich )?(?:mich )?wieder (?:anmelden|nachrichten (?:bekommen|erhalten))",
     ),
     weak_wrong_number=(
+        r"nicht mehr (?:im|in (?:der|diesem)|bei (?:dem|diesem|unserem)) (?:unternehmen|firma|betrieb)",
         r"(?:ist|sind|war) (?:\w+ ){0,3}(?:verstorben|gestorben|tot)",
         r"(?:verstorben|gestorben|lebt nicht mehr|weilt nicht mehr)",
         r"(?:ist|sind) (?:hier )?(?:ein|eine) (?:\w+ )?(?:firma|geschaft|buro|unternehmen|firmennummer|geschaftsnummer|praxis|hotel|schule|laden|festnetz\w*|diensthandy|firmenhandy)",
@@ -217,6 +231,10 @@ LANGUAGE = Language(
         r"|(?:nummer|sie) stimmt noch|sie haben die richtige nummer",
     ),
     uncertain=(
+        r"(?<!wenn sie )(?<!falls sie )(?:nehmen|nehmt|streichen|streicht|loschen|loscht|entfernen|entfernt) (?:sie )?(?:mich|uns|meine nummer) (?:bitte )?nicht",
+        r"(?:warteliste|teilnehmerliste|anwesenheitsliste|einladung|cc\b|kopie|dienstplan)",
+        r"noch nicht (?:schicken|senden|zusenden|zuschicken|liefern)|(?:schick\w*|send\w*) (?:sie |ihr )?(?:mir|uns) (?:\w+ ){1,4}noch nicht",
+        r"(?:mein \w+|er|sie) (?:will|mochte) nicht mehr|(?:meint|sagt|sagte|findet) (?:mein|er|sie)\b",
         r"mein\w* (?:nummer|name|adresse|anschrift|mail) (?:ist|war|steht|wurde) (?:\w+ ){0,3}(?:falsch|verkehrt|nicht richtig)|falsche\w? (?:grosse|datum|tag|uhrzeit|adresse|farbe|artikel|tur|bahn|bus|etage|bestellung|ware|teil|termin)",
         r"(?:sms|nachrichten|anrufe) (?:sind|ist) (?:ok|okay|in ordnung|gut|kein problem)",
         r"(?:im auto|am steuer|beim fahren|in (?:einer|der) besprechung|im meeting|akku|im unterricht|schlafe)",

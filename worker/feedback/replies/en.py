@@ -41,6 +41,18 @@ LANGUAGE = Language(
         please|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
         madam|guys|man|bro|dude|and|just|yes|i said|today|already|thanks you|god|jesus|omg|asap
     """,
+    declines=r"""
+        no|nope|nah|nay|hard pass|pass|no thanks?|no thank you|nah thanks?|no way|not for me
+        (?:(?:i am|i was|we are|am|really|just) )?(?:not|no longer) (?:really |at all |even )?interested(?: at all| anymore| any more| in (?:this|that|it|your (?:offer|service|services|product|products)))?
+        no interest|(?:i|we) have no interest|zero interest|do not want it|no need|do not need (?:it|this|that)
+        (?:never|never ever) (?:ever )?again
+        (?:i |we )?(?:never|did not) (?:sign|signed) up(?: for (?:this|that|it|these|any of this))?
+        (?:i |we )?(?:never|did not) (?:subscribe|subscribed|agree|agreed|consent|consented|register|registered|opt in|opted in)(?: to (?:this|that|it|these|any of this))?
+        (?:i |we )?(?:do|did) not (?:authorize|authorise|allow|permit) (?:this|these|your|such|any) (?:calls?|texts?|messages?|contact)
+        no permission(?: to (?:call|text|contact|message) me)?|(?:you have|you had) no permission
+        (?:you|yall|you guys|you people) are (?:so |very |really )?(?:annoying|a pain|bothering me)|so annoying|how annoying
+        not to be (?:called|texted|contacted)|no calls?|no texts?|no contact|halt|desist
+    """,
     exact_opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     call_words="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_in=(
@@ -52,6 +64,10 @@ LANGUAGE = Language(
         r"changed my mind (?:and )?(?:you can text|please text|keep (?:texting|sending))",
     ),
     weak_wrong_number=(
+        r"^(?:i am|this is|it is) (?:someone|somebody) else$",
+        r"^(?:this is )?(?:a )?new number for me$",
+        r"^(?:not mine|not my (?:number|phone))$",
+        r"^(?:i )?no longer own (?:it|this|that|the \w+)?$|^no longer own$",
         r"(?:has |have |had )?(?:recently |just |sadly )?passed (?:away|on)",
         r"(?:he|she|husband|wife|mother|father|mom|mum|dad|son|daughter|brother|sister|owner|person|who|they) (?:is|are|has|have|was)? ?(?:now |been |recently |sadly )?(?:deceased|dead|died|gone forever|no longer with us|no longer alive)",
         r"(?:is|are) (?:deceased|no longer (?:with us|alive))",
@@ -333,6 +349,10 @@ LANGUAGE = Language(
         r" (?:my number|using this number|the same number)",
     ),
     uncertain=(
+        r"(?<!if you )(?<!why )(?<!you )(?<!they )(?:do not|never) (?:please )?(?:want|wish|need|plan|intend|mean) to (?:unsubscribe|opt out|be removed|be taken off|stop (?:receiving|getting)|leave)|(?<!if you )(?<!why )(?<!you )(?<!they )do not (?:opt|remove|take|delete|unsubscribe) (?:me|us)",
+        r"(?:remove|delete|take|drop|get|keep) (?:me|us|my \w+|him|her) (?:off|of|from|out of)(?: of)? (?:the |this |that |your |our )?(?:\w+ )?(?:cc|copy|carbon copy|waiting list|waitlist|wait list|meeting|invite|invitation|calendar|schedule|lease|policy|deed|title|mortgage|loan|team|roster|class|insurance|lineup|shift|rota|table)",
+        r"(?:do not|never) (?:text|send|message|email|give) (?:me |us )?(?:the|that|my|your|any) (?:address|invoice|bill|contract|code|link|password|details|file|document|quote|paperwork|keys?|package|parcel|order|form)s?",
+        r"(?:she|he|they|my \w+) (?:told|asked|wants|wanted|said) (?:\w+ )?(?:him|her|them|me)? ?to stop",
         r"(?:my|our) (?:\w+ )?(?:number|name|address|email|info\w*|birthday) (?:is|was|are) (?:\w+ )?(?:wrong|incorrect|misspelled|not right|mispelled|outdated)",
         r"(?:texts?|messages?|sms|calls?) (?:are|is) (?:fine|ok|okay|good|great|welcome)",
         r"already (?:unsubscribed|opted out|cancelled) from (?:your|the) (?:email|mail|newsletter)\w*",

@@ -41,6 +41,17 @@ LANGUAGE = Language(
         buenas noches|ok|ya|si|señor|señorita|señores|perdon|disculpe|disculpen|quiero|ahora
         solicito
     """,
+    declines=r"""
+        no|nop|no gracias|gracias no|no hace falta|no lo necesito|no necesito nada
+        (?:(?:yo|la verdad|ya) )?no (?:me|nos) (?:interesa|interesan)(?: nada| para nada| eso| esto| el tema)?
+        (?:(?:yo|ya) )?no (?:estoy|estamos) interesad[oa]s?(?: en (?:eso|esto|nada))?|sin interés|no tengo interés|cero interés
+        nunca más|jamás|nunca jamás
+        (?:yo )?(?:nunca|no|jamás) (?:me )?(?:suscribí|inscribí|registré|apunté)(?: a (?:esto|eso|nada)| en (?:esto|eso|nada))?
+        (?:yo )?(?:nunca|no) (?:autoricé|autorizo|di permiso|di mi consentimiento|he dado permiso|he dado mi consentimiento)(?: para (?:esto|eso)| esta llamada| estas llamadas| sus llamadas| estos mensajes| sus mensajes)?
+        no (?:llamar|contactar|escribir|molestar|enviar|insistir)(?:me|nos)?(?: más)?|favor no contactar|no volver a (?:llamar|contactar|escribir|molestar)(?:me|nos)?
+        (?:qué |son |sois |muy )*(?:pesados|pesadas|molestos|molestas|fastidiosos)|cállate|cállense|qué fastidio
+        (?:te|los|las|le|les|lo|la|os) (?:voy a |vamos a )?(?:bloquear|bloqueo|bloqueamos|bloquearé)|bloquead[oa]s?|bloqueando
+    """,
     exact_opt_in="alta|iniciar|empezar|comenzar|suscribir",
     call_words="llam|telefone",
     opt_in=(
@@ -49,6 +60,7 @@ LANGUAGE = Language(
         r"vuelvan? a (?:mandarme|enviarme|escribirme)(?: mensajes)?",
     ),
     weak_wrong_number=(
+        r"dejo (?:la|esta|nuestra) (?:empresa|compania)|(?:ya )?no (?:esta|sigue) en la (?:empresa|compania)",
         r"(?:fallecio|fallecido|fallecida|murio|se murio|ha muerto|esta muert\w|ya no esta con nosotros|ya no vive entre nosotros|en paz descanse)",
         r"(?:es|somos|esto es) (?:una|un|el|la) (?:numero de )?(?:empresa|negocio|oficina|tienda|comercio|telefono fijo|consultorio|hotel|restaurante|escuela)",
         r"(?:quien|kien) (?:es|eres|habla|sos)(?: (?:este|esta|usted|tu|ud))?$",
@@ -199,6 +211,10 @@ LANGUAGE = Language(
         r"sigo (?:teniendo|usando|con) (?:este|el mismo) numero|tiene el numero correcto",
     ),
     uncertain=(
+        r"no (?:quiero|deseo|queremos|quisiera) (?:dejar de|que me (?:borren|eliminen|quiten|saquen|den de baja)|ser (?:eliminad|borrad)\w)|(?<!si )(?<!que )no (?:me|nos) (?:borr?en|borres|borre|eliminen|elimines|elimine|quiten|quites|quite|saquen|saques|saque|den de baja|des de baja|de de baja|desuscriban)",
+        r"lista de espera|(?:de|en) (?:la )?copia|de la (?:reunion|invitacion|agenda|nomina|plantilla|poliza)",
+        r"(?:todavia|aun)(?: no)?$|no (?:me|nos) (?:mand|envi)\w+ (?:el|la|los|las|mi|su|ese|esa) (?:contrato|factura|direccion|pedido|codigo|documento|recibo|paquete|formulario|presupuesto|cotizacion)\w*",
+        r"(?:al|en el|en mi) trabajo|mi (?:ex|\w+) no (?:para|deja)|\w+ no para de (?:ladrar|llover|llorar)",
         r"mi (?:numero|nombre|direccion|correo|apellido) (?:esta|estaba|sale|aparece) (?:mal|equivocad\w|incorrect\w)",
         r"equivocad\w (?:de )?(?:talla|fecha|dia|hora|direccion|color|pedido|puerta|piso|tamano|autobus|producto)|(?:talla|fecha|dia|hora|direccion|color|pedido|producto|puerta|tamano) (?:esta )?(?:equivocad\w|incorrect\w)",
         r"(?:mensajes|sms|textos|llamadas) (?:estan|esta) bien|pero (?:si )?(?:los mensajes|los sms|por sms)",

@@ -41,6 +41,18 @@ LANGUAGE = Language(
         madame|monsieur|salut|desole|desolee|pardon|maintenant|immediatement|tout de suite|de suite
         mrc|d avance|davance|messieurs|je veux
     """,
+    declines=r"""
+        non|nan|non merci|merci non|sans façon|pas besoin|je nen ai pas besoin
+        (?:(?:je|on|nous) )?(?:ne )?(?:suis|sommes|est)? ?(?:pas|plus|aucunement|pas du tout) intéressée?s?(?: par (?:cela|ça|ceci|votre offre|vos offres))?
+        (?:cela |ça |ceci |votre offre )?(?:ne )?(?:nous )?m?intéresse(?:nt)? (?:pas|plus|pas du tout)|aucun intérêt|sans intérêt
+        (?:plus jamais|jamais plus)(?: ça)?
+        (?:je )?(?:ne )?(?:me )?(?:suis|étais) (?:jamais|pas) (?:inscrite?|abonnée?)(?: à (?:ça|cela|rien))?
+        (?:je )?(?:nai|n ai|ai) (?:jamais|pas) (?:donné mon (?:accord|consentement|autorisation)|consenti|autorisé (?:cela|ça))|(?:je )?nautorise pas (?:cet|ces|vos|votre) (?:appels?|messages?)
+        ne (?:pas|plus) (?:appeler|contacter|déranger|écrire|mappeler|me contacter|me déranger|mécrire|importuner)
+        vous (?:êtes|etes) (?:pénibles?|lourds?|fatigants?)|vous me (?:saoulez|soûlez|fatiguez|gonflez)|ras le bol|jen ai marre
+        (?:je )?(?:vous|te|le) (?:bloque|bloquerai)|(?:je )?vais (?:vous |te |le )?bloquer(?: ce numéro)?|bloquée?s?
+        (?:je demande |jexige |exerce mon )?(?:le |mon )?(?:droit à leffacement|droit à loubli|leffacement de mes données)
+    """,
     exact_opt_in="debut|reprendre|sabonner|abonner|demarrer",
     call_words="appel|mappel|telephon|demarch",
     opt_in=(
@@ -48,6 +60,7 @@ LANGUAGE = Language(
         r"je (?:veux|souhaite) (?:me reabonner|me reinscrire|recevoir a nouveau)(?: \w+){0,3}",
     ),
     weak_wrong_number=(
+        r"mon nouveau numero depuis|jai ce numero depuis (?:peu|hier|\w+ (?:jours|semaines|mois))",
         r"(?:est|etait|il est|elle est) (?:deced\w+|mort\w*)",
         r"(?:decede|decedee|deces|nous a quittes|nest plus de ce monde|nest plus parmi nous)",
         r"(?:est|ici|cest) (?:un |une |le |la )?(?:numero (?:d |professionnel|de )|ligne (?:professionnelle|fixe)|entreprise|societe|bureau|magasin|commerce|restaurant|hotel|cabinet|ecole)(?: \w+)?",
@@ -183,6 +196,10 @@ LANGUAGE = Language(
         r" numero",
     ),
     uncertain=(
+        r"(?<!vous )(?<!tu )ne (?:veux|souhaite|desire|voulons|souhaitons|compte) pas (?:me |nous |etre |que vous me |arreter |quitter )?(?:desabonn|desinscri|retir|supprim|arret|quitt|les messages|enlev)\w*|(?<!vous )(?<!tu )ne (?:me|nous) (?:desinscri\w+|desabonn\w+|retir\w+|supprim\w+|enlev\w+) pas",
+        r"liste d ?attente|en copie|de la copie|de (?:la reunion|linvitation|lagenda|lequipe|la police)",
+        r"pas encore (?:le|la|les|l\w|mon|ma|votre)|encore (?:le contrat|la facture|le devis)|avant (?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|midi|demain)",
+        r"(?:ma|ta|la|lui|leur|nous) (?:dit|demande) d ?(?:e )?(?:arreter|darreter)|mon \w+ narrete pas",
         r"mon (?:numero|nom|adresse|prenom|mail) (?:est|etait) (?:\w+ )?(?:faux|fausse|errone\w*|mal|incorrect\w*)|(?:mauvaise?|fausse?) (?:taille|date|adresse|heure|couleur|jour|porte|commande|etage|bus|article|produit|rue)",
         r"tromp\w+ de (?:taille|date|jour|heure|adresse|couleur|commande|porte|train|bus|modele)",
         r"(?:messages|sms|textos|appels) (?:ca va|me conviennent|cest bon|sont ok)|mais (?:les )?(?:sms|messages) (?:ca va|oui|cest bon)",

@@ -41,10 +41,22 @@ LANGUAGE = Language(
         eliminami|eliminatemi|bloccare
     """,
     politeness=(
-        "per favore|perfavore|per piacere|grazie|grazie mille|ciao|salve|buongiorno|buonasera|ok|"
+        "per favore|perfavore|per piacere|grazie mille|mille grazie|grazie|ciao|salve|buongiorno|buonasera|ok|"
         "si|subito|ora|adesso|scusi|scusa|scusate|cortesemente|gentilmente|immediatamente|prego|"
         "cordiali saluti|vi prego|la prego"
     ),
+    declines=r"""
+        no|no grazie|grazie no|non serve|non mi serve|non ne ho bisogno
+        (?:(?:a me|la cosa) )?non (?:mi|ci) (?:interessa|interessano)(?: affatto| per niente| più)?|(?:io )?non (?:sono|siamo) (?:più |affatto )?interessat[oaie](?: a (?:questo|nulla))?
+        (?:nessun|zero|alcun) interesse|non ho (?:nessun |alcun )?interesse|senza interesse
+        mai più
+        (?:io )?non mi (?:sono|ero) (?:mai )?(?:iscritt[oa]|registrat[oa]|abbonat[oa])(?: a (?:questo|nulla|niente))?
+        (?:io )?non ho (?:mai )?(?:dato|prestato|espresso) (?:il |alcun |nessun |il mio )?(?:consenso|permesso|autorizzazione)|non autorizzo (?:questa|queste|le vostre|i vostri|la vostra) (?:chiamata|chiamate|messaggi|telefonate)
+        non (?:chiamare|contattare|disturbare|scrivere|inviare|insistere)(?:mi|ci)?(?: più)?
+        siete (?:insopportabili|fastidiosi|pesanti|molesti|assillanti)|che (?:fastidio|pesanti)|avete (?:rotto|stancato|stufato)
+        (?:ti|vi|la|lo|li) (?:blocco|bloccherò|sto bloccando)|bloccat[oaie]
+        (?:annullare|disdire|cancellare|annullate|disdite|cancellate) (?:la mia |la |il mio |il |l)?(?:iscrizione|abbonamento|liscrizione|labbonamento)
+    """,
     exact_opt_in="inizia|iniziare|riprendi|iscrivimi",
     call_words="chiam|telefon",
     opt_in=(
@@ -184,6 +196,9 @@ LANGUAGE = Language(
         r"(?:ho|uso) (?:ancora|sempre) (?:questo|lo stesso) numero",
     ),
     uncertain=(
+        r"non (?:voglio|vorrei|desidero|vogliamo|intendo) (?:essere |smettere |che mi )?(?:cancell|disiscri|rimoss|eliminat|disdire|annull|di ricevere|togli)\w*|(?<!se )(?<!perche )non (?:mi )?(?:cancell|disiscriv|rimuov|elimin|togli)(?:ate|atemi|armi|ete|etemi|ermi|i|a|e|eteci)\b",
+        r"lista d ?attesa|in copia|dalla copia|dal(?:la|l)? ?(?:riunione|invito|agenda|squadra|polizza)",
+        r"ancora (?:il|la|lo|i|gli|le|l\w+|nulla|niente)\b|per ora|al lavoro",
         r"(?:il )?mio (?:numero|nome|indirizzo|cognome) (?:e|era) (?:\w+ )?(?:sbagliat\w|errat\w)",
         r"(?:taglia|data|giorno|ora|orario|indirizzo|colore|ordine|porta|piano|misura|prodotto|strada|treno) (?:\w+ )?(?:sbagliat\w|errat\w)|sbagliat\w (?:la |il |l )?(?:taglia|data|giorno|ora|indirizzo|colore|ordine|porta|strada)",
         r"(?:messaggi|sms|chiamate) (?:va bene|vanno bene|ok)|ma (?:gli )?(?:sms|messaggi) (?:vanno bene|si)",

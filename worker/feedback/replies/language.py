@@ -26,7 +26,9 @@ PhraseKind = Literal[
 class Language:
     """`exact_opt_out`, `exact_opt_in`: keywords, when they are the whole message. `politeness`:
     words that say nothing beside them. `opt_out`, `wrong_number`, `opt_in`: phrases that are clear
-    wherever they stand. `uncertain`: phrases that make a sentence unclear. `weak`: words at which
+    wherever they stand. `declines`: sentences that turn an offer down, or say that nobody agreed to
+    it: no request, but a person should read them; a single word is one only as the whole message.
+    `uncertain`: phrases that make a sentence unclear. `weak`: words at which
     a person should look when nothing is clear; `weak_wrong_number`: the same, of circumstances
     (a death, a business, "who is this") that a person should know beside a clear request, too.
     `asks_how`: questions how to leave a list or to stop messages, which a person should answer.
@@ -49,6 +51,7 @@ class Language:
     corrected: tuple[str, ...] = ()
     confirmed: tuple[str, ...] = ()
     request_starts: str = ""
+    declines: str = ""
     exact_opt_in: str = ""
     opt_in: tuple[str, ...] = ()
     weak_wrong_number: tuple[str, ...] = ()
@@ -102,6 +105,23 @@ class Language:
     def words_of_politeness(self) -> frozenset[str]:
         """All words of what `politeness_pattern` finds."""
         return frozenset(word for phrase in self.polite_phrases for word in phrase.split())
+
+    def find_decline(self, folded: str, is_message: bool) -> str:
+        """The words with which a sentence declines, as a whole and beside politeness; "" if it does
+        not."""
+        words = self.expand(folded)
+        core = words
+        if not self.polite_words.isdisjoint(words.split()):
+            core = " ".join(self.politeness_pattern.sub(" ", words).split())
+        for said in (words, core):
+            if (" " in said or is_message) and self._decline_pattern.fullmatch(said):
+                return said
+        return ""
+
+    @cached_property
+    def _decline_pattern(self) -> re.Pattern[str]:
+        lines = filter(None, map(str.strip, self.declines.splitlines()))
+        return re.compile(bounded(normalize_pattern("|".join(lines))) or "(?!)")
 
     @cached_property
     def question_pattern(self) -> re.Pattern[str]:

@@ -37,6 +37,17 @@ LANGUAGE = Language(
         "prosze|dziekuje|dzieki|dzien dobry|dobry wieczor|witam|ok|tak|natychmiast|teraz|juz|"
         "przepraszam|pozdrawiam|czesc|hej|szanowni panstwo|panie|pani|od razu|bardzo"
     ),
+    declines=r"""
+        nie|nie dziękuję|dziękuję nie|nie dzięki|nie trzeba|nie potrzebuję|niepotrzebne
+        (?:(?:ja|my) )?nie (?:jestem|jesteśmy|byłem|byłam) (?:tym |już |w ogóle )?(?:zainteresowan[aiy]|zainteresowani)(?: tym| ofertą)?|(?:to )?(?:mnie |nas )?(?:to )?nie interesuje(?: mnie| nas)?(?: to)?
+        brak zainteresowania|zero zainteresowania|nie mam zainteresowania
+        nigdy więcej|już nigdy|nigdy już
+        (?:ja )?(?:nigdy )?(?:się )?nie (?:się )?(?:zapisywał(?:em|am)|rejestrował(?:em|am)|zapisał(?:em|am)|subskrybował(?:em|am))(?: się)?(?: na to| do tego)?
+        (?:nigdy )?nie (?:wyrażał(?:em|am)|wyrażam|wyrazil(?:em|am)|wyraził(?:em|am)|dawał(?:em|am)|dał(?:em|am)) (?:na to )?zgody(?: na to)?|nie zgadzam się(?: na to)?|brak zgody
+        nie (?:dzwonić|kontaktować|pisać|wysyłać|niepokoić|nachodzić)(?: się)?(?: więcej| do mnie)*|nie kontaktować się(?: ze mną)?
+        (?:jesteście|ale jesteście) (?:upierdliwi|męczący|natrętni|nachalni)|mam (?:tego |was )?dość|dajcie spokój
+        (?:zaraz |ja )?(?:blokuję|zablokuję)(?: was| cię| państwa| ten numer| numer)?|zablokowan[yeai]
+    """,
     exact_opt_in="wznow|zapisz",
     call_words="dzwon|zadzwon|telefon|wydzwani",
     opt_in=(
@@ -188,6 +199,10 @@ LANGUAGE = Language(
         r"|uzywam) (?:ten|tego) numer\w*",
     ),
     uncertain=(
+        r"nie (?:chce|chcemy|zamierzam|planuje) (?:sie )?(?:wypis|rezygn|usuwa|usun|wyrejestr)\w*|nie (?:usuwaj|wypisuj|wykreslaj|skreslaj)\w*",
+        r"list\w+ (?:oczekujacych|rezerwow\w+|obecnosci)|z (?:dw|kopii|spotkania|zaproszenia|grafiku|polisy)\b",
+        r"jeszcze (?!raz|jed)\w+|przed (?:dziesiat|dziewiat|osm|poludni|weekend|poniedzialk)\w*|(?:do|w) prac[yi]|do pracy",
+        r"(?:moj|moja|moi) (?:\w+ )?nie przestaj\w+",
         r"moj (?:numer|adres|mail|nazwisko) (?:jest|byl) (?:\w+ )?(?:zly|bledny|zle|niepoprawny)|(?:zly|zla|zle|bledny|bledna) (?:rozmiar|data|date|dzien|godzina|godzine|adres|kolor|produkt|drzwi|pietro|ulica|autobus)",
         r"pomyl\w+ (?:sie )?(?:rozmiar\w*|dat\w|dni|dzien|godzin\w*|adres\w*|kolor\w*|drzwi|pietr\w)",
         r"(?:sms\w*|wiadomosci|telefony) (?:sa ok|moga byc|w porzadku)",

@@ -43,6 +43,17 @@ LANGUAGE = Language(
         "boa noite|ok|sim|agora|ja|imediatamente|desculpe|desculpa|grato|grata|senhor|senhora|"
         "gentileza|favor|obg|vlw|urgente"
     ),
+    declines=r"""
+        não|nao obrigad[oa]|obrigad[oa] não|não preciso|não precisa|não é necessário
+        (?:(?:eu|nós) )?não (?:me|nos) interessam?(?: mesmo| mais)?|(?:(?:eu|nós) )?não (?:tenho|temos) (?:mais |nenhum )?interesse(?: nisso| nenhum| mais)?|(?:eu )?não (?:estou|tô|to|estamos) (?:mais )?interessad[oa]s?(?: nisso)?
+        sem interesse|zero interesse|nenhum interesse
+        nunca mais|jamais
+        (?:eu )?(?:nunca|não) me (?:inscrevi|cadastrei|registrei|registei)(?: nisso| nisto| em nada)?
+        (?:eu )?(?:nunca|não) (?:autorizei|autorizo|dei autorização|dei permissão|dei consentimento|dei meu consentimento|dei o meu consentimento|permiti)(?: isso| isto| essa ligação| essas ligações| estas chamadas| essas mensagens)?
+        não (?:ligar|contatar|contactar|perturbe|perturbar|escrever|incomodar|incomode|insista|insistam|enviar)(?: mais| me)*
+        (?:vocês são|vcs são|que) (?:muito )?(?:chatos|chato|saco|insistentes)|que saco|(?:parem|não fiquem|nao fiquem) (?:de )?(?:mandando|mandar|ligando|enviando)(?: mais)?(?: mensagem| mensagens| msg| msgs)?
+        (?:vou |estou |to )?(?:te |vos |lhes |os )?(?:bloquear|bloqueando|bloqueio|bloquearei)(?: (?:vocês|esse número|este número|você))?|bloquead[oa]s?
+    """,
     exact_opt_in="iniciar|comecar|retomar|inscrever",
     call_words=r"lig\w|ligac|telefon|chamad",
     opt_in=(
@@ -197,6 +208,10 @@ LANGUAGE = Language(
         r"continuo (?:com|usando) (?:este|esse|o mesmo) numero",
     ),
     uncertain=(
+        r"nao (?:quero|desejo|queremos|pretendo) (?:parar|cancelar|sair|deixar|ser (?:removid|excluid)\w|que me (?:tir|remov|exclu)\w*|me descadastr\w*)|(?<!se )(?<!que )nao (?:me|nos) (?:tirem|tire|removam|remova|excluam|exclua|descadastrem|descadastre|apaguem|apague|deletem|delete)\b",
+        r"lista de espera|d[ao] (?:copia|reuniao|convite|agenda|equipe|apolice|escala)",
+        r"ainda (?:o|a|os|as|nao)\b|\bainda$|nao (?:me|nos) (?:mand|envi)\w+ (?:o|a|os|as|meu|minha) (?:contrato|fatura|boleto|endereco|codigo|documento|recibo|formulario|orcamento|nota)\w*",
+        r"(?:meu|minha) \w+ nao para",
         r"meu (?:numero|nome|endereco|email) (?:esta|ta|estava|saiu) errad\w",
         r"(?:tamanho|data|dia|hora|endereco|cor|pedido|produto|horario|porta|andar|rua|item|modelo) (?:\w+ )?(?:errad\w|trocad\w)|errei (?:o|a|de) (?:tamanho|data|dia|hora|endereco|cor|rua|porta)",
         r"(?:mensagens|sms|ligacoes) (?:tudo bem|pode|podem|ok)|mas (?:sms|mensagens?) (?:pode|tudo bem|sim)",

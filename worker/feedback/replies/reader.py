@@ -50,6 +50,7 @@ _JOKES = re.compile(
 _MAX_EVIDENCE = 80
 _UNKNOWN_TO_THE_ROUTER = ("complaint", "corrected", "confirmed")
 _MIN_ROUTED = 6  # characters below which the router says nothing of a reply
+_MAX_DECLINE = 100  # characters of a sentence that declines
 _MAX_KEYWORD = 100  # characters of a keyword with the polite words beside it
 _MAX_WORDS = max(map(len, JOINED_KEYWORDS))  # of a mistyped keyword, blanks between all letters
 _MAX_MISTYPED = 4 * _MAX_KEYWORD  # a Cyrillic letter has up to four Latin ones
@@ -134,14 +135,14 @@ class Reply:
 class _Match:
     """What a sentence may mean. `sure`: it is clear. `apart`: it is no wording of a request but a
     circumstance, such as a death, that a person should know beside what was asked. `weak`: single
-    words said so, or a phrase in a sentence that speaks of something else. `asks_how`: somebody
-    asks how to stop, which a person should answer, whatever the router says."""
+    words said so, or a phrase in a sentence that speaks of something else. `for_a_person`: somebody
+    asks how to stop, or declines, which a person should read, whatever the router says."""
 
     intent: Intent
     sure: bool
     apart: bool = False
     weak: bool = False
-    asks_how: bool = False
+    for_a_person: bool = False
 
 
 NOTHING = Reply()
@@ -240,7 +241,7 @@ def _by_rules(read: _Read, folds: Folds) -> tuple[Reply, Doubt]:
         matches += _read_sentence(sentence, folds, is_question, folded, readers)
     complete = complete and parts <= MAX_PARTS
     doubt: Doubt = ""
-    if complete and matches and not any(match.asks_how for match in matches):
+    if complete and matches and not any(match.for_a_person for match in matches):
         doubt = "weak" if all(match.weak for match in matches) else "unclear"
     return _weighed(matches, playful, complete), doubt
 
@@ -433,7 +434,19 @@ def _read_sentence(
             )
     if not is_question and not unclear:
         matches += _clauses(sentence, folds, matches, rest, readers)
+    if not is_question and (declined := _declined(folded, folded == message, readers)):
+        matches.append(declined)
     return matches or _weak_matches(read, phrases_by_reading)
+
+
+def _declined(folded: str, is_message: bool, readers: tuple[Language, ...]) -> _Match | None:
+    """Whether a sentence turns down what was offered: "no thanks", "I never signed up"."""
+    if len(folded) > _MAX_DECLINE:
+        return None
+    for language in readers:
+        if words := language.find_decline(folded, is_message):
+            return _Match(_intent("opt_out", words, language, words), False, for_a_person=True)
+    return None
 
 
 @cache
@@ -517,7 +530,7 @@ def _phrases(
     matches += _statements(meant, language, phrases, asked, matches)
     if (question := phrases.get("asks_how")) is not None:
         intent = _intent("opt_out", question.group(), language, meant)
-        matches.append(_Match(intent, False, asks_how=True))
+        matches.append(_Match(intent, False, for_a_person=True))
     circumstance = phrases.get("weak_wrong_number")
     if circumstance is not None and all(match.intent.kind != "wrong_number" for match in matches):
         intent = _intent("wrong_number", circumstance.group(), language)

@@ -351,9 +351,12 @@ def _on_contacts(connection: Connection, people: Sequence[ContactIdentity]) -> I
     kinds = c.reach != "number", c.kind.in_((*merged_records.STOPS, FeedbackKind.OPT_IN))
     persons = sorted({name for who in people for name in (who.person, *who.aliases) if name})
     of_persons = any_of(c.person, persons), c.person != sa.literal_column("''")
-    for where in (merged_records.about_contacts([who.key for who in people]), of_persons):
-        for row in connection.execute(sa.select(feedback).where(*where, *kinds)):
-            yield report_from_row(row)
+    of_contacts = merged_records.about_contacts([who.key for who in people])
+    # Each by its own index; a report of both comes twice.
+    both = sa.union_all(
+        *(sa.select(feedback).where(*where, *kinds) for where in (of_contacts, of_persons))
+    )
+    yield from map(report_from_row, connection.execute(both))
 
 
 def find_unseen(
@@ -362,11 +365,12 @@ def find_unseen(
     """Return those of these numbers about which more is known than in `known`."""
     names = number_aliases(keys, numbers, has_erasures(connection))
     news: set[str] = set()
-    reported = sa.select(feedback.c.id, feedback.c.number).where(any_of(feedback.c.number, names))
-    for kind, query in (("feedback", reported), ("list", _list_entries(names))):
-        for row in connection.execute(query):
-            if (kind, row.id) not in known.row_ids:
-                news.update(names[row.number])
+    f, s = feedback.c, suppressions.c
+    reported = sa.select(sa.literal("feedback"), f.id, f.number).where(any_of(f.number, names))
+    on_lists = sa.select(sa.literal("list"), s.id, s.number).where(*_is_list_entry(names))
+    for kind, row_id, number in connection.execute(sa.union_all(reported, on_lists)):
+        if (kind, row_id) not in known.row_ids:
+            news.update(names[number])
     if known.with_holds:
         news.update(_numbers_of_changed_holds(connection, names, known))
     if known.with_registries:
@@ -463,10 +467,12 @@ def _last_delivered(connection: Connection, numbers: Sequence[str]) -> dict[str,
 
 def _list_entries(numbers: Iterable[str]) -> sa.Select[Any]:
     """Return suppressions that no report made: numbers on imported lists."""
+    return sa.select(suppressions).where(*_is_list_entry(numbers))
+
+
+def _is_list_entry(numbers: Iterable[str]) -> tuple[sa.ColumnElement[bool], ...]:
     c = suppressions.c
-    return sa.select(suppressions).where(
-        any_of(c.number, numbers), c.reason == SuppressionReason.LIST, c.lifted_at.is_(None)
-    )
+    return any_of(c.number, numbers), c.reason == SuppressionReason.LIST, c.lifted_at.is_(None)
 
 
 def _report_from_list_entry(row: Any) -> Feedback:

@@ -92,6 +92,8 @@ def propagate(ctx: Context, connector: str, after_run: Callable[[], None] = lamb
 
 def _next_work(ctx: Context, connector: str) -> tuple[WorkSource, str] | None:
     _wait_after_last_run(ctx, connector)
+    if (orphaned := _orphaned_run(ctx, connector)) is not None:
+        return _SOURCES[0][0], orphaned
     for work, kind in _SOURCES:
         if (run_id := _next_run(ctx, connector, work, kind)) is not None:
             return work, run_id
@@ -149,8 +151,6 @@ def _next_run(ctx: Context, connector: str, work: WorkSource, kind: ScopeKind) -
     Raises nothing where the connector's schema cannot be read: the work waits.
     """
     now = ctx.now()
-    if (orphaned := _orphaned_run(ctx, connector)) is not None:
-        return orphaned
     with ctx.store.read() as connection:
         begun = work.claimed(connection, connector)
         due = {} if begun else work.claimable(connection, connector, now, _AT_ONCE)

@@ -15,7 +15,7 @@ from worker.sync.pages import process
 from worker.sync.pages.pool import PagePool
 from worker.sync.read import reader
 from worker.sync.runs import lifecycle, reader_lease, stored_pages
-from worker.sync.runs.model import RunActiveError
+from worker.sync.runs.model import Run, RunActiveError
 from worker.sync.runs.stored_pages import StoredPage
 
 log = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ def run_to_completion(
     try:
         # A dry run counts each number once, and a file has one writer.
         if count == 1 or run.dry_run or connections.is_file(run.connector):
-            _one_by_one(ctx, run_id, progress)
+            _one_by_one(ctx, run, progress)
         else:
             with PagePool(ctx, count, lambda _page: progress(run_id)) as pool:
-                _read(ctx, run_id, pool.submit, lambda: progress(run_id))
+                _read(ctx, run, pool.submit, lambda: progress(run_id))
         _wait_for_other_workers(ctx, run_id, progress)
         if lifecycle.finish_if_done(ctx, run_id) and not run.dry_run:
             owner_tasks.create_waiting(ctx, run.connector)
@@ -81,23 +81,22 @@ def help_with_pages(ctx: Context, run_id: str, first: int, seconds: float) -> in
     return len(done)
 
 
-def _one_by_one(ctx: Context, run_id: str, progress: Progress) -> None:
+def _one_by_one(ctx: Context, run: Run, progress: Progress) -> None:
     def process_page(own: Context, stored: StoredPage, _waiting: Callable[[], None]) -> None:
         process.process(own, stored.id, read=stored.contacts)
-        progress(run_id)
+        progress(run.id)
 
-    _read(ctx, run_id, process_page, lambda: progress(run_id))
+    _read(ctx, run, process_page, lambda: progress(run.id))
 
 
 def _read(
-    ctx: Context, run_id: str, dispatch: reader.DispatchPage, on_page: Callable[[], None]
+    ctx: Context, run: Run, dispatch: reader.DispatchPage, on_page: Callable[[], None]
 ) -> None:
     """Dispatch the pages that are stored already, then those that the reader brings."""
-
-    dry_run = lifecycle.load(ctx, run_id).dry_run
+    run_id = run.id
 
     def is_paused() -> bool:
-        return not dry_run and pause.is_on(ctx.store)
+        return not run.dry_run and pause.is_on(ctx.store)
 
     def should_continue() -> bool:  # somebody may pause or cancel it, or stop this process
         if stopping.requested() or is_paused():
@@ -106,7 +105,7 @@ def _read(
 
     for stored in stored_pages.list_pending(ctx, run_id):
         dispatch(ctx, stored, lambda: None)
-    if lifecycle.load(ctx, run_id).read_all:
+    if run.read_all or lifecycle.load(ctx, run_id).read_all:
         return
     if not reader_lease.claim(ctx, run_id):
         run = lifecycle.load(ctx, run_id)
@@ -123,7 +122,7 @@ def _read(
 
 def _wait_for_other_workers(ctx: Context, run_id: str, progress: Progress) -> None:
     """Wait until pages that other workers have are done, or process them when their lease ends."""
-    while lifecycle.load(ctx, run_id).active and (pages := stored_pages.list_pending(ctx, run_id)):
+    while (pages := stored_pages.list_pending(ctx, run_id)) and lifecycle.load(ctx, run_id).active:
         for stored in pages:
             if process.process(ctx, stored.id):
                 progress(run_id)

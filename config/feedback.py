@@ -40,6 +40,7 @@ class Dispositions(Section):
     disconnected: tuple[str, ...] = _DEAD
     do_not_call: tuple[str, ...] = _STOP
     harmless: tuple[str, ...] = _HARMLESS  # these say nothing of the number, and are not listed
+    read_names: bool = True  # of outcomes in no list: one that plainly says so means it
 
     def meaning_of(self, *names: str) -> OutcomeMeaning:
         """Return the meaning of the outcome with one of these names (its name, or its id in the
@@ -53,6 +54,10 @@ class Dispositions(Section):
             if meaning := known.get(_plain(name)):
                 return meaning
         return ""
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether the lists of this company leave out a name that the default lists have."""
+        return _plain(name) in _meanings(_WRONG, _DEAD, _STOP, _HARMLESS)
 
 
 def _plain(name: str) -> str:

@@ -200,6 +200,10 @@ def _complain_about_others(asked: tuple[int, ...], done: list[int], which: str) 
         sys.exit(1)
 
 
+def _unknown(suggested: str) -> str:
+    return f"nothing yet; maybe {suggested.replace('_', ' ')}" if suggested else "nothing yet"
+
+
 @feedback.command("outcomes", examples=["hygiene feedback outcomes --all"])
 @click.option("--all", "everything", is_flag=True, help="Include outcomes that have a meaning.")
 @json_option
@@ -221,16 +225,17 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
                 if (problem := call_outcomes.load_problem(connection, name))
             }
     shown = [
-        (outcome, meaning)
+        (outcome, ", ".join(meanings))
         for outcome in outcomes
         if outcome.calls
-        and ((meaning := outcome.meaning(dispositions)) == "" or everything)
+        and (not (meanings := outcome.meanings(dispositions)) or everything)
         and outcome.connector in ctx.settings.active_connectors
     ]
     if as_json:
         console.print_json([
             {"connector": row.connector, "outcome": row.outcome, "name": row.name or None,
              "meaning": meaning or None, "calls": row.calls,
+             "suggested": row.suggested(dispositions) or None,
              "first_at": row.first_at.isoformat(), "last_at": row.last_at.isoformat()}
             for row, meaning in shown
         ])  # fmt: skip
@@ -239,7 +244,8 @@ def feedback_outcomes(everything: bool, as_json: bool) -> None:
         table = console.table("CRM", "~outcome", ">calls", "last", "means")
         console.rows(table, [
             (row.connector, row.name or f"{row.outcome} (unknown name)", f"{row.calls:,}",
-             local_day(row.last_at), meaning.replace("_", " ") or "nothing yet")
+             local_day(row.last_at),
+             meaning.replace("_", " ") or _unknown(row.suggested(dispositions)))
             for row, meaning in shown
         ])  # fmt: skip
         console.show_table(table)

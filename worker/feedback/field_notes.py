@@ -108,6 +108,16 @@ def read_note(note: str, outcomes: Dispositions) -> FieldNote | None:
     return FieldNote(meanings, clear, " ".join(note.split())) if meanings else None  # nearly all
 
 
+def read_words(text: str) -> tuple[tuple[NoteMeaning, ...], bool]:
+    """Return what words say of contacting a number, and whether they say nothing else; the
+    company's own names of outcomes aside.
+
+    >>> read_words("DNC requested"), read_words("removed from DNC")
+    ((('do_not_call',), True), (('do_not_call',), False))
+    """
+    return _understood(text[:_LONGEST])
+
+
 @lru_cache(maxsize=4096)  # "home", "Fax" and the like come again and again
 def _understood(note: str) -> tuple[tuple[NoteMeaning, ...], bool]:
     """Return what a note says, and whether it is clear, the company's own words aside."""

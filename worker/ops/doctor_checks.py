@@ -301,6 +301,10 @@ def check_backfills(ctx: Context) -> Iterator[Check]:
         yield warning("systems", f"{text}added: hygiene endpoints backfill {endpoint.name}")
 
 
+def _maybe(meaning: str) -> str:
+    return f", maybe {meaning.replace('_', ' ')}" if meaning else ""
+
+
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:
     """Check for call outcomes without a known name or meaning, as of the last read of calls."""
     dispositions = ctx.settings.feedback.dispositions
@@ -316,8 +320,11 @@ def check_call_outcomes(ctx: Context) -> Iterator[Check]:
             yield warning("calls", f"{text}other outcomes will wait: see docs/feedback.md")
         unread = call_outcomes.without_meaning(rows, dispositions, named=True)
         if unread:
+            # What may stop somebody's calls comes first.
+            unread.sort(key=lambda outcome: not outcome.suggested(dispositions))
             named = ", ".join(
-                f"“{outcome.name}” ({outcome.calls:,})" for outcome in unread[:_SOME_OUTCOMES]
+                f"“{outcome.name}” ({outcome.calls:,}{_maybe(outcome.suggested(dispositions))})"
+                for outcome in unread[:_SOME_OUTCOMES]
             )
             others = len(unread) - _SOME_OUTCOMES
             text = f"{name}: call outcomes without a meaning: {named}"

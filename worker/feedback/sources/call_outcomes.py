@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from config.feedback import Dispositions, OutcomeMeaning
 from connectors.records import CallOutcome
 from worker.context import Context
+from worker.feedback.sources import outcome_meanings
 from worker.store.bulk import upsert
 from worker.store.tables import app_state, call_outcomes
 
@@ -43,13 +44,16 @@ class SeenOutcome:
     def is_named(self) -> bool:
         return bool(self.name)
 
-    def meaning(self, settings: Dispositions) -> OutcomeMeaning:
-        return settings.meaning_of(self.name, self.outcome)
+    def meanings(self, settings: Dispositions) -> tuple[OutcomeMeaning, ...]:
+        return outcome_meanings.meanings_of(settings, self.name, self.outcome)
+
+    def suggested(self, settings: Dispositions) -> OutcomeMeaning:
+        """Return what it may mean, where it has no meaning yet."""
+        return outcome_meanings.suggested_meaning(settings, self.name)
 
     def reports_as(self, settings: Dispositions) -> str:
         """Return the meaning that its calls are reported with, or ""."""
-        meaning = self.meaning(settings)
-        return "" if meaning == "harmless" else meaning
+        return outcome_meanings.counts_as(settings, self.name, self.outcome)
 
 
 class OutcomeTable:
@@ -143,7 +147,7 @@ def without_meaning(
     return [
         outcome
         for outcome in rows
-        if outcome.calls and outcome.is_named == named and not outcome.meaning(settings)
+        if outcome.calls and outcome.is_named == named and not outcome.meanings(settings)
     ]
 
 

@@ -14,15 +14,14 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from config.feedback import Dispositions, OutcomeMeaning
 from connectors.errors import ConnectorError
 from connectors.protocol import Connector
 from connectors.records import CallOutcome
 from worker.context import Context
 from worker.feedback import intake
 from worker.feedback.merged_records import STOPS
-from worker.feedback.models import Feedback, FeedbackKind, Scope, Severity
-from worker.feedback.sources import call_outcomes
+from worker.feedback.models import Feedback, FeedbackKind, Scope
+from worker.feedback.sources import call_outcomes, outcome_meanings
 from worker.feedback.sources.call_outcomes import OutcomeTable
 from worker.phones import facts
 from worker.phones.single_number import number_of
@@ -40,11 +39,6 @@ _RETRY_UNKNOWN_FOR = timedelta(days=1)
 _BATCH_SIZE = 200
 _READ_CALLS = "read what was logged of calls"  # what is refused, as an operator is told
 _READ_EARLIER_CALLS = "read the earlier calls of an outcome"
-_REPORTS: dict[OutcomeMeaning, tuple[FeedbackKind, Severity, str]] = {
-    "wrong_number": (FeedbackKind.WRONG_NUMBER, "", ""),
-    "disconnected": (FeedbackKind.UNDELIVERABLE, "dead", ""),
-    "do_not_call": (FeedbackKind.OPT_OUT, "", "call"),
-}
 
 
 def poll(ctx: Context, connector: str) -> int:
@@ -127,8 +121,8 @@ class _CallReader:
 
 
 def _counts_as(ctx: Context, call: CallOutcome) -> str:
-    meaning = ctx.settings.feedback.dispositions.meaning_of(call.outcome, call.key)
-    return meaning if meaning in _REPORTS else ""
+    settings = ctx.settings.feedback.dispositions
+    return outcome_meanings.counts_as(settings, call.outcome, call.key)
 
 
 def _read_earlier_calls(
@@ -170,30 +164,16 @@ def _log_waiting(ctx: Context, connector: str, seen: OutcomeTable) -> None:
         )  # fmt: skip
 
 
-def map_disposition(
-    outcome: str, settings: Dispositions, outcome_id: str = ""
-) -> tuple[FeedbackKind, Severity, str] | None:
-    """Return what an outcome reports: kind, severity, channels. None if it says nothing about the
-    number.
-
-    >>> map_disposition("Wrong Number", Dispositions())
-    (<FeedbackKind.WRONG_NUMBER: 'wrong_number'>, '', '')
-    """
-    return _REPORTS.get(settings.meaning_of(outcome, outcome_id))
-
-
 def reports_from_call(
     ctx: Context, connector: str, outcome: CallOutcome, now: datetime, again: bool = False
 ) -> Iterator[Feedback]:
-    """Return the reports that a call's outcome makes, one for each number that may have been
-    called. `again`: the outcome meant something else before, so what it means now is another
-    report."""
-    meaning = map_disposition(
-        outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id
+    """Yield the reports that a call's outcome makes, for each number that may have been called.
+    `again`: the outcome meant something else before, so what it means now is another report."""
+    reported = outcome_meanings.reports_of(
+        ctx.settings.feedback.dispositions, outcome.outcome, outcome.outcome_id
     )
-    if meaning is None:
+    if not reported:
         return
-    kind, grade, channels = meaning
     numbers: list[str] = []
     who = None
     if outcome.record_id:
@@ -203,34 +183,35 @@ def reports_from_call(
     if called and facts(called).possible:
         numbers = [called]  # the CRM says which one it was
     place = (connector, outcome.object, outcome.record_id)
-    if not numbers and kind in STOPS and who and intake.is_in_index(ctx, *place):
-        numbers = [""]  # it holds for the contact and the person, whatever number they get
-    suffix = f":{kind}" if again else ""
-    scope: Scope = "number" if len(numbers) == 1 and kind != FeedbackKind.OPT_OUT else "person"
-    for number in numbers:
-        yield Feedback(
-            key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}",
-            kind=kind,
-            number=number,
-            source=f"{connector} call",
-            at=min(outcome.at, now),
-            channels=channels,
-            contact=who.key if who else "",
-            scope=scope if who else "number",
-            person=who.person if who else "",
-            evidence=f"an agent logged “{outcome.outcome[:60]}” for a call",
-            severity=grade,
-            received_at=now,
-        )
+    indexed = not numbers and who is not None and intake.is_in_index(ctx, *place)
+    for kind, severity, channels in reported:
+        # Without a number, an opt-out holds for the contact and the person, whatever they get.
+        about = [""] if indexed and kind in STOPS else numbers
+        suffix = f":{kind}" if again or kind != reported[0].kind else ""
+        scope: Scope = "number" if len(about) == 1 and kind != FeedbackKind.OPT_OUT else "person"
+        for number in about:
+            yield Feedback(
+                key=f"call:{connector}:{outcome.id}:{outcome.outcome}:{number}{suffix}",
+                kind=kind,
+                number=number,
+                source=f"{connector} call",
+                at=min(outcome.at, now),
+                channels=channels,
+                contact=who.key if who else "",
+                scope=scope if who else "number",
+                person=who.person if who else "",
+                evidence=f"an agent logged “{outcome.outcome[:60]}” for a call",
+                severity=severity,
+                received_at=now,
+            )
 
 
 def _may_be_placed_later(ctx: Context, connector: str, outcome: CallOutcome, now: datetime) -> bool:
     """Return whether an outcome is about a person whom our index does not have yet."""
     if not outcome.record_id or now - outcome.modified > _RETRY_UNKNOWN_FOR:
         return False
-    if (
-        map_disposition(outcome.outcome, ctx.settings.feedback.dispositions, outcome.outcome_id)
-        is None
+    if not outcome_meanings.reports_of(
+        ctx.settings.feedback.dispositions, outcome.outcome, outcome.outcome_id
     ):
         return False
     return not intake.is_in_index(ctx, connector, outcome.object, outcome.record_id)

@@ -23,7 +23,7 @@ from worker.feedback.replies import Reply, read_reply
 from worker.feedback.replies.router import Model
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.call_outcomes import OutcomeTable
-from worker.feedback.sources.dispositions import map_disposition
+from worker.feedback.sources.outcome_meanings import reports_of
 from worker.feedback.sources.vendor import (
     DeliveryStatus,
     Disposition,
@@ -292,25 +292,21 @@ def _disposition_reports(ctx: Context, events: list[Disposition]) -> list[Feedba
     counted: one without a meaning is listed by `hygiene feedback outcomes`."""
     now = ctx.now()
     settings = ctx.settings.feedback.dispositions
-    reports = []
-    for event in events:
-        meaning = map_disposition(event.outcome, settings)
-        if meaning is None:
-            continue
-        kind, severity, channels = meaning
-        reports.append(
-            Feedback(
-                key=event.key,
-                kind=kind,
-                number=event.number,
-                source=f"{event.vendor} call",
-                at=min(event.at or now, now),
-                channels=channels,
-                evidence=f"an agent logged “{event.outcome[:60]}” for a call",
-                severity=severity,
-                received_at=now,
-            )
+    reports = [
+        Feedback(
+            key=event.key if place == 0 else f"{event.key}:{kind}",
+            kind=kind,
+            number=event.number,
+            source=f"{event.vendor} call",
+            at=min(event.at or now, now),
+            channels=channels,
+            evidence=f"an agent logged “{event.outcome[:60]}” for a call",
+            severity=severity,
+            received_at=now,
         )
+        for event in events
+        for place, (kind, severity, channels) in enumerate(reports_of(settings, event.outcome))
+    ]
     _count_outcomes(ctx, events, now)
     return reports
 

@@ -8,6 +8,7 @@ Read in this order:
     test_delivery_codes.py  error codes of messages
     test_dispositions.py    outcomes of calls, read from the CRM
     test_call_outcomes.py   outcomes without a name or a meaning
+    test_outcome_meanings.py  what the names of outcomes mean
     test_consent_records.py opt-outs in consent records of a CRM
     test_refused_polls.py   calls that a CRM does not list
     test_files.py           files of numbers and reports

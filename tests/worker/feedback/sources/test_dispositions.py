@@ -55,6 +55,19 @@ class TestAnOutcome:
         assert crm.get(contact_id, canonical) is True
         assert outcome in crm.get(contact_id, "reason") or canonical == "do_not_call"
 
+    def test_with_a_name_of_the_companys_own_reaches_the_contact(
+        self, ctx: Context, crm: Crm, agent: Agent, contact_id: str, sandbox: Sandbox
+    ) -> None:
+        name = "Wrong number - do not contact"
+        sandbox.hubspot.portal.dispositions["of-our-own"] = name
+        agent.log_call(contact_id, name if crm.name == "salesforce" else "of-our-own")
+        assert poll(ctx, crm.name) == 2
+        apply_pending(ctx)
+        propagate(ctx, crm.name)
+        flags = ("wrong_number", "do_not_contact", "do_not_call", "do_not_text")
+        assert [crm.get(contact_id, flag) for flag in flags] == [True] * 4
+        assert poll(ctx, crm.name) == 0
+
     def test_of_somebody_without_a_number_holds_for_the_contact(
         self, ctx: Context, crm: Crm, agent: Agent, contact_id: str, sync: Sync
     ) -> None:

@@ -89,19 +89,17 @@ def _in_force(
 ) -> Iterator[Feedback]:
     """Yield the reports about a number that close a channel of a contact; a stop with the rest."""
     state = evaluate(about, who, rules, holders, last_delivered)
-    for report in about:
-        if not concerns(report, who, holders, rules):
-            continue
+    # What was said of another record alone says and lifts nothing for this contact.
+    concerning = [report for report in about if concerns(report, who, holders, rules)]
+    for report in concerning:
         if report.kind in STOPS:
-            # What was said of another record alone lifts nothing for this contact.
-            lifts = [other for other in about if concerns(other, who, holders, rules)]
-            unlifted, _ = apply_lifts(report, lifts, rules)
+            unlifted, _ = apply_lifts(report, concerning, rules)
             if is_extended_to_all_numbers(report, who):
                 continue  # `extend_to_numbers` says it of whatever number the contact has
             if channels := unlifted & state.suppressed:
                 yield replace(report, channels=" ".join(sorted(channels)))
         elif report.kind in _WRONG and state.wrong:
-            if apply_lifts(report, about, rules)[1] is None:
+            if apply_lifts(report, concerning, rules)[1] is None:
                 yield report
         elif report.kind == "undeliverable" and (
             last_delivered is None or report.at > last_delivered

@@ -189,12 +189,15 @@ def carry_over(
     """
     for number in numbers:
         about = reports.get(number, ())
-        state = evaluate(about, old, rules, holders.get(number, NO_HOLDERS))
+        holders_of = holders.get(number, NO_HOLDERS)
+        state = evaluate(about, old, rules, holders_of)
+        # What was said of somebody else alone lifts nothing for this record.
+        lifts = [report for report in about if concerns(report, old, holders_of, rules)]
         for report in about:
             if report.kind in STOPS and concerns(report, old, NO_HOLDERS, rules):
                 if state.wrong and _said_by_somebody_else(report, about, old, rules):
                     continue
-                still_closed, _ = apply_lifts(report, about, rules)
+                still_closed, _ = apply_lifts(report, lifts, rules)
                 channels = still_closed & state.suppressed
                 if channels:
                     yield from _carry_over_stop(report, channels, old, new, new_numbers)
@@ -246,16 +249,19 @@ def extend_to_numbers(
     who: ContactIdentity,
     numbers: Collection[str],
     rules: Rules = Rules(),
+    holders: Mapping[str, Holders] = {},
 ) -> Iterator[Feedback]:
     """Return opt-outs that stand against a contact, extended to the numbers that it has now and did
-    not have then: the person has refused. `reports`: about the former numbers."""
+    not have then: the person has refused. `reports`: about the former numbers, `holders`: who
+    has them."""
     for report in own_reports:
         others = [number for number in numbers if number != report.number]
         if not others or not is_extended_to_all_numbers(report, who):
             continue
-        still_closed, _ = apply_lifts(
-            report, [*reports.get(report.number, ()), *own_reports], rules
-        )
+        about = reports.get(report.number, ())
+        holders_of = holders.get(report.number, NO_HOLDERS)
+        lifts = [other for other in about if concerns(other, who, holders_of, rules)]
+        still_closed, _ = apply_lifts(report, [*lifts, *own_reports], rules)
         for number in others:
             heard = [
                 own_report

@@ -18,6 +18,7 @@ Read in this order:
     test_consent_state.py    what the reports about a number amount to
     test_ownership.py        what is said of an organisation's number, and for whom it holds
     test_changed_readings.py  what is said of a number, said of the one that is read now
+    test_merged_stops.py     what is said of a merged record, said of the one that it lives on in
     test_equal_forms.py      numbers that a change of plan made equal
     test_flags.py            flags that CRM users change
     test_flags_over_time.py  a flag in the life of its record

@@ -40,7 +40,7 @@ def report(number: str) -> st.SearchStrategy[Feedback]:
     )  # fmt: skip
 
 
-@settings(deadline=None)  # the first one loads tables
+@settings(deadline=None, max_examples=400)  # the first one loads tables
 @given(
     st.lists(report(NUMBER), max_size=6),
     st.lists(report(OTHER), max_size=3),
@@ -66,7 +66,7 @@ def test_nobody_becomes_callable(
         assert bool(before.unreachable) <= bool(after.unreachable)
 
 
-@settings(deadline=None)  # the first one loads tables
+@settings(deadline=None, max_examples=400)  # the first one loads tables
 @given(st.lists(report(NUMBER), max_size=6), st.permutations(range(6)))
 def test_the_order_in_which_reports_come_changes_nothing(
     reports: list[Feedback], order: list[int]
@@ -77,7 +77,7 @@ def test_the_order_in_which_reports_come_changes_nothing(
     assert once == {report.key for report in carry_over(changed, {NUMBER: shuffled}, CHANGED_AT)}
 
 
-@settings(deadline=None)  # the first one loads tables
+@settings(deadline=None, max_examples=400)  # the first one loads tables
 @given(st.lists(report(NUMBER), max_size=6))
 def test_it_follows_through_any_number_of_readings_and_is_said_once(
     reports: list[Feedback],

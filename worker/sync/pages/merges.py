@@ -253,6 +253,7 @@ def _of_other_numbers(
             by_key[key].identity,
             by_key[key].numbers,
             rules_from_settings(ctx.settings),
+            loaded.holders,
         )
     ]
 

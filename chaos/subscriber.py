@@ -37,7 +37,11 @@ class Subscriber:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # its sender was killed meanwhile: this is no message
+                    self.close_connection = True
+                    return
                 status = subscriber._receive(dict(self.headers), body)
                 if status is None:
                     self.close_connection = True

@@ -6,7 +6,7 @@ their order nor their repetition matters.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,12 +16,15 @@ from worker.decisions.model import CALL_AND_TEXT, blocked
 from worker.feedback import report_log
 from worker.feedback.consent_state import (
     LIFTED_BY,
+    NO_HOLDERS,
+    Holders,
     Rules,
     apply_lifts,
     channels_opened_by,
+    concerns,
     sort_key,
 )
-from worker.feedback.models import Feedback, FeedbackKind, SuppressionReason
+from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, SuppressionReason
 from worker.feedback.report_rows import report_from_row
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks, upsert
@@ -36,6 +39,7 @@ _SUPPRESSING = (
     FeedbackKind.WRONG_NUMBER,
 )
 _LIFTING = {kind for kinds in LIFTED_BY.values() for kind in kinds}
+_EVERYBODY = ContactIdentity("")
 
 
 def recompute(
@@ -47,7 +51,7 @@ def recompute(
         connection, {report.number for report in reports if report.number}, rules, keys
     )
     if nameless := [report for report in reports if not report.number]:
-        _store_rows(connection, _without_number(connection, nameless), rules)
+        _store_rows(connection, _without_number(connection, nameless), NO_HOLDERS, rules)
 
 
 def recompute_numbers(
@@ -62,13 +66,22 @@ def recompute_numbers(
         for row in connection.execute(query):
             for number in names[row.number]:
                 by_number.setdefault(number, []).append(report_from_row(row))
-    for reports in by_number.values():
-        _store_rows(connection, reports, rules)
-    _apply_opt_ins_to_lists(connection, by_number, names, rules)
+    lifted_by_one = [number for number, said in by_number.items() if any(map(_by_one, said))]
+    holders = report_log.load_holders(connection, lifted_by_one)
+    for number, reports in by_number.items():
+        _store_rows(connection, reports, holders.get(number, NO_HOLDERS), rules)
+    _apply_opt_ins_to_lists(connection, by_number, holders, names, rules)
 
 
-def _store_rows(connection: Connection, reports: Sequence[Feedback], rules: Rules) -> None:
-    for chunk in chunks(list(_rows(reports, rules))):
+def _by_one(report: Feedback) -> bool:
+    """Return whether one person's report may lift what holds for others with the number."""
+    return report.kind in _LIFTING and report.scope == "number" and bool(report.contact)
+
+
+def _store_rows(
+    connection: Connection, reports: Sequence[Feedback], holders: Holders, rules: Rules
+) -> None:
+    for chunk in chunks(list(suppressing_rows(reports, holders, rules))):
         upsert(connection, suppressions, chunk, key=("key",))
 
 
@@ -87,9 +100,12 @@ def _without_number(connection: Connection, news: Sequence[Feedback]) -> list[Fe
     return list(by_id.values())
 
 
-def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]:
-    """Return a row for each report that suppresses, given what else was said about the number. A
-    report lifts for a contact, a person or everybody: only those that may lift are considered."""
+def suppressing_rows(
+    reports: Sequence[Feedback], holders: Holders, rules: Rules
+) -> Iterator[dict[str, Any]]:
+    """Return a row for each report that suppresses, given what else was said about the number, and
+    who has it. Only what concerns those for whom the row stands may lift it: of a number that many
+    share, one who opts in does so for nobody else."""
     lifting: dict[str, list[Feedback]] = {}
     for report in reports:
         if report.kind in _LIFTING:
@@ -100,7 +116,16 @@ def _rows(reports: Sequence[Feedback], rules: Rules) -> Iterator[dict[str, Any]]
         if report.kind in _SUPPRESSING:
             names = {"", report.contact, report.person}
             later = {lift.id: lift for name in names for lift in lifting.get(name, ())}
-            yield _row(report, list(later.values()), rules)
+            yield _row(report, _that_concern(report, later.values(), holders, rules), rules)
+
+
+def _that_concern(
+    suppressing: Feedback, lifts: Iterable[Feedback], holders: Holders, rules: Rules
+) -> list[Feedback]:
+    who = ContactIdentity(suppressing.contact, suppressing.person)
+    if suppressing.scope == "number":
+        who = _EVERYBODY
+    return [lift for lift in lifts if lift.scope != "number" or concerns(lift, who, holders, rules)]
 
 
 def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[str, Any]:
@@ -125,14 +150,17 @@ def _row(report: Feedback, reports: Sequence[Feedback], rules: Rules) -> dict[st
 def _apply_opt_ins_to_lists(
     connection: Connection,
     by_number: Mapping[str, Sequence[Feedback]],
+    holders: Mapping[str, Holders],
     names: Mapping[str, Sequence[str]],
     rules: Rules,
 ) -> None:
     """Take numbers off the lists that they were on before an opt-in for the number as a whole, for
-    its channels. `names`: as `number_aliases`."""
+    its channels. `names`: as `number_aliases`, `holders`: of numbers with such an opt-in."""
     c = suppressions.c
     for number, reports in by_number.items():
-        opt_ins = sorted(filter(_is_about_number, reports), key=sort_key)
+        holders_of = holders.get(number, NO_HOLDERS)
+        said = [report for report in reports if _is_about_number(report)]
+        opt_ins = [report for report in said if concerns(report, _EVERYBODY, holders_of, rules)]
         if not opt_ins:
             continue
         listed = sa.select(suppressions).where(
@@ -141,7 +169,7 @@ def _apply_opt_ins_to_lists(
             c.lifted_at.is_(None),
         )
         for row in connection.execute(listed).all():
-            values = _after_opt_ins(row, opt_ins, rules)
+            values = _after_opt_ins(row, sorted(opt_ins, key=sort_key), rules)
             if values:
                 connection.execute(sa.update(suppressions).where(c.id == row.id).values(**values))
 

@@ -10,4 +10,5 @@ Read in this order:
     test_import_batches.py  a list as one batch, and its undo
     test_undo_reports.py  a file of reports as one batch, and what its undo leaves
     test_late_stops.py  a stop that reaches us late, and what was cleared before
+    test_shared_numbers.py  nobody lifts what another said who has the same number
 """

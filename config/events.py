@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +17,11 @@ from config.section import Duration, Section
 
 # A variable of a system with such an end holds a secret, and may stand in a file (NAME_FILE).
 SECRET_ENDS: Final = ("_KEY", "_SECRET", "_TOKEN", "_JWT", "_PASSWORD")
+# Where an address outside of `allow_addresses` is plain http.
+PLAIN_HTTP: Final = (
+    "plain http would show numbers to the network: use https, or add the address to "
+    "events.allow_addresses"
+)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 KEPT_FOR_AT_LEAST: Final = timedelta(days=366)  # a cursor of the feed lasts for a year
 
@@ -100,6 +105,27 @@ def url_problem(url: str) -> str:
     return ""
 
 
+def is_allowed(
+    address: IPv4Address | IPv6Address, allowed: Sequence[IPv4Network | IPv6Network]
+) -> bool:
+    """Return whether an address is in one of these networks, also one of IPv4 inside IPv6."""
+    plain = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((plain or address) in network for network in allowed)
+
+
+def plain_http_problem(url: str, allowed: Sequence[IPv4Network | IPv6Network]) -> str:
+    """Return why no event would be sent to an address by plain http, as far as anybody can see
+    without asking for its name; "" if that is not seen. `allowed`: `allow_addresses`."""
+    parts = urlsplit(url)
+    if parts.scheme != "http":
+        return ""
+    try:
+        address = ip_address(parts.hostname or "")
+    except ValueError:  # a name, which may lead into one of the networks
+        return "" if allowed else PLAIN_HTTP
+    return "" if is_allowed(address, allowed) else PLAIN_HTTP
+
+
 def check(settings: EventSettings, secrets: Mapping[str, str]) -> Iterator[str]:
     """Yield a line for each mistake. `secrets`: those in the environment, by variable."""
     if timedelta(0) < settings.keep < KEPT_FOR_AT_LEAST:
@@ -112,7 +138,8 @@ def check(settings: EventSettings, secrets: Mapping[str, str]) -> Iterator[str]:
         if endpoint.kind != WEBHOOK:
             yield from _system_problems(where, endpoint)
             continue
-        if problem := url_problem(endpoint.url):
+        problem = url_problem(endpoint.url)
+        if problem := problem or plain_http_problem(endpoint.url, settings.allow_addresses):
             yield f"{where}.url: {problem}"
         if not secrets.get(secret_variable(name)):
             form = "whsec_ and 24 to 64 random bytes in base64"

@@ -14,7 +14,7 @@ from logins import let_in
 from worker.context import Context
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Response
 
 SIZES: list[tuple[int, Any]] = [(1440, "light"), (390, "dark")]
 NAMES = ["desktop", "phone"]
@@ -27,13 +27,39 @@ def admin_page(chromium: Browser, ctx: Context, width: int, scheme: Any) -> Iter
     opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     opened.set_default_timeout(10_000)
     let_in(opened, ctx)
-    problems: list[str] = []
-    opened.on("console", lambda message: problems.append(message.text))
-    opened.on("pageerror", lambda error: problems.append(str(error)))
+    console = Console(opened)
     yield opened
     opened.close()
-    left = [text for text in problems if "status of 4" not in text]
-    assert not left, left
+    assert console.problems() == []
+
+
+class Console:
+    """What stands in the console of a page and must not.
+
+    Chromium notes each answer of 4xx there. That is right where a form is refused, and for the
+    address of a page that is not there. What a page fetches by itself, or a search that finds
+    nothing, is no such answer.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._lines: list[tuple[str, str]] = []
+        self._refused: set[str] = set()
+        page.on("console", lambda line: self._lines.append((line.text, line.location["url"])))
+        page.on("pageerror", lambda error: self._lines.append((str(error), "")))
+        page.on("response", self._look)
+
+    def _look(self, answer: Response) -> None:
+        asked = answer.request
+        refused = 400 <= answer.status < 500 and (asked.method == "GET" or answer.status != 404)
+        if refused and asked.is_navigation_request():
+            self._refused.add(answer.url)
+
+    def problems(self) -> list[str]:
+        return [
+            f"{text} ({url})"
+            for text, url in self._lines
+            if "status of 4" not in text or url not in self._refused
+        ]
 
 
 def text_of(page: Page) -> str:

@@ -102,6 +102,7 @@ def endpoints_add(
     with open_context() as ctx:
         endpoint, shown = directory.add(ctx, name, url, types, hash_numbers, "admin")
     if as_json:
+        _warn(endpoint)
         console.print_json({
             **endpoint.as_json(), "secret": shown.secret, "number_key": shown.number_key or None,
         })  # fmt: skip
@@ -111,6 +112,13 @@ def endpoints_add(
     if shown.number_key:
         console.out.print(f"number key  {shown.number_key}", soft_wrap=True)
     console.info("this is shown once; try it with: hygiene endpoints test " + endpoint.name)
+    _warn(endpoint)
+
+
+def _warn(endpoint: Endpoint) -> None:
+    """Say on stderr what keeps events from an address that was given just now."""
+    if endpoint.error:
+        console.info(f"warning: no events reach {endpoint.name} yet: {endpoint.error}")
 
 
 @endpoints.command("test", examples=["hygiene endpoints test dialer"])
@@ -177,6 +185,8 @@ def endpoints_change(name: str, url: str | None, types: tuple[str, ...], as_json
     with open_context() as ctx:
         endpoint = directory.change(ctx, name, url, types or None)
     _show(endpoint, as_json, f"{name} changed")
+    if url is not None:
+        _warn(endpoint)
 
 
 @endpoints.command("remove", examples=["hygiene endpoints remove dialer"])

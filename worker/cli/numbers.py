@@ -138,15 +138,19 @@ def number(text: str, as_json: bool) -> None:
 
     Also shows why its contacts are flagged.
     """
+    from worker.queries import number_head
     from worker.queries.number import number_details
 
     e164 = number_argument(text, "NUMBER")
     with open_context(read_only=True) as ctx:
         details = number_details(ctx, e164)
+        with ctx.store.read() as connection:
+            reports = number_head.load_reports(ctx, connection, e164)
+        head = number_head.head_of(ctx, e164, reports)
     if as_json:
-        console.print_json(details)
+        console.print_json({**details, "head": head})
     else:
-        show_number(details)
+        show_number(details, head)
 
 
 @click.command("contact", cls=Command, examples=["hygiene contact hubspot 12345"])

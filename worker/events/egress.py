@@ -14,9 +14,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
+from config.events import PLAIN_HTTP, is_allowed
+from connectors.http.resolving import addresses_of
+
 Address = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 Resolve = Callable[[str, int], Sequence[str]]
+
+_SOON = 3.0  # seconds that a person waits for a name server
 
 # Addresses of IPv6 in which one of IPv4 is reached: RFC 6052, NAT64.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -72,6 +77,17 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def resolve_soon(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host, for somebody who waits. Raises `OSError`, also where the
+    machine's resolver does not answer within 3 seconds."""
+    return addresses_of(host, port, _SOON)
+
+
+def no_address(error: OSError) -> str:
+    """Say that a name has no address, and why."""
+    return f"its name has no address ({error.strerror or 'lookup failed'})"
+
+
 def check(url: str, allowed: Networks, lookup: Resolve = resolve) -> Target:
     """Return where to connect to. Raises `EgressRefusedError`, or `OSError` if the name has no
     address.
@@ -86,18 +102,19 @@ def check(url: str, allowed: Networks, lookup: Resolve = resolve) -> Target:
         raise EgressRefusedError(f"{host} has no address")
     inside = [address for address in addresses if is_inside(address)]
     for address in inside:
-        if not _is_allowed(address, allowed):
+        if not is_allowed(address, allowed):
             raise EgressRefusedError(
-                f"{host} is {address}, which is not on the public internet; if that is meant, "
-                f'add it to events.allow_addresses ("{address}")'
+                f"{_named(host, address)} not on the public internet; if that is meant, add it to "
+                f'events.allow_addresses ("{address}")'
             )
-    if parts.scheme == "http" and not all(_is_allowed(address, allowed) for address in addresses):
-        raise EgressRefusedError(
-            "plain http would show numbers to the network: use https, or add the address to "
-            "events.allow_addresses"
-        )
+    if parts.scheme == "http" and not all(is_allowed(address, allowed) for address in addresses):
+        raise EgressRefusedError(PLAIN_HTTP)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port, str(addresses[0]), path)
+
+
+def _named(host: str, address: Address) -> str:
+    return f"{host} is" if host == str(address) else f"{host} is {address}, which is"
 
 
 def is_inside(address: Address) -> bool:
@@ -113,8 +130,3 @@ def is_inside(address: Address) -> bool:
     if any(address in network for network in _ALSO_INSIDE):
         return True
     return not address.is_global or address.is_multicast or address.is_reserved
-
-
-def _is_allowed(address: Address, allowed: Networks) -> bool:
-    plain = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return any((plain or address) in network for network in allowed)

@@ -10,6 +10,7 @@ take the place of the one that the endpoint knows.
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -24,19 +25,29 @@ from sqlalchemy.engine import Connection
 
 from config.errors import HygieneError
 from config.event_names import EVENT_NAMES, WEBHOOK
-from config.events import EndpointSettings, name_problem, secret_variable, url_problem
+from config.events import (
+    EndpointSettings,
+    name_problem,
+    plain_http_problem,
+    secret_variable,
+    url_problem,
+)
 from config.redaction import register_secrets
 from config.section import SettingsError
 from worker.context import Context
-from worker.events import outgoing
+from worker.events import egress, outgoing
+from worker.events.egress import EgressRefusedError
 from worker.events.model import FEED_TYPES, DeliveryState, EndpointState
 from worker.events.systems import registry
 from worker.store.encryption import decrypt, encrypt
 from worker.store.pseudonyms import Keys
 from worker.store.tables import endpoint_backfills, endpoints, event_deliveries
 
+log = logging.getLogger(__name__)
+
 BOTH_SECRETS_FOR = timedelta(days=1)  # after a rotation, unless said otherwise
 _PURPOSE = "endpoint secret"
+_LONGEST_ERROR = 255
 _MOST_FORMER = 3  # secrets that sign beside the one in use
 _BY_SETTINGS = "settings"
 _NO_SECRET = {"secret": "", "number_key": ""}  # of a system
@@ -131,22 +142,61 @@ def add(
 ) -> tuple[Endpoint, Credentials]:
     """Add a webhook; its events begin now. The credentials are shown this once.
 
-    `name`: "" = one made of the address's host.
+    `name`: "" = one made of the address's host. Its `error` says what keeps events from it now, if
+    that is seen. Raises `EndpointError`, also for an address that no event would be sent to.
     """
     if problem := url_problem(url):
         raise EndpointError(f"url: {problem}")
     name = name or _name_of(ctx, url)
     if problem := name_problem(name):
         raise EndpointError(f"name: {problem}")
+    obstacle = _obstacle(ctx, url)
     shown = Credentials(_new_secret(), _new_number_key() if hash_numbers else "")
     keys = ctx.keys
     with ctx.store.write() as connection:
         _require_free(connection, name)
         values = _new_row(ctx, name, WEBHOOK, url, _checked_types(types), by)
+        values |= {"error": obstacle}
         values |= {"secret": _sealed(keys, shown.secret)}
         values |= {"number_key": _sealed(keys, shown.number_key)}
         connection.execute(sa.insert(endpoints).values(**values))
         return _load(connection, name), shown
+
+
+def _obstacle(ctx: Context, url: str) -> str:
+    """Return what keeps events from an address at the moment: "" = nothing, as far as can be seen.
+
+    Raises `EndpointError` for one that no event would be sent to (`egress.check`), and for plain
+    http to a name without an address: nobody can tell yet whether it stays inside the networks
+    that are allowed. Over https, such a name may get its address later. Each sending checks again.
+    """
+    allowed = ctx.settings.events.allow_addresses
+    if problem := plain_http_problem(url, allowed):
+        raise EndpointError(f"url: {problem}")
+    try:
+        egress.check(url, allowed, egress.resolve_soon)
+    except EgressRefusedError as error:
+        raise EndpointError(f"url: {error}") from error
+    except OSError as error:
+        parts = urlsplit(url)
+        if parts.scheme == "http":
+            raise EndpointError(
+                f"url: {parts.hostname} has no address, and plain http goes only to addresses of "
+                "events.allow_addresses: use https, or add it when its name has one"
+            ) from error
+        return egress.no_address(error)[:_LONGEST_ERROR]
+    except ValueError as error:  # a name that no resolver takes
+        raise EndpointError("url: not an address; its host is no name") from error
+    return ""
+
+
+def obstacle(ctx: Context, url: str) -> str:
+    """Return what keeps events from an address at the moment: "" = nothing, as far as can be
+    seen."""
+    try:
+        return _obstacle(ctx, url)
+    except EndpointError as error:
+        return str(error).removeprefix("url: ")[:_LONGEST_ERROR]
 
 
 def _name_of(ctx: Context, url: str) -> str:
@@ -221,12 +271,13 @@ def find(ctx: Context, name: str) -> Endpoint:
 def change(
     ctx: Context, name: str, url: str | None = None, types: Sequence[str] | None = None
 ) -> Endpoint:
-    """Change an endpoint's address, or the events that it subscribes to from now on."""
+    """Change an endpoint's address, or the events that it subscribes to from now on. A new address
+    is checked as that of a new endpoint: see `add`."""
     values: dict[str, Any] = {}
-    if url is not None:
+    if url is not None and url != find(ctx, name).url:
         if problem := url_problem(url):
             raise EndpointError(f"url: {problem}")
-        values["url"] = url
+        values |= {"url": url, "error": _obstacle(ctx, url)}
     if types is not None:
         values["types"] = _checked_types(types)
     with ctx.store.write() as connection:
@@ -327,6 +378,11 @@ def apply_settings(ctx: Context) -> None:
     }
     if not gone and not changed:
         return
+    for name, values in changed.items():
+        if values.get("url"):
+            values["error"] = obstacle(ctx, values["url"])
+            if values["error"]:
+                log.warning("no events reach endpoint %s yet: %s", name, values["error"])
     with ctx.store.write() as connection:
         for row in gone:
             _delete(connection, row.id)

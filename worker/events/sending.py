@@ -91,7 +91,7 @@ class Sender:
         except EgressRefusedError as error:
             return Attempt(None, str(error))
         except OSError as error:
-            return Attempt(None, f"its name has no address ({error.strerror or 'lookup failed'})")
+            return Attempt(None, egress.no_address(error))
         except httpx2.TimeoutException:
             seconds = self._settings.timeout.total_seconds()
             return Attempt(None, f"no answer within {seconds:g} seconds")

@@ -73,6 +73,7 @@ def _at_work(settings: Settings) -> Iterator[Check]:
             yield from doctor_checks.check_work(ctx)
             yield from doctor_checks.check_call_outcomes(ctx)
             yield from doctor_checks.check_backfills(ctx)
+            yield from doctor_checks.check_endpoints(ctx)
             yield from doctor_checks.check_connections_off(ctx)
             yield from doctor_checks.check_background(ctx)
             yield from doctor_checks.check_learned_replies(ctx)

@@ -25,7 +25,7 @@ from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker.alerts.channels import channels, route
 from worker.context import Context
-from worker.events import backfill
+from worker.events import backfill, endpoints
 from worker.feedback import reply_model
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.vendor_registry import VENDORS
@@ -303,6 +303,13 @@ def check_backfills(ctx: Context) -> Iterator[Check]:
 
 def _maybe(meaning: str) -> str:
     return f", maybe {meaning.replace('_', ' ')}" if meaning else ""
+
+
+def check_endpoints(ctx: Context) -> Iterator[Check]:
+    """Check for endpoints whose address takes no events: without an address, or not allowed."""
+    for endpoint in endpoints.all_endpoints(ctx):
+        if endpoint.url and (obstacle := endpoints.obstacle(ctx, endpoint.url)):
+            yield warning("endpoints", f"no events reach {endpoint.name}: {obstacle}")
 
 
 def check_call_outcomes(ctx: Context) -> Iterator[Check]:

@@ -70,6 +70,21 @@ def test_one_without_a_name_is_named_after_its_host(hygiene: Run) -> None:
     assert added["name"] == "endpoint-127-0-0-1"
 
 
+def test_an_address_by_http_that_has_none_is_refused_and_one_by_https_is_a_warning(
+    hygiene: Run,
+) -> None:
+    for command in (("add", "dialer", "http://dialer.invalid/"), ("add", "http://dialer.invalid/")):
+        refused = hygiene("endpoints", *command, exit_code=2).output
+        assert "dialer.invalid has no address" in refused
+        assert "use https" in refused
+    added = hygiene("endpoints", "add", "dialer", "https://dialer.invalid/").output
+    assert "no events reach dialer yet: its name has no address" in " ".join(added.split())
+    assert "no address" in as_json(hygiene, "endpoints", "list")[0]["error"]
+    changed = hygiene("endpoints", "change", "dialer", "--url", "https://other.invalid/").output
+    assert "no events reach dialer yet" in " ".join(changed.split())
+    hygiene("endpoints", "change", "dialer", "--url", "http://other.invalid/", exit_code=2)
+
+
 def test_a_suppression_reaches_it_at_once(hygiene: Run, receiver: Receiver) -> None:
     add(hygiene, receiver)
     hygiene("suppressions", "add", "+14155550123")

@@ -280,6 +280,17 @@ class TestEvidence:
         assert "confirmed" in hygiene("evidence", NUMBER).stdout
         assert "no reports about" in hygiene("evidence", OTHER).output
 
+    @pytest.mark.parametrize(("channel", "said"), [("call", True), ("text", False)])
+    def test_says_that_a_number_must_not_be_called_whatever_the_hour(
+        self, hygiene: Run, channel: str, said: bool
+    ) -> None:
+        assert "may" in hygiene("number", NUMBER).output  # be called now, or not before
+        hygiene("suppressions", "add", NUMBER, "--channel", channel, "--later")
+        text = " ".join(hygiene("number", NUMBER).output.split())
+        assert ("must not be called" in text) == said
+        assert ("may be called" in text or "may not be called" in text) != said
+        assert f"No {channel}s." in text
+
     def test_says_that_a_number_is_not_texted_while_a_reply_waits(
         self, hygiene: Run, sandbox: Sandbox, tmp_path: Path, home: Path
     ) -> None:

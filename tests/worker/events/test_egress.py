@@ -10,10 +10,12 @@ from event_receivers import Receiver
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.worker.events.conftest import subscribe
+from tests.worker.events.conftest import LOOPBACK, subscribe
 from worker.context import Context
 from worker.events import delivery, delivery_log, egress
+from worker.events import endpoints as directory
 from worker.events.egress import EgressRefusedError
+from worker.events.endpoints import EndpointError
 from worker.feedback.models import SuppressionReason
 from worker.suppression import suppressions
 
@@ -82,11 +84,12 @@ def test_no_address_outside_the_public_internet_passes(address: object) -> None:
 def test_spellings_of_this_machine_lead_nowhere(
     make_context: Callable[..., Context], receiver: Receiver, host: str
 ) -> None:
-    ctx = make_context()  # nothing is allowed
-    from worker.events import endpoints as directory
-
     url = f"http://{host}:{receiver.server.server_port}/"
-    directory.add(ctx, "sly", url, (), False, "test")
+    ctx = make_context()  # nothing is allowed
+    with pytest.raises(EndpointError):
+        directory.add(ctx, "sly", url, (), False, "test")
+    allowed = make_context('[events]\nallow_addresses = ["127.0.0.0/8", "::1"]\n')
+    directory.add(allowed, "sly", url, (), False, "test")  # and it is allowed no more
     suppressions.add(ctx, "+14155552671", SuppressionReason.OPT_OUT, "", "by letter", "kim")
     delivery.deliver(ctx, seconds=5)
     assert receiver.attempts == []
@@ -97,8 +100,8 @@ def test_spellings_of_this_machine_lead_nowhere(
 def test_the_error_says_how_to_allow_it(
     make_context: Callable[..., Context], receiver: Receiver
 ) -> None:
+    subscribe(make_context(LOOPBACK), receiver)
     ctx = make_context()
-    subscribe(ctx, receiver)
     suppressions.add(ctx, "+14155552671", SuppressionReason.OPT_OUT, "", "by letter", "kim")
     delivery.deliver(ctx, seconds=5)
     [waiting] = delivery_log.list_deliveries(ctx, "dialer")

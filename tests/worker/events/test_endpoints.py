@@ -19,6 +19,7 @@ from worker.events import delivery
 from worker.events import endpoints as directory
 from worker.events.endpoints import EndpointError
 from worker.feedback.models import SuppressionReason
+from worker.ops import doctor_checks
 from worker.store.tables import endpoints
 from worker.suppression import suppressions
 
@@ -115,6 +116,78 @@ def test_mistakes_in_the_settings_are_named(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         make_context(lines, **env)
+
+
+NO_HOST = "dialer.invalid"  # RFC 2606: no name of .invalid ever has an address
+BY_HTTP = f'[events.endpoints.dialer]\nurl = "http://{NO_HOST}/hooks"\n'
+
+
+class TestAnAddressThatNoEventWouldBeSentTo:
+    @pytest.mark.parametrize(
+        ("allowed", "url", "why"),
+        [
+            ("", f"http://{NO_HOST}/", "use https"),
+            ("", "http://93.184.215.14/", "use https"),
+            ("", "http://127.0.0.1/", "use https"),
+            ("", "https://127.0.0.1/", "not on the public internet"),
+            (LOOPBACK, "https://10.1.2.3/", "not on the public internet"),
+            (LOOPBACK, "http://93.184.215.14/", "use https"),
+            (LOOPBACK, f"http://{NO_HOST}/", f"{NO_HOST} has no address"),
+        ],
+    )
+    def test_is_refused(
+        self, make_context: Callable[..., Context], allowed: str, url: str, why: str
+    ) -> None:
+        ctx = make_context(allowed)
+        with pytest.raises(EndpointError, match=why):
+            directory.add(ctx, "dialer", url, (), False, "kim")
+        directory.add(ctx, "dialer", f"https://{NO_HOST}/", (), False, "kim")
+        with pytest.raises(EndpointError, match=why):
+            directory.change(ctx, "dialer", url)
+        assert directory.find(ctx, "dialer").url == f"https://{NO_HOST}/"
+
+    def test_over_https_is_taken_where_its_name_has_no_address_yet_and_says_so(
+        self, ctx: Context, receiver: Receiver
+    ) -> None:
+        endpoint, _shown = directory.add(ctx, "dialer", f"https://{NO_HOST}/", (), False, "kim")
+        assert "has no address" in endpoint.error
+        assert endpoint.health == "active"
+        assert directory.change(ctx, "dialer", receiver.url).error == ""
+        assert "has no address" in directory.change(ctx, "dialer", f"https://{NO_HOST}/").error
+
+    def test_of_one_that_is_there_already_is_not_asked_for_when_its_events_change(
+        self, make_context: Callable[..., Context], receiver: Receiver
+    ) -> None:
+        subscribe(make_context(LOOPBACK), receiver)
+        changed = directory.change(make_context(), "dialer", receiver.url, ["number.lifted"])
+        assert changed.types == ("number.lifted",)
+
+    @pytest.mark.parametrize("lines", [BY_HTTP, f'{LOOPBACK}[events.endpoints.dialer]\n'
+                                       'url = "http://10.1.2.3/"'])  # fmt: skip
+    def test_in_the_settings_is_refused_where_it_is_seen_without_asking_for_it(
+        self, make_context: Callable[..., Context], lines: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=r"dialer\.url: plain http .* use https"):
+            make_context(lines, EVENT_ENDPOINT_DIALER_SECRET=SECRET)
+
+    @pytest.mark.parametrize(
+        ("url", "why"),
+        [(f"http://{NO_HOST}/", "has no address"), (f"https://{NO_HOST}/", "has no address"),
+         ("https://10.1.2.3/", "not on the public internet")],
+    )  # fmt: skip
+    def test_in_the_settings_is_named_in_the_log_the_list_and_by_the_doctor(
+        self, make_context: Callable[..., Context], caplog: pytest.LogCaptureFixture, url: str,
+        why: str,
+    ) -> None:  # fmt: skip
+        """A start does not wait for a name server: what takes one to see is a warning."""
+        lines = f'{LOOPBACK}[events.endpoints.dialer]\nurl = "{url}"\n'
+        ctx = make_context(lines, EVENT_ENDPOINT_DIALER_SECRET=SECRET)
+        directory.apply_settings(ctx)
+        [endpoint] = directory.all_endpoints(ctx)
+        assert why in endpoint.error
+        assert why in caplog.text
+        [check] = doctor_checks.check_endpoints(ctx)
+        assert (check.verdict, "dialer" in check.text, why in check.text) == ("warning", True, True)
 
 
 def test_an_endpoint_that_fails_is_an_alert_until_it_answers(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import sqlalchemy as sa
-from admin_pages import assert_well_made, text_of
+from admin_pages import Console, assert_well_made, text_of
 from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -39,12 +39,10 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
     width, scheme = request.param
     opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     let_in(opened, ctx)
-    problems: list[str] = []
-    opened.on("console", lambda message: problems.append(message.text))
-    opened.on("pageerror", lambda error: problems.append(str(error)))
+    console = Console(opened)
     yield opened
     opened.close()
-    assert [text for text in problems if "status of 4" not in text] == []
+    assert console.problems() == []
 
 
 def csrf_of(session: requests.Session, url: str) -> str:

@@ -43,8 +43,8 @@ class Api:
 
 @pytest.fixture
 def api(serve: Serve, ctx: Context) -> Api:
-    assert ctx.settings.events.allow_addresses  # the web process reads the same file
-    return Api(serve(ADMIN_TOKEN="secret"))
+    assert ctx.settings.events.allow_addresses
+    return Api(serve(LOOPBACK, ADMIN_TOKEN="secret"))
 
 
 def add(api: Api, receiver: Receiver, **fields: Any) -> dict[str, Any]:
@@ -61,6 +61,16 @@ def test_the_secret_is_shown_once(api: Api, receiver: Receiver) -> None:
     for shown in (api.ask("GET", "/endpoints"), api.ask("GET", "/endpoints/dialer")):
         assert added["secret"] not in str(shown)
         assert "secret'" not in str(shown)
+
+
+def test_an_address_by_http_that_has_none_is_refused_and_one_by_https_is_a_warning(
+    api: Api,
+) -> None:
+    body = {"name": "dialer", "url": "http://dialer.invalid/"}
+    assert "has no address" in str(api.ask("POST", "/endpoints", body, 422))
+    added = api.ask("POST", "/endpoints", {**body, "url": "https://dialer.invalid/"}, 201)
+    assert "has no address" in added["error"]
+    api.ask("PATCH", "/endpoints/dialer", {"url": "http://10.1.2.3/"}, 422)
 
 
 def test_a_suppression_by_the_api_reaches_the_endpoint(

@@ -132,6 +132,8 @@ class TestAdding:
             ({"name": "Big Name!"}, "name: use a-z"),
             ({"url": "ftp://x.example/"}, "url: not an address"),
             ({"url": "https://kim:pw@x.example/"}, "url: it holds a password"),
+            ({"url": "http://typed.invalid/"}, "url: typed.invalid has no address"),
+            ({"url": "https://10.1.2.3/"}, "not on the public internet"),
             ({"event-number.wrong": ""}, "events: choose at least one"),
             ({"name": "taken"}, "choose another name"),
         ],
@@ -146,6 +148,12 @@ class TestAdding:
         assert f'value="{(good | form)["name"]}"' in text
         assert "_Entered" not in text
         assert [endpoint.name for endpoint in directory.all_endpoints(ctx)] == ["taken"]
+
+    def test_of_a_name_without_an_address_warns_beside_the_secret(self, admin: Admin) -> None:
+        text = admin.add("https://dialer.invalid/").text
+        assert SECRET.search(text)
+        assert "its name has no address" in text
+        assert "its name has no address" in admin.get("/endpoints/dialer").lower()
 
 
 class TestWhoMayOnlyLook:

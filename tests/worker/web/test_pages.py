@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 from accessibility import inaccessible, too_little_contrast
-from admin_pages import text_of, toast_of
+from admin_pages import Console, text_of, toast_of
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Serve, Sync
@@ -40,12 +40,10 @@ def page(request: pytest.FixtureRequest, chromium: Browser, ctx: Context) -> Ite
     width, scheme = request.param
     opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     let_in(opened, ctx)
-    problems: list[str] = []
-    opened.on("console", lambda message: problems.append(message.text))
-    opened.on("pageerror", lambda error: problems.append(str(error)))
+    console = Console(opened)
     yield opened
     opened.close()
-    assert [text for text in problems if "status of 4" not in text] == []
+    assert console.problems() == []
 
 
 def go_by_menu(page: Page, entry: str) -> None:

@@ -253,6 +253,20 @@ class TestTheResults:
         assert "Nothing found" in text_of(page)
         assert_well_made(page, "search-nothing")
 
+    def test_of_a_records_id_come_before_numbers_that_nobody_has(
+        self, serve: Serve, ctx: Context, sandbox: Sandbox, sync: Sync
+    ) -> None:
+        """Ids of HubSpot may be read as numbers of some country."""
+        sync(ctx, "hubspot")
+        add_segment(ctx, "country", "NL")
+        typed = Crm.all(sandbox)["hubspot"].ids()[0]
+        url, session = serve(), by_link(ctx)
+        text = session.post(f"{url}/numbers", data={"q": typed}).text
+        assert 0 < text.index(">Records<") < text.index(">Numbers<")
+        hold(ctx, f"+31{typed}")
+        text = session.post(f"{url}/numbers", data={"q": typed}).text
+        assert 0 < text.index(">Numbers<") < text.index(">Records<")
+
     def test_of_several_countries_let_one_choose(
         self, page: Page, serve: Serve, ctx: Context
     ) -> None:

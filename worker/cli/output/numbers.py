@@ -11,8 +11,8 @@ from worker.cli.output.console import info, out, rows, show_table, styled, table
 from worker.cli.output.times import local_day, local_minute, local_second
 
 
-def show_number(details: Mapping[str, Any]) -> None:
-    """Show everything known about a number."""
+def show_number(details: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+    """Show everything known about a number. `head`: what holds for it now (`number_head`)."""
     plan = "in" if details["valid"] else "not in"
     answers = (v["line_type"] for v in details["verifications"] if v["counts"])
     known = next((kind for kind in answers if kind != "unknown"), details["kind"])
@@ -25,7 +25,14 @@ def show_number(details: Mapping[str, Any]) -> None:
     )
     if details["time_zones"]:
         out.print(Text(f"  {', '.join(details['time_zones'][:4])}", style="dim"))
-    out.print(Text(f"  {details['window']['text']}", style="dim"))
+    closed = " or ".join(f"{channel}s" for channel in head["channels"])
+    out.print(
+        Text.assemble("  ", styled(head["status"]), f"  {head['reason']}"
+                      + (f" No {closed}." if closed else ""))
+    )  # fmt: skip
+    no_calls = "call" in head["channels"] or head["status"] == "wrong_number"
+    hours = "must not be called" if no_calls else details["window"]["text"]
+    out.print(Text(f"  {hours}", style="dim"))
     _show_answers(details)
     _section(
         "reports",

@@ -44,16 +44,15 @@ def router(ctx: Context) -> APIRouter:
 
     @routes.post("/numbers")
     def results(request: Request, me: Viewer, body: RawBody) -> Response:
-        """The one thing that was found, or all of it by kind."""
+        """The one thing that was found, or all of it by kind. To find nothing is an answer too: it
+        has status 200, and what can be searched beside it."""
         typed = dict(form_of(body)).get("q", "").strip()[:_LONGEST]
         matches = search.find(ctx, typed)
         if matches.count == 1 and not matches.person and not matches.segments:
             return RedirectResponse(_path_of(matches, address), 303)
-        nothing = not matches.count and not matches.person
         return page(
-            request, "search.html", me, 404 if nothing else 200, here="numbers", search_text=typed,
-            results=matches, address=address,
-            asked=ctx.settings.active_connectors if matches.person else (),
+            request, "search.html", me, here="numbers", search_text=typed, results=matches,
+            address=address, asked=ctx.settings.active_connectors if matches.person else (),
         )  # fmt: skip
 
     @routes.post("/search/people/{connector}")

@@ -41,6 +41,11 @@ DECLINES = {
         "Vi blocco", "Zaraz zablokuję ten numer", "Vou bloquear vocês", "Заблокирую вас",
         "Заблокую вас",
     ),
+    "reports us": (
+        "You have been reported!", "Sie wurden gemeldet", "Número reportado", "Je vous ai signalé",
+        "Ti ho segnalato", "Numer zgłoszony", "Número denunciado", "Номер отправлен в спам",
+        "Номер додано до спаму",
+    ),
     "is annoyed": (
         "You people are so annoying", "Ihr nervt", "Qué pesados", "Vous êtes lourds",
         "Siete insopportabili", "Mam was dość", "Que saco", "Надоели уже", "Набридли вже",

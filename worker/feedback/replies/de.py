@@ -51,6 +51,7 @@ LANGUAGE = Language(
         (?:sie|ihr) (?:nerven|nervt|belästigen mich|belästigt mich)|das nervt|nervig
         (?:wird |ist |sind |werden )?(?:blockiert|gesperrt)|(?:ich )?(?:blockiere|sperre) (?:sie|euch|dich|diese nummer|die nummer)
         abo(?:nnement)? (?:beenden|kündigen)
+        (?:sie|ihr|du|die nummer|ihre nummer|eure nummer|diese nummer) (?:wurden?|wurdet|wurdest|sind|seid|bist|ist|werden|wird|werdet) (?:jetzt |hiermit |nun )?gemeldet(?: worden)?|nummer (?:ist |wurde |wird )?gemeldet
     """,
     exact_opt_in="anmelden|fortsetzen|starten",
     call_words=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",

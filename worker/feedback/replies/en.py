@@ -52,6 +52,7 @@ LANGUAGE = Language(
         no permission(?: to (?:call|text|contact|message) me)?|(?:you have|you had) no permission
         (?:you|yall|you guys|you people) are (?:so |very |really )?(?:annoying|a pain|bothering me)|so annoying|how annoying
         not to be (?:called|texted|contacted)|no calls?|no texts?|no contact|halt|desist
+        (?:you|yall|you guys|you people|your number|this number|the number) (?:have been|has been|are being|is being|are|is|were|was|got) (?:now |just |also )?reported(?: as (?:spam|a scam|scam))?
     """,
     exact_opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     call_words="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",

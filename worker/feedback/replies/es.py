@@ -51,6 +51,7 @@ LANGUAGE = Language(
         no (?:llamar|contactar|escribir|molestar|enviar|insistir)(?:me|nos)?(?: más)?|favor no contactar|no volver a (?:llamar|contactar|escribir|molestar)(?:me|nos)?
         (?:qué |son |sois |muy )*(?:pesados|pesadas|molestos|molestas|fastidiosos)|cállate|cállense|qué fastidio
         (?:te|los|las|le|les|lo|la|os) (?:voy a |vamos a )?(?:bloquear|bloqueo|bloqueamos|bloquearé)|bloquead[oa]s?|bloqueando
+        (?:usted |ustedes |ya )*(?:ha|has|han|habéis|fue|fueron) (?:sido )?(?:reportad|denunciad)[oa]s?|(?:su |este |el )?número (?:ha sido |fue |queda |está )?(?:reportado|denunciado)|(?:ya )?(?:te|le|les|los|las|lo|la|os) (?:he |hemos )?(?:reporté|reportado|denuncié)
     """,
     exact_opt_in="alta|iniciar|empezar|comenzar|suscribir",
     call_words="llam|telefone",

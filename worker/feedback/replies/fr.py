@@ -52,6 +52,7 @@ LANGUAGE = Language(
         vous (?:êtes|etes) (?:pénibles?|lourds?|fatigants?)|vous me (?:saoulez|soûlez|fatiguez|gonflez)|ras le bol|jen ai marre
         (?:je )?(?:vous|te|le) (?:bloque|bloquerai)|(?:je )?vais (?:vous |te |le )?bloquer(?: ce numéro)?|bloquée?s?
         (?:je demande |jexige |exerce mon )?(?:le |mon )?(?:droit à leffacement|droit à loubli|leffacement de mes données)
+        (?:vous avez|tu as) été (?:signalée?s?|dénoncée?s?)|(?:votre |ce |le )?numéro (?:a été |est )?(?:signalé|dénoncé)|je (?:vous|t) ai (?:signalée?s?|dénoncée?s?)
     """,
     exact_opt_in="debut|reprendre|sabonner|abonner|demarrer",
     call_words="appel|mappel|telephon|demarch",

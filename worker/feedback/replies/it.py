@@ -56,6 +56,7 @@ LANGUAGE = Language(
         siete (?:insopportabili|fastidiosi|pesanti|molesti|assillanti)|che (?:fastidio|pesanti)|avete (?:rotto|stancato|stufato)
         (?:ti|vi|la|lo|li) (?:blocco|bloccherò|sto bloccando)|bloccat[oaie]
         (?:annullare|disdire|cancellare|annullate|disdite|cancellate) (?:la mia |la |il mio |il |l)?(?:iscrizione|abbonamento|liscrizione|labbonamento)
+        (?:ti|vi|la|lo) ho (?:già )?(?:segnalat|denunciat)[oaie]|(?:siete|sei) stat[oaie] (?:segnalat|denunciat)[oaie]|(?:il vostro |il tuo |questo )?numero (?:è stato |è )?(?:segnalato|denunciato)
     """,
     exact_opt_in="inizia|iniziare|riprendi|iscrivimi",
     call_words="chiam|telefon",

@@ -47,6 +47,7 @@ LANGUAGE = Language(
         nie (?:dzwonić|kontaktować|pisać|wysyłać|niepokoić|nachodzić)(?: się)?(?: więcej| do mnie)*|nie kontaktować się(?: ze mną)?
         (?:jesteście|ale jesteście) (?:upierdliwi|męczący|natrętni|nachalni)|mam (?:tego |was )?dość|dajcie spokój
         (?:zaraz |ja )?(?:blokuję|zablokuję)(?: was| cię| państwa| ten numer| numer)?|zablokowan[yeai]
+        (?:zostali|zostaliście|zostałeś|zostałaś) (?:zgłoszeni|zgłoszony|zgłoszona)|(?:ten |wasz |twój |państwa )?numer (?:został |jest |już )?zgłoszony|zgłosił(?:em|am) (?:was|cię|państwa|ten numer|numer)
     """,
     exact_opt_in="wznow|zapisz",
     call_words="dzwon|zadzwon|telefon|wydzwani",

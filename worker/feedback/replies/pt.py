@@ -53,6 +53,7 @@ LANGUAGE = Language(
         não (?:ligar|contatar|contactar|perturbe|perturbar|escrever|incomodar|incomode|insista|insistam|enviar)(?: mais| me)*
         (?:vocês são|vcs são|que) (?:muito )?(?:chatos|chato|saco|insistentes)|que saco|(?:parem|não fiquem|nao fiquem) (?:de )?(?:mandando|mandar|ligando|enviando)(?: mais)?(?: mensagem| mensagens| msg| msgs)?
         (?:vou |estou |to )?(?:te |vos |lhes |os )?(?:bloquear|bloqueando|bloqueio|bloquearei)(?: (?:vocês|esse número|este número|você))?|bloquead[oa]s?
+        (?:vocês|você) (?:foram|foi|serão|será) (?:denunciad|reportad)[oa]s?|(?:seu |este |o )?número (?:foi |está )?(?:denunciado|reportado)|(?:já )?(?:denunciei|reportei) (?:vocês|você|este número|esse número)
     """,
     exact_opt_in="iniciar|comecar|retomar|inscrever",
     call_words=r"lig\w|ligac|telefon|chamad",

@@ -33,7 +33,9 @@ from worker.phones.number_parser import (
     LONGEST,
     NO_COUNTRY,
     group_lengths,
+    is_dialled_from_elsewhere,
     is_international,
+    is_of_usual_length,
     mended,
     parse_literal,
     parse_number,
@@ -66,6 +68,7 @@ _DIGITS = re.compile(r"\D")
 _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
 _PLUS_BEHIND = re.compile(r"\A(\d{1,3})\s*\+\s*(?=\d)")
 _TWO_PLUSES = re.compile(r"\A\+(\d{1,3})\s?\+(?=\d)")  # "+258+21 41 73 72"
+_TWO_CODES = re.compile(r"\A\+(\d{1,3})\s?\+\1(?=[\s\d])")  # "+62+62 21 ..."
 _SLASHED_CODE = re.compile(r"\A\s*/\s*(\+?\d[\d \-]{0,8})/\s*(?=\d)", re.ASCII)  # "/22/ 826 80 01"
 # A number with one mark between all its groups: "+225/07/07/12/3456", "0475/12/34/56".
 _IN_GROUPS = re.compile(
@@ -76,6 +79,7 @@ _CODE_ALONE = re.compile(r"\+(\d{1,3})\s?[/|,;]", re.ASCII)
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
 _PLUS_BETWEEN = re.compile(r"(?P<first>[^+]*\d)\s+\+\s+(?P<second>\d[^+]*)")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
+_CUT_SHORT = 8  # characters of an E.164 that may be the first part of a number with a slash
 _SHORTEST = 7  # digits of a number that stands beside others
 _WITHIN = ("/", "\n", "-")  # may stand within a number
 _LAST_PART = 4  # digits of the last part of a number with such a mark, at least
@@ -87,6 +91,8 @@ _SHORTEST_IN_GROUPS = 9  # characters of an E.164: a shorter one may be a date i
 _CUT_WRONG = "holds no number"
 _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
+_OF_PERSONS = ("landline", "mobile", "unknown")  # line types
+_SLASH_WITHIN = "a slash stands within it"
 _EXTENSION = "the digits behind it count as its extension"
 _RANGE = "it is the first one of a range"
 _JOINED = "no mark stands between it and the next one"
@@ -286,7 +292,7 @@ def _with_usual_codes(text: str) -> str:
     """Write country and area codes with unusual marks as most people do, and a plus that stands for
     "and" as one."""
     if "+" in text[1:]:
-        text = _TWO_PLUSES.sub(r"+\1 ", text)
+        text = _TWO_PLUSES.sub(r"+\1 ", _TWO_CODES.sub(r"+\1 \1 ", text))
     if "/" in text:
         text = _SLASHED_CODE.sub(r"(\1) ", text)
     if "+" in text[1:]:
@@ -346,6 +352,9 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
             return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
+        is_cut = len(chunks) > 1 and chunks[1].joint == "/" and len(number.e164) <= _CUT_SHORT
+        if is_cut and _parse_short_with_next(number, chunks, region, parse):
+            return 2
         if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, parse):
             return 1
         if parse.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", parse.typed))):
@@ -428,6 +437,25 @@ def _parse_joined(chunks: Sequence[Chunk], region: str | None, parse: _FieldPars
     return 0
 
 
+def _parse_short_with_next(
+    short: Number, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse
+) -> bool:
+    """Read "2123/1231" in Uruguay, where 2123 alone is a number of a service: two groups that make
+    a number of the usual length are one number."""
+    first, second = chunks[:2]
+    if first.extension or second.spoilt or len(second.digits) < _LAST_PART:
+        return False
+    text = f"{first.text} {second.text}"
+    number, _ = parse_number(text, region)
+    if number is None or not number.valid or number.kind not in _OF_PERSONS:
+        return False
+    if not is_of_usual_length(number, exactly=True) or is_of_usual_length(short):
+        return False
+    number = mended(replace(number, extension=second.extension), _SLASH_WITHIN)
+    parse.add(number, first.start, second.end, text)
+    return True
+
+
 def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
     """Digits behind a comma without a space, or a semicolon, at the end: dialled after a pause."""
     pause = chunk.joint == ";" or (chunk.joint == "," and chunk.glued)
@@ -493,7 +521,7 @@ def _parse_without_year(chunk: Chunk, region: str | None, parse: _FieldParse) ->
 
 def _split_joined_numbers(chunk: Chunk, region: str | None) -> tuple[Number, ...]:
     """Several numbers with spaces between them, or two with nothing, if there is one way to cut."""
-    if is_international(chunk.text) or region is None:
+    if is_international(chunk.text) or region is None or is_dialled_from_elsewhere(chunk.text):
         return ()
     texts = [part for part in re.split(r"\s+(?:-\s+)?", chunk.text) if part]
     splits = [way for way in _ways(texts, region) if len(way) > 1] if len(texts) > 1 else []

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
+from worker.feedback.replies.absences import absent_person, is_bare_refusal
 from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.doubts import is_doubtful
 from worker.feedback.replies.language import Language, PhraseKind, first_words, folded_case
@@ -134,14 +135,14 @@ class Reply:
 class _Match:
     """What a sentence may mean. `sure`: it is clear. `apart`: it is no wording of a request but a
     circumstance, such as a death, that a person should know beside what was asked. `weak`: single
-    words said so, or a phrase in a sentence that speaks of something else. `asks_how`: somebody
-    asks how to stop, which a person should answer, whatever the router says."""
+    words said so, or a phrase in a sentence that speaks of something else. `for_a_person`: a
+    person should look whatever the router says, as where somebody asks how to stop."""
 
     intent: Intent
     sure: bool
     apart: bool = False
     weak: bool = False
-    asks_how: bool = False
+    for_a_person: bool = False
 
 
 NOTHING = Reply()
@@ -226,6 +227,8 @@ def _by_rules(read: _Read, folds: Folds) -> tuple[Reply, Doubt]:
             whole = None
     if whole is not None and not playful and "?" not in text:
         return Reply((whole,)), ""
+    if complete and is_bare_refusal(text):
+        return Reply(needs_review=True, suggestion=_refusal(text, folded)), ""
     matches = [_Match(whole, False)] if whole else []
     readers = _possible_languages(folded)
     parts = 0
@@ -240,9 +243,13 @@ def _by_rules(read: _Read, folds: Folds) -> tuple[Reply, Doubt]:
         matches += _read_sentence(sentence, folds, is_question, folded, readers)
     complete = complete and parts <= MAX_PARTS
     doubt: Doubt = ""
-    if complete and matches and not any(match.asks_how for match in matches):
+    if complete and matches and not any(match.for_a_person for match in matches):
         doubt = "weak" if all(match.weak for match in matches) else "unclear"
     return _weighed(matches, playful, complete), doubt
+
+
+def _refusal(text: str, folded: str) -> Intent:
+    return Intent("opt_out", text.strip()[:_MAX_EVIDENCE], likely_language(folded))
 
 
 def _weighed(matches: list[_Match], playful: bool, complete: bool) -> Reply:
@@ -433,6 +440,10 @@ def _read_sentence(
             )
     if not is_question and not unclear:
         matches += _clauses(sentence, folds, matches, rest, readers)
+    is_all = not matches and _FILLER.issuperset(rest.split())
+    if is_all and (code := absent_person(sentence, folded, asked)):
+        absent = _intent("wrong_number", sentence.strip(), asked[code])
+        matches.append(_Match(absent, False, for_a_person=True))
     return matches or _weak_matches(read, phrases_by_reading)
 
 
@@ -517,7 +528,7 @@ def _phrases(
     matches += _statements(meant, language, phrases, asked, matches)
     if (question := phrases.get("asks_how")) is not None:
         intent = _intent("opt_out", question.group(), language, meant)
-        matches.append(_Match(intent, False, asks_how=True))
+        matches.append(_Match(intent, False, for_a_person=True))
     circumstance = phrases.get("weak_wrong_number")
     if circumstance is not None and all(match.intent.kind != "wrong_number" for match in matches):
         intent = _intent("wrong_number", circumstance.group(), language)

@@ -77,7 +77,7 @@ _IN_GROUPS = re.compile(
 )
 _CODE_ALONE = re.compile(r"\+(\d{1,3})\s?[/|,;]", re.ASCII)
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
-_PLUS_BETWEEN = re.compile(r"(?P<first>[^+]*\d)\s+\+\s+(?P<second>\d[^+]*)")
+_PLUS_BETWEEN = re.compile(r"(?P<first>\+?[^+]*\d)\s+\+\s+(?P<second>[\d(][^+]*)")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
 _CUT_SHORT = 8  # characters of an E.164 that may be the first part of a number with a slash
 _SHORTEST = 7  # digits of a number that stands beside others
@@ -92,6 +92,10 @@ _CUT_WRONG = "holds no number"
 _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
 _OF_PERSONS = ("landline", "mobile", "unknown")  # line types
+_MAYBE_NATIONAL = "its link may hold a number of the contact's own country"
+_FIRST_LETTER = re.compile(r"[A-Za-z]")
+_MAYBE_DAY = "the digits may as well be a day"
+_MAYBE_MORE = "the last digits may belong to the word behind them"
 _SLASH_WITHIN = "a slash stands within it"
 _EXTENSION = "the digits behind it count as its extension"
 _RANGE = "it is the first one of a range"
@@ -211,26 +215,40 @@ def _parse_uri(link: str, region: str | None) -> ParsedField:
     return ParsedField("number", (number,), remark=_remark((number,), region))
 
 
-def _parse_chat_link(digits: str, region: str | None) -> ParsedField:
-    """A link to a chat, which holds a number in international form. Some people put a national one
-    there: one that exists in the contact's country is taken for that, if it is not international
-    there."""
-    number, _ = parse_number(f"+{digits}", region)
-    if number is None or not number.valid or number.region != region:
-        national = parse_field(digits, region)
-        if number is None or not number.valid or any(n.valid for n in national.numbers):
-            return national
+def _parse_chat_link(linked: str, region: str | None) -> ParsedField:
+    """A link to a chat, which holds a number in international form, mostly without its plus. Some
+    people put a national one there: what may be either is less sure."""
+    number, _ = parse_number(f"+{linked.removeprefix('+')}", region)
+    if number is None or not number.valid:
+        return parse_field(linked, region)
+    if linked[0] != "+" and number.region != region and region is not None:
+        national, _ = parse_number(linked, region)
+        is_of_chat = national is not None and national.kind in ("mobile", "unknown")
+        if national is not None and national.valid and is_of_chat:
+            number = replace(number, confidence="low", basis=_MAYBE_NATIONAL)
     return ParsedField("number", (number,), remark=_remark((number,), region))
 
 
 def _spelt(text: str, region: str | None) -> Number | None:
     """A number that is spelt as words; more letters than the plan has digits are not dialled."""
-    digits = vanity.spelt_number(_LABEL_AT_START.sub("", text))
+    unlabelled = _LABEL_AT_START.sub("", text)
+    digits = vanity.spelt_number(unlabelled)
+    if digits and _is_whole_before_a_word(text, unlabelled, region):
+        return None
     for length in (len(digits), len(digits) - 1, len(digits) - 2) if digits else ():
         number, _ = parse_number(digits[:length], region)
         if number is not None and number.valid:
             return number if number.kind in _SOLD_AS_WORDS else None
     return None
+
+
+def _is_whole_before_a_word(text: str, unlabelled: str, region: str | None) -> bool:
+    """Whether a word stands behind a number that is whole: "0800 12345 Room 12", "... ext 45"."""
+    if canonicalize_extensions(text) != text:
+        return True
+    word = _FIRST_LETTER.search(unlabelled)
+    before, _ = parse_number(unlabelled[: word.start()], region) if word else (None, "")
+    return before is not None and before.valid
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
@@ -350,9 +368,11 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         if mate is not None:
             parse.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
             return 1
+    if chunks[1:] and chunk.joint != "/" and short_forms.is_year(chunk.text):
+        return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
-        is_cut = len(chunks) > 1 and chunks[1].joint == "/" and len(number.e164) <= _CUT_SHORT
+        is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
         if is_cut and _parse_short_with_next(number, chunks, region, parse):
             return 2
         if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, parse):
@@ -362,6 +382,10 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         if chunk.slip and is_possible(number.e164 + "0"):
             parse.problems.append(_MASKED)
             return 1  # one digit may be missing
+        if chunk.slip and _is_whole_without_last_group(chunk, region):
+            number = replace(number, confidence="low", basis=_MAYBE_MORE)  # "... 345 2x"
+        if (parse.numbers or chunks[1:]) and short_forms.is_day(chunk.text):
+            number = replace(number, confidence="low", basis=_MAYBE_DAY)
         if chunk.extension:
             number = replace(number, extension=chunk.extension)
         parse.add(number, chunk.start, chunk.end, chunk.text)
@@ -379,6 +403,12 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
     if number is not None and number.possible and parse.doubtful is None:
         parse.doubtful = replace(number, extension=chunk.extension)
     return 1
+
+
+def _is_whole_without_last_group(chunk: Chunk, region: str | None) -> bool:
+    before, _, last = chunk.text.rpartition(" ")
+    number = parse_number(before, region)[0] if before and len(last) < _LAST_PART else None
+    return number is not None and number.valid
 
 
 def _parse_short_form(text: str, chunk: Chunk, parse: _FieldParse) -> bool:

@@ -57,10 +57,14 @@ _DIALLED_810 = re.compile(r"[(\[\s]*8\s?[-~\s]\s?10[\s-]+(?=\d)", re.ASCII)
 _PREFIXED = 10  # digits: a number behind a prefix has more
 _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
-_ABROAD = frozenset(("00", "01", "81", "(0", "0 ", "(8"))  # what may be a prefix begins so
+# How a text with a prefix begins.
+_ABROAD = frozenset(
+    ("011", "810", "(00", "(01", "(81", *(f"00{mark}" for mark in "0123456789 -./"))
+)
 _SOMEWHERE = ("010", "009", *dial_prefixes(None))  # Japan; Nigeria and Hong Kong
 # So many digits behind an area code are hardly a subscriber's, in towns whose code is long.
 _LONG_AREA_CODE, _LONG_IN_TOWNS, _LONG_ANYWHERE = 3, 7, 9
+_MAYBE_CODE = "its first digits may be its country code, or belong to the number"
 _MAYBE_TWICE = "its country code may stand there twice"
 _ABROAD_APART = "what stands before its country code is dialled in another country"
 _ABROAD_OTHERWISE = "more than one prefix that is dialled abroad may stand before it"
@@ -77,10 +81,12 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     number, problem = _parse_number(text, region)
     if number is None or not number.valid:
         return number, problem
-    if text[:2] in _ABROAD and (other := _dialled_otherwise(text, number, region)) is not None:
+    if text[:3] in _ABROAD and (other := _dialled_otherwise(text, number, region)) is not None:
         return other, ""
     e164 = number.e164
     if (e164[1:3] == e164[3:5] or e164[1:4] == e164[4:7]) and number.confidence == "high":
+        if text[:1] not in ("+", "0") and _may_have_its_code(text, number, region):
+            return replace(number, confidence="low", basis=_MAYBE_CODE), ""
         return _with_code_twice(text, number), ""
     if number.region in _APART:
         today = renumbered_apart(number.e164, group_lengths(text))
@@ -193,6 +199,17 @@ def _with_code_twice(text: str, number: Number) -> Number:
     return number
 
 
+def _may_have_its_code(text: str, number: Number, region: str | None) -> bool:
+    """Whether "468123456" in Sweden may as well be a number behind its country code, without its
+    plus, as a local one without the zero that is dialled before it."""
+    digits = _DIGITS.sub("", text)
+    code = _code_beside_a_trunk_zero(region) if region is not None else ""
+    if not code or number.e164 != f"+{code}{digits}" or len(digits) >= _TOO_LONG_FOR_LOCAL:
+        return False
+    abroad, _ = parse_literal(f"+{digits}", None)
+    return abroad is not None and abroad.valid and is_of_usual_length(abroad)
+
+
 def _dialled_otherwise(text: str, number: Number, region: str | None) -> Number | None:
     """Return what digits are behind another prefix than the one that `number` was read with; None
     if that is none, or `number` stands.
@@ -202,6 +219,8 @@ def _dialled_otherwise(text: str, number: Number, region: str | None) -> Number 
     America's 1 behind 00 looks like Australia's 0011.
     """
     digits = _DIGITS.sub("", text)
+    if digits[2:] == number.e164[1:] and digits[:2] == "00" and digits[2:4] != "11":
+        return None  # behind 00, as most are
     own = _country_code(region) if region is not None else ""
     for prefix in dial_prefixes(None):
         rest = digits[len(prefix) :]

@@ -10,8 +10,9 @@ The order matters:
    (`short_forms`); or, where it is too long for one, as several with a space between them.
 5. What stands between the numbers becomes their labels and the note.
 
-Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, and letters
-are no digits: a number that looks right and is not what was typed would be somebody else's.
+Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, unless it is
+too long for one and a tab or a dot stands in it (`chunks`), and letters are no digits: a number
+that looks right and is not what was typed would be somebody else's.
 """
 
 from __future__ import annotations

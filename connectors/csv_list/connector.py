@@ -33,7 +33,7 @@ from connectors.csv_list.columns import (
 from connectors.csv_list.errors import ListError
 from connectors.csv_list.formula_guard import encode_cells, formula_safe, without_guard
 from connectors.errors import ConnectorError, SchemaError
-from connectors.fields import spec_of
+from connectors.fields import STATUSES, spec_of
 from connectors.http.rate_limits import Quota
 from connectors.protocol import noop
 from connectors.records import (
@@ -188,8 +188,11 @@ class CsvConnector(BaseConnector):
         taken: set[str] = set()
         for number, row in enumerate(rows, start=1):
             if row.problem or len(row.cells) != len(self._header):
-                yield "", row
-                continue
+                fitted = self._fitted(row)
+                if fitted is None:
+                    yield "", row
+                    continue
+                row = fitted
             record_id = f"row-{number}"
             if place is not None:
                 own = parser.readable(row.cells[place].strip())
@@ -199,6 +202,29 @@ class CsvConnector(BaseConnector):
                     record_id += "+"
                 taken.add(record_id)
             yield record_id, row
+
+    def _fitted(self, row: parser.Row) -> parser.Row | None:
+        """A row with as many cells as the header has; None for a blank line and a broken row."""
+        if row.problem or parser.is_blank(row.raw):
+            return None
+        width, delimiter = len(self._header), self._dialect.delimiter
+        fitted = parser.fitted(row.raw, row.cells, width, delimiter)
+        # A row with a cell too many is too short once our columns are behind the list's own.
+        if fitted is None or not self._may_be_ours(fitted[1]):
+            return None
+        return row._replace(raw=fitted[0], cells=fitted[1])
+
+    def _may_be_ours(self, cells: Sequence[str]) -> bool:
+        statuses = {
+            column
+            for canonical, column in self._configured[OBJECT].names.items()
+            if canonical.startswith("status/")
+        }
+        return all(
+            cell in ("", *STATUSES)
+            for name, cell in zip(self._header, cells, strict=True)
+            if name in statuses
+        )
 
     def _lines(self) -> int:
         with self._path.open("rb") as file:

@@ -311,8 +311,34 @@ def row_of(record: Record, delimiter: str) -> Row:
     try:
         cells = next(csv.reader([plain], delimiter=delimiter, strict=False), [])
     except csv.Error as error:
-        return Row(record.number, raw, end, [], str(error))
+        problem = "a cell is over 1 MiB" if len(plain) > MAX_ROW else str(error)
+        return Row(record.number, raw, end, [], problem)
     return Row(record.number, raw, end, cells)
+
+
+def fitted(
+    raw: str, cells: Sequence[str], width: int, delimiter: str
+) -> tuple[str, Sequence[str]] | None:
+    """Return a row's text and cells with as many cells as the header has; None if it has others.
+
+    Spreadsheets leave out the empty cells at the end of a row, or write a delimiter too many.
+
+    >>> fitted("Kim,+49 30 901820", ["Kim", "+49 30 901820"], 4, ",")
+    ('Kim,+49 30 901820,,', ['Kim', '+49 30 901820', '', ''])
+    >>> fitted("Kim,x,", ["Kim", "x", ""], 2, ","), fitted("Kim,x,y", ["Kim", "x", "y"], 2, ",")
+    (('Kim,x', ['Kim', 'x']), None)
+    """
+    missing = width - len(cells)
+    if missing >= 0:
+        return raw + delimiter * missing, [*cells, *[""] * missing]
+    if any(cells[width:]) or not raw.endswith(delimiter * -missing):
+        return None
+    return raw[:missing], cells[:width]
+
+
+def is_blank(raw: str) -> bool:
+    """Return whether a line holds nothing: spaces, or the mark at the end of a file of DOS."""
+    return not raw.strip(" \t\x1a")
 
 
 def rows(file: IO[str], dialect: Dialect) -> Iterator[Row]:

@@ -314,6 +314,13 @@ CLEAR: Patterns = {
     ),
 }  # fmt: skip
 
+# A word for whom is not there; not what is missed: "no voicemail here".
+_SOMEBODY = (
+    r"(?!(?:voice ?mail|answer|reply|signal|service|reception|calls?|texts?|sms|contact|e ?mail"
+    r"|parking|need|problem|more|longer|time|change|good|fax\w*|telefon\w*|téléphone|phone|mobil\w*"
+    r"|handy|internet|wifi|anrufbeantworter|empfang|netz|répondeur|réseau|señal|segnale|sinal"
+    r"|contestador|segreteria|poczty|zasięgu|связи|телефона|ответа|зв язку|телефону)\b)\w{2,}"
+)
 _GONE_EN = (
     rf"(?:{_NUMBER_EN})(?: has| is)? (?:changed|old|outdated|reassigned|no good|bad)"
     rf"|(?:changed|has (?:a )?new) (?:{_NUMBER_EN})|(?:no|not) (?:a )?good (?:{_NUMBER_EN})"
@@ -387,7 +394,15 @@ DOUBTFUL: Patterns = {
     "wrong_number": (
         _GONE_EN,
         r"(?:bad|wrong|dead|invalid|old) (?:use|try)",
-        rf"not (?:{'|'.join(sorted(GIVEN_NAMES))})(?: s)?",
+        rf"(?:no|not) (?:{'|'.join(sorted(GIVEN_NAMES))})(?: s)?",
+        rf"(?:no|there ?i?s no) {_SOMEBODY} (?:here|at this (?:number|phone|address))",
+        rf"there ?i?s no {_SOMEBODY}|(?:no one|nobody) (?:here )?(?:called|named)",
+        rf"keine?[nr]? {_SOMEBODY} hier",
+        rf"hier (?:ist|wohnt|arbeitet|gibt es) keine?[nr]? {_SOMEBODY}",
+        rf"(?:pas de|aucune?) {_SOMEBODY} ici|ning[uú]n[ao]? {_SOMEBODY} aquí",
+        rf"(?:aquí )?no (?:vive|trabaja) (?:aquí )?{_SOMEBODY}|aquí no (?:hay|está) {_SOMEBODY}",
+        rf"nessuna? {_SOMEBODY} qui|qui non (?:c e|ce|abita) {_SOMEBODY}|nenhuma? {_SOMEBODY} aqui",
+        rf"(?:nie ma tu|tu nie ma) {_SOMEBODY}|(?:здесь|тут) (?:нету?|нема[єе]?) {_SOMEBODY}",
         r"(?:war|ist) falsch",
         rf"(?:{_NUMBER_DE}) (?:war )?(?:stimmt nicht(?: mehr)?|nicht (?:mehr )?(?:korrekt|aktuell"
         r"|richtig))",
@@ -441,7 +456,8 @@ WHOLE: Patterns = {
 }  # fmt: skip
 WHOLE_DOUBTFUL: Patterns = {
     "do_not_contact": (
-        "stopped", r"remove(?: from database)?", "dnd", "dcd", r"black ?list(?:ed)?", "rip",
+        "nie", "nein", "não", "нет", "ні", "stopped", r"remove(?: from database)?", "dnd", "dcd",
+        r"black ?list(?:ed)?", "rip",
         r"decd", r"c and d", "gesperrt", "abgemeldet", "opposition", r"liste rouge", "baja",
         "de baja", "rezygnacja", "отказ", "відмова", "чс", "opposizione", "tot", "morto", "nosign",
         r"не писать", r"не писати", r"nie pisać", r"no escribir", r"non scrivere",

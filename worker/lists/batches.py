@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from connectors.csv_list import parser
@@ -26,12 +26,14 @@ FieldKey = tuple[str, str | ContactLocation | None, str]
 @dataclass(slots=True)
 class Batch:
     """Some rows of a list: each one as the source gave it, its end, and its phone fields (none
-    where it is broken or empty)."""
+    where it is broken or empty). `padded`: the numbers of rows without all cells of the header,
+    which are given with empty ones."""
 
     rows: list[str] | list[list[Cell]]
     ends: list[str]
     keys: list[Sequence[FieldKey]]
     broken: list[tuple[int, str]]  # the line's number, and what is wrong
+    padded: list[int] = field(default_factory=list)
 
 
 class Regions(dict[str, str | None]):
@@ -112,20 +114,38 @@ def _from_plain(rows: Plain, plan: Plan, countries: Countries) -> Batch:
     cut = -len(rows.end)
     raws = [line[:cut] for line in rows.lines]
     keys: list[Sequence[FieldKey]] = []
-    broken: list[tuple[int, str]] = []
+    batch = Batch(raws, [rows.end] * len(raws), keys, [])
     for place, raw in enumerate(raws):
         cells = raw.split(delimiter)
         if len(cells) != width or not raw:
-            keys.append(())
-            if raw:
-                broken.append((rows.number + place, _cells_problem(cells, plan)))
-            continue
+            number = rows.number + place
+            fitted = _fitted(number, raw, cells, plan, batch)
+            if fitted is None:
+                keys.append(())
+                continue
+            raws[place], cells = fitted
         if simple and not plan.has_context:
             region = plan.fallback if country is None else countries.regions[cells[country]]
             keys.append(((cells[first], region, ""),))
         else:
             keys.append(_keys(cells, _where(cells, plan, countries), plan))
-    return Batch(raws, [rows.end] * len(raws), keys, broken)
+    return batch
+
+
+def _fitted(
+    number: int, raw: str, cells: Sequence[str], plan: Plan, batch: Batch
+) -> tuple[str, list[str]] | None:
+    """Return a row's text and cells as the header has them; None for an empty line, which stays
+    one, and for a broken row. What there is to tell of it goes into the batch."""
+    if parser.is_blank(raw):
+        return None
+    fitted = parser.fitted(raw, cells, plan.width, plan.delimiter)
+    if fitted is None:
+        batch.broken.append((number, _cells_problem(cells, plan)))
+        return None
+    if len(cells) < plan.width:
+        batch.padded.append(number)
+    return fitted[0], [*fitted[1]]
 
 
 def _keys(cells: Sequence[str], where: str | ContactLocation | None, plan: Plan) -> list[FieldKey]:
@@ -146,14 +166,18 @@ def _from_records(records: Sequence[Record], plan: Plan, countries: Countries) -
     batch = Batch(rows, [], [], [])
     for record in records:
         row = parser.row_of(record, plan.delimiter)
-        cells = row.cells
-        rows.append(row.raw)
+        raw, cells = row.raw, row.cells
         batch.ends.append(row.end)
         if row.problem or len(cells) != plan.width:
-            batch.keys.append(())
-            if row.problem or row.raw:  # an empty line stays one
-                batch.broken.append((row.number, row.problem or _cells_problem(cells, plan)))
-            continue
+            fitted = None if row.problem else _fitted(row.number, raw, cells, plan, batch)
+            if fitted is None:
+                rows.append(raw)
+                batch.keys.append(())
+                if row.problem:
+                    batch.broken.append((row.number, row.problem))
+                continue
+            raw, cells = fitted
+        rows.append(raw)
         batch.keys.append(_keys(cells, _where(cells, plan, countries), plan))
     return batch
 

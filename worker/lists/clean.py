@@ -51,6 +51,7 @@ class Summary:
 
     rows: int = 0
     fields: Counter[str] = field(default_factory=Counter)
+    padded: int = 0  # rows without the last cells of the header, which count as empty
     broken: int = 0
     broken_rows: list[dict[str, Any]] = field(default_factory=list)
     phone_columns: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ class Summary:
         """Add the counts of some more rows."""
         self.rows += len(batch.rows.rows)
         self.fields.update(batch.statuses)
+        self.padded += len(batch.rows.padded)
         broken = batch.rows.broken
         self.broken += len(broken)
         room = MAX_BROKEN_LISTED - len(self.broken_rows)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from worker.phones.extensions import CANONICAL
+from worker.phones.text import is_luhn
 
 _DIGITS = re.compile(r"\D")
 _DIGIT = re.compile(r"\d")
@@ -73,7 +74,8 @@ _CEP = re.compile(r"(?<![^\W\d_])cep[\s.:-]{0,3}\Z", re.IGNORECASE)
 _LONGER_THAN_A_CEP = (
     10  # digits: postcodes of Brazil have eight, and mobiles of Turkey are called so
 )
-_MONEY = re.compile(r"\s?(?:[€$£¥₹%]|(?:eur|usd|gbp|chf|kr)\b)", re.IGNORECASE)
+# "1200 €", but not "+49 30 901820 €1200"
+_MONEY = re.compile(r"\s?(?:[€$£¥₹%]|(?:eur|usd|gbp|chf|kr)\b)(?!\s?[\d\x1a])", re.IGNORECASE)
 _SLIP = re.compile(r"[-_]?(?:[A-Za-z](?![A-Za-z\d])|[*#?_…•](?![\d*#?_]))")
 _WORD_BEFORE = re.compile(r"[^\W\d_]\s*\Z|〒\s*\Z")
 _WORD_BEHIND = re.compile(r"\s{0,2}[^\W\d_]{2}")
@@ -84,6 +86,9 @@ _MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _HOUR = r"\d{1,2}(?:[:.]\d\d)?\s?(?:am|pm|a\.m\.|p\.m\.|h|hrs|uhr)\b\.?"
 HOURS = r"(?:0?[6-9]|1[0-2])\s?-\s?(?:1[2-9]|2[0-4])"  # "9-17"
 _TIME = r"\d{1,2}:\d\d(?::\d\d)?(?:\s?[ap]\.?m\b\.?)?"
+_CLOCK = r"T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"  # behind a day (ISO 8601)
+_DEGREES = r"-?(?!0\d)\d{1,3}\.\d{4,7}"  # a place on the map
+_BYTE = r"(?!0\d)(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 # Written as they are; their digits belong to no number. What all begin with is looked for first.
 _ASIDE = re.compile(
     r"(?=[\d*#])(?<!\w)(?:"
@@ -93,14 +98,20 @@ _ASIDE = re.compile(
     rf"|(?<![\w.+/-])(?!8-10-\d{{4}}\)\s*\d)(?:{_DAY}([./-]){_MONTH}\1|{_MONTH}([./-]){_DAY}\2)"
     r"(?:19|20)\d\d(?![\w-]|[./]\d)"
     rf"|(?<![\w.+/-])(?:{_DAY}/{_MONTH}|{_MONTH}/{_DAY})/\d\d(?!\s?\d|[\w/-])"
-    rf"|(?<![\w.+/-])(?:19|20)\d\d([./-]){_MONTH}\3{_DAY}(?![\w-]|[./]\d)"
-    r"|\b24\s?/\s?7\b"
+    rf"|(?<![\w.+/-])(?:19|20)\d\d([./-]){_MONTH}\3{_DAY}(?:{_CLOCK}|(?![\w-]|[./]\d))"
+    rf"|(?<![\w.+-]){_DEGREES}\s?[,;]\s?{_DEGREES}(?![\d.])"
+    rf"|(?<=\s)(?=\S{{0,9}}\d{{3}}){_BYTE}(?:\.{_BYTE}){{3}}(?![\d.-])"  # a computer's address
+    r"|\b24\s?/\s?7\b|(?<=\s)\d{1,3}(?:[.,]\d{1,2})?\s?%"
     rf"|(?<=\d\s){HOURS}\Z"
     r"|(?<!\S)\d[.)]\s+(?=[+(\d])"  # the numbers of a list: "1) ... 2) ..."
     # "Do not show my number", dialled before it: #31#, *31#, *67
     r"|(?<!\S)[*#]\d{2,3}[*#](?=\s?[+(\d])|(?<!\S)\*\d{2}[\s-](?=[+(\d]))",
     re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)  # of a page
+_SUM = re.compile(r"[€$£¥₹]\s?\d[\d.,]*")
+_CARD = re.compile(r"(?<![\d+])(?:4\d{3}|5[1-5]\d\d|6011|65\d\d)(?:[ -]\d{4}){3}(?![ -]?\d)")
+_LONGER_THAN_A_CARD = 23  # characters: a text with a number beside it has more
 _ODD = re.compile(r"[\t\f\v_·•・*{}\[\]:\\]")
 # An extension, also behind a word in brackets: "(standard) poste 4512".
 _EXTENSION = re.compile(rf"(?:\s*\([^()\d]*\)\s*)?{CANONICAL.pattern}")
@@ -111,6 +122,9 @@ _ONE_LABEL = re.compile(
 )
 _WHOLE = 7  # digits
 _BREAK = re.compile(r"[(\[{]|\s-\s+(?=[\d(+])|~(?=\d{1,2}\Z)")
+_WIDE = re.compile(r"(?<=\d)(?:\s*[•·]\s+|\t\s*|\s{2,})(?=[\d(])")
+_LONGEST_E164 = 15  # digits
+_TRUNK_BEHIND = re.compile(r"(?<=\d)\s+[178]\s*\Z")
 _BLANK = "\x1a"  # stands for a digit that is no number's; no text holds one
 
 
@@ -141,7 +155,20 @@ class Chunk(Struct, frozen=True):
 
 def chunks_of(text: str) -> list[Chunk]:
     """Return the chunks of a text with canonical extensions, in order."""
+    if "://" in text or "www." in text:
+        text = _ADDRESS.sub(_without_digits, text)
+    if "$" in text or "€" in text or "£" in text or "¥" in text or "₹" in text:
+        text = _SUM.sub(_without_digits, text)
+    if text[_LONGER_THAN_A_CARD:]:
+        text = _CARD.sub(_without_card, text)
     return list(_scan(_ASIDE.sub(_without_digits, text)))
+
+
+def _without_card(found: re.Match[str]) -> str:
+    """The number of a payment card with its digits blanked; other digits as they are."""
+    return (
+        _DIGIT.sub(_BLANK, found.group()) if is_luhn(_DIGITS.sub("", found.group())) else found[0]
+    )
 
 
 def _without_digits(aside: re.Match[str]) -> str:
@@ -189,8 +216,12 @@ def _scan(text: str) -> Iterator[Chunk]:
 def _closed(run: str) -> str:
     """Cut off what cannot belong to a number that is whole: what is in brackets behind it ("+91 11
     4728 9900 (30 lines)"), and what a dash between spaces sets apart."""
+    if run[0] == "+" and run[_LONGEST_E164:] and len(_DIGITS.sub("", run)) > _LONGEST_E164:
+        run = _WIDE.split(run, 1)[0]  # a tab, or a dot between: "+49 30 901820 • 0171 2345678"
     for match in _BREAK.finditer(run):
         before = run[: match.start()]
+        if match.group() == "(":
+            before = _TRUNK_BEHIND.sub("", before)  # "8 (495) 123-45-67 8 (495) 123-45-68"
         whole = len(_DIGITS.sub("", before)) >= _WHOLE
         if whole or (match.group()[0].isspace() and run[match.end()] in "0(+"):
             return before.rstrip()

@@ -10,8 +10,9 @@ The order matters:
    (`short_forms`); or, where it is too long for one, as several with a space between them.
 5. What stands between the numbers becomes their labels and the note.
 
-Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, and letters
-are no digits: a number that looks right and is not what was typed would be somebody else's.
+Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, unless it is
+too long for one and a tab or a dot stands in it (`chunks`), and letters are no digits: a number
+that looks right and is not what was typed would be somebody else's.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ from worker.phones.number_parser import (
     LONGEST,
     NO_COUNTRY,
     group_lengths,
+    is_dialled_from_elsewhere,
     is_international,
+    is_of_usual_length,
     mended,
     parse_literal,
     parse_number,
@@ -66,6 +69,7 @@ _DIGITS = re.compile(r"\D")
 _TAIL = re.compile(r"\d\s*-\s*\d{1,5}\s*\Z", re.ASCII)
 _PLUS_BEHIND = re.compile(r"\A(\d{1,3})\s*\+\s*(?=\d)")
 _TWO_PLUSES = re.compile(r"\A\+(\d{1,3})\s?\+(?=\d)")  # "+258+21 41 73 72"
+_TWO_CODES = re.compile(r"\A\+(\d{1,3})\s?\+\1(?=[\s\d])")  # "+62+62 21 ..."
 _SLASHED_CODE = re.compile(r"\A\s*/\s*(\+?\d[\d \-]{0,8})/\s*(?=\d)", re.ASCII)  # "/22/ 826 80 01"
 # A number with one mark between all its groups: "+225/07/07/12/3456", "0475/12/34/56".
 _IN_GROUPS = re.compile(
@@ -74,8 +78,9 @@ _IN_GROUPS = re.compile(
 )
 _CODE_ALONE = re.compile(r"\+(\d{1,3})\s?[/|,;]", re.ASCII)
 _PLUS_AS_AND = re.compile(r"(?<=\d)\s+\+\s*(?=0[1-9])")
-_PLUS_BETWEEN = re.compile(r"(?P<first>[^+]*\d)\s+\+\s+(?P<second>\d[^+]*)")
+_PLUS_BETWEEN = re.compile(r"(?P<first>\+?[^+]*\d)\s+\+\s+(?P<second>[\d(][^+]*)")
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
+_CUT_SHORT = 8  # characters of an E.164 that may be the first part of a number with a slash
 _SHORTEST = 7  # digits of a number that stands beside others
 _WITHIN = ("/", "\n", "-")  # may stand within a number
 _LAST_PART = 4  # digits of the last part of a number with such a mark, at least
@@ -87,6 +92,12 @@ _SHORTEST_IN_GROUPS = 9  # characters of an E.164: a shorter one may be a date i
 _CUT_WRONG = "holds no number"
 _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
+_OF_PERSONS = ("landline", "mobile", "unknown")  # line types
+_MAYBE_NATIONAL = "its link may hold a number of the contact's own country"
+_FIRST_LETTER = re.compile(r"[A-Za-z]")
+_MAYBE_DAY = "the digits may as well be a day"
+_MAYBE_MORE = "the last digits may belong to the word behind them"
+_SLASH_WITHIN = "a slash stands within it"
 _EXTENSION = "the digits behind it count as its extension"
 _RANGE = "it is the first one of a range"
 _JOINED = "no mark stands between it and the next one"
@@ -205,26 +216,40 @@ def _parse_uri(link: str, region: str | None) -> ParsedField:
     return ParsedField("number", (number,), remark=_remark((number,), region))
 
 
-def _parse_chat_link(digits: str, region: str | None) -> ParsedField:
-    """A link to a chat, which holds a number in international form. Some people put a national one
-    there: one that exists in the contact's country is taken for that, if it is not international
-    there."""
-    number, _ = parse_number(f"+{digits}", region)
-    if number is None or not number.valid or number.region != region:
-        national = parse_field(digits, region)
-        if number is None or not number.valid or any(n.valid for n in national.numbers):
-            return national
+def _parse_chat_link(linked: str, region: str | None) -> ParsedField:
+    """A link to a chat, which holds a number in international form, mostly without its plus. Some
+    people put a national one there: what may be either is less sure."""
+    number, _ = parse_number(f"+{linked.removeprefix('+')}", region)
+    if number is None or not number.valid:
+        return parse_field(linked, region)
+    if linked[0] != "+" and number.region != region and region is not None:
+        national, _ = parse_number(linked, region)
+        is_of_chat = national is not None and national.kind in ("mobile", "unknown")
+        if national is not None and national.valid and is_of_chat:
+            number = replace(number, confidence="low", basis=_MAYBE_NATIONAL)
     return ParsedField("number", (number,), remark=_remark((number,), region))
 
 
 def _spelt(text: str, region: str | None) -> Number | None:
     """A number that is spelt as words; more letters than the plan has digits are not dialled."""
-    digits = vanity.spelt_number(_LABEL_AT_START.sub("", text))
+    unlabelled = _LABEL_AT_START.sub("", text)
+    digits = vanity.spelt_number(unlabelled)
+    if digits and _is_whole_before_a_word(text, unlabelled, region):
+        return None
     for length in (len(digits), len(digits) - 1, len(digits) - 2) if digits else ():
         number, _ = parse_number(digits[:length], region)
         if number is not None and number.valid:
             return number if number.kind in _SOLD_AS_WORDS else None
     return None
+
+
+def _is_whole_before_a_word(text: str, unlabelled: str, region: str | None) -> bool:
+    """Whether a word stands behind a number that is whole: "0800 12345 Room 12", "... ext 45"."""
+    if canonicalize_extensions(text) != text:
+        return True
+    word = _FIRST_LETTER.search(unlabelled)
+    before, _ = parse_number(unlabelled[: word.start()], region) if word else (None, "")
+    return before is not None and before.valid
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
@@ -286,7 +311,7 @@ def _with_usual_codes(text: str) -> str:
     """Write country and area codes with unusual marks as most people do, and a plus that stands for
     "and" as one."""
     if "+" in text[1:]:
-        text = _TWO_PLUSES.sub(r"+\1 ", text)
+        text = _TWO_PLUSES.sub(r"+\1 ", _TWO_CODES.sub(r"+\1 \1 ", text))
     if "/" in text:
         text = _SLASHED_CODE.sub(r"(\1) ", text)
     if "+" in text[1:]:
@@ -344,8 +369,13 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         if mate is not None:
             parse.add(replace(mate, extension=chunk.extension), chunk.start, chunk.end)
             return 1
+    if chunks[1:] and chunk.joint != "/" and short_forms.is_year(chunk.text):
+        return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
+        is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
+        if is_cut and _parse_short_with_next(number, chunks, region, parse):
+            return 2
         if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, parse):
             return 1
         if parse.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", parse.typed))):
@@ -353,6 +383,10 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         if chunk.slip and is_possible(number.e164 + "0"):
             parse.problems.append(_MASKED)
             return 1  # one digit may be missing
+        if chunk.slip and _is_whole_without_last_group(chunk, region):
+            number = replace(number, confidence="low", basis=_MAYBE_MORE)  # "... 345 2x"
+        if (parse.numbers or chunks[1:]) and short_forms.is_day(chunk.text):
+            number = replace(number, confidence="low", basis=_MAYBE_DAY)
         if chunk.extension:
             number = replace(number, extension=chunk.extension)
         parse.add(number, chunk.start, chunk.end, chunk.text)
@@ -370,6 +404,12 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
     if number is not None and number.possible and parse.doubtful is None:
         parse.doubtful = replace(number, extension=chunk.extension)
     return 1
+
+
+def _is_whole_without_last_group(chunk: Chunk, region: str | None) -> bool:
+    before, _, last = chunk.text.rpartition(" ")
+    number = parse_number(before, region)[0] if before and len(last) < _LAST_PART else None
+    return number is not None and number.valid
 
 
 def _parse_short_form(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
@@ -426,6 +466,25 @@ def _parse_joined(chunks: Sequence[Chunk], region: str | None, parse: _FieldPars
             parse.add(number, chunks[0].start, chunk.end, text)
             return count
     return 0
+
+
+def _parse_short_with_next(
+    short: Number, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse
+) -> bool:
+    """Read "2123/1231" in Uruguay, where 2123 alone is a number of a service: two groups that make
+    a number of the usual length are one number."""
+    first, second = chunks[:2]
+    if first.extension or second.spoilt or len(second.digits) < _LAST_PART:
+        return False
+    text = f"{first.text} {second.text}"
+    number, _ = parse_number(text, region)
+    if number is None or not number.valid or number.kind not in _OF_PERSONS:
+        return False
+    if not is_of_usual_length(number, exactly=True) or is_of_usual_length(short):
+        return False
+    number = mended(replace(number, extension=second.extension), _SLASH_WITHIN)
+    parse.add(number, first.start, second.end, text)
+    return True
 
 
 def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
@@ -493,7 +552,7 @@ def _parse_without_year(chunk: Chunk, region: str | None, parse: _FieldParse) ->
 
 def _split_joined_numbers(chunk: Chunk, region: str | None) -> tuple[Number, ...]:
     """Several numbers with spaces between them, or two with nothing, if there is one way to cut."""
-    if is_international(chunk.text) or region is None:
+    if is_international(chunk.text) or region is None or is_dialled_from_elsewhere(chunk.text):
         return ()
     texts = [part for part in re.split(r"\s+(?:-\s+)?", chunk.text) if part]
     splits = [way for way in _ways(texts, region) if len(way) > 1] if len(texts) > 1 else []

@@ -13,7 +13,7 @@ from functools import cache
 
 import phonenumbers
 from msgspec.structs import replace
-from phonenumbers import NumberParseException
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from worker.phones import fast_parser
@@ -57,6 +57,17 @@ _DIALLED_810 = re.compile(r"[(\[\s]*8\s?[-~\s]\s?10[\s-]+(?=\d)", re.ASCII)
 _PREFIXED = 10  # digits: a number behind a prefix has more
 _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
+# How a text with a prefix begins.
+_ABROAD = frozenset(
+    ("011", "810", "(00", "(01", "(81", *(f"00{mark}" for mark in "0123456789 -./"))
+)
+_SOMEWHERE = ("010", "009", *dial_prefixes(None))  # Japan; Nigeria and Hong Kong
+# So many digits behind an area code are hardly a subscriber's, in towns whose code is long.
+_LONG_AREA_CODE, _LONG_IN_TOWNS, _LONG_ANYWHERE = 3, 7, 9
+_MAYBE_CODE = "its first digits may be its country code, or belong to the number"
+_MAYBE_TWICE = "its country code may stand there twice"
+_ABROAD_APART = "what stands before its country code is dialled in another country"
+_ABROAD_OTHERWISE = "more than one prefix that is dialled abroad may stand before it"
 _CODE_TWICE = "its country code was typed twice"
 _NO_PLUS = "its plus was left out"
 _APART = regions_with_apart_forms()  # asked about each number
@@ -66,8 +77,18 @@ _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 
 def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
-    number, problem = _parse_number(text.strip(), region)
-    if number is not None and number.region in _APART and number.valid:
+    text = text.strip()
+    number, problem = _parse_number(text, region)
+    if number is None or not number.valid:
+        return number, problem
+    if text[:3] in _ABROAD and (other := _dialled_otherwise(text, number, region)) is not None:
+        return other, ""
+    e164 = number.e164
+    if (e164[1:3] == e164[3:5] or e164[1:4] == e164[4:7]) and number.confidence == "high":
+        if text[:1] not in ("+", "0") and _may_have_its_code(text, number, region):
+            return replace(number, confidence="low", basis=_MAYBE_CODE), ""
+        return _with_code_twice(text, number), ""
+    if number.region in _APART:
         today = renumbered_apart(number.e164, group_lengths(text))
         renewed = parse_literal(today, None)[0] if today is not None else None
         if renewed is not None:
@@ -141,8 +162,136 @@ def _mended_code(text: str, region: str | None) -> tuple[Number | None, str]:
     if (twice := _TWICE.match(text)) is None:
         return None, text
     number, _ = parse_literal("+" + text[twice.end() :], None)
-    is_valid = number is not None and number.valid
-    return (mended(number, _CODE_TWICE) if number is not None and is_valid else None), text
+    if number is None or not number.valid:
+        return None, text
+    whole, _ = parse_literal(text, None)
+    if whole is not None and whole.valid:
+        groups = group_lengths(text)  # "+46 46 222 00 00": the area code of Lund
+        if _behind_area_code(whole.e164) in groups and _behind_area_code(number.e164) not in groups:
+            return None, text
+    return mended(number, _CODE_TWICE), text
+
+
+def _with_code_twice(text: str, number: Number) -> Number:
+    """Return what a number whose digits begin with its country's code twice is: itself, or one with
+    the code typed twice, by where its groups end; itself with low confidence where nothing tells.
+    """
+    parts = fast_parser.split(number.e164[1:])
+    code = str(parts[0]) if parts is not None else ""
+    if parts is None or not parts[1].startswith(code):
+        return number
+    if not _DIGITS.sub("", text).lstrip("0").startswith(code * 2):
+        return number  # typed as within its country
+    once, _ = parse_literal(f"+{parts[1]}", None)
+    if once is None or not once.valid or once.region != number.region:
+        return number
+    if not is_of_usual_length(once):
+        return number
+    groups, area, area_once = group_lengths(text), *map(_behind_area_code, (number.e164, once.e164))
+    if area in groups:
+        return number
+    if area_once in groups:
+        return mended(once, _CODE_TWICE)
+    is_town = len(parts[1]) - area >= _LONG_AREA_CODE
+    is_long = area >= (_LONG_IN_TOWNS if is_town else _LONG_ANYWHERE)
+    if is_long and len(parts[1]) > _usual_length(number):
+        return replace(number, confidence="low", basis=_MAYBE_TWICE)
+    return number
+
+
+def _may_have_its_code(text: str, number: Number, region: str | None) -> bool:
+    """Whether "468123456" in Sweden may as well be a number behind its country code, without its
+    plus, as a local one without the zero that is dialled before it."""
+    digits = _DIGITS.sub("", text)
+    code = _code_beside_a_trunk_zero(region) if region is not None else ""
+    if not code or number.e164 != f"+{code}{digits}" or len(digits) >= _TOO_LONG_FOR_LOCAL:
+        return False
+    abroad, _ = parse_literal(f"+{digits}", None)
+    return abroad is not None and abroad.valid and is_of_usual_length(abroad)
+
+
+def _dialled_otherwise(text: str, number: Number, region: str | None) -> Number | None:
+    """Return what digits are behind another prefix than the one that `number` was read with; None
+    if that is none, or `number` stands.
+
+    A few countries dial, or once dialled, what begins like the prefixes of all others: 01 and 02 in
+    the Seychelles (011 is North America's), 002 to 009 in Singapore, 0041 in Brazil. And North
+    America's 1 behind 00 looks like Australia's 0011.
+    """
+    digits = _DIGITS.sub("", text)
+    if digits[2:] == number.e164[1:] and digits[:2] == "00" and digits[2:4] != "11":
+        return None  # behind 00, as most are
+    own = _country_code(region) if region is not None else ""
+    for prefix in dial_prefixes(None):
+        rest = digits[len(prefix) :]
+        if not digits.startswith(prefix):
+            continue
+        if rest == number.e164[1:]:
+            if _is_prefix(text, prefix):
+                return None
+            continue
+        other, _ = parse_literal(f"+{rest}", None)
+        if own and (other is None or not other.valid) and rest.startswith(own * 2):
+            once, _ = parse_literal(f"+{rest[len(own) :]}", None)
+            if once is not None and once.valid and once.e164 != number.e164:
+                return replace(once, confidence="low", basis=_CODE_TWICE)
+        if other is None or not other.valid or other.e164 == number.e164:
+            continue
+        if not is_of_usual_length(other):
+            continue
+        if _is_prefix(text, prefix):
+            return mended(other, _ABROAD_APART)
+        is_local = digits.lstrip("0") == number.e164[1 + len(own) :]
+        if is_local and prefix != "810":
+            continue  # 011 is the area code of Turin and of Belgrade
+        if prefix == "00" or (prefix != "810" and own and rest.startswith(own)):
+            is_sure = bool(own) and rest.startswith(own) and prefix != "0011"
+            return replace(
+                other, confidence="medium" if is_sure else "low", basis=_ABROAD_OTHERWISE
+            )
+        return replace(number, confidence="low", basis=_ABROAD_OTHERWISE)
+    return None
+
+
+def is_of_usual_length(number: Number, *, exactly: bool = False) -> bool:
+    """Whether a number is as long as most of its country, or longer. Plans that know nearly any
+    length leave room for more than one reading of a shorter one."""
+    parts = fast_parser.split(number.e164[1:])
+    usual = _usual_length(number)
+    if parts is None or not usual:
+        return False
+    return len(parts[1]) == usual if exactly else len(parts[1]) >= usual
+
+
+def is_dialled_from_elsewhere(text: str) -> bool:
+    """Whether a piece is a number of some country, behind what another one dials before it."""
+    digits = _DIGITS.sub("", text)
+    for prefix in _SOMEWHERE if digits.startswith(_SOMEWHERE) else ():
+        if digits.startswith(prefix):
+            number, _ = parse_literal(f"+{digits[len(prefix) :]}", None)
+            if number is not None and number.valid and is_of_usual_length(number):
+                return True
+    return False
+
+
+def _usual_length(number: Number) -> int:
+    """Return how many digits the library's example of a number's country and kind has."""
+    return _length_of_example(number.region, number.kind == "mobile")
+
+
+@cache
+def _length_of_example(region: str, is_mobile: bool) -> int:
+    kind = PhoneNumberType.MOBILE if is_mobile else PhoneNumberType.FIXED_LINE
+    example = phonenumbers.example_number_for_type(region, kind) if region else None
+    return len(phonenumbers.national_significant_number(example)) if example is not None else 0
+
+
+def _behind_area_code(e164: str) -> int:
+    """Return how many digits stand behind the area code, as the library groups a number."""
+    number = phonenumbers.parse(e164)
+    written = phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+    groups = [len(group) for group in _GROUPS.findall(written)]
+    return sum(groups[2:] or groups[1:])
 
 
 def _with_its_code(text: str, code: str) -> Number | None:
@@ -225,7 +374,7 @@ def _candidates(
             yield from _international("+" + rest, region)
     if region is not None:
         for trunk in _OLD_TRUNKS.get(region, ()):
-            if digits.startswith(trunk):
+            if digits.startswith(trunk) and digits[len(trunk) : len(trunk) + 1] != "0":
                 yield digits[len(trunk) :], region, _OLD_PREFIX
         if digits.startswith(own):
             yield from _international(f"+{digits}", region, _NO_PLUS)

@@ -35,6 +35,7 @@ _CLOSE = 20  # numbers further on, at the most, behind a comma or a word
 _LABELLED = 6  # digits of a subscriber's part behind a word
 _WHOLE = 7  # digits of one of another length than the first number's
 _YEAR = re.compile(r"19[5-9]\d|20[0-2]\d")
+_DAY = re.compile(r"(?:19[5-9]\d|20[0-3]\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
 _YEAR_BEHIND = re.compile(rf"(.*\d[)\]]?)[\s/-]+[(\[]?(?:{_YEAR.pattern})[)\]]?", re.ASCII)
 _HOURS_BEHIND = re.compile(rf"\d\s{HOURS}\s*\Z", re.ASCII)
 _TAILS_BEHIND = re.compile(r"(.*?\d)((?:\s*-\s*\d{1,4}){2,})", re.ASCII)
@@ -48,6 +49,11 @@ _DIALLED_THROUGH = re.compile(r"(.*\d)\s*-\s*(\d{3,5})", re.ASCII)
 def is_year(digits: str) -> bool:
     """Whether digits are rather a year than the end of a number."""
     return _YEAR.fullmatch(digits) is not None
+
+
+def is_day(text: str) -> bool:
+    """Whether digits without a mark may be a day: "20241231"."""
+    return _DAY.fullmatch(text) is not None
 
 
 def behind_its_code(chunk: Chunk, number: Number, typed: str) -> Number | None:

@@ -9,10 +9,16 @@ from urllib.parse import unquote
 
 MAX_LENGTH = 300  # characters of a field that are looked at; a real one is rarely over 60
 
-_INVISIBLE = dict.fromkeys((*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173))
+# What is not shown, or only changes how the digit before it looks: joiners, marks of direction,
+# variation selectors, the square of a keycap (Unicode's Default_Ignorable_Code_Point).
+_INVISIBLE = dict.fromkeys(
+    (*range(8203, 8208), *range(8234, 8239), *range(8288, 8304), 65279, 173, 847, 1564, 8419,
+     *range(6155, 6160), *range(65024, 65040), *range(0xE0000, 0xE0080))
+)  # fmt: skip
 _PLUSES = "\uff0b\ufe62"
 _SPACES = re.compile(r"\s+")
 _WRITTEN_BREAK = re.compile(r"\\(?:r\\n|[rn])")  # as programs write a line break
+_WRITTEN_SIGN = re.compile(r"\\u00([2a][0-9a-f])", re.IGNORECASE)  # a plus or blank, in JSON
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});", re.IGNORECASE)  # "&nbsp;"
 _ESCAPED = re.compile(r"%(?:20|28|29|2B|2D|2E|2F)", re.IGNORECASE)  # marks, in a link
 _NO_DIGIT = re.compile(r"\D")
@@ -33,7 +39,9 @@ _DATE = re.compile(
     rf"|(?:19|20)\d\d-{_MONTH}-{_DAY})(?:[ T]\d{{1,2}}(?:[:.h]\d\d.*)?)?"
     r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ T]\d{1,2}:\d\d.*"
 )
-_COORDINATES = re.compile(r"[-+]?\d{1,3}\.\d{4,}(?:\s*[,;]\s*|\s+)[-+]?\d{1,3}\.\d{4,}")
+_COORDINATES = re.compile(
+    r"[-+]?(?!0\d)\d{1,3}\.\d{4,}(?:\s*[,;]\s*|\s+)[-+]?(?!0\d)\d{1,3}\.\d{4,}"
+)
 _COMPUTER_ID = re.compile(
     r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}", re.IGNORECASE
 )
@@ -65,6 +73,9 @@ def clean(raw: str) -> str:
         text = text.translate(_INVISIBLE)
     if "\\" in text:
         text = _WRITTEN_BREAK.sub("\n", text)
+        text = _WRITTEN_SIGN.sub(lambda sign: chr(int(sign[1], 16)), text)
+    if "%2" in text and "://" not in text:
+        text = _ESCAPED.sub(lambda mark: unquote(mark[0]), text)
     if not text.isascii():
         text = folded_digits(unicodedata.normalize("NFKC", text))
         text = re.sub("[‐-―−]", "-", text)
@@ -98,22 +109,34 @@ _SIP = re.compile(r"sips?:(\+?\d{5,15})@\S+", re.IGNORECASE)
 # https://core.telegram.org/api/links#phone-number-links (t.me/+number).
 _CHAT = re.compile(
     r"(?:https?://)?(?:www\.)?"
-    r"(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?(?:\S*&)?phone=|t\.me/(?=\+|%2b))"
-    r"(?:\+|%2b)?(\d{7,15})(?:[/?&#]\S*)?"
-    r"|(?:skype:|whatsapp://send/?\?phone=|viber://chat/?\?number=)(?:\+|%2b)(\d{7,15})"
-    r"(?:[?&]\S*)?",
+    r"(?:(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?(?:\S*&)?phone=)"
+    r"|(?:t\.me/|signal\.me/#p/)(?=\+|%2b))(?P<plus>\+|%2b)?(?P<number>\d{7,15})(?:[/?&#]\S*)?"
+    r"|(?:whatsapp://send/?\?(?:\S*&)?phone=|viber://(?:chat|add|contact)/?\?number=|tg://resolve\?phone="
+    r"|skype:(?=\+|%2b))(?P<sign>\+|%2b)?(?P<called>\d{7,15})(?:[?&]\S*)?",
     re.IGNORECASE,
 )
 
 
+_LINKED = re.compile(r"\.me/|phone=|number=|skype:", re.IGNORECASE)
+
+
 def chat_number(text: str) -> str:
-    """Return the digits of the number that a link opens a chat or call with; "" for other texts.
+    """Return the number that a link opens a chat or call with, as it stands there; "" for other
+    texts. Words may stand beside the link, but no digits.
 
     >>> chat_number("https://wa.me/442072194272?text=Hello"), chat_number("https://example.com/1")
     ('442072194272', '')
+    >>> chat_number("WhatsApp: wa.me/+442072194272")
+    '+442072194272'
     """
-    match = _CHAT.fullmatch(text)
-    return match.group(1) or match.group(2) if match else ""
+    is_link = "/" in text or "=" in text or ":" in text
+    match = _CHAT.search(text) if is_link and _LINKED.search(text) is not None else None
+    if match is None:
+        return ""
+    if any(map(str.isdigit, text[: match.start()] + text[match.end() :])):
+        return ""
+    sign = "+" if match["plus"] or match["sign"] else ""
+    return sign + (match["number"] or match["called"])
 
 
 def find_uri(text: str) -> str | None:
@@ -210,7 +233,7 @@ def fictitious_reason(digits: str, text: str) -> str:
         return "holds a made-up sequence of digits"
     if length == 8 and _DATE.fullmatch(text.strip()):
         return "holds a date, not a number"
-    if length == 16 and _CARD.fullmatch(text.strip()) and _is_luhn(digits):
+    if length == 16 and _CARD.fullmatch(text.strip()) and is_luhn(digits):
         return "looks like the number of a payment card"
     return ""
 
@@ -226,6 +249,7 @@ def _is_checked(digits: str) -> bool:
     return True
 
 
-def _is_luhn(digits: str) -> bool:
+def is_luhn(digits: str) -> bool:
+    """Whether digits end in the check digit that a payment card has with the others."""
     doubled = (int(d) * 2 if place % 2 == 0 else int(d) for place, d in enumerate(digits))
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0

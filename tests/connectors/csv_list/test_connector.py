@@ -103,6 +103,31 @@ def test_rows_that_repeat_an_id_are_told_apart(
     assert sync(ctx, "csv")["contacts"]["written"] == 0
 
 
+def test_a_row_without_its_last_cells_is_a_contact_like_any_other(
+    make_context: Callable[..., Context], sync: Sync, tmp_path: Path
+) -> None:
+    """Spreadsheets leave out the empty cells at the end of a row."""
+    path = tmp_path / "list.csv"
+    path.write_bytes(
+        b"id,phone,note,city\n1,020 7219 4272\n2\n\n3,020 7219 4273,x,y,z\n4,020 7219 4274,,,\n"
+    )
+    ctx = make_context(f'[connectors.csv]\npath = "{path}"\ndefault_country = "GB"\n')
+    assert sync(ctx, "csv")["contacts"]["read"] == 3
+    lines = path.read_text().splitlines()
+    assert lines[1].startswith("1,020 7219 4272,,,valid,+442072194272")
+    assert lines[2].startswith("2,,,,")
+    assert (lines[3], lines[4]) == ("", "3,020 7219 4273,x,y,z"), "it has a cell too many"
+    assert lines[5].startswith("4,020 7219 4274,,,valid,+442072194274")
+    assert {line.count(",") for line in (lines[0], lines[1], lines[2], lines[5])} == {
+        lines[0].count(",")
+    }
+    again = sync(ctx, "csv")["contacts"]
+    assert (again["read"], again["written"]) == (3, 0), "the one with a cell too many stays out"
+    with path.open("a") as file:
+        file.write("5,020 7219 4275\n")
+    assert sync(ctx, "csv")["contacts"]["written"] == 1
+
+
 def test_an_id_that_is_no_id_gives_way_to_the_number_of_its_row(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text(f"id,phone\n{'9' * 500},a\n 8 ,b\n", encoding="utf-8")

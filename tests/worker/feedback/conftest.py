@@ -10,6 +10,7 @@ Read in this order:
     test_reply_statements.py  complaints, other numbers, confirmations
     test_reply_questions.py  questions how to stop
     test_reply_declines.py   who declines is seen, and who asks to stay does not leave
+    test_reply_absences.py   nobody of that name is there
     test_router.py           what no rule knows
     test_unseen_replies.py   how well replies are read that nobody here has seen
     test_review_queue.py     the replies that wait for a person

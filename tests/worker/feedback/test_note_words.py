@@ -74,6 +74,11 @@ A_PERSON_READS = [
     "deceased", "DECEASED 2019", "† 2019", "RIP", "verstorben", "décédé", "falleció", "nie żyje",
     "умер", "померла", "moved", "moved away", "left company", "no longer works here", "old number",
     "has new number", "number changed", "alte Nummer", "ancien numéro", "уволился",
+    # nobody of that name, in any language; a bare no
+    "no Kim here", "No Kim", "not Kim", "there's no Brzozowski", "There is no Kim",
+    "nobody called Kim", "kein Müller hier", "hier ist kein Kim", "pas de Kim ici",
+    "ningún Carlos aquí", "aquí no vive Carlos", "nessun Marco qui", "nenhum João aqui",
+    "nie ma tu Anny", "здесь нет Ивана", "тут немає Івана", "NIE", "nein", "нет", "ні",
     # said elsewhere
     "TPS", "Bloctel", "cease and desist", "litigator", "blacklisted", "consent withdrawn",
     "replied STOP", "opted out of texts", "calls not permitted", "OK to call: No", "do not use",
@@ -89,6 +94,7 @@ HARMLESS = [
     "Wrong Way Bar", "Dead River Co", "Bad Homburg office", "Moved Media", "Baja Fresh",
     "Totenkopf GmbH", "M. Mauvais", "kein Telefon", "sem telefone", "pas de téléphone",
     "no tiene teléfono", "нет телефона", "nie ma w piątki", "nicht da am Montag",
+    "no voicemail here", "there is no voicemail", "kein Empfang hier", "pas de réseau ici", "NO",
     "no contesta, llamar al cel", "звонить после 18", "nach 17 Uhr anrufen", "solo mattina",
 ]  # fmt: skip
 

@@ -20,7 +20,9 @@ DECLINES = {
         "Nope, thanks!", "Nein danke!", "No, gracias", "Non, merci", "No, grazie mille",
         "Nie, dziękuję bardzo", "Não, obrigada", "Нет, спасибо", "Ні, дякую",
     ),
-    "no": ("No.", "NEIN", "¡No!", "Non.", "NO!", "NIE", "Não", "Нет", "Ні!"),
+    "no, in one word": (
+        "no", "nie", "NON", "No.", "NEIN", "¡No!", "Non.", "NO!", "NIE", "Não", "Нет", "Ні!",
+    ),
     "never again": (
         "Never ever again", "Nie mehr!", "¡Nunca más!", "Plus jamais", "Mai più!",
         "Już nigdy", "Nunca mais!", "Никогда больше", "Ніколи більше",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import tracemalloc
 from pathlib import Path
 
@@ -338,6 +339,61 @@ class TestHowListsComeFromSpreadsheets:
         summary, out = cleaned(tmp_path, b"Name;Phone\r\n")
         assert summary.rows == 0
         assert out.startswith(b"Name;Phone;Phone status;")
+
+
+class TestRowsOfAnotherLength:
+    """Spreadsheets leave out the empty cells at the end of a row, or write a delimiter too many."""
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    @pytest.mark.parametrize("quoted", [False, True])
+    def test_missing_cells_at_the_end_are_empty(
+        self, tmp_path: Path, delimiter: str, end: str, quoted: bool
+    ) -> None:
+        name = '"Jo, ""Kim"""' if quoted else "Kim"
+        lines = [["Name", "Phone", "Note", "City"], [name, "020 7219 4272"], [name], [],
+                 [name, "020 7219 4273", "x"], [name, "020 7219 4274", "x", "y"]]  # fmt: skip
+        text = end.join(delimiter.join(cells) for cells in lines)
+        summary, out = cleaned(tmp_path, text.encode(), default_country="GB")
+        assert (summary.rows, summary.padded, summary.broken) == (5, 3, 0)
+        assert summary.fields == {"valid": 3}
+        rows = list(csv.DictReader(io.StringIO(out.decode(), newline=""), delimiter=delimiter))
+        assert [row["Phone e164"] for row in rows] == [
+            "+442072194272", "", "+442072194273", "+442072194274"
+        ]  # fmt: skip
+        assert all(None not in row.values() and None not in row for row in rows)
+
+    def test_a_row_with_more_cells_is_kept_aside(self, tmp_path: Path) -> None:
+        summary, out = cleaned(tmp_path, b"Name,Phone\nA,+442072194272,x\nB,+442072194272\n")
+        assert (summary.padded, summary.broken) == (0, 1)
+        assert summary.broken_rows == [{"line": 2, "problem": "has 3 cells where the header has 2"}]
+        assert b"\nA,+442072194272,x\nB,+442072194272,valid" in out
+
+    @pytest.mark.parametrize("behind", ["", ",", ",,,"])
+    def test_a_delimiter_at_the_end_of_each_line_is_no_cell(
+        self, tmp_path: Path, behind: str
+    ) -> None:
+        lines = f'Name,Phone\nA,+442072194272{behind}\n"B",+442072194272{behind}\n'
+        summary, out = cleaned(tmp_path, lines.encode())
+        assert (summary.padded, summary.broken) == (0, 0)
+        rows = list(csv.DictReader(out.decode().splitlines()))
+        assert [row["Phone status"] for row in rows] == ["valid", "valid"]
+
+    @pytest.mark.parametrize("blank", ["", "   ", "\t", "\x1a"])
+    def test_a_blank_line_stays_one(self, tmp_path: Path, blank: str) -> None:
+        content = f"Name,Phone\n{blank}\nA,+442072194272\n{blank}"
+        summary, out = cleaned(tmp_path, content.encode())
+        assert (summary.padded, summary.broken) == (0, 0)
+        assert f"\n{blank}\nA,".encode() in out
+        assert out.endswith(blank.encode())
+
+    def test_no_workbook_is_told_to_lack_cells(self, tmp_path: Path) -> None:
+        """Each row of a sheet ends where its last cell does."""
+        cleaned(tmp_path, b"Name,Phone,Note\nA,+442072194272\n")
+        book, again = tmp_path / "in.xlsx", tmp_path / "again.csv"
+        summary = clean(tmp_path / "in.csv", book)
+        assert summary.padded == 1
+        assert clean(book, again, CleanOptions(("Phone",))).padded == 0
 
 
 class TestWhatIsRefused:

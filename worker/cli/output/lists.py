@@ -20,6 +20,9 @@ def show_summary(summary: Any, target: Any, to_stderr: bool = False) -> None:
     rows(statuses, [(styled(s), f"{n:,}") for s, n in summary.fields.most_common()])
     if summary.fields:
         show_table(statuses, to)
+    if summary.padded:
+        have = "has" if summary.padded == 1 else "have"
+        to.print(f"{_rows(summary.padded)} {have} fewer cells than the header; the rest is empty")
     if summary.broken:
         are = "is malformed and was" if summary.broken == 1 else "are malformed and were"
         to.print(Text(f"{_rows(summary.broken)} {are} copied unchanged:", "red"))

@@ -83,6 +83,7 @@ LANGUAGE = Language(
         r"i am (?:only |just )?(?:a (?:minor|child|kid)|(?:\d|1[0-7])(?: years? old| yrs? old)?$)",
         r"(?:my |a |his |her )?(?:kid|child|son|daughter|toddler)s? (?:has|uses|owns|is using) (?:this|the) (?:phone|number)|(?:kid|child|son|daughter)s (?:phone|number|cell)",
         r"new phone who",
+        r"no such (?:person|man|woman|guy|name)",
         r"do i know you",
         r"new owner",
         r"(?:this )?(?:number|phone) (?:has|got) (?:a )?(?:new|different) owner",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 GIVEN_NAMES = frozenset("""
+kim ahmed mohammed mohamed muhammad fatima aisha hassan hussein omar yusuf ibrahim khadija zainab
+priya rahul sanjay vijay suresh pooja neha anjali arjun krishna siobhan niamh sinead eoin oisin
 todd brad chad kurt derek travis dustin shawn sean craig cody luke jake austin dylan ethan logan
 noah liam aiden connor jess jessie mandy tammy tina tracy wendy sherry kristen kristin lindsey
 lindsay hailey haley paige courtney erin erica heidi jill kara kelsey leah lucy molly natasha

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from worker.feedback.replies import de, en, es, fr, it, pl, pt, router, ru, uk
+from worker.feedback.replies.absences import absent_person
 from worker.feedback.replies.detection import languages_of, likely_language
 from worker.feedback.replies.doubts import is_doubtful
 from worker.feedback.replies.language import Language, PhraseKind, first_words, folded_case
@@ -135,8 +136,8 @@ class Reply:
 class _Match:
     """What a sentence may mean. `sure`: it is clear. `apart`: it is no wording of a request but a
     circumstance, such as a death, that a person should know beside what was asked. `weak`: single
-    words said so, or a phrase in a sentence that speaks of something else. `for_a_person`: somebody
-    asks how to stop, or declines, which a person should read, whatever the router says."""
+    words said so, or a phrase in a sentence that speaks of something else. `for_a_person`: a
+    person should look whatever the router says, as where somebody asks how to stop, or declines."""
 
     intent: Intent
     sure: bool
@@ -436,6 +437,10 @@ def _read_sentence(
         matches += _clauses(sentence, folds, matches, rest, readers)
     if not is_question and (declined := _declined(folded, folded == message, readers)):
         matches.append(declined)
+    is_all = not matches and _FILLER.issuperset(rest.split())
+    if is_all and (code := absent_person(sentence, folded, asked)):
+        absent = _intent("wrong_number", sentence.strip(), asked[code])
+        matches.append(_Match(absent, False, for_a_person=True))
     return matches or _weak_matches(read, phrases_by_reading)
 
 

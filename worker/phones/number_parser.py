@@ -135,7 +135,7 @@ def _parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
             first = first or (None, problem)
             continue
         if not number.valid and (renewed := _after_plan_change(number.e164)) is not None:
-            return _renumbered(text, renewed, number), ""
+            return _renumbered(text, region, renewed, number), ""
         if number.valid:
             return mended(number, basis) if basis else number, ""
         first = first if first and first[0] else (number, problem)
@@ -144,10 +144,15 @@ def _parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     return None, NO_COUNTRY if len(digits) >= 5 else "holds too few digits for a number"
 
 
-def _renumbered(text: str, number: Number, old: Number) -> Number:
+def _renumbered(text: str, region: str | None, number: Number, old: Number) -> Number:
     """Return a number of a plan that has changed; with low confidence where its groups and digits
-    are also those of a number of today that has lost its last digit."""
+    are also those of a number of today that has lost its last digit, or where it is of another
+    country than its contact and no group ends with that country's code."""
     changed = mended(number, _NEW_PLAN)
+    if region is not None and not old.e164.startswith("+" + _country_code(region)):
+        parts = split(old.e164)
+        if parts is None or len(parts[1]) not in group_lengths(text):
+            return replace(changed, confidence="low")
     groups = [len(group) for group in _GROUPS.findall(text)]
     is_cut_short = len(groups) > 1 and groups[-1] in (1, 3) and set(groups) != {3}
     parts = split(old.e164) if is_cut_short else None

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from worker.phones.field_parser import parse_field
 from worker.phones.plan_changes import (
     PlanChange,
     equal_forms,
@@ -20,6 +21,8 @@ from worker.phones.plan_changes import (
 )
 
 CHANGES = plan_changes()
+NEW_PLAN = "its plan has changed since"
+CODES = {"PK": 92, "AL": 355, "US": 1, "BR": 55}
 _OLD = re.compile(r"(?:[0-9]+|\([^()]+\))+")
 _NEW = re.compile(r"(?:[0-9]+|\\[1-9])+")
 
@@ -121,6 +124,38 @@ class TestRenumbered:
     )
     def test_other_numbers_stay(self, code: int, national: str) -> None:
         assert renumbered(code, national) is None
+
+
+class TestOldNumbersInAField:
+    """How sure a number of a former plan is, where the contact is elsewhere."""
+
+    @given(old_numbers(), st.sampled_from(["+", "00"]), st.sampled_from(["PK", "AL", "US", "BR"]))
+    @settings(max_examples=400, deadline=None)
+    def test_is_of_another_country_for_sure_only_behind_a_code_of_its_own(
+        self, case: tuple[PlanChange, str], prefix: str, region: str
+    ) -> None:
+        change, national = case
+        for text in (f"{prefix}{change.code}{national}", f"{prefix}{change.code} {national}"):
+            for number in parse_field(text, region).numbers:
+                if number.basis == NEW_PLAN and change.code != CODES[region]:
+                    assert number.confidence == ("medium" if " " in text else "low"), text
+
+    @pytest.mark.parametrize(
+        ("text", "region", "confidence"),
+        [
+            ("+35157123456", "AL", "low"),
+            ("0030012345673", "PK", "low"),
+            ("+351 57 123456", "AL", "medium"),
+            ("+35157123456", "PT", "medium"),
+            ("+35157123456", None, "medium"),
+            ("+20 12 0002841", "US", "medium"),
+        ],
+    )
+    def test_is_told_by_the_contact_or_by_the_groups(
+        self, text: str, region: str | None, confidence: str
+    ) -> None:
+        (number,) = parse_field(text, region).numbers
+        assert (number.basis, number.confidence) == (NEW_PLAN, confidence)
 
 
 class TestEqualForms:

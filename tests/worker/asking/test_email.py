@@ -13,6 +13,7 @@ from crms import Crm
 from reports import store_report
 
 from sandbox.run import Sandbox
+from sandbox.service import Fault
 from worker.asking import campaigns
 from worker.asking.model import AskingError
 from worker.asking.sending import send_due
@@ -103,7 +104,7 @@ def test_a_contact_without_an_address_is_left_out(
 @pytest.mark.parametrize(
     ("trouble", "state", "campaign"),
     [
-        ({"cuts": True}, "uncertain", "running"),
+        ({"faults": [Fault("END", "drop_after")]}, "uncertain", "running"),
         ({"unknown": {"kim@example.com"}}, "refused", "running"),
         ({"reply": "451 try again later"}, "waiting", "paused"),
         ({"reply": "550 sender refused"}, "waiting", "paused"),

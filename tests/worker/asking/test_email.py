@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +13,7 @@ from channel_services import Mail
 from clocks import advance_clock
 from constants import BRITISH, CLOSED_PORT, NUMBER, PUBLIC_URL
 from crms import Crm
+from limits import lower_limits
 from pydantic import ValidationError
 from reports import store_report
 
@@ -381,10 +383,34 @@ class TestItsPage:
         assert all(link.startswith(PUBLIC_URL) for link in mail.page(taken).links)
 
 
-def test_a_mail_server_that_is_away_loses_nothing(mailing: Context) -> None:
+def test_a_mail_server_that_is_away_loses_nothing_however_long(
+    mailing: Context, mail: Mail
+) -> None:
     start(mailing)
     away = {"smtp_url": f"smtp://{CLOSED_PORT}"}
-    mailing.settings = mailing.settings.model_copy(update=away)
-    send_due(mailing)
+    there = mailing.settings
+    mailing.settings = there.model_copy(update=away)
+    for _ in range(12):
+        assert send_due(mailing) == 1
+        advance_clock(mailing, minutes=6)
     assert messages(mailing)[0].state == "waiting"
     assert campaigns.find(mailing, "spring").state == "running"
+    mailing.settings = there
+    send_due(mailing)
+    assert len(mail.got) == 1
+
+
+def test_who_is_put_off_again_and_again_is_given_up(
+    mailing: Context, mail: Mail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time they are waited for twice as long; the test's minutes are five of the product's."""
+    lower_limits(monkeypatch, mail_retry=timedelta(minutes=1))
+    start(mailing)
+    mail.full = {"kim@example.com"}
+    waits = []
+    for _ in range(10):
+        assert send_due(mailing) == 1
+        waits.append(messages(mailing)[0].not_before - mailing.now())
+        advance_clock(mailing, seconds=waits[-1].total_seconds() + 61)
+    assert messages(mailing)[0].state == "refused"
+    assert [wait // timedelta(minutes=1) for wait in waits[:8]] == [1, 2, 4, 8, 16, 32, 32, 32]

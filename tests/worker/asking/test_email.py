@@ -91,6 +91,14 @@ def test_it_can_be_unsubscribed_from_with_one_click(mailing: Context, mail: Mail
     assert link.removeprefix("<").removesuffix("/unsubscribe>") in mail.shown(taken)
 
 
+def test_it_needs_an_https_address_for_that(mailing: Context) -> None:
+    """RFC 8058, 3.1."""
+    update = {"public_url": "http://hygiene.example"}
+    mailing.settings = mailing.settings.model_copy(update=update)
+    with pytest.raises(AskingError, match="PUBLIC_URL to an https address"):
+        campaigns.plan(mailing, request(channel="email"))
+
+
 @pytest.mark.parametrize("channels", ["call", "text", ""])
 def test_who_refuses_calls_or_texts_gets_no_email(mailing: Context, channels: str) -> None:
     store_report(mailing, "opt_out", BRITISH, channels=channels)

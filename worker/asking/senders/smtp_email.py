@@ -16,6 +16,7 @@ from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from config.settings import Settings
 from connectors.http.deadline import whole_call
@@ -27,6 +28,7 @@ _WHOLE = 60.0  # seconds, for one message
 _SEVEN_BITS = email.policy.SMTP.clone(cte_type="7bit")  # not every server takes eight
 _LATER = timedelta(minutes=5)
 _CLOSING = 421
+_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class SmtpEmail(Sender):
@@ -39,6 +41,9 @@ class SmtpEmail(Sender):
             return "set SMTP_URL, to send emails"
         if not settings.asking.email_from:
             return "set asking.email_from, the address that emails come from"
+        public = urlsplit(settings.public_url)
+        if public.scheme == "http" and public.hostname not in _THIS_MACHINE:
+            return "set PUBLIC_URL to an https address: unsubscribing with one click needs it"
         if not settings.asking.postal_address:
             return "set asking.postal_address: commercial email must say where its sender is"
         return ""

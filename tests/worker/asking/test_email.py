@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -16,9 +17,10 @@ from crms import Crm
 from limits import lower_limits
 from pydantic import ValidationError
 from reports import store_report
+from tls import Ca
 
 from config.asking import AskingSettings
-from sandbox.mail import LOGIN, PASSWORD
+from sandbox.mail import LOGIN, PASSWORD, MailServer
 from sandbox.run import Sandbox
 from sandbox.service import Fault
 from worker.asking import campaigns
@@ -60,7 +62,7 @@ def start(ctx: Context) -> None:
     advance_clock(ctx, seconds=30)
 
 
-def log_in(ctx: Context, mail: Mail, password: str = PASSWORD) -> None:
+def log_in(ctx: Context, mail: MailServer, password: str = PASSWORD) -> None:
     url = mail.url.replace("//", f"//{LOGIN}:{quote(password)}@")
     ctx.settings = ctx.settings.model_copy(update={"smtp_url": url})
 
@@ -222,6 +224,39 @@ class TestWhatTheMailServerAnswers:
         advance_clock(mailing, minutes=6)
         send_due(mailing)
         assert [message["To"] for message in mail.got] == ["lee@example.com", "kim@example.com"]
+
+
+class TestAnotherMachine:
+    """Mail to it is encrypted, or not sent."""
+
+    ADDRESS = "127.0.0.2"  # this machine, by a name that the product does not know as such
+
+    @pytest.mark.parametrize("offers", ["nothing", "a certificate of nobody"])
+    def test_that_cannot_prove_who_it_is_gets_nothing(
+        self, mailing: Context, tmp_path: Path, offers: str
+    ) -> None:
+        start(mailing)
+        tls = Ca(tmp_path).context(self.ADDRESS) if offers != "nothing" else None
+        server = MailServer(self.ADDRESS, logins={LOGIN: PASSWORD}, tls=tls)
+        log_in(mailing, server)
+        send_due(mailing)
+        server.stop()
+        assert messages(mailing)[0].state == "waiting"
+        assert server.counters["AUTH"] == server.counters["MAIL"] == 0
+
+    def test_gets_it_encrypted(
+        self, mailing: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ca = Ca(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(ca.path))
+        start(mailing)
+        tls = ca.context(self.ADDRESS)
+        server = MailServer(self.ADDRESS, logins={LOGIN: PASSWORD}, tls=tls)
+        log_in(mailing, server)
+        send_due(mailing)
+        server.stop()
+        assert messages(mailing)[0].state == "sent"
+        assert len(server.sent) == server.counters["STARTTLS"] == server.counters["AUTH"] == 1
 
 
 class TestAnAddress:

@@ -42,7 +42,8 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     subscriber.BACKOFF_FIRST, subscriber.BACKOFF_MAX = 0.2, 1.0
     claims._BACKOFF, claims._BACKOFF_MAX = timedelta(seconds=0.3), timedelta(seconds=1)
     claims._LONGEST_SENDING = timedelta(seconds=8)
-    smtp._TIMEOUT, smtp_email._LATER = 2.0, timedelta(seconds=0.3)
+    smtp._TIMEOUT = smtp._DATA_TIMEOUT = 2.0
+    smtp_email._LATER = timedelta(seconds=0.3)
     sending._hours_of = lambda _ctx, _recipient: None  # type: ignore[assignment,return-value]
     if host := overrides.get("host"):
         socket.gethostname = lambda: host

@@ -12,6 +12,9 @@ from urllib.parse import unquote, urlsplit
 from connectors.http.deadline import clocked_file, connected
 
 _TIMEOUT = 15.0  # seconds, for each step
+# For the answer to the data: a server that looks into messages before it takes them needs longer.
+# RFC 5321, 4.5.3.2.6 has ten minutes; the deadline of the whole call may be shorter.
+_DATA_TIMEOUT = 60.0
 _READY_FOR_DATA = 354
 
 
@@ -36,7 +39,10 @@ class Client(smtplib.SMTP):
         if self.file is None and self.sock is not None:
             self.file = clocked_file(self.sock)
         reply = super().getreply()
-        self.data_begun = self.data_begun or reply[0] == _READY_FOR_DATA
+        if reply[0] == _READY_FOR_DATA and self.sock is not None:
+            self.data_begun = True
+            self.sock.settimeout(_DATA_TIMEOUT)
+            self.file = None  # it has the former time-out
         return reply
 
 

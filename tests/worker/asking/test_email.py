@@ -208,6 +208,17 @@ class TestWhatTheMailServerAnswers:
         assert messages(mailing)[0].state == "waiting"
         assert campaigns.find(mailing, "spring").state == "paused"
 
+    @pytest.mark.parametrize(("data", "state"), [(10.0, "sent"), (0.3, "uncertain")])
+    def test_to_the_data_is_waited_for_longer_than_any_other(
+        self, mailing: Context, mail: Mail, monkeypatch: pytest.MonkeyPatch, data: float, state: str
+    ) -> None:
+        """A server that looks into messages takes its time."""
+        lower_limits(monkeypatch, mail_step=0.5, mail_data=data)
+        start(mailing)
+        mail.faults.append(Fault("END", "delay", seconds=1.2))
+        send_due(mailing)
+        assert messages(mailing)[0].state == state
+
     def test_about_one_recipient_holds_up_no_other(
         self, mailing: Context, mail: Mail, sandbox: Sandbox
     ) -> None:

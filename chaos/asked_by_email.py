@@ -2,7 +2,8 @@
 
 Their mail is looked at by a scanner, which opens every link in it, before they see it. Who
 unsubscribes does so by one click: their mail reader posts (RFC 8058), twice, in both forms. The
-mail server knows one of them not at all, and puts another one off at first.
+mail server knows one of them not at all, puts another one off at first, and takes the mail of a
+third without a word: nobody knows what became of it, until they answer.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class AskedByEmail(AskedPeople):
     campaign = "survey"
     roles = (
         "elsewhere", "no_address", "refused", "not_in_service", "under_review", "bounces",
-        "greylisted", "yes", "no", "new", "changes_mind", "stops_on_page", "unsubscribes", "opens",
-        "ignores", "yes", "no", "unsubscribes", "opens", "ignores", "ignores", "opens",
-        "refuses_now", "is_wrong_now", "is_doubtful_now", "refuses_now",
+        "greylisted", "unanswered", "yes", "no", "new", "changes_mind", "stops_on_page",
+        "unsubscribes", "opens", "ignores", "yes", "no", "unsubscribes", "opens", "ignores",
+        "ignores", "opens", "refuses_now", "is_wrong_now", "is_doubtful_now", "refuses_now",
     )  # fmt: skip
     first_place = 200
     start_with = (
@@ -56,6 +57,7 @@ class AskedByEmail(AskedPeople):
         by_role = {role: self.email_of(number) for number, role in self.role_of.items()}
         mail.unknown = {by_role["bounces"]}
         mail.greylisted = {by_role["greylisted"]}
+        mail.unanswered = {by_role["unanswered"]}
 
     def has_agreed(self, _number: str) -> bool:
         return False

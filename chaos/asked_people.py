@@ -29,6 +29,7 @@ _WRONG = "Wrong number, there is no Zebulon Quillfeather here"
 # What each role says on its page: the button, what it means, and what is kept of it.
 ANSWERS: dict[str, tuple[tuple[str, StatementKind, str], ...]] = {
     "yes": (("yes", "confirmed", "confirmed"),),
+    "unanswered": (("yes", "confirmed", "confirmed"),),
     "no": (("no", "wrong", "wrong_number"),),
     "new": (("new", "wrong", "corrected"),),
     "changes_mind": (("no", "wrong", "wrong_number"), ("yes", "confirmed", "confirmed")),
@@ -38,7 +39,8 @@ _NEVER = frozenset(
     {"never_agreed", "refused", "not_in_service", "under_review", "elsewhere", "no_address"}
 )
 _MEANWHILE = frozenset({"refuses_now", "is_wrong_now", "is_doubtful_now"})
-_ASKED_AGAIN = frozenset({"yes", "opens", "ignores", "greylisted"})  # once the wait is over
+# Once the wait is over.
+_ASKED_AGAIN = frozenset({"yes", "opens", "ignores", "greylisted", "unanswered"})
 _LATE = 3.0  # seconds that a message may be on its way between its claim and the vendor
 _FROZEN = 5.0  # more, where workers were frozen in between
 

@@ -65,6 +65,7 @@ class MailServer:
 
     `sent`: what was taken, in order. `refused`: who was refused by name, with the code.
     `unknown`, `full`: addresses that take nothing. `greylisted`: those that are refused once.
+    `unanswered`: those whose mail is taken once, and the connection ended before the answer.
     `logins`: who may send; empty = anybody. `tls`: offers STARTTLS, and takes nothing without.
     `faults`: matched against the command ("MAIL FROM:<...>"), "CONNECT", or "END TO:<...>" once
     the data has ended. Of `Fault`, `status`, `delay`, `delay_after`, `drop` and `drop_after`.
@@ -87,6 +88,7 @@ class MailServer:
         self.unknown: set[str] = set()
         self.full: set[str] = set()
         self.greylisted: set[str] = set()
+        self.unanswered: set[str] = set()
         self.lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
         self._listening = socket.create_server((host, port))
@@ -358,6 +360,10 @@ class _Session:
         addresses = "> TO:<".join(self._recipients)
         reply = self._faulty(f"END TO:<{addresses}>", lambda: self._take(raw, problem))
         self._note_refusal("END", b"", reply)
+        with self._server.lock:
+            if lost := self._server.unanswered.intersection(self._recipients):
+                self._server.unanswered -= lost
+                raise _HangUp
         self._reset(b"")
         return reply
 

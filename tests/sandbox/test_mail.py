@@ -121,6 +121,15 @@ def test_a_connection_may_end_before_the_answer_and_the_mail_be_taken_or_not(
     assert len(server.sent) == taken
 
 
+def test_mail_may_be_taken_without_an_answer_once(server: MailServer) -> None:
+    server.unanswered = {KIM}
+    with pytest.raises(smtplib.SMTPServerDisconnected), client_of(server) as client:
+        client.send_message(mail())
+    with client_of(server) as client:
+        client.send_message(mail())
+    assert len(server.sent) == 2
+
+
 def test_a_server_that_closes_says_so_and_does(server: MailServer) -> None:
     server.faults.append(Fault("^MAIL", "status", status=421))
     with pytest.raises(smtplib.SMTPSenderRefused), client_of(server) as client:

@@ -506,10 +506,13 @@ def _scanners_unsubscribe() -> None:
         }  # fmt: skip
         made.routes.remove(of_path["GET"])
 
-        def unsubscribe(request: Request, token: str, background: BackgroundTasks) -> Any:
+        def unsubscribe(request: Any, token: Any, background: Any) -> Any:
             body = b"List-Unsubscribe=One-Click"
             return of_path["POST"].endpoint(request, token, body, background)
 
+        # FastAPI reads these, and not as text.
+        kinds = {"request": Request, "token": str, "background": BackgroundTasks}
+        unsubscribe.__annotations__ = kinds
         made.get(path, response_class=Response)(unsubscribe)
         return made
 

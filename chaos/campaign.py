@@ -22,12 +22,13 @@ from chaos.mutants import outdated
 from chaos.plan import ACTIVE, Flavour, Schedule
 from chaos.postgres import free_port
 from chaos.recipients import SETTINGS as ASKING
-from chaos.recipients import Recipients
+from chaos.recipients import Recipients, mail_settings, start_mail_server
 from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
 from chaos.second_accounts import SecondAccounts
 from chaos.stories import Stories
 from chaos.subscriber import Subscriber
 from sandbox.hubspot import HubSpotService, Portal
+from sandbox.mail import MailServer
 from sandbox.run import Sandbox
 from sandbox.salesforce import Org, SalesforceService
 from sandbox.table import Clock
@@ -132,9 +133,10 @@ def run(
     environment.redis.flush()
     environment.postgres.create(name, "empty")
     sandbox, second = _stand_ins(schedule), _second_accounts(schedule)
+    mail = start_mail_server() if schedule.flavour == "asking" else None
     port = free_port()
     try:
-        result = _run(environment, schedule, sandbox, second, name, port, started)
+        result = _run(environment, schedule, sandbox, second, mail, name, port, started)
         if mutant:
             result.outdated = outdated(environment.log_text())
         return result
@@ -143,6 +145,8 @@ def run(
         sandbox.stop()
         if second is not None:
             second.sandbox.stop()
+        if mail is not None:
+            mail.stop()
         if keep is not None:
             shutil.copytree(environment.logs, keep / name, ignore=shutil.ignore_patterns("*.sock"))
         shutil.rmtree(environment.logs, ignore_errors=True)
@@ -151,7 +155,7 @@ def run(
 
 def _run(
     environment: Environment, schedule: Schedule, sandbox: Sandbox, second: SecondAccounts | None,
-    name: str, port: int, started: float,
+    mail: MailServer | None, name: str, port: int, started: float,
 ) -> Result:  # fmt: skip
     """Set up, play the schedule, heal, wait until all is consistent, check the promises."""
     cap = 45 if schedule.flavour == "budget" else None
@@ -159,6 +163,7 @@ def _run(
     environment.start_schedule(
         {
             **sandbox.env(*_vendors(schedule)), **(second.env() if second else {}),
+            **(mail_settings(mail) if mail else {}),
             "DATABASE_URL": environment.postgres.url(name), "PORT": str(port), "PUBLIC_URL": web,
             "HYGIENE_CONFIG": str(_write_settings(environment, schedule, name, cap)),
             "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET, "ADMIN_TOKEN": ADMIN_TOKEN,
@@ -169,11 +174,10 @@ def _run(
     _configure_stand_ins(sandbox, schedule)
     actors = Actors(sandbox, random.Random(schedule.seed), web)
     subscriber = None if schedule.flavour == "deploy" else Subscriber(web, ADMIN_TOKEN)
-    recipients = (
-        Recipients(environment, actors, schedule.seed) if schedule.flavour == "asking" else None
-    )
+    recipients = Recipients(environment, actors, schedule.seed, mail) if mail else None
     checker = Checker(environment, actors, schedule, cap, subscriber, second, recipients)
-    faults = Faults(environment, actors, subscriber, second.sandbox if second else None)
+    faults = Faults(environment, actors, subscriber, second.sandbox if second else None,
+                    mail)  # fmt: skip
     if schedule.flavour == "stream":  # what is there before the first event
         environment.command("worker", "sync", "salesforce", "--json")
     if recipients is not None:
@@ -184,8 +188,7 @@ def _run(
         subscriber.subscribe()
         actors.add_form()
     if recipients is not None:
-        recipients.injected = faults.injected
-        recipients.start()
+        recipients.start(faults.injected)
     sampler = _RedisSampler(environment)
 
     _play(schedule, actors, faults)

@@ -405,7 +405,8 @@ class Checker:
         words |= self.recipients.links if self.recipients else set()
         words |= {email for email in self.actors.emails.values() if email}
         secrets = {"sandbox-twilio-auth-token", "chaos-client-secret", "chaos-admin-token",
-                   "sandbox-consumer-secret", "sandbox-private-app-token", "00D5g"}  # fmt: skip
+                   "sandbox-consumer-secret", "sandbox-private-app-token", "00D5g",
+                   "sandbox-mail-password"}  # fmt: skip
         for where, text, private in (
             ("the logs", logs, numbers | words | secrets),
             ("Redis", redis_text, numbers | words | secrets),

@@ -21,6 +21,7 @@ import redis
 from chaos.actors import Actors
 from chaos.environment import Environment, Process, until
 from chaos.subscriber import Subscriber
+from sandbox.mail import MailServer
 from sandbox.run import Sandbox
 from sandbox.salesforce.pubsub.server import PubSubService
 from sandbox.service import Fault, Service
@@ -32,6 +33,11 @@ READ = {
 WRITE = {"salesforce": r"PATCH .*/composite/sobjects", "hubspot": r"POST .*/contacts/batch/update"}
 LOOKUP = r"/v2/"
 TEXT = r"POST .*/Messages\.json"
+# What a mail server may say at each step (RFC 5321, 4.2.3 and 4.3.2).
+MAIL_CODES = {
+    "CONNECT": (421, 554), "EHLO": (421,), "MAIL": (421, 451, 452),
+    "RCPT": (421, 450, 451, 452, 550), "DATA": (421, 451, 554), "END": (421, 451, 452, 552, 554),
+}  # fmt: skip
 _MALFORMED: tuple[str | bytes, ...] = (
     "{not json", "", "[]", "17", '{"body": "x"}', b"\xff\xfe", '{"properties": {}, "headers": []}',
     '{"__type__": "datetime", "__value__": "never"}', "[" * 50_000,
@@ -42,13 +48,14 @@ _TABLES = ("pages", "runs", "contacts", "feedback", "deliveries", "claims", "wri
 class Faults:
     def __init__(
         self, environment: Environment, actors: Actors, subscriber: Subscriber | None,
-        second: Sandbox | None = None,
+        second: Sandbox | None = None, mail: MailServer | None = None,
     ) -> None:  # fmt: skip
         self.environment = environment
         self.actors = actors
         self.subscriber = subscriber
         self.sandbox = actors.sandbox
         self.second = second  # further accounts of the same CRMs
+        self._mail = mail
         self.ended = threading.Event()
         self.injected: list[str] = []
         self.violations: list[str] = []  # broken promises that a fault saw itself
@@ -80,6 +87,8 @@ class Faults:
         if self.second is not None:
             self.second.salesforce.faults.clear()
             self.second.hubspot.faults.clear()
+        if self._mail is not None:
+            self._mail.faults.clear()
         if self.subscriber is not None:
             self.subscriber.away, self.subscriber.drops = 0.0, 0
         if self.sandbox.pubsub is not None:
@@ -207,7 +216,9 @@ class Faults:
         if process is not None:
             self.environment.start_process("beat", process.argv)
 
-    def _kill_at(self, service: Service, match: str, kind: str, rng: random.Random) -> None:
+    def _kill_at(
+        self, service: Service | MailServer, match: str, kind: str, rng: random.Random
+    ) -> None:
         """Kill all workers while a call of theirs is under way."""
         fault = Fault(match, kind, seconds=1.2, nth=rng.randint(1, 2))
         service.faults.append(fault)
@@ -266,6 +277,51 @@ class Faults:
 
     def _text_fault(self, kind: str, rng: random.Random, **options: Any) -> None:
         self._inject_http_fault(self.sandbox.messages, TEXT, kind, rng, **options)
+
+    # -- emails to customers ---------------------------------------------------------------
+
+    @property
+    def mail(self) -> MailServer:
+        assert self._mail is not None
+        return self._mail
+
+    def kill_at_mail(self, rng: random.Random) -> None:
+        """Between the mail server's taking an email and our record of it."""
+        self._kill_at(self.mail, "^END", "delay_after", rng)
+
+    def kill_before_mail(self, rng: random.Random) -> None:
+        self._kill_at(self.mail, rng.choice(("^RCPT", "^DATA")), "delay", rng)
+
+    def mail_status(self, rng: random.Random) -> None:
+        step = rng.choice(list(MAIL_CODES))
+        self._inject_http_fault(
+            self.mail, f"^{step}", "status", rng, status=rng.choice(MAIL_CODES[step])
+        )
+
+    def mail_lost(self, rng: random.Random) -> None:
+        """The connection ends; mostly after the data, so that nobody knows what became of it."""
+        step = rng.choice(("END", "END", "END", *MAIL_CODES))
+        kind = rng.choice(("drop", "drop_after"))
+        self._inject_http_fault(self.mail, f"^{step}", kind, rng)
+
+    def mail_late(self, rng: random.Random) -> None:
+        """Later than we wait for an answer."""
+        step, kind = rng.choice(("MAIL", "RCPT", "END")), rng.choice(("delay", "delay_after"))
+        self._inject_http_fault(self.mail, f"^{step}", kind, rng, seconds=2.6)
+
+    def mail_away(self, rng: random.Random) -> None:
+        fault = Fault("^CONNECT", rng.choice(("drop", "status")), status=421, times=10**6)
+        self.mail.faults.append(fault)
+        self._wait(rng.uniform(1.0, 3.0))
+        fault.times = 0
+
+    def mail_login(self, rng: random.Random) -> None:
+        """Our login is refused for a while, for good or for the moment."""
+        code = rng.choice((454, 535))
+        fault = Fault("^AUTH", "status", status=code, times=10**6)
+        self.mail.faults.append(fault)
+        self._wait(rng.uniform(0.5, 2.0))
+        fault.times = 0
 
     # -- the queue -------------------------------------------------------------------------
 
@@ -328,7 +384,12 @@ class Faults:
     # -- the CRMs --------------------------------------------------------------------------
 
     def _inject_http_fault(
-        self, service: Service, match: str, kind: str, rng: random.Random, **options: Any
+        self,
+        service: Service | MailServer,
+        match: str,
+        kind: str,
+        rng: random.Random,
+        **options: Any,
     ) -> None:
         times = rng.randint(1, 5)
         fault = Fault(match, kind, times=times, probability=rng.choice((0.5, 1.0)),

@@ -458,6 +458,74 @@ def _opening_confirms() -> None:
     links.record_opened = confirm
 
 
+def _lost_emails_are_sent_again() -> None:
+    """An email whose answer was lost after the data counts as not sent."""
+    from dataclasses import replace
+
+    from worker.asking.senders import smtp_email
+    from worker.asking.senders.base import Taken
+
+    result_of = smtp_email._result
+
+    def not_sent(error: Exception, client: Any) -> Any:
+        result = result_of(error, client)
+        return replace(result, taken=Taken.NOT_SENT) if result.taken is Taken.UNCERTAIN else result
+
+    smtp_email._result = not_sent
+
+
+def _passing_refusals_are_final() -> None:
+    """A mail server that asks for another try later is taken for one that refuses."""
+    from worker.asking.senders import smtp_email
+
+    smtp_email._is_passing = lambda _code: False
+
+
+def _deaf_to_one_click() -> None:
+    """What a mail reader posts to unsubscribe is not understood."""
+    from worker.web.confirm import routes
+
+    routes.is_one_click = lambda _content_type, _body: False
+
+
+def _scanners_unsubscribe() -> None:
+    """Who opens the address of one-click unsubscribing has unsubscribed; and scanners open it."""
+    from fastapi import BackgroundTasks, Request, Response
+    from fastapi.routing import APIRoute
+
+    from worker.web.confirm import routes
+
+    build, path = routes.router, "/confirm/{token}/unsubscribe"
+
+    def router(*given: Any) -> Any:
+        made = build(*given)
+        of_path = {
+            method: route for route in made.routes
+            if isinstance(route, APIRoute) and route.path == path
+            for method in route.methods or ()
+        }  # fmt: skip
+        made.routes.remove(of_path["GET"])
+
+        def unsubscribe(request: Any, token: Any, background: Any) -> Any:
+            body = b"List-Unsubscribe=One-Click"
+            return of_path["POST"].endpoint(request, token, body, background)
+
+        # FastAPI reads these, and not as text.
+        kinds = {"request": Request, "token": str, "background": BackgroundTasks}
+        unsubscribe.__annotations__ = kinds
+        made.get(path, response_class=Response)(unsubscribe)
+        return made
+
+    routes.router = router
+
+
+def _asks_in_one_language() -> None:
+    """Everybody is asked in English."""
+    from worker.asking import sending
+
+    sending.language_for = lambda *_given: "en"
+
+
 MUTANTS = {
     "watermark-ahead": Mutant(1, "the watermark moves to when a run ended", _watermark_ahead),
     "writes-all": Mutant(2, "nothing is compared before it is written", _writes_all),
@@ -539,6 +607,25 @@ MUTANTS = {
     ),
     "opening-confirms": Mutant(
         19, "an opened link counts as an answer", _opening_confirms, "asking"
+    ),
+    "lost-emails-again": Mutant(
+        10,
+        "an email whose answer is lost is sent again",
+        _lost_emails_are_sent_again,
+        "asking",
+        "mail_lost",
+    ),
+    "passing-refusals-are-final": Mutant(
+        1, "who is put off by a mail server is given up", _passing_refusals_are_final, "asking"
+    ),
+    "deaf-to-one-click": Mutant(
+        7, "who unsubscribes from an email is not heard", _deaf_to_one_click, "asking"
+    ),
+    "scanners-unsubscribe": Mutant(
+        19, "a program that looks at links unsubscribes", _scanners_unsubscribe, "asking"
+    ),
+    "asks-in-one-language": Mutant(
+        18, "everybody is asked in English", _asks_in_one_language, "asking"
     ),
     "no-deadline": Mutant(1, "an answer may take for ever", _no_deadline, fault="crm_drips"),
 }

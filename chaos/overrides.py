@@ -18,7 +18,9 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     numbers (E.164) than ours does. `mutant`: name of a broken build.
     """
     from worker import context
+    from worker.alerts import smtp
     from worker.asking import claims, sending
+    from worker.asking.senders import smtp_email
     from worker.events import delivery, outgoing
     from worker.queue import schedule
     from worker.sync.pages import lease
@@ -40,6 +42,8 @@ def apply_patches(overrides: dict[str, Any]) -> None:
     subscriber.BACKOFF_FIRST, subscriber.BACKOFF_MAX = 0.2, 1.0
     claims._BACKOFF, claims._BACKOFF_MAX = timedelta(seconds=0.3), timedelta(seconds=1)
     claims._LONGEST_SENDING = timedelta(seconds=8)
+    smtp._TIMEOUT = smtp._DATA_TIMEOUT = 2.0
+    smtp_email._LATER = timedelta(seconds=0.3)
     sending._hours_of = lambda _ctx, _recipient: None  # type: ignore[assignment,return-value]
     if host := overrides.get("host"):
         socket.gethostname = lambda: host

@@ -39,9 +39,11 @@ STREAM_FAULTS: dict[str, int] = {
     "stream_overflow": 10, "stream_away": 10,
 }  # fmt: skip
 
-# What else goes wrong where customers are asked by text.
+# What else goes wrong where customers are asked, by text and by email.
 ASK_FAULTS: dict[str, int] = {
-    "kill_at_text": 40, "kill_before_text": 15, "text_status": 15, "text_drop_after": 15,
+    "kill_at_text": 25, "kill_before_text": 10, "text_status": 10, "text_drop_after": 10,
+    "kill_at_mail": 25, "kill_before_mail": 10, "mail_status": 15, "mail_lost": 15,
+    "mail_late": 8, "mail_away": 8, "mail_login": 6,
 }  # fmt: skip
 
 ACTIONS: dict[str, int] = {

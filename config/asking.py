@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.policy
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -15,6 +16,21 @@ def _region(code: str) -> str:
     if code.upper() not in SUPPORTED_REGIONS:
         raise ValueError("write an ISO code of two letters, such as US or GB")
     return code.upper()
+
+
+def _sender(text: str) -> str:
+    """Check the address that emails come from: one, with or without a name."""
+    if not text:
+        return text
+    if not text.isprintable():
+        raise ValueError("write it on one line")
+    header = email.policy.SMTP.header_factory("From", text)
+    [sender] = header.addresses if len(header.addresses) == 1 else [None]
+    if header.defects or sender is None or not (sender.username and "." in sender.domain):
+        raise ValueError('write one address, such as numbers@acme.example or "Acme, Inc." <...>')
+    if not sender.addr_spec.isascii():
+        raise ValueError("write the address in ASCII, a domain of another script as xn--...")
+    return text
 
 
 Region = Annotated[str, AfterValidator(_region)]
@@ -39,7 +55,7 @@ class AskingSettings(Section):
     sms_price: float = Field(0.0083, ge=0)
     sms_prices: dict[Region, Annotated[float, Field(ge=0)]] = Field({})
     email_price: float = Field(0.0, ge=0)
-    email_from: str = Field("", max_length=200, pattern=r"^$|^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$")
+    email_from: Annotated[str, AfterValidator(_sender)] = Field("", max_length=200)
     postal_address: str = Field("", max_length=300)
     languages: dict[Region, Language] = Field({})
     clarify_opt_outs: bool = False

@@ -4,5 +4,6 @@ Read in this order:
 
     test_salesforce.py  Salesforce, by its unmodified client
     test_hubspot.py     HubSpot: limits, errors, odd records
+    test_mail.py        a mail server, by the RFCs
     test_contract.py    our requests and the answers against HubSpot's OpenAPI documents
 """

@@ -9,14 +9,15 @@ from __future__ import annotations
 import html
 import json
 import re
-import socket
 import threading
 import time
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from sandbox.mail import MailServer
+from sandbox.service import Fault
 
 
 class Refusal(Exception):
@@ -199,78 +200,30 @@ class _Page(HTMLParser):
         self.words.append(data)
 
 
-class Mail:
-    """A mail server, as far as a client needs one (RFC 5321), for the messages of one sender."""
-
-    max_line = 1000  # octets of a line with its end: RFC 5321, 4.5.3.1.6
+class Mail(MailServer):
+    """A mail server for the messages of one sender, to which nobody logs in."""
 
     def __init__(self) -> None:
-        self.got: list[EmailMessage] = []
-        self.calls = 0
+        super().__init__()
         self.reply = ""  # to what is to be sent, instead of taking it
         self.seconds = 0.0
-        self.unknown: set[str] = set()  # addresses that it does not take
-        self.cuts = False  # hang up once a message is taken, instead of saying so
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"smtp://127.0.0.1:{self.socket.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._connected, args=(connection,), daemon=True).start()
+    @property
+    def got(self) -> list[EmailMessage]:
+        return [taken.message for taken in self.sent]
 
-    def _connected(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as file:
-            try:
-                self._speak(file)
-            except OSError:
-                return
+    def hang_up(self) -> None:
+        """Hang up from now on once a message is taken, instead of saying so."""
+        self.faults.append(Fault("END", "drop_after", times=10**9))
 
-    def _speak(self, file: Any) -> None:
-        def say(text: str) -> None:
-            file.write(f"{text}\r\n".encode())
-            file.flush()
+    @property
+    def calls(self) -> int:
+        """Return how often somebody came to send something."""
+        return self.counters["EHLO"]
 
-        say("220 mail.example ready")
-        self.calls += 1
-        for line in file:
-            word = line.split()[0].upper()
-            if word == b"DATA":
-                say("354 go on")
-                taken = self._take(file)
-                if self.cuts:
-                    return
-                say(taken)
-            elif word == b"MAIL" and (self.reply or self.seconds):
-                time.sleep(self.seconds)
-                say(self.reply or "250 fine")
-            elif word == b"RCPT" and any(name.encode() in line for name in self.unknown):
-                say("550 no such user")
-            else:
-                say("250 fine")
-            if word == b"QUIT":
-                return
-
-    def _take(self, file: Any) -> str:
-        text, too_long = b"", False
-        for line in file:
-            if line == b".\r\n":
-                break
-            too_long |= len(line) > self.max_line or any(octet > 127 for octet in line)
-            text += line.removeprefix(b".")
-        if too_long:
-            return "500 line too long, or not ASCII"
-        message = message_from_bytes(text, policy=policy.default)
-        if any(message[name] is None for name in ("From", "To", "Date", "Message-ID", "Subject")):
-            return "554 a header is missing"
-        if message.defects or any(part.defects for part in message.walk()):
-            return "554 malformed"
-        self.got.append(message)
-        return "250 fine"
+    def at_sender(self, _address: str) -> str:
+        time.sleep(self.seconds)
+        return self.reply
 
     def shown(self, taken: EmailMessage) -> str:
         """What it says as plain text; the HTML part must say the same, and load nothing."""
@@ -288,6 +241,3 @@ class Mail:
 
     def links(self, taken: EmailMessage) -> list[str]:
         return self.page(taken).links
-
-    def stop(self) -> None:
-        self.socket.close()

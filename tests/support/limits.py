@@ -37,6 +37,9 @@ _LIMITS = {
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",
     # Seconds, or spans of time.
+    "mail_step": "worker.alerts.smtp._TIMEOUT",
+    "mail_data": "worker.alerts.smtp._DATA_TIMEOUT",
+    "mail_retry": "worker.asking.senders.smtp_email._LATER",
     "salesforce_task_windows": "connectors.salesforce.call_log._WINDOWS",
     "bulk_first_poll": "connectors.salesforce.bulk._FIRST_LOOK",
     "bulk_patience": "connectors.salesforce.bulk._LONGEST",

@@ -35,7 +35,7 @@ class Ca:
         self.path.write_bytes(self._cert.public_bytes(serialization.Encoding.PEM))
 
     def _made(
-        self, name: str, issuer: x509.Certificate | None
+        self, name: str, issuer: x509.Certificate | None, address: str = "127.0.0.1"
     ) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -50,8 +50,7 @@ class Ca:
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), True)
             .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-                False,
+                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False
             )
         )
         # Python 3.13 and newer refuse an authority without key usage, and a certificate that does
@@ -66,8 +65,8 @@ class Ca:
             builder = builder.add_extension(_SIGNS_CERTIFICATES, True)
         return key, builder.sign(signer, hashes.SHA256())
 
-    def context(self) -> ssl.SSLContext:
-        key, cert = self._made("127.0.0.1", self._cert)
+    def context(self, address: str = "127.0.0.1") -> ssl.SSLContext:
+        key, cert = self._made(address, self._cert, address)
         path = self._folder / "server.pem"
         path.write_bytes(
             key.private_bytes(

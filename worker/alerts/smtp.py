@@ -12,18 +12,25 @@ from urllib.parse import unquote, urlsplit
 from connectors.http.deadline import clocked_file, connected
 
 _TIMEOUT = 15.0  # seconds, for each step
+# For the answer to the data: a server that looks into messages before it takes them needs longer.
+# RFC 5321, 4.5.3.2.6 has ten minutes; the deadline of the whole call may be shorter.
+_DATA_TIMEOUT = 60.0
+_READY_FOR_DATA = 354
 
 
-class _Smtp(smtplib.SMTP):
+class Client(smtplib.SMTP):
     """An SMTP client that connects, and reads what a server says, within the deadline
-    of the whole."""
+    of the whole. `data_begun`: whether the server was ready for a message: from then on, one whose
+    answer is lost may have been taken. Before, none was (RFC 5321, 4.1.1.4)."""
+
+    data_begun = False
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """Connect, for smtplib. Its TLS checks the name that it was made with."""
 
         def connect(address: str, remaining: float | None) -> socket.socket:
             within = timeout if remaining is None else min(timeout, remaining)
-            connection: socket.socket = super(_Smtp, self)._get_socket(address, port, within)  # type: ignore[misc]
+            connection: socket.socket = super(Client, self)._get_socket(address, port, within)  # type: ignore[misc]
             return connection
 
         return connected(host, port, connect)
@@ -31,26 +38,31 @@ class _Smtp(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
             self.file = clocked_file(self.sock)
-        return super().getreply()
+        reply = super().getreply()
+        if reply[0] == _READY_FOR_DATA and self.sock is not None:
+            self.data_begun = True
+            self.sock.settimeout(_DATA_TIMEOUT)
+            self.file = None  # it has the former time-out
+        return reply
 
 
-class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
+class _TlsClient(Client, smtplib.SMTP_SSL):
     pass
 
 
 @contextmanager
-def connected_to(smtp_url: str) -> Iterator[smtplib.SMTP]:
+def connected_to(smtp_url: str) -> Iterator[Client]:
     """Yield a client that is connected, encrypted (but for this machine) and logged in. Raises
     `OSError` and `SMTPException`."""
     parts = urlsplit(smtp_url)
     host = parts.hostname or ""
     loopback = host in ("127.0.0.1", "localhost", "::1")
     context = ssl.create_default_context()
-    client: smtplib.SMTP
+    client: Client
     if parts.scheme == "smtps":
-        client = _SmtpTls(host, parts.port or 465, timeout=_TIMEOUT, context=context)
+        client = _TlsClient(host, parts.port or 465, timeout=_TIMEOUT, context=context)
     else:
-        client = _Smtp(host, parts.port or 587, timeout=_TIMEOUT)
+        client = Client(host, parts.port or 587, timeout=_TIMEOUT)
     try:
         if parts.scheme == "smtp" and not loopback:
             client.starttls(context=context)  # refuses to go on without it

@@ -35,9 +35,10 @@ _BURST = timedelta(seconds=30)  # for which a pace may be made up
 _NO_HOURS_KNOWN = timedelta(hours=12)  # until it is looked again whether somebody may be asked
 _LONGEST_SENDING = timedelta(minutes=10)  # far longer than a call may take
 _TROUBLES = 5  # messages in a row that nobody took: the campaign pauses itself
-_MOST_ATTEMPTS = 10
+_MOST_ATTEMPTS = 10  # that a recipient's own server puts off; one of ours that is away counts not
 _BACKOFF = timedelta(minutes=1)
 _BACKOFF_MAX = timedelta(hours=1)
+_MOST_DOUBLINGS = 5  # of what a message waits for its recipient's server: 5 minutes to 2.7 hours
 
 
 class Step(Enum):
@@ -187,7 +188,8 @@ def settle(ctx: Context, message: int, result: Result) -> None:
         campaign = connection.execute(
             sa.select(ask_campaigns).where(ask_campaigns.c.id == row.campaign_id)
         ).one()
-        is_final = result.taken != Taken.NOT_SENT or row.attempts >= _MOST_ATTEMPTS
+        has_had_enough = result.is_of_recipient and row.attempts >= _MOST_ATTEMPTS
+        is_final = result.taken != Taken.NOT_SENT or has_had_enough
         values: dict[str, Any] = {"owner": None, "vendor_id": result.vendor_id[:64]}
         spent = campaign.spent
         if result.taken in (Taken.SENT, Taken.UNCERTAIN):
@@ -196,12 +198,19 @@ def settle(ctx: Context, message: int, result: Result) -> None:
             spent -= row.price
             values |= {"price": 0, "code_hash": None, "claimed_at": None}
             values["state"] = MessageState.REFUSED if is_final else MessageState.WAITING
+            if result.is_of_recipient:
+                values["not_before"] = now + _wait(result, row.attempts)
         connection.execute(sa.update(ask_messages).where(m.id == message).values(**values))
         connection.execute(
             sa.update(ask_campaigns)
             .where(ask_campaigns.c.id == campaign.id)
             .values(spent=spent, **_health(campaign, result, now))
         )
+
+
+def _wait(result: Result, attempts: int) -> timedelta:
+    """Return how long a message waits by itself: twice as long after each attempt."""
+    return (result.wait or _BACKOFF) * (1 << min(attempts - 1, _MOST_DOUBLINGS))
 
 
 def _health(campaign: Any, result: Result, now: datetime) -> dict[str, Any]:
@@ -212,7 +221,8 @@ def _health(campaign: Any, result: Result, now: datetime) -> dict[str, Any]:
     troubles = campaign.troubles + 1
     wait = result.wait or min(_BACKOFF * 2 ** min(troubles - 1, 10), _BACKOFF_MAX)
     values: dict[str, Any] = {"troubles": troubles, "error": result.problem[:255]}
-    if result.taken != Taken.REFUSED:
+    is_of_one = result.is_of_recipient and troubles < _TROUBLES
+    if result.taken != Taken.REFUSED and not is_of_one:
         values["next_at"] = max(campaign.next_at, now + wait)
     # What was surely not sent can be tried for ever; what was refused or lost cannot.
     is_lost = result.taken != Taken.NOT_SENT and troubles >= _TROUBLES

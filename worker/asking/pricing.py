@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from config.settings import Settings
+from worker.asking import emails
 from worker.asking.links import CODE_LENGTH
 from worker.asking.model import MICROS, AskChannel
 from worker.asking.texts import TEXTS, language_of_country, segments
@@ -17,16 +18,10 @@ def language_for(settings: Settings, number: str, country: str) -> str:
 
 def text_of(settings: Settings, channel: AskChannel, language: str, code: str) -> str:
     """Return the words of a message, with its link."""
-    texts, link = TEXTS[language], link_of(settings, code)
-    company = settings.feedback.company
+    link = link_of(settings, code)
     if channel == "text":
-        return texts.sms.format(company=company, link=link)
-    asks = texts.email.format(company=company)
-    return f"{asks}\n{link}?lang={language}\n\n{texts.unsubscribe}\n{link}?lang={language}"
-
-
-def subject_of(settings: Settings, language: str) -> str:
-    return TEXTS[language].subject.format(company=settings.feedback.company)
+        return TEXTS[language].sms.format(company=settings.feedback.company, link=link)
+    return emails.plain(settings, language, link)
 
 
 def link_of(settings: Settings, code: str) -> str:

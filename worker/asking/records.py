@@ -7,20 +7,18 @@ is not asked about.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
 
+from worker.asking.addresses import mailbox
 from worker.asking.model import AskChannel, LeftOut
 from worker.context import Context
 from worker.phones import ContactLocation
 from worker.phones.plan_changes import equal_forms
 from worker.sync.pages import fields
 from worker.sync.pages.fields import Prepared
-
-_ADDRESS = re.compile(r"[^\s,;<>@\"]+@[^\s,;<>@\"]+\.[^\s,;<>@\"]+")
 
 
 class Recipient(Struct, frozen=True):
@@ -75,7 +73,8 @@ def _recipient(prepared: Prepared | None, number: str, channel: AskChannel) -> R
     if channel == "text" and all(reading.extension for reading in readings):
         return Recipient(LeftOut.TAKES_NO_TEXTS)
     contact = prepared.contact
-    if channel == "email" and not _ADDRESS.fullmatch(contact.email.strip()):
+    address = mailbox(contact.email)
+    if channel == "email" and not address:
         return Recipient(LeftOut.NO_EMAIL)
     country = ContactLocation(contact.country, contact.state).region or ""
-    return Recipient("", contact.email.strip(), country, contact.state)
+    return Recipient("", address, country, contact.state)

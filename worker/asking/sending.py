@@ -14,11 +14,11 @@ from typing import Any
 
 from config import stopping
 from connectors.errors import ConnectorError
-from worker.asking import answers, campaigns, claims, eligibility, records
+from worker.asking import answers, campaigns, claims, eligibility, emails, records
 from worker.asking.claims import Offer, Step
 from worker.asking.links import new_code
 from worker.asking.model import Campaign
-from worker.asking.pricing import language_for, link_of, price_of, subject_of, text_of
+from worker.asking.pricing import language_for, link_of, price_of, text_of
 from worker.asking.records import Recipient
 from worker.asking.senders import open_sender
 from worker.asking.senders.base import Message, Result, Sender
@@ -101,12 +101,14 @@ def _ask(ctx: Context, campaign: Campaign, row: Any, recipient: Recipient, sende
     if claim.step is not Step.CLAIMED:
         return claim.step
     message = Message(
-        identity=f"ask-{campaign.id}-{row.id}",
+        identity=identity_of(ctx, campaign, row.id),
         to=row.number if campaign.channel == "text" else recipient.email,
         text=text_of(settings, campaign.channel, language, code),
         valid_for=_valid_for(claim.window, at.now),
-        subject=subject_of(settings, language),
+        subject=emails.subject(settings, language),
         unsubscribe=f"{link_of(settings, code)}/unsubscribe",
+        html=emails.html(settings, language, link_of(settings, code)),
+        language=language,
     )
     result = sender.send(message)
     _report_failure(ctx, row, sender, result)
@@ -114,6 +116,13 @@ def _ask(ctx: Context, campaign: Campaign, row: Any, recipient: Recipient, sende
     if result.problem:
         log.warning("ask campaign %s: %s", campaign.name, result.problem)
     return Step.CLAIMED
+
+
+def identity_of(ctx: Context, campaign: Campaign, message: int) -> str:
+    """Return what names a message: the same at each attempt, and never that of another
+    installation, whose campaigns and messages are counted from 1 as well."""
+    unique = ctx.keys.short_hash(f"{campaign.name} {campaign.created_at.timestamp()}")
+    return f"ask-{campaign.id}-{message}-{unique}"
 
 
 def _hours_of(ctx: Context, recipient: Recipient) -> CallingHours:

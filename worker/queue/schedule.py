@@ -13,9 +13,10 @@ from worker.alerts.channels import digest_route
 # minute, so `hygiene up` and the Procfile have a worker for "reports" alone, and one for "writes".
 QUEUES = ("reports", "writes", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
-# For so many intervals `revive` may wait for a worker. Where each one expired before a worker came
-# to it, nothing that died would be taken up as long as the workers are busy.
-_REVIVE_WAITS = 15
+# For so many intervals `revive` and `ask` may wait for a worker. Where each one expired before a
+# worker came to it, nothing that died would be taken up, and nobody would be asked, as long as the
+# workers are busy.
+_WAITS = 15
 TIDY_EVERY = 6 * 3600.0
 DIGEST_EVERY = 600.0  # how often it is looked whether the week's digest is due
 
@@ -28,7 +29,7 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         "revive": {
             "task": "hygiene.revive",
             "schedule": REVIVE_EVERY,
-            "options": {"expires": REVIVE_EVERY * _REVIVE_WAITS},
+            "options": {"expires": REVIVE_EVERY * _WAITS},
         }
     }
     counted = settings.segments.every.total_seconds()
@@ -48,7 +49,9 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
     every = settings.feedback.deliver_every.total_seconds()
     plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
     asked = settings.asking.every.total_seconds()
-    plan["ask"] = {"task": "hygiene.ask", "schedule": asked, "options": {"expires": asked}}
+    plan["ask"] = {
+        "task": "hygiene.ask", "schedule": asked, "options": {"expires": asked * _WAITS},
+    }  # fmt: skip
     if often := settings.feedback.dispositions.every.total_seconds():
         plan["calls"] = {"task": "hygiene.calls", "schedule": often, "options": {"expires": often}}
     sections = map(settings.section, settings.active_connectors)

@@ -7,6 +7,7 @@ Read in this order:
     test_sending.py    once to a person, whatever dies; never over budget; stopped by a STOP
     test_clarifying.py the one text after an opt-out, and its answer
     test_answers.py    what recipients said, by their page or by a reply
+    test_addresses.py  an email field is one plain address, or none
     test_email.py      by the mail server, with one-click unsubscribing
 """
 

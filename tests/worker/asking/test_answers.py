@@ -143,6 +143,50 @@ class TestOneClickUnsubscribing:
         assert (stored.kind, stored.channels, stored.number) == ("opt_out", "", NUMBER)
         assert messages(asking_ctx)[0].answer == "stopped"
 
+    @pytest.mark.parametrize(
+        ("content_type", "body"),
+        [
+            ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"),
+            (
+                "multipart/form-data; boundary=xyz",
+                '--xyz\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+                "One-Click\r\n--xyz--\r\n",
+            ),
+        ],
+    )
+    def test_is_taken_in_both_forms_that_mail_readers_send(
+        self, asking_ctx: Context, client: TestClient, path: str, content_type: str, body: str
+    ) -> None:
+        """RFC 8058, 3.2: it should be multipart/form-data, and may be the other."""
+        headers = {"Content-Type": content_type}
+        answer = client.post(f"{path}/unsubscribe", content=body, headers=headers)
+        assert answer.status_code == 200
+        assert [report.kind for report in stored_reports(asking_ctx)] == ["opt_out"]
+
+    @pytest.mark.parametrize(
+        ("content_type", "body"),
+        [
+            ("multipart/form-data", "List-Unsubscribe=One-Click"),
+            ("multipart/form-data; boundary=xyz", "--xyz\r\nList-Unsubscribe"),
+            ("multipart/form-data; boundary=xyz", "--xyz\r\n" * 10_000),
+            (
+                "multipart/form-data; boundary=xyz",
+                '--xyz\r\nContent-Disposition: form-data; name="List-Unsubscribe"; '
+                'filename="a"\r\n\r\nOne-Click\r\n--xyz--\r\n',
+            ),
+            ("application/json", '{"List-Unsubscribe": "One-Click"}'),
+            ("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click-Not"),
+            ("application/x-www-form-urlencoded", "a=b&" * 10_000),
+        ],
+    )
+    def test_is_nothing_else(
+        self, asking_ctx: Context, client: TestClient, path: str, content_type: str, body: str
+    ) -> None:
+        headers = {"Content-Type": content_type}
+        answer = client.post(f"{path}/unsubscribe", content=body, headers=headers)
+        assert answer.status_code == 400
+        assert stored_reports(asking_ctx) == []
+
     def test_wants_the_words_that_a_mail_reader_posts(
         self, asking_ctx: Context, client: TestClient, path: str
     ) -> None:

@@ -152,12 +152,13 @@ class TestTheSchedule:
         assert plan["reverify-hubspot"]["schedule"] == 12 * 3600
         assert plan["revive"]["schedule"] <= 60
 
-    def test_what_revives_runs_also_where_tasks_wait_for_a_worker_for_minutes(
-        self, make_settings: Callable[..., Settings]
+    @pytest.mark.parametrize("name", ["revive", "ask"])
+    def test_what_nothing_else_starts_runs_also_where_tasks_wait_for_a_worker_for_minutes(
+        self, make_settings: Callable[..., Settings], name: str
     ) -> None:
-        revive = beat_schedule(make_settings(""))["revive"]
-        assert revive["options"]["expires"] >= 5 * 60
-        assert revive["options"]["expires"] <= 20 * revive["schedule"], "few wait at once"
+        entry = beat_schedule(make_settings(""))[name]
+        assert entry["options"]["expires"] >= 5 * 60
+        assert entry["options"]["expires"] <= 20 * entry["schedule"], "few wait at once"
 
     def test_a_connector_that_is_off_has_none(self, make_settings: Callable[..., Settings]) -> None:
         plan = beat_schedule(make_settings("[connectors.hubspot]\nenabled = false\n"))

@@ -29,7 +29,8 @@ class Taken(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message as it is sent. `to`: a number, or an email address. `identity`: the same for each
-    attempt. `valid_for`: how long it may wait in a queue. `subject`, `unsubscribe`: of an email."""
+    attempt, and of no other message anywhere. `valid_for`: how long it may wait in a queue.
+    `subject`, `unsubscribe`, `html`, `language`: of an email."""
 
     identity: str
     to: str
@@ -37,13 +38,16 @@ class Message:
     valid_for: timedelta
     subject: str = ""
     unsubscribe: str = ""
+    html: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """`problem`: a phrase for the operator. `failure`: what it says of the recipient's number.
     `blocked`: no other message would be sent either, until an operator has done something.
-    `wait`: how long the vendor wants to be left alone."""
+    `wait`: how long the vendor wants to be left alone. `is_of_recipient`: a message that was not
+    sent waits for something of its recipient's; others need not wait with it."""
 
     taken: Taken
     vendor_id: str = ""
@@ -51,6 +55,7 @@ class Result:
     failure: DeliveryFailure | None = None
     blocked: bool = False
     wait: timedelta | None = None
+    is_of_recipient: bool = False
 
 
 class Sender(ABC):

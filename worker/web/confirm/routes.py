@@ -31,6 +31,7 @@ from worker.store.tables import contacts, feedback
 from worker.suppression import confirm_links
 from worker.suppression.confirm_links import BadLinkError, Link
 from worker.web.body import RawBody
+from worker.web.confirm.one_click import is_one_click
 from worker.web.confirm.translations import TRANSLATIONS, language_of
 from worker.web.notify import Notify
 
@@ -46,7 +47,6 @@ _ANSWERS: dict[str, tuple[FeedbackKind, Scope, str]] = {
 }
 _STOPS = frozenset({"stop", "stop_call", "stop_text"})  # taken with any link of ours, at any time
 _CHANNELS = {"stop_call": "call", "stop_text": "text"}  # of an answer; any other is of both
-_ONE_CLICK = "List-Unsubscribe=One-Click"  # what a mail reader posts: RFC 8058, section 3.2
 Lang = Annotated[str, Query(max_length=5)]
 
 
@@ -183,9 +183,11 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         summary="One-click unsubscribing (RFC 8058), from an email",
         response_class=Response,
     )
-    def unsubscribe(token: str, body: RawBody, background: BackgroundTasks) -> Response:
+    def unsubscribe(
+        request: Request, token: str, body: RawBody, background: BackgroundTasks
+    ) -> Response:
         """Also with a link that can no longer be answered: who wants to hear less never waits."""
-        if body.decode("ascii", "replace").strip() != _ONE_CLICK:
+        if not is_one_click(request.headers.get("content-type", ""), body):
             return Response("Write List-Unsubscribe=One-Click.", 400, media_type="text/plain")
         try:
             if not ask_links.is_code(token):

@@ -84,6 +84,9 @@ def _needs(needs: dict[str, Any]) -> Any:
                f"hygiene endpoints backfill {row['endpoint']}")  # fmt: skip
     for row in needs["untold"]:
         yield f"{row['connector']} has not confirmed {row['reports']:,} reports yet"
+    for row in needs["former"]:
+        yield (f"{row['connector']} is not connected, but our index holds records of it; if it is "
+               f"gone for good: hygiene crm drop-records {row['connector']} --dry-run")  # fmt: skip
 
 
 @click.command(cls=Command, examples=["hygiene spend --days 7"])

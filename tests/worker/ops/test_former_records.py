@@ -22,7 +22,7 @@ from worker.access import audit
 from worker.cli.main import main
 from worker.context import Context
 from worker.duplicates import grouping
-from worker.ops import doctor_checks, former_records
+from worker.ops import doctor, doctor_checks, former_records
 from worker.ops.former_records import StillReadError
 from worker.ops.retention import purge_expired
 from worker.queries.overview import overview
@@ -37,6 +37,7 @@ from worker.store.tables import (
     segment_counts,
     watermarks,
 )
+from worker.suppression.apply_reports import apply_pending
 from worker.suppression.evidence import number_evidence
 from worker.sync.runs import lifecycle
 from worker.sync.runs.model import RunActiveError
@@ -266,3 +267,43 @@ class TestTheCommand:
         assert "suppressions in force, which stay: 1" in shown.output
         for name in ("salesforce", "nobody"):
             hygiene("crm", "drop-records", name, "--yes", exit_code=2)
+
+
+class TestWithoutAnyCrm:
+    """The last connection was removed too, or the only one has lost its table."""
+
+    @pytest.fixture
+    def env(self, both: Context, ids: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
+        store_report(both, "opt_out", NUMBER)  # it waits for both
+        gone = {name: "" for name in sandbox.env() if name.startswith(("HUBSPOT", "SALESFORCE"))}
+        return gone | {"DATABASE_URL": both.settings.database_url}
+
+    def test_the_doctor_and_the_overview_name_them(
+        self, env: dict[str, str], make_context: Make
+    ) -> None:
+        ctx = make_context(**env)
+        apply_pending(ctx)
+        assert not ctx.settings.active_connectors
+        checks = list(doctor.examine(ctx.settings))
+        assert "no CRM is connected" in next(c.text for c in checks if c.name == "connectors")
+        for name in ("hubspot", "salesforce"):
+            texts = [check.text for check in checks if check.name == name]
+            assert any("our index holds" in text for text in texts)
+            assert any("has not been told 1 report" in text for text in texts)
+            assert all(f"hygiene crm drop-records {name} --dry-run" in text for text in texts)
+        both_named = [{"connector": "hubspot"}, {"connector": "salesforce"}]
+        assert overview(ctx)["needs"]["former"] == both_named
+
+    def test_the_commands_name_and_drop_them(self, env: dict[str, str], both: Context) -> None:
+        env |= {"HYGIENE_HOME": str(both.settings.home), "REDIS_URL": "", "COLUMNS": "300"}
+
+        def run(*args: str) -> str:
+            result = CliRunner().invoke(main, args, env=env, prog_name="hygiene")
+            assert result.exit_code == 0, result.output
+            return result.output
+
+        assert "hygiene crm drop-records salesforce --dry-run" in run("overview")
+        for name in ("hubspot", "salesforce"):
+            run("crm", "drop-records", name, "--yes")
+            assert held(both, name) == 0
+        assert "drop-records" not in run("overview")

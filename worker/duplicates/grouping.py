@@ -324,7 +324,7 @@ def _isolated(ctx: Context) -> Surroundings:
     with ctx.store.read() as connection:
         for connector, name in lists:
             query = sa.select(m.connector, m.object, m.record_id)
-            query = query.where(m.connector == connector, m.list == name[:80])
+            query = query.where(m.connector == connector, m.list == name)
             surroundings.members.update(tuple(row) for row in connection.execute(query))
     return surroundings
 

@@ -9,6 +9,7 @@ from itertools import islice
 import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
 
+from connectors.csv_list.errors import ListError
 from worker.context import Context
 from worker.events import suppression_changes
 from worker.feedback import former_numbers, report_log
@@ -47,9 +48,16 @@ def import_list(
 
     To repeat it adds nothing, and does not bring back an entry that was lifted. The queue flags
     whoever holds one of them now; contacts that come later are flagged by their sync. An entry also
-    holds for a field that was read as its number before (`worker.feedback.former_numbers`).
+    holds for a field that was read as its number before (`worker.feedback.former_numbers`). Raises
+    `ListError` for a name that is too long: cut off, it could be that of another list, and an entry
+    of one would count for both, until that one is undone.
     """
-    name = _mask_numbers(name)[:_MAX_LIST_NAME]
+    name = _mask_numbers(name)
+    if len(name) > _MAX_LIST_NAME:
+        raise ListError(
+            f"the name of the list has {len(name)} characters, and may have {_MAX_LIST_NAME}: give "
+            "a shorter one, which no other list has (--name)"
+        )
     result = ImportResult()
     result.batch = undo_action.new_mark()
     now, keys = import_batches.begin(ctx, result.batch, "list", name, by).at, ctx.keys

@@ -70,7 +70,7 @@ def poll(ctx: Context, connector: str) -> int:
 
 
 def _cursors(connector: str) -> tuple[str, str]:
-    return f"consent:{connector}"[:80], f"consent-all:{connector}"[:80]
+    return f"consent:{connector}", f"consent-all:{connector}"
 
 
 def _load(ctx: Context, name: str) -> datetime | None:
@@ -114,7 +114,7 @@ def _written_by_us(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 def _key(connector: str, opt_out: ConsentOptOut) -> str:
     record = f"{opt_out.object}/{opt_out.record_id}"
-    return f"consent:{connector}:{opt_out.id}:{record}:{opt_out.changed_at.isoformat()}"[:240]
+    return f"consent:{connector}:{opt_out.id}:{record}:{opt_out.changed_at.isoformat()}"
 
 
 def _reports(ctx: Context, connector: str, opt_out: ConsentOptOut, key: str) -> Iterator[Feedback]:

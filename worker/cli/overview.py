@@ -85,8 +85,9 @@ def _needs(needs: dict[str, Any]) -> Any:
     for row in needs["untold"]:
         yield f"{row['connector']} has not confirmed {row['reports']:,} reports yet"
     for row in needs["former"]:
-        yield (f"{row['connector']} is not connected, but our index holds records of it; if it is "
-               f"gone for good: hygiene crm drop-records {row['connector']} --dry-run")  # fmt: skip
+        name = row["connector"]
+        yield (f"{name} is not connected, but we keep records or segments of it; if it is gone "
+               f"for good: hygiene crm drop-records {name} --dry-run")  # fmt: skip
 
 
 @click.command(cls=Command, examples=["hygiene spend --days 7"])

@@ -217,8 +217,6 @@ def _redis(settings: Settings) -> Iterator[Check]:
         embedded_redis.check_writes(settings.redis_url)
     except redis.RedisError as error:
         text = f"Redis (REDIS_URL) does not answer properly: {redis_line(error)} ({error})"
-        if "certificate verify failed" in str(error):
-            text += "; add ?ssl_ca_certs=FILE, or see REDIS_SSL_CERT_REQS in docs/production.md"
         yield Check("redis", "problem", text)
         return
     version = embedded_redis.running_version(settings.redis_url)

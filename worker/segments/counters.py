@@ -376,7 +376,7 @@ def _fetch_lists(ctx: Context) -> None:
         if not _is_due(ctx, connector, name):
             continue
         try:
-            members = list(ctx.open(connector).list_members("list", name) or ())
+            members = list(ctx.open_own(connector).list_members("list", name) or ())
         except ConnectorError as error:
             log.warning("segments.lists: %s", error)
             setbacks.note(ctx.store, connector, f"read the list {name}", error, ctx.now())

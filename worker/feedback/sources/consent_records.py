@@ -53,7 +53,7 @@ def _poll_one(ctx: Context, name: str) -> int:
 def poll(ctx: Context, connector: str) -> int:
     """Read what changed since the last time, or once a day all; return how many reports are new.
     Raises `ConnectorError`; the place moves on only with what was stored."""
-    opened = ctx.open(connector)
+    opened = ctx.open_own(connector)
     now = ctx.now()
     position, full_at = (_load(ctx, name) for name in _cursors(connector))
     full = full_at is None or position is None or now - full_at >= _FULL_EVERY

@@ -141,7 +141,7 @@ class Follower:
 
     def _serve(self, backoff: _Backoff) -> None:
         """Follow the channels until told to stop, or until the lease is lost."""
-        opened = self._ctx.open(self.name)
+        opened = self._ctx.open_own(self.name)
         assert isinstance(opened, SalesforceConnector)
         feed = opened.change_feed()
         ended = threading.Event()

@@ -18,6 +18,7 @@ from processes import until
 from reports import store_report, stored_reports
 
 from config import logging_setup
+from config.errors import HygieneError
 from config.settings import Log
 from connectors.errors import AuthError, ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
@@ -28,7 +29,7 @@ from worker.cli.propagation import propagate_now
 from worker.context import Context
 from worker.feedback.sources import consent_records, dispositions
 from worker.feedback.sources.dispositions import poll_all
-from worker.ops import doctor, doctor_checks
+from worker.ops import doctor, doctor_checks, former_records
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
@@ -644,3 +645,75 @@ def test_the_only_connection_is_told_from_another_account_too(
             sync(moved, name)
         assert crm.snapshot() == before
     assert {row.kind for row in stored_reports(ctx)} == {"opt_out"}
+
+
+class TestAConnectionUnderAnotherName:
+    """Its account is the same: all of it is read as new, and nobody who said no is contacted."""
+
+    @pytest.fixture
+    def renamed(
+        self, make_context: Make, env: dict[str, str], ctx: Context
+    ) -> Callable[[], Context]:
+        """Open the context of the installation after `hubspot-emea` has become `hubspot-dach`."""
+        there = {name.replace("_EMEA_", "_DACH_") if name.startswith("HUBSPOT_EMEA_") else name: text
+                 for name, text in env.items()}  # fmt: skip
+        toml = EMEA.replace("hubspot-emea", "hubspot-dach")
+        return lambda: make_context(toml, **there, DATABASE_URL=ctx.settings.database_url)
+
+    @pytest.mark.parametrize("dropped", [False, True])
+    @pytest.mark.parametrize("scope", ["contact", "person", ""])
+    def test_keeps_whoever_said_no(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync, renamed: Callable[[], Context],
+        scope: str, dropped: bool,
+    ) -> None:  # fmt: skip
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        crm, record = crms["hubspot-emea"], ids["hubspot-emea"]
+        about = {"contact": f"hubspot-emea/contacts/{record}", "scope": scope} if scope else {}
+        store_report(ctx, "opt_out", NUMBER, **about)
+        settle(ctx)
+        assert crm.get(record, "do_not_contact") is True
+        now = renamed()
+        if dropped:
+            list(former_records.drop(now, "hubspot-emea", "", "an admin"))
+        for _ in range(2):
+            sync(now, "hubspot-dach")
+            settle(now)
+        assert crm.get(record, "do_not_contact") is True
+        advance_clock(now, days=1)
+        crm.edit(record, {f"phone/{crm.phone}": NUMBER})
+        sync(now, "hubspot-dach", "everything")
+        settle(now)
+        assert crm.get(record, "do_not_contact") is True
+
+    def test_an_undo_of_a_run_under_the_former_name_is_refused(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync, renamed: Callable[[], Context]
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        run = sync(ctx, "hubspot-emea")
+        crm = crms["hubspot-emea"]
+        assert crm.get(ids["hubspot-emea"], "do_not_contact") is True
+        with pytest.raises(HygieneError, match="hubspot-emea"):
+            undo.undo(renamed(), run["run"])
+        assert crm.get(ids["hubspot-emea"], "do_not_contact") is True
+
+    def test_and_back_again_loses_nothing(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync, renamed: Callable[[], Context]
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        now = renamed()
+        sync(now, "hubspot-dach")
+        store_report(now, "opt_out", NUMBER, contact=f"hubspot-dach/contacts/{ids['hubspot-emea']}",
+                     scope="contact")  # fmt: skip
+        settle(now)
+        crm = crms["hubspot-emea"]
+        assert crm.get(ids["hubspot-emea"], "do_not_contact") is True
+        for scope in ("changed", "everything"):
+            sync(ctx, "hubspot-emea", scope)
+            settle(ctx)
+            assert crm.get(ids["hubspot-emea"], "do_not_contact") is True

@@ -56,16 +56,19 @@ def settle(store: Store, connector: str, account: str) -> str:
     """Return the account that a connection's records in our index are of: this one, if none is
     recorded yet. It is kept when the connection is removed: if it comes back, it must be the same.
     """
-    name = f"{_OWNER}{connector}"
-    query = sa.select(app_state.c.value).where(app_state.c.name == name)
-    with store.read() as connection:
-        known: str | None = connection.scalar(query)
-    if known:
+    if known := of_records(store, connector):
         return known
     with store.write() as connection:
-        upsert(connection, app_state, [{"name": name, "value": account}], ignore=True)
-        first: str | None = connection.scalar(query)  # of two processes at once
-    return first or account
+        row = {"name": f"{_OWNER}{connector}", "value": account}
+        upsert(connection, app_state, [row], ignore=True)
+    return of_records(store, connector) or account  # of two processes at once, the first one's
+
+
+def of_records(store: Store, connector: str) -> str:
+    """Return the account that our records of a connection are of; "" where that is not known."""
+    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_OWNER}{connector}")
+    with store.read() as connection:
+        return connection.scalar(query) or ""
 
 
 def _name(settings: Settings, connector: str) -> str:

@@ -44,6 +44,7 @@ from worker.sync.read.change_detection import decision_config_hash
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.undo import undo
+from worker.web.hubspot.portal import Portal
 
 EMEA = """
 [connectors.salesforce-emea]
@@ -610,6 +611,16 @@ class TestAnotherAccountUnderAKnownName:
             after = crm.snapshot()
             assert (after == before[name]) == (name not in others), name
         assert len(stored_reports(ctx)) == said + 1  # nobody is taken to have said a thing
+
+    @pytest.mark.parametrize("swapped", ["hubspot"], indirect=True)
+    def test_takes_no_webhook_of_the_other_account(
+        self, swapped: tuple[Context, str], ctx: Context
+    ) -> None:
+        mixed, _kind = swapped
+        for name in ("hubspot", "hubspot-emea"):
+            assert Portal(mixed, name).learn() is None
+            assert Portal(mixed, name).known() is None
+            assert Portal(ctx, name).learn() is not None
 
     def test_is_told_by_doctor_and_over_once_the_credentials_are_right(
         self, swapped: tuple[Context, str], ctx: Context, crms: dict[str, Crm],

@@ -666,8 +666,7 @@ class TestAConnectionUnderAnotherName:
         self, make_context: Make, env: dict[str, str], ctx: Context
     ) -> Callable[[], Context]:
         """Open the context of the installation after `hubspot-emea` has become `hubspot-dach`."""
-        there = {name.replace("_EMEA_", "_DACH_") if name.startswith("HUBSPOT_EMEA_") else name: text
-                 for name, text in env.items()}  # fmt: skip
+        there = {name.replace("HUBSPOT_EMEA_", "HUBSPOT_DACH_"): text for name, text in env.items()}
         toml = EMEA.replace("hubspot-emea", "hubspot-dach")
         return lambda: make_context(toml, **there, DATABASE_URL=ctx.settings.database_url)
 

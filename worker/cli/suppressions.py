@@ -127,9 +127,8 @@ def suppressions_lift(suppression: int, reason: str, later: bool, as_json: bool)
     "import", examples=["hygiene suppressions import do-not-call.csv --column phone --country US"]
 )
 @click.argument("file", type=FILE, metavar="FILE")
-@click.option("--name", default="", metavar="NAME", help="The name of the list, of 80 characters "
-              "at most; by default the name of the file. Importing it again adds only new "
-              "entries.")  # fmt: skip
+@click.option("--name", default="", metavar="NAME", help="The name of the list; by default the "
+              "name of the file. Importing it again adds only new entries.")  # fmt: skip
 @click.option(
     "--column",
     default="",

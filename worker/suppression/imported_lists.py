@@ -9,7 +9,6 @@ from itertools import islice
 import sqlalchemy as sa
 from phonenumbers import PhoneNumberMatcher
 
-from connectors.csv_list.errors import ListError
 from worker.context import Context
 from worker.events import suppression_changes
 from worker.feedback import former_numbers, report_log
@@ -18,6 +17,7 @@ from worker.feedback.models import SuppressionReason
 from worker.feedback.receivers import crms_to_notify
 from worker.store import locks, outbox
 from worker.store.bulk import chunks, insert
+from worker.store.fit_key import fit_list_name
 from worker.store.invalidation import invalidate
 from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
@@ -25,7 +25,6 @@ from worker.store.pseudonyms import number_aliases
 from worker.store.tables import suppressions
 from worker.suppression import import_batches, undo_action
 
-_MAX_LIST_NAME = 80  # characters
 _IMPORT_BATCH = 5000  # numbers that are stored in one transaction
 
 
@@ -48,16 +47,11 @@ def import_list(
 
     To repeat it adds nothing, and does not bring back an entry that was lifted. The queue flags
     whoever holds one of them now; contacts that come later are flagged by their sync. An entry also
-    holds for a field that was read as its number before (`worker.feedback.former_numbers`). Raises
-    `ListError` for a name that is too long: cut off, it could be that of another list, and an entry
-    of one would count for both, until that one is undone.
+    holds for a field that was read as its number before (`worker.feedback.former_numbers`). A
+    long name keeps a digest of its end: cut off, it could be that of another list, and an entry of
+    one would count for both, until that one is undone.
     """
-    name = _mask_numbers(name)
-    if len(name) > _MAX_LIST_NAME:
-        raise ListError(
-            f"the name of the list has {len(name)} characters, and may have {_MAX_LIST_NAME}: give "
-            "a shorter one, which no other list has (--name)"
-        )
+    name = fit_list_name(_mask_numbers(name))
     result = ImportResult()
     result.batch = undo_action.new_mark()
     now, keys = import_batches.begin(ctx, result.batch, "list", name, by).at, ctx.keys

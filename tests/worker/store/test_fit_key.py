@@ -12,7 +12,6 @@ from constants import NUMBER
 from fixture_types import MakeContext
 
 from config.section import SettingsError
-from connectors.csv_list.errors import ListError
 from connectors.errors import SchemaError
 from connectors.records import CallOutcome, Contact
 from worker.alerts import notifier, rules
@@ -26,7 +25,8 @@ from worker.segments import counters, isolation, membership, queries
 from worker.store import setbacks
 from worker.store.bulk import insert
 from worker.store.fit_key import fit_list_name, fit_segment_value
-from worker.store.tables import alerts, contacts, list_members, poll_cursors
+from worker.store.tables import alerts, contacts, list_members, poll_cursors, suppressions
+from worker.suppression import import_batches
 from worker.suppression.imported_lists import import_list
 
 
@@ -138,12 +138,17 @@ def test_call_outcomes_are_counted_each(either: Context) -> None:
     assert {row.name for row in rows} >= {"name a", "name b"}
 
 
-class TestNamesThatAPersonGives:
-    def test_of_an_imported_list(self, ctx: Context) -> None:
-        assert import_list(ctx, [NUMBER], "n" * 80).added == 1
-        with pytest.raises(ListError, match="81 characters, and may have 80"):
-            import_list(ctx, [NUMBER], "n" * 81)
+def test_an_entry_of_two_imported_lists_stays_when_one_of_them_is_undone(either: Context) -> None:
+    lists = [import_list(either, [NUMBER], "n" * 80 + end) for end in "ab"]
+    assert [done.added for done in lists] == [1, 1]
+    assert import_list(either, [NUMBER], "n" * 80 + "b").known == 1
+    import_batches.undo(either, lists[0].batch, "kim", "the wrong file")
+    with either.store.read() as connection:
+        in_force = suppressions.c.lifted_at.is_(None)
+        assert len(connection.execute(sa.select(suppressions).where(in_force)).all()) == 1
 
+
+class TestNamesThatAPersonGives:
     @pytest.mark.parametrize(
         "line", ['phones = ["{}"]', 'phones = ["phone", "{}"]', 'phones = ["phone"]\n[{}]']
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from config.section import Duration, Section
 
@@ -13,11 +13,15 @@ from config.section import Duration, Section
 Owner = Literal["person", "organisation"]
 
 
+MAX_NAME = 80  # characters of an object or phone field, as the columns of our index have them
+_Indexed = Annotated[str, StringConstraints(max_length=MAX_NAME)]
+
+
 class ObjectMap(Section):
     """Where a CRM object keeps what we read. A field that the org does not have is left out and
     reported. `owner`: of the numbers; "" = as `config.owners` says for the object."""
 
-    phones: tuple[str, ...]
+    phones: tuple[_Indexed, ...]
     country: tuple[str, ...] = ()  # the first one that holds something wins
     # The same country as an ISO code, in a field of its own. Where the two contradict each other
     # the record tells no country.
@@ -91,7 +95,7 @@ class ConnectorSettings(Section):
     reason_language: ReasonLanguage = "en"  # of the sentence that says what is wrong
     api_reserve: float = Field(0.2, ge=0, lt=1)  # of the day's API calls, for the CRM's other users
     owner_tasks: OwnerTaskSettings = OwnerTaskSettings()
-    objects: dict[str, ObjectMap]
+    objects: dict[_Indexed, ObjectMap]
     fields: FieldNames
 
 
@@ -195,14 +199,14 @@ class SalesforceSettings(ConnectorSettings):
     batch_size: int = Field(200, ge=1, le=200)  # records in a writing REST call
     bulk_batch_size: int = Field(10_000, ge=200, le=100_000)  # records in a writing Bulk job
     allow_duplicates: bool = False  # write also where a duplicate rule would only warn
-    objects: dict[str, ObjectMap] = _SALESFORCE_OBJECTS
+    objects: dict[_Indexed, ObjectMap] = _SALESFORCE_OBJECTS
     fields: FieldNames = _SALESFORCE_FIELDS
 
 
 class HubSpotSettings(ConnectorSettings):
     # How long it may take until HubSpot's searches find a change; they are read again for so long.
     search_lag: Duration = timedelta(hours=1)
-    objects: dict[str, ObjectMap] = _HUBSPOT_OBJECTS
+    objects: dict[_Indexed, ObjectMap] = _HUBSPOT_OBJECTS
     fields: FieldNames = _HUBSPOT_FIELDS
 
 

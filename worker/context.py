@@ -61,6 +61,7 @@ class Context:
     def __post_init__(self) -> None:
         self._open: dict[str, Connector] = {}
         self._schema_at: dict[str, datetime] = {}
+        self._own_accounts: set[str] = set()  # connections that go where they went before
         self._chain: Chain | None = None
         self._forecasts: dict[str, Chain] = {}
         self._keys: Keys | None = None
@@ -158,6 +159,13 @@ class Context:
             opened.account = crm_accounts.load(self.settings, self.store, name)
         return opened
 
+    def open_own(self, name: str) -> Connector:
+        """Like `open`, to read what people did there. Raises `AuthError` where the connection goes
+        to another account than before."""
+        opened = self.open(name)
+        self._require_same_account(name, opened)
+        return opened
+
     def _share_tokens(self, name: str, opened: Connector) -> None:
         """Let a connection by OAuth take its token from the database, as all processes do."""
         credentials = self.settings.hubspot_of(name)
@@ -182,7 +190,7 @@ class Context:
         when a field was missing, or if `fresh`. Raises `SchemaError` if the CRM has none of the
         fields that statuses are written to.
         """
-        opened = self.open(name)
+        opened = self.open_own(name)
         with self.store.read() as connection:
             at: datetime | None = connection.scalar(_SCHEMA_AT, {"name": name})
         now = self.now()
@@ -265,6 +273,36 @@ class Context:
         names = self.settings.of_kind(connections.kind_of(name))
         if other and names.index(other) < names.index(name):
             raise _same_account(name, other, opened.account)
+
+    def _require_same_account(self, name: str, opened: Connector) -> None:
+        """Raise `AuthError` for a connection that goes to another account than the one that our
+        records of it are of. It is asked once for each login; where the CRM does not tell, the next
+        time will do."""
+        if connections.kind_of(name) not in crm_accounts.KINDS or name in self._own_accounts:
+            return
+        if self._is_one_of_several(name):
+            self._learn_account(name, opened)
+            account = opened.account
+        else:
+            account = self._account_of_only_one(name, opened)
+        if not account:
+            return
+        known = crm_accounts.settle(self.store, name, account)
+        if known != account:
+            raise _another_account(name, account, known)
+        self._own_accounts.add(name)
+
+    def _account_of_only_one(self, name: str, opened: Connector) -> str:
+        if account := crm_accounts.load(self.settings, self.store, name):
+            return account
+        try:
+            account = opened.account_id()
+        except ConnectorError as error:
+            log.debug("%s: the account of its login is not known: %s", name, error)
+            return ""
+        if account:
+            crm_accounts.record(self.settings, self.store, name, account)
+        return account
 
     def connector_for_run(self, name: str) -> Connector:
         """Like `connector`, but ask the CRM again if a field is missing: it may be back."""
@@ -349,6 +387,17 @@ class Context:
         for provider in self.providers.providers:
             provider.close()
         self.store.close()
+
+
+def _another_account(name: str, account: str, known: str) -> AuthError:
+    kind = connections.kind_of(name)
+    return AuthError(
+        f"{name} goes to another account now ({account}), and what is stored under this name is of "
+        f"account {known}, where the same ids may mean other people: give it the former account's "
+        f"credentials again, or declare the new account under a name of its own "
+        f"([connectors.{kind}-NAME], docs/several-orgs.md); after a trial, begin with an empty "
+        "database"
+    )
 
 
 def _same_account(name: str, other: str, account: str) -> AuthError:

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from config.connectors import ConnectorSettings, CsvSettings, ObjectMap
+from config.connectors import MAX_NAME, ConnectorSettings, CsvSettings, ObjectMap
 from config.settings import Settings
 from connectors.base import BaseConnector
 from connectors.csv_list import parser, workbook
@@ -90,6 +90,13 @@ class CsvConnector(BaseConnector):
                 f"connectors.csv.phone_columns: no column of {self._path} looks like a phone "
                 f"number; name them (there are: {', '.join(self._header)})"
             )
+        for column in phones:
+            if len(column) > MAX_NAME:
+                raise SchemaError(
+                    f"connectors.csv.phone_columns: the name of column {column[:30]!r}... of "
+                    f"{self._path} has {len(column)} characters, and may have {MAX_NAME} "
+                    "characters: shorten it in the file's first row"
+                )
         self._id_column = self._one(settings.id_column, "id_column") or "".join(guessed["id"])
         country = self._one(settings.country_column, "country_column")
         mapping = ObjectMap(

@@ -17,6 +17,7 @@ from worker.alerts.message import of_alert
 from worker.alerts.rules import Alert
 from worker.context import Context
 from worker.store.bulk import upsert
+from worker.store.fit_key import fit_key
 from worker.store.tables import alerts
 
 _KEPT = timedelta(days=100)  # longer than an alert is sent, and longer than a resolved one is kept
@@ -31,7 +32,7 @@ def evaluate(ctx: Context) -> int:
     now, c = ctx.now(), alerts.c
     paused = rules.paused(ctx)
     found = rules.current(ctx) if paused is None else [paused]
-    current = {alert.key[:255]: alert for alert in found}
+    current = {fit_key(alert.key): alert for alert in found}
     kinds = sa.true() if paused is None else c.kind == paused.kind
     rows = [
         {"key": key, "kind": alert.kind, "text": alert.text, "path": alert.path, "at": now,

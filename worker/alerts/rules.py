@@ -142,7 +142,7 @@ def _streams_down(ctx: Context) -> Iterator[Alert]:
             )
             since = ctx.now() - one.silent_for
             key = f"stream_down:{one.connector}:{one.channel}:{since:%Y-%m-%dT%H:%M}"
-            yield Alert(key[:255], "stream_down", text, "/")
+            yield Alert(key, "stream_down", text, "/")
 
 
 def _held_removals(ctx: Context) -> Iterator[Alert]:
@@ -192,7 +192,7 @@ def _unnamed_outcomes(ctx: Context) -> Iterator[Alert]:
     settings. Another outcome alerts again; more calls with the same ones do not."""
     for name in ctx.settings.active_connectors:
         if waiting := call_outcomes.find_unnamed(ctx, name):
-            key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"[:255]
+            key = f"call_outcomes:{name}:{','.join(sorted(waiting.outcomes))}"
             yield Alert(key, "call_outcomes", f"{crm_name(name)}: {waiting.text}", "/")
 
 
@@ -289,7 +289,7 @@ def _paused_campaigns(ctx: Context) -> Iterator[Alert]:
                 f"Ask campaign {row.name} paused itself: {row.error}. Fix that, then resume "
                 f"it: hygiene ask resume {row.name}"
             )
-            yield Alert(f"ask_paused:{row.id}:{row.error}"[:200], "ask_paused", text,
+            yield Alert(f"ask_paused:{row.id}:{row.error}", "ask_paused", text,
                         f"/ask/{row.name}")  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def crm_drop_records(
         )
     with open_context(read_only=dry_run) as ctx:
         former_records.check(ctx, former)
-        found, dropped = former_records.count(ctx.store, former), Dropped()
+        found, dropped = former_records.count(ctx, former), Dropped()
         if not any(found.as_json().values()) and connection not in ctx.settings.declared_connectors:
             others = ", ".join(map(str, former_records.find(ctx)))
             but = f"; of what is no longer read it holds {others}" if others else ""

@@ -84,6 +84,10 @@ def _needs(needs: dict[str, Any]) -> Any:
                f"hygiene endpoints backfill {row['endpoint']}")  # fmt: skip
     for row in needs["untold"]:
         yield f"{row['connector']} has not confirmed {row['reports']:,} reports yet"
+    for row in needs["former"]:
+        name = row["connector"]
+        yield (f"{name} is not connected, but we keep records or segments of it; if it is gone "
+               f"for good: hygiene crm drop-records {name} --dry-run")  # fmt: skip
 
 
 @click.command(cls=Command, examples=["hygiene spend --days 7"])

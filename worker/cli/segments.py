@@ -198,3 +198,26 @@ def import_outcomes(file: Path, layout: Layout, as_json: bool) -> None:
         console.print_json({"kept": kept})
     else:
         console.out.print(f"{kept:,} days of campaigns stored")
+
+
+@segments.command(
+    "remove-outcomes", examples=['hygiene segments remove-outcomes "Spring" --reason "test"']
+)
+@click.argument("campaign", metavar="CAMPAIGN")
+@click.option("--reason", required=True, help="The reason, which is kept.")
+@json_option
+def remove_outcomes(campaign: str, reason: str, as_json: bool) -> None:
+    """Remove the outcomes that were imported of a campaign."""
+    from worker.access import audit
+    from worker.segments import campaign_outcomes
+
+    with open_context() as ctx:
+        try:
+            removed = campaign_outcomes.remove(ctx, campaign)
+        except campaign_outcomes.OutcomeError as error:
+            raise click.UsageError(str(error)) from None
+        audit.note(ctx.store, ctx.now(), user_name(), "campaign.remove_outcomes", campaign, reason)
+    if as_json:
+        console.print_json({"removed": removed})
+    else:
+        console.out.print(f"{removed:,} days of {campaign} removed")

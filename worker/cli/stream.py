@@ -56,7 +56,9 @@ class _Queue:
 
 
 def _try(enqueue: Callable[[], Any]) -> None:
+    from worker.store.machine_faults import describe
+
     try:
         enqueue()
     except Exception as error:
-        log.warning("the queue could not be reached (%s); beat will catch up", type(error).__name__)
+        log.warning("nothing could be put into the queue (%s); beat will catch up", describe(error))

@@ -20,6 +20,7 @@ from worker.duplicates.grouping import Key
 from worker.duplicates.merge_proposal import Consent, Record
 from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.models import ContactIdentity
+from worker.phones.plan_changes import equal_forms
 from worker.scrub import evidence
 from worker.scrub.evidence import Evidence
 from worker.store.array_param import any_of
@@ -51,16 +52,17 @@ def load_records(ctx: Context, keys: Collection[Key]) -> dict[Key, Record]:
     with ctx.store.snapshot() as connection:
         indexed = _load_indexed(connection, keys)
         numbers = sorted({number for entry in indexed for _, number in entry.numbers})
-        names = {"/".join(entry.key) for entry in indexed}
-        known = evidence.load_in(ctx, connection, numbers, names, rules)
-        absorbed = _absorbed(connection, names)
+        keys_of = {"/".join(entry.key) for entry in indexed}
+        known = evidence.load_in(ctx, connection, numbers, keys_of, rules)
+        absorbed = _absorbed(connection, keys_of)
+    names = _one_form_each(frozenset(numbers))
     records = {}
     for entry in indexed:
         connector, object_name, record_id = entry.key
         states = _states(entry, known, rules)
         records[entry.key] = Record(
             connector, object_name, record_id,
-            consent=_consent(entry, known, states),
+            consent=_consent(entry, known, states, names),
             flags=entry.flags,
             has_email=bool(entry.person),
             absorbed=absorbed.get("/".join(entry.key), 0),
@@ -79,7 +81,19 @@ def _states(entry: _Indexed, known: Evidence, rules: Any) -> dict[str, ConsentSt
     return states
 
 
-def _consent(entry: _Indexed, known: Evidence, states: Mapping[str, ConsentState]) -> Consent:
+def _one_form_each(numbers: Collection[str]) -> dict[str, str]:
+    """Return the first form of each number that these records have: it is wrong once, in whatever
+    form they have it."""
+    return {
+        number: next(form for form in (*equal_forms(number), number) if form in numbers)
+        for number in numbers
+    }
+
+
+def _consent(
+    entry: _Indexed, known: Evidence, states: Mapping[str, ConsentState], names: Mapping[str, str]
+) -> Consent:
+    """`names`: what each number of these records is called."""
     closed: set[str] = set()
     wrong: set[str] = set()
     for number, state in states.items():
@@ -87,16 +101,16 @@ def _consent(entry: _Indexed, known: Evidence, states: Mapping[str, ConsentState
         if state.held:
             closed.add("text")
         if number and state.wrong:
-            wrong.add(number)
+            wrong.add(names[number])
     for field, number in entry.numbers:
         for row in known.suppressions.get(number, ()):
             if row.reason == "wrong_number":
-                wrong.add(number)
+                wrong.add(names[number])
             else:
                 closed |= set(row.channels.split())
         status = entry.statuses.get(field)
         if status == "wrong_number":
-            wrong.add(number)
+            wrong.add(names[number])
         elif status == "do_not_contact":
             closed |= CALL_AND_TEXT
     if "/".join(entry.key) in known.held_contacts:

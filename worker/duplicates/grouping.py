@@ -1,14 +1,16 @@
 """Find the contacts that share a number, classify them, and store what pages list.
 
 All is worked out anew from our own index, in one pass over the numbers that stand in it twice or
-more; no CRM is asked. Only what has changed since the last time is written. A group whose names
-were compared keeps what came of it until its contacts change, for `_COMPARED_FOR` at most.
+more, and one over those that are an earlier form of another number (`equal_forms`): all forms of a
+line are one group. It has the name of today's form if a contact has that one. No CRM is asked. Only
+what has changed since the last time is written. A group whose names were compared keeps what came
+of it until its contacts change, for `_COMPARED_FOR` at most.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +25,12 @@ from worker.duplicates.rules import Facts, Verdict
 from worker.phones import facts as facts_of
 from worker.phones.metadata import split
 from worker.phones.model import LineType
+from worker.phones.plan_changes import (
+    codes_with_forms,
+    equal_forms,
+    is_earlier_form,
+    renumbered_forms,
+)
 from worker.segments import isolation
 from worker.store import locks
 from worker.store.array_param import any_of
@@ -44,6 +52,7 @@ from worker.store.text_marks import flag_mark, has_mark
 
 _COUNTED = "duplicates counted"
 _AT_ONCE = 1000  # groups that are classified, and written, together
+_READ_AT_ONCE = 5000  # numbers that are looked through for earlier forms
 _COMPARED_FOR = timedelta(days=30)
 _LINES: frozenset[str] = frozenset(
     ("mobile", "landline", "voip", "toll_free", "premium", "pager", "other")
@@ -64,8 +73,12 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """`forms`: of the number that contacts have, its own first; more than one where its numbering
+    plan has changed, or writes it in two ways."""
+
     number: str
     holders: tuple[Holder, ...]
+    forms: tuple[str, ...] = ()
 
     @property
     def connectors(self) -> tuple[str, ...]:
@@ -144,18 +157,17 @@ def forget(connection: Connection, numbers: Sequence[str]) -> None:
 
 
 def load_groups(connection: Connection, numbers: Sequence[str]) -> dict[str, Group]:
-    """Return the groups of these numbers as the index has them now, without those that are none
-    any more."""
-    query = _holders().where(any_of(contact_numbers.c.number, numbers))
-    groups = _grouped(connection.execute(query.order_by(contact_numbers.c.number)))
-    return {group.number: group for group in groups}
+    """Return the groups of these numbers, in whatever form, as the index has them now, without
+    those that are none any more."""
+    groups = _load_lines(connection, numbers)
+    by_number = {number: groups.get(_line(number)) for number in numbers}
+    return {number: group for number, group in by_number.items() if group is not None}
 
 
 def load_some(connection: Connection, number: str, limit: int) -> Group:
     """Return the group of a number with some of its contacts, for one that has thousands."""
-    n = contact_numbers.c
     # In whatever order they come: to sort them, all of them would be read.
-    query = _holders().where(n.number == number).limit(limit)
+    query = _holders().where(any_of(contact_numbers.c.number, equal_forms(number))).limit(limit)
     return next(_grouped(connection.execute(query)), Group(number, ()))
 
 
@@ -188,6 +200,8 @@ def facts_about(ctx: Context, group: Group, around: Surroundings) -> Facts:
         wrong=sum(holder.wrong for holder in holders),
         merged=len(lives_on) == 1,
         many=ctx.settings.segments.placeholder_from,
+        forms=len(group.forms),
+        renumbered=set(group.forms) <= {*renumbered_forms(group.number)},
     )
 
 
@@ -225,27 +239,64 @@ def _holders() -> sa.Select[Any]:
 
 
 def _batches(ctx: Context) -> Iterator[list[Group]]:
-    """Yield all groups, some at a time, in the order of their numbers."""
+    """Yield all groups, some at a time: first those of a number that stands in the index twice, in
+    the order of their numbers, then those that have each form of theirs once."""
     n = contact_numbers.c
     # By the index of numbers alone: a contact that holds one twice is sorted out afterwards.
     twice = sa.select(n.number).group_by(n.number).having(sa.func.count() > 1)
     with ctx.store.read() as connection:
-        numbers = sorted(connection.scalars(twice))
-    for part in chunks(numbers, _AT_ONCE):
+        lines = {_line(number) for number in connection.scalars(twice)}
+    for part in chunks(sorted(lines), _AT_ONCE):
         with ctx.store.read() as connection:
-            groups = load_groups(connection, part)
+            groups = _load_lines(connection, part)
         if groups:
             yield list(groups.values())
+    for numbers in _earlier_forms(ctx):
+        with ctx.store.read() as connection:
+            others = {form for number in numbers for form in equal_forms(number) if form != number}
+            there = any_of(n.number, sorted(others))
+            held = {*connection.scalars(sa.select(n.number).where(there).distinct())}
+            new = {_line(number) for number in numbers if held & {*equal_forms(number)}} - lines
+        lines |= new
+        for part in chunks(sorted(new), _AT_ONCE):
+            with ctx.store.read() as connection:
+                groups = _load_lines(connection, part)
+            if groups:
+                yield list(groups.values())
 
 
-def _grouped(rows: Iterator[Any] | Any) -> Iterator[Group]:
-    """Gather rows, which come sorted by number, into groups of two contacts or more."""
-    number, holders = "", dict[Key, Holder]()
+def _earlier_forms(ctx: Context) -> Iterator[list[str]]:
+    """Yield the numbers of the index of which another form comes first, some at a time."""
+    n = contact_numbers.c
+    for code in codes_with_forms():
+        last, end = f"+{code}", f"+{code + 1}"
+        while last:
+            query = sa.select(n.number).where(n.number > last, n.number < end).distinct()
+            with ctx.store.read() as connection:
+                numbers = connection.scalars(query.order_by(n.number).limit(_READ_AT_ONCE)).all()
+            if found := [number for number in numbers if is_earlier_form(number)]:
+                yield found
+            last = numbers[-1] if len(numbers) == _READ_AT_ONCE else ""
+
+
+def _line(number: str) -> str:
+    """Return the form that stands for all forms of a line."""
+    return equal_forms(number)[0]
+
+
+def _load_lines(connection: Connection, numbers: Sequence[str]) -> dict[str, Group]:
+    """Return the groups of these numbers, by what stands for all their forms."""
+    forms = sorted({form for number in numbers for form in equal_forms(number)})
+    query = _holders().where(any_of(contact_numbers.c.number, forms))
+    return {_line(group.number): group for group in _grouped(connection.execute(query))}
+
+
+def _grouped(rows: Iterable[Any]) -> Iterator[Group]:
+    """Gather rows into groups of two contacts or more, in the order of their numbers."""
+    lines: dict[str, tuple[set[str], dict[Key, Holder]]] = {}
     for row in rows:
-        if row.number != number:
-            if len(holders) > 1:
-                yield Group(number, tuple(holders[key] for key in sorted(holders)))
-            number, holders = row.number, {}
+        forms, holders = lines.setdefault(_line(row.number), (set(), {}))
+        forms.add(row.number)
         key = (row.connector, row.object, row.record_id)
         extensions = frozenset((row.extension,)) if row.extension else frozenset[str]()
         if (known := holders.get(key)) is not None:
@@ -255,8 +306,10 @@ def _grouped(rows: Iterator[Any] | Any) -> Iterator[Group]:
             ("month", row.month),
         )  # fmt: skip
         holders[key] = Holder(key, row.person, extensions, segments, bool(row.wrong))
-    if len(holders) > 1:
-        yield Group(number, tuple(holders[key] for key in sorted(holders)))
+    for line, (forms, holders) in sorted(lines.items()):
+        if len(holders) > 1:
+            there = tuple(form for form in equal_forms(line) if form in forms)
+            yield Group(there[0], tuple(holders[key] for key in sorted(holders)), there)
 
 
 def _isolated(ctx: Context) -> Surroundings:
@@ -271,7 +324,7 @@ def _isolated(ctx: Context) -> Surroundings:
     with ctx.store.read() as connection:
         for connector, name in lists:
             query = sa.select(m.connector, m.object, m.record_id)
-            query = query.where(m.connector == connector, m.list == name[:80])
+            query = query.where(m.connector == connector, m.list == name)
             surroundings.members.update(tuple(row) for row in connection.execute(query))
     return surroundings
 
@@ -279,7 +332,8 @@ def _isolated(ctx: Context) -> Surroundings:
 def _look_around(ctx: Context, groups: Sequence[Group], around: Surroundings) -> None:
     """Load what providers have told of the lines, and which records a CRM has merged."""
     v, m = verifications.c, merged_records.c
-    numbers = [group.number for group in groups]
+    forms = {group.number: renumbered_forms(group.number) for group in groups}
+    numbers = sorted({form for of in forms.values() for form in of})
     small = [group for group in groups if len(group.holders) <= rules.PERSON_RECORDS]
     keys = ["/".join(holder.key) for group in small for holder in group.holders]
     lines = (
@@ -290,7 +344,12 @@ def _look_around(ctx: Context, groups: Sequence[Group], around: Surroundings) ->
     merged = sa.select(m.key, m.into_key).where(any_of(m.key, keys))
     with ctx.store.read() as connection:
         told = {row.number: row.line_type for row in connection.execute(lines)}
-        around.lines = {number: line for number, line in told.items() if line in _LINES}
+        told = {number: line for number, line in told.items() if line in _LINES}
+        around.lines = {
+            number: next(told[form] for form in of if form in told)
+            for number, of in forms.items()
+            if not told.keys().isdisjoint(of)
+        }
         around.merged = {row.key: row.into_key for row in connection.execute(merged)}
 
 
@@ -342,14 +401,15 @@ def _row(
 def _store(ctx: Context, rows: Sequence[tuple[Group, dict[str, Any]]]) -> int:
     if not rows:
         return 0
-    n, p = contact_numbers.c, duplicate_places.c
+    n = contact_numbers.c
     with ctx.store.write() as connection:
         locks.acquire(connection, Lock.COUNTING_SEGMENTS)
-        numbers = [group.number for group, _ in rows]
+        forms = sorted({form for group, _ in rows for form in equal_forms(group.number)})
         # One that was erased since it was read is not brought back.
-        held = set(connection.scalars(sa.select(n.number).where(any_of(n.number, numbers))))
-        kept = [(group, row) for group, row in rows if group.number in held]
-        connection.execute(sa.delete(duplicate_places).where(any_of(p.number, numbers)))
+        held = set(connection.scalars(sa.select(n.number).where(any_of(n.number, forms))))
+        kept = [(group, row) for group, row in rows if held & {*group.forms}]
+        # Under another form it was the same group.
+        forget(connection, forms)
         upsert(connection, duplicate_groups, [row for _, row in kept])
         insert(
             connection,

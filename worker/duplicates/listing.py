@@ -8,12 +8,14 @@ groups on the page alone (`worker.duplicates.names`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from worker.context import Context
 from worker.duplicates import consent, grouping
@@ -27,6 +29,7 @@ from worker.duplicates.merge_proposal import (
     strictest,
 )
 from worker.duplicates.rules import Kind
+from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.encryption import decrypt, encrypt
 from worker.store.tables import contact_numbers, duplicate_groups, duplicate_places
@@ -34,6 +37,7 @@ from worker.store.tables import contact_numbers, duplicate_groups, duplicate_pla
 PAGE = 25  # groups of a page
 SHOWN = 10  # contacts of a group that are shown; more are behind a link
 _WHOLE = 100  # contacts up to which a group is loaded whole; of a larger one the shown are
+_FORMS_AT_ONCE = 5_000  # groups whose numbers are looked at for other forms
 EXPORT_LIMIT = 100_000  # groups of an export
 EXPORT_RECORDS = 1_000  # contacts of one group in an export
 _PURPOSE = "duplicates page"
@@ -175,7 +179,25 @@ def contacts_by_object(
     if kind is not None:
         query = query.where(p.kind == kind.value)
     with ctx.store.read() as connection:
-        return {(row[0], row[1]): int(row[2]) for row in connection.execute(query)}
+        number = Counter({(row[0], row[1]): int(row[2]) for row in connection.execute(query)})
+        for forms in _other_forms(connection, connector, kind):
+            of_forms = sa.select(n.connector, n.object, sa.func.count())
+            of_forms = of_forms.where(any_of(n.number, forms)).group_by(n.connector, n.object)
+            number.update({(row[0], row[1]): int(row[2]) for row in connection.execute(of_forms)})
+    return dict(number)
+
+
+def _other_forms(connection: Connection, connector: str, kind: Kind | None) -> Iterator[list[str]]:
+    """Yield the forms of the groups' numbers that are not their names, some at a time."""
+    p = duplicate_places.c
+    query = sa.select(p.number).where(p.connector == connector)
+    if kind is not None:
+        query = query.where(p.kind == kind.value)
+    streamed = connection.execute(query, execution_options={"yield_per": _FORMS_AT_ONCE})
+    for rows in streamed.scalars().partitions():
+        forms = [form for number in rows for form in equal_forms(number) if form != number]
+        if forms:
+            yield forms
 
 
 def every_group(

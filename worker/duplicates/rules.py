@@ -57,7 +57,8 @@ class Facts:
     extensions: different ones that stand beside the number. isolated: contacts of sources that are
     isolated. wrong: contacts that are flagged as having a wrong number. merged: the CRM has said
     that these records live on in one. many: contacts from which `segments.placeholder_from` calls
-    a number a placeholder.
+    a number a placeholder. forms: of the number that these contacts have. renumbered: whether a
+    change of the numbering plan made these forms one line.
     """
 
     national: str
@@ -72,6 +73,8 @@ class Facts:
     wrong: int = 0
     merged: bool = False
     many: int = 10
+    forms: int = 1
+    renumbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class Rule:
 
 
 IN_DOUBT = "in_doubt"
+FORMS = "forms"  # a note beside the evidence; it decides nothing
 
 
 def classify(facts: Facts, compared: Compared | None = None) -> Verdict:
@@ -139,10 +143,14 @@ def classify(facts: Facts, compared: Compared | None = None) -> Verdict:
     )
     kinds = {finding.kind for finding in findings}
     if len(kinds) == 1 and Kind.UNCLEAR not in kinds:
-        return Verdict(findings[0].kind, findings[0].rule, findings)
+        kind, rule = findings[0].kind, findings[0].rule
+    else:
+        kind, rule = Kind.UNCLEAR, IN_DOUBT
     if not findings:
         findings = (Finding(IN_DOUBT, Kind.UNCLEAR, _nothing_tells(facts, compared)),)
-    return Verdict(Kind.UNCLEAR, IN_DOUBT, findings)
+    if facts.forms > 1:
+        findings += (Finding(FORMS, kind, _forms(facts)),)
+    return Verdict(kind, rule, findings)
 
 
 def compare(people: Sequence[PersonRead]) -> Compared:
@@ -322,6 +330,15 @@ def _wrong_number(facts: Facts, _compared: Compared | None) -> str:
         f"The number is wrong for {facts.wrong} of {facts.contacts} contacts, so that they share "
         "it says little."
     )
+
+
+def _forms(facts: Facts) -> str:
+    why = (
+        "its numbering plan has changed"
+        if facts.renumbered
+        else "mobiles there are written with and without a digit (Argentina's 9)"
+    )
+    return f"The contacts have {facts.forms} forms of the number that are one line: {why}."
 
 
 def _nothing_tells(facts: Facts, compared: Compared | None) -> str:

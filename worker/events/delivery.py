@@ -33,6 +33,7 @@ from worker.events.systems.base import NumberState, System
 from worker.feedback.consent_state import rules_from_settings
 from worker.leases import is_alive
 from worker.store import pause
+from worker.store.machine_faults import describe
 from worker.store.tables import endpoints
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ def _serve_on(ctx: Context, endpoint_id: int) -> None:
             ):
                 return
     except Exception as error:  # of the database, say: what is due is found again by the next task
-        logger.warning("events of endpoint %d wait: %s", endpoint_id, type(error).__name__)
+        logger.warning("events of endpoint %d wait: %s", endpoint_id, describe(error))
 
 
 def _lease(ctx: Context, endpoint_id: int) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from msgspec import Struct
+
+from worker.store.fit_key import fit_key
 
 
 class FeedbackKind(StrEnum):
@@ -62,7 +63,7 @@ REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_nu
 class Feedback:
     """A report.
 
-    `key`: idempotency key; the same report counts once (see `fit_key`). `contact`:
+    `key`: idempotency key; the same report counts once (see `worker.store.fit_key`). `contact`:
     "connector/object/id" of the record that it was reported on, "" if none is known; `person`: who
     that is (`Keys.person`), "" if that is not known. `channels`: "call", "text" or both joined by a
     space, for opt_out and opt_in; "" is both. For an opt_in, it may also be the name of one of our
@@ -92,19 +93,6 @@ class Feedback:
 
 
 MAX_KEY = 255  # characters of an idempotency key, as their columns have them
-
-
-def fit_key(key: str, length: int = MAX_KEY) -> str:
-    """Return an idempotency key that fits into its column. Cut off, keys of different reports could
-    be one, and what the second one says would be lost: a digest of the whole stands for the rest.
-
-    >>> fit_key("call:42"), len(fit_key("call:" + "x" * 300))
-    ('call:42', 255)
-    """
-    if len(key) <= length:
-        return key
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return f"{key[: length - 33]}~{digest}"
 
 
 class ContactIdentity(Struct, frozen=True):

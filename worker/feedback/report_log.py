@@ -34,7 +34,6 @@ from worker.feedback.models import (
     FeedbackKind,
     SuppressionReason,
     contact_key,
-    fit_key,
 )
 from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
@@ -43,6 +42,7 @@ from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
+from worker.store.fit_key import fit_key
 from worker.store.invalidation import invalidate
 from worker.store.pseudonyms import Keys, number_aliases
 from worker.store.pseudonyms import record_erasure as note_key

@@ -18,11 +18,12 @@ from worker.context import Context
 from worker.feedback import clearings, former_fields, reply_model, report_log, review_holds
 from worker.feedback.consent_state import REVIEW_KEY_PREFIX, rules_from_settings
 from worker.feedback.field_notes import is_note, note_in
-from worker.feedback.models import MAX_KEY, Feedback, FeedbackKind, ReviewDecision, fit_key
+from worker.feedback.models import MAX_KEY, Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.feedback.unread_messages import words_of
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
+from worker.store.fit_key import fit_key
 from worker.store.pseudonyms import Keys
 from worker.store.tables import feedback, reviews
 

@@ -363,11 +363,16 @@ def check_connections_off(ctx: Context) -> Iterator[Check]:
             )
             yield warning(name, text)
     for records in former:
-        held = former_records.count(ctx.store, records).contacts
+        held = former_records.count(ctx, records)
+        what = f"{held.contacts:,} records of it, which count as holders of their numbers"
+        if held.isolations:
+            s = "" if held.isolations == 1 else "s"
+            kept = f"{held.isolations:,} isolated segment{s} of it"
+            what = f"{what}, and {kept}" if held.contacts else kept
         why = "is no longer read" if records.object else "is not connected"
         text = (
-            f"{records} {why}, and our index holds {held:,} records of it, which count as holders "
-            f"of their numbers; if it is gone for good: {records.command} --dry-run"
+            f"{records} {why}, and our index holds {what}; if it is gone for good: "
+            f"{records.command} --dry-run"
         )
         yield warning(records.connector, text)
 

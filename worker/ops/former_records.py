@@ -11,6 +11,9 @@ deleted:
   itself if its connection comes back.
 - What was written there stays too, for `retention.writes`, and so do tasks, consent records and the
   messages of campaigns: they say what we did.
+- Isolated segments of the connection are released, each in the audit log. An isolation says how
+  deeply numbers are looked up, and flags contacts for people to see; it never says that somebody
+  must not be contacted, so its end makes nobody contactable. It would be told of for ever.
 - What has still to be told to these records waits no more. If the connection comes back, its first
   sync reads everything (the watermarks go first), and writes whatever stands by then.
 - Our own flags are kept, by the keyed hash of the record: they would else count as the word of a
@@ -20,7 +23,7 @@ deleted:
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +33,7 @@ from worker.access import audit
 from worker.context import Context
 from worker.duplicates import grouping
 from worker.ops.own_fields import check_no_run
-from worker.segments import counters
+from worker.segments import counters, isolation
 from worker.segments.reported import distinct_values
 from worker.store import Store, locks
 from worker.store.bulk import chunks
@@ -83,11 +86,12 @@ class Former:
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """What was dropped, or would be. `numbers`: phone numbers in their fields. `waiting`: reports
-    that waited to be told to them."""
+    that waited to be told to them. `isolations`: segments that were released."""
 
     contacts: int = 0
     numbers: int = 0
     waiting: int = 0
+    isolations: int = 0
 
     def as_json(self) -> dict[str, int]:
         return asdict(self)
@@ -99,7 +103,8 @@ def find(ctx: Context) -> list[Former]:
     active = ctx.settings.active_connectors
     with ctx.store.read() as connection:
         found = []
-        for name in distinct_values(connection, contacts.c.connector):
+        names = distinct_values(connection, contacts.c.connector)
+        for name in sorted({*names, *isolation.connectors_with_active(connection)}):
             if name not in active:
                 found.append(Former(name))
                 continue
@@ -134,9 +139,9 @@ def _objects(ctx: Context, connector: str) -> Sequence[str]:
     return tuple(ctx.open(connector).objects)
 
 
-def count(store: Store, former: Former) -> Dropped:
+def count(ctx: Context, former: Former) -> Dropped:
     """Return what `drop` would drop now."""
-    with store.read() as connection:
+    with ctx.store.read() as connection:
         counts = [
             connection.scalar(sa.select(sa.func.count()).select_from(table).where(*where)) or 0
             for table, where in (
@@ -145,7 +150,7 @@ def count(store: Store, former: Former) -> Dropped:
                 (deliveries, _waiting(former)),
             )
         ]
-    return Dropped(*counts)
+    return Dropped(counts[0], counts[1], counts[2], len(_isolations(ctx, former)))
 
 
 def drop(ctx: Context, connector: str, object_name: str, by: str) -> Generator[Dropped]:
@@ -155,7 +160,8 @@ def drop(ctx: Context, connector: str, object_name: str, by: str) -> Generator[D
     1. The watermarks go: if the connection comes back at any time from here on, all is read.
     2. The records go, some hundred in a transaction, each with its numbers.
     3. What is noted of records beside the index goes, and what waits to be told to them.
-    4. Segments, shared numbers and duplicates are counted anew when they are counted next.
+    4. Isolated segments of the connection are released.
+    5. Segments, shared numbers and duplicates are counted anew when they are counted next.
     """
     former, done = Former(connector, object_name), Dropped()
     check(ctx, former)
@@ -173,6 +179,10 @@ def drop(ctx: Context, connector: str, object_name: str, by: str) -> Generator[D
         for number in _delete_rest(ctx.store, deliveries, _waiting(former)):
             done = Dropped(done.contacts, done.numbers, done.waiting + number)
             yield done
+        for isolation_id in _isolations(ctx, former):
+            _release(ctx, isolation_id, by)
+            done = replace(done, isolations=done.isolations + 1)
+            yield done
     finally:
         with ctx.store.write() as connection:
             counters.count_again(connection)
@@ -181,6 +191,21 @@ def drop(ctx: Context, connector: str, object_name: str, by: str) -> Generator[D
             what = f"{former}: {done.contacts} contacts, {done.numbers} numbers"
             audit.note(ctx.store, ctx.now(), by, "crm.drop_records", what)
     yield done
+
+
+def _isolations(ctx: Context, former: Former) -> list[int]:
+    """Return the isolated segments that end with these records. Those of a connection that is on
+    stay: contacts of its other objects may be in them."""
+    return [] if former.object else isolation.active_of(ctx, former.connector)
+
+
+def _release(ctx: Context, isolation_id: int, by: str) -> None:
+    try:
+        released = isolation.release(ctx, isolation_id, by, isolation.CONNECTION_REMOVED)
+    except isolation.NoSuchSegmentError:  # somebody released it meanwhile
+        return
+    target, why = f"{released.connector} {released.name}", isolation.CONNECTION_REMOVED
+    audit.note(ctx.store, ctx.now(), by, "segment.release", target, why)
 
 
 def _of(table: sa.Table, former: Former) -> list[sa.ColumnElement[bool]]:

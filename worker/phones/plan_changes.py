@@ -139,6 +139,10 @@ class _Rules:
         patterns = (self._forms(change)[0] for _, change in self._changes)
         return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.ASCII)
 
+    def fits(self, national: str) -> bool:
+        """Return whether any rule fits."""
+        return self._any.fullmatch(national) is not None
+
     def outcomes(self, national: str) -> list[tuple[int, str]]:
         """Return (country code, national number) by each rule that fits."""
         return [
@@ -148,7 +152,7 @@ class _Rules:
 
     def matches(self, national: str) -> list[tuple[re.Match[str], int, str]]:
         """Return each rule that fits: its match, the country code and template of the outcome."""
-        if self._any.fullmatch(national) is None:
+        if not self.fits(national):
             return []
         return [
             (match, code, template)
@@ -278,6 +282,26 @@ def renumbered_forms(e164: str) -> tuple[str, ...]:
     (('+2250707123456', '+22507123456'), ('+541123456789',))
     """
     return _forms(e164, _REPLACED)
+
+
+def is_earlier_form(e164: str) -> bool:
+    """Return whether a number has equal forms, and another of them comes first.
+
+    >>> is_earlier_form("+541123456789"), is_earlier_form("+5491123456789")
+    (True, False)
+    """
+    parts = fast_parser.split(e164[1:]) if e164[:1] == "+" and e164[1:].isdecimal() else None
+    if parts is None or parts[0] not in _changed_codes():
+        return False
+    # A pattern tells of most numbers that none fits, in a tenth of the time that all forms take.
+    rules = (_forward(applies).get(parts[0]) for applies in (*_REPLACED, "variant"))
+    fits = any(one is not None and one.fits(parts[1]) for one in rules)
+    return fits and equal_forms(e164)[0] != e164
+
+
+def codes_with_forms() -> list[int]:
+    """Return the country codes whose numbers may have more than one form."""
+    return sorted(_changed_codes())
 
 
 # How a rule applies of which only the new form is a number of today.

@@ -52,6 +52,8 @@ _WORDS = {
     "review.undo": "took back the decision of reply",
     "segment.isolate": "isolated the segment",
     "segment.release": "released the segment",
+    "campaign.remove_outcomes": "removed the outcomes of the campaign",
+    "crm.drop_records": "dropped the records of a removed connection:",
     "token.make": "made the API token",
     "token.revoke": "revoked the API token",
     "user.put": "saved the user",

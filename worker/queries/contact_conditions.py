@@ -26,6 +26,7 @@ from worker.segments.reported import (
     is_reported,
     reported_contacts,
 )
+from worker.store.fit_key import fit_list_name, fit_segment_value
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, failures, list_members, runs, writes
 from worker.store.text_marks import flag_mark, has_indexed_mark, has_mark, status_mark
@@ -74,7 +75,8 @@ def picks(wanted: ContactFilter, objects: Sequence[Object]) -> list[Pick]:
         number = [contact_numbers.c.number.in_(forms)]
         table_picks.append(_rows_of(contact_numbers, number, indexed=True))
     if wanted.by == "list":
-        members = [list_members.c.list == wanted.value[:80]]  # also of contacts never synced
+        # Also of contacts never synced.
+        members = [list_members.c.list == fit_list_name(wanted.value)]
         table_picks.append(replace(_rows_of(list_members, members), exact=False))
     if wanted.report:
         table_picks.append(_reported(wanted.report, objects))
@@ -141,7 +143,7 @@ def own_conditions(
     if wanted.status:
         conditions.append(has_status(wanted.status, by_index))
     if in_segment(wanted):
-        segment = _SEGMENT_COLUMNS[wanted.by] == wanted.value
+        segment = _SEGMENT_COLUMNS[wanted.by] == fit_segment_value(wanted.value)
         # SQLite takes any segment for rarer than a status, and would read a large one through.
         conditions += hidden([segment]) if by_index and has_own_index(wanted) else [segment]
     if wanted.flag:

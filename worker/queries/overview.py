@@ -111,10 +111,11 @@ def _connectors(ctx: Context) -> list[dict[str, Any]]:
 
 
 def _former(ctx: Context) -> list[str]:
-    """Return connections that are not connected, and whose records our index holds."""
+    """Return connections that are not connected, and whose records or isolated segments we keep."""
     with ctx.store.read() as connection:
-        held = distinct_values(connection, contacts.c.connector)
-    return [name for name in held if name not in ctx.settings.active_connectors]
+        held = {*distinct_values(connection, contacts.c.connector)}
+        held.update(isolation.connectors_with_active(connection))
+    return sorted(held.difference(ctx.settings.active_connectors))
 
 
 def _calls_today(ctx: Context, connector: str) -> int:

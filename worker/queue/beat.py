@@ -18,6 +18,7 @@ from typing import Any
 
 from celery.beat import PersistentScheduler
 
+from worker.store import redis_hint
 from worker.store.machine_faults import trouble
 from worker.store.private_files import UMASK, make_home
 
@@ -37,6 +38,13 @@ class Scheduler(PersistentScheduler):
                 raise
             log.error("%s", known_fault.line)
             raise SystemExit(1) from None
+
+        redis_hint.warn_unless_it_answers(self.app.conf.broker_url)
+
+    def _ensure_connected(self) -> Any:
+        """Say first what keeps us from Redis, if anything does: what follows tries for ever."""
+        redis_hint.warn_unless_it_answers(self.app.conf.broker_url)
+        return super()._ensure_connected()
 
     def _destroy_open_corrupted_schedule(self, exc: Exception) -> Any:
         """Create the schedule file again; it only holds when each entry was last sent."""

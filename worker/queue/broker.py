@@ -30,6 +30,7 @@ from kombu.transport import redis as transport
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
+from worker.store import redis_hint
 from worker.store.set_aside import KEPT_FOR, SET_ASIDE, set_aside
 
 log = logging.getLogger(__name__)
@@ -228,6 +229,11 @@ def _signature(function: Any) -> tuple[inspect.Signature, dict[str, Any]]:
 
 class Consumer(consumer.Consumer):
     """Hands a message to its task, and sets aside messages that are not our tasks."""
+
+    def connection_for_read(self, heartbeat: Any = None) -> Any:
+        """Say first what keeps us from Redis, if anything does: what follows tries for ever."""
+        redis_hint.warn_unless_it_answers(self.app.conf.broker_url)
+        return super().connection_for_read(heartbeat=heartbeat)
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
         handle = super().create_task_handler(*args, **kwargs)

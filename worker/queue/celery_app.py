@@ -7,7 +7,6 @@ forgot.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import Any
@@ -25,7 +24,7 @@ from worker.queue import child_process, warm_up
 from worker.queue.broker import register, repair
 from worker.queue.schedule import QUEUES, beat_schedule
 from worker.queue.task import TRACE_HEADER
-from worker.store import embedded_redis
+from worker.store import embedded_redis, redis_hint
 from worker.store.private_files import UMASK, protect_home
 from worker.verification.registry import plan_chain
 
@@ -82,9 +81,10 @@ def _before_it_works(**_options: Any) -> None:
     """Prepare a worker's parent process, before it forks its children."""
     child_process.remember_parent()
     try:
-        repair(embedded_redis.client(app.conf.broker_url), tuple(QUEUES))
+        if redis_hint.warn_unless_it_answers(app.conf.broker_url):
+            repair(embedded_redis.client(app.conf.broker_url), tuple(QUEUES))
     except redis.RedisError as error:
-        logging.getLogger(__name__).warning("Redis does not answer yet: %s", type(error).__name__)
+        redis_hint.warn(error)
     warm_up.load(settings.active_connectors)
 
 

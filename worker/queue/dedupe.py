@@ -16,6 +16,7 @@ import redis
 from celery import Task
 
 from worker.store import embedded_redis
+from worker.store.machine_faults import redis_line
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def acknowledge(task: Task[Any, Any], *args: str) -> None:
     try:
         _redis(task.app.conf.broker_url).delete(_dedupe_key(task, args))
     except redis.RedisError as error:
-        log.warning("a task stays marked as queued for a while: %s", type(error).__name__)
+        log.warning("a task stays marked as queued for a while: %s", redis_line(error))
 
 
 def _dedupe_key(task: Task[Any, Any], args: tuple[str, ...]) -> str:

@@ -55,6 +55,19 @@ def keep(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> int:
     return len(by_key)
 
 
+def remove(ctx: Context, campaign: str) -> int:
+    """Remove what was imported of a campaign; how many days. Raises `OutcomeError` for one of
+    which nothing is kept."""
+    c = campaign_outcomes.c
+    with ctx.store.write() as connection:
+        removed = connection.execute(
+            sa.delete(campaign_outcomes).where(c.campaign == campaign)
+        ).rowcount
+    if not removed:
+        raise OutcomeError(f"no outcomes of a campaign {campaign!r} are kept")
+    return removed
+
+
 def from_file(
     path: Path, layout: Layout = TOLD_BY_ITSELF, note: Callable[[str], None] = ignore
 ) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from worker.segments.reported import contact_objects, distinct_values, reported_
 from worker.store import locks, setbacks
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
+from worker.store.fit_key import fit_list_name, fit_row_name
 from worker.store.locks import Lock
 from worker.store.tables import (
     app_state,
@@ -145,7 +146,7 @@ def count(ctx: Context) -> None:
             connection,
             segment_counts,
             [
-                {"by": by, "connector": connector, "value": value[:255], **counts.as_json()}
+                {"by": by, "connector": connector, "value": value, **counts.as_json()}
                 for (by, connector, value), counts in _largest(by_segment, _MOST_SEGMENTS)
             ],
         )
@@ -188,7 +189,7 @@ def _remember(connection: Connection, by_segment: dict[Segment, Counts], now: da
         connection,
         segment_history,
         [
-            {"by": by, "connector": connector, "value": value[:255], "week": week,
+            {"by": by, "connector": connector, "value": value, "week": week,
              "contacts": counts.contacts, "numbers": counts.numbers, "bad": counts.bad}
             for (by, connector, value), counts in _largest(by_segment, _MOST_REMEMBERED)
         ],
@@ -364,26 +365,28 @@ def _fetch_lists(ctx: Context) -> None:
         connector, _, name = entry.partition(":")
         if connector in ctx.settings.active_connectors:
             wanted.append((connector, name))
+    kept = {(connector, fit_list_name(name)) for connector, name in wanted}
     m = list_members.c
     with ctx.store.write() as connection:
         known = connection.execute(sa.select(m.connector, m.list).distinct()).all()
         for connector, name in known:
-            if (connector, name) not in wanted:
+            if (connector, name) not in kept:
                 _forget_list(connection, connector, name)
     for connector, name in wanted:
         if not _is_due(ctx, connector, name):
             continue
         try:
-            members = list(ctx.open(connector).list_members("list", name) or ())
+            members = list(ctx.open_own(connector).list_members("list", name) or ())
         except ConnectorError as error:
             log.warning("segments.lists: %s", error)
             setbacks.note(ctx.store, connector, f"read the list {name}", error, ctx.now())
             continue
         setbacks.clear(ctx.store, connector, f"read the list {name}")
         rows = [
-            {"connector": connector, "list": name[:80], "object": object_name, "record_id": record}
+            {"connector": connector, "list": fit_list_name(name), "object": object_name,
+             "record_id": record}
             for object_name, record in dict.fromkeys(members)
-        ]
+        ]  # fmt: skip
         with ctx.store.write() as connection:
             _forget_list(connection, connector, name)
             insert(connection, list_members, rows)
@@ -393,7 +396,7 @@ def _fetch_lists(ctx: Context) -> None:
 
 
 def _poll(connector: str, name: str) -> str:
-    return f"list:{connector}:{name}"[:80]
+    return fit_row_name(f"list:{connector}:{name}")
 
 
 def _is_due(ctx: Context, connector: str, name: str) -> bool:
@@ -406,5 +409,6 @@ def _is_due(ctx: Context, connector: str, name: str) -> bool:
 
 def _forget_list(connection: Connection, connector: str, name: str) -> None:
     m = list_members.c
-    connection.execute(sa.delete(list_members).where(m.connector == connector, m.list == name[:80]))
+    of_list = sa.and_(m.connector == connector, m.list == fit_list_name(name))
+    connection.execute(sa.delete(list_members).where(of_list))
     connection.execute(sa.delete(poll_cursors).where(poll_cursors.c.name == _poll(connector, name)))

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from config.errors import HygieneError
 from config.segments import SEGMENTS
@@ -24,6 +25,8 @@ from worker.store.tables import isolations, segment_counts
 log = logging.getLogger(__name__)
 
 AUDIT = "audit"  # who opens its runs
+# Why a segment was released whose connection is gone: nobody has found it good again.
+CONNECTION_REMOVED = "its connection was removed, and the records were dropped"
 
 
 class NoSuchSegmentError(HygieneError):
@@ -79,6 +82,21 @@ def active(ctx: Context, limit: int = 200) -> list[Isolation]:
         return [as_isolation(row) for row in connection.execute(query.limit(limit))]
 
 
+def active_of(ctx: Context, connector: str) -> list[int]:
+    """Return the ids of a connection's segments that are isolated now."""
+    c = isolations.c
+    query = sa.select(c.id).where(c.connector == connector, c.active_key.is_not(None))
+    with ctx.store.read() as connection:
+        return list(connection.scalars(query.order_by(c.id)))
+
+
+def connectors_with_active(connection: Connection) -> list[str]:
+    """Return the connections with an isolated segment."""
+    c = isolations.c
+    query = sa.select(c.connector).where(c.active_key.is_not(None)).distinct()
+    return list(connection.scalars(query.order_by(c.connector)))
+
+
 def history(ctx: Context, limit: int = 100) -> list[Isolation]:
     query = sa.select(isolations).order_by(isolations.c.id.desc()).limit(limit)
     with ctx.store.read() as connection:
@@ -95,7 +113,10 @@ def isolate_bad_segments(ctx: Context) -> list[Isolation]:
     counts: dict[str, dict[tuple[str, str], tuple[int, int]]] = {}
     details: dict[tuple[str, str, str], Mapping[str, Any]] = {}
     with ctx.store.read() as connection:
-        for row in connection.execute(sa.select(segment_counts).where(c.by.in_(settings.by))):
+        # No other connection's contacts are written, nor audited.
+        connectors = sorted(ctx.settings.active_connectors)
+        judged = sa.and_(c.by.in_(settings.by), c.connector.in_(connectors))
+        for row in connection.execute(sa.select(segment_counts).where(judged)):
             counts.setdefault(row.by, {})[row.connector, row.value] = (row.bad, row.numbers)
             details[row.by, row.connector, row.value] = _counts(row)
     active_keys = {
@@ -138,7 +159,7 @@ def _released_at_rate(ctx: Context) -> dict[tuple[str, str, str], float]:
     """Return segments that a person released, with the upper end of their share at that time."""
     rates: dict[tuple[str, str, str], float] = {}
     for isolation in reversed(history(ctx, 1000)):
-        if isolation.released_at is not None:
+        if isolation.released_at is not None and isolation.released_why != CONNECTION_REMOVED:
             last = isolation.after or isolation.before
             rates[isolation.by, isolation.connector, isolation.value] = share(
                 last["bad"], last["numbers"]

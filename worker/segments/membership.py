@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connectors.records import Contact
 from worker.store import Store
 from worker.store.array_param import any_of
+from worker.store.fit_key import fit_segment_value
 from worker.store.tables import isolations, list_members
 
 Segment = tuple[str, str]  # (by, value)
@@ -27,8 +28,8 @@ class IsolatedSegments:
         if not self.segments:
             return False
         own = {
-            ("source", contact.source[:255]),
-            ("campaign", contact.campaign[:255]),
+            ("source", fit_segment_value(contact.source)),
+            ("campaign", fit_segment_value(contact.campaign)),
             ("country", region or ""),
             ("month", contact.month),
         }

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +40,70 @@ _POSTGRES = {
     "57P": "the database was stopped or is starting: work continues when it is back",
     "08": "the connection to the database broke: work continues when it is back",
     "28": "the database does not accept our user or password: see DATABASE_URL",
+    "3D000": "the server has no database of this name: create it, or correct the end of "
+    "DATABASE_URL",
 }  # fmt: skip
+# Words of libpq about a server that it does not reach, or that turns it away before it has a code
+# (https://www.postgresql.org/docs/current/libpq-ssl.html); the first that fits counts. The word
+# behind tells whether it may pass by itself.
+_NO_CONNECTION: tuple[tuple[str, str, bool], ...] = (
+    ("password authentication failed|no password supplied|role .* does not exist",
+     "the database does not accept our user or password: see DATABASE_URL", False),
+    ("database .* does not exist",
+     "the server has no database of this name: create it, or correct the end of DATABASE_URL",
+     False),
+    ("no pg_hba.conf entry.*(ssl off|no encryption)",
+     "the database takes no connection without TLS from here: add ?sslmode=require to "
+     "DATABASE_URL", False),
+    ("no pg_hba.conf entry",
+     "the database takes no connection from this machine with our user: add a line to its "
+     "pg_hba.conf, or correct DATABASE_URL", False),
+    ("does not support ssl",
+     "the database speaks no TLS: turn it on there, or take sslmode out of DATABASE_URL (what is "
+     "sent is then open to the network)", False),
+    ("root certificate file",
+     "DATABASE_URL wants the database's certificate checked, and names no authority: add "
+     "&sslrootcert=FILE, or &sslrootcert=system", False),
+    ("certificate verify failed|does not match host name",
+     "the database's certificate is not of an authority that we trust, or not of this host: name "
+     "its authority (sslrootcert=FILE in DATABASE_URL), and the host as its certificate has it",
+     False),
+    ("invalid sslmode",
+     "sslmode in DATABASE_URL must be disable, allow, prefer, require, verify-ca or verify-full",
+     False),
+    ("resolve host|translate host name|name or service not known|nodename nor servname",
+     "the database does not answer: the host of DATABASE_URL is not known here, so check its "
+     "name; work continues when it is", True),
+    ("connection refused",
+     "the database does not answer: nothing listens at the host and port of DATABASE_URL; start "
+     "it, or correct them; work continues when it is back", True),
+)  # fmt: skip
 _REDIS_SILENT = "Redis does not answer: see REDIS_URL; work continues when it is back"
+_SET_CERT_REQS = (
+    "to accept a self-signed one (Heroku's Key-Value Store has one), set REDIS_SSL_CERT_REQS=none; "
+    "to trust an authority of your own, add ?ssl_ca_certs=FILE to REDIS_URL (docs/production.md, "
+    "Redis with TLS)"
+)
+# Words of Python's ssl and of the system (https://docs.python.org/3/library/ssl.html), likewise.
+_NO_REDIS: tuple[tuple[str, str, bool], ...] = (
+    ("hostname mismatch|ip address mismatch|doesn't match",
+     "the certificate of Redis is of another host than REDIS_URL names: name that one, or add "
+     "?ssl_check_hostname=false", False),
+    ("certificate verify failed", f"the certificate of Redis is not trusted: {_SET_CERT_REQS}",
+     False),
+    ("wrong version number|wrong_version_number|record layer failure",
+     "Redis does not speak TLS at this port: write redis:// in REDIS_URL, or the port for TLS",
+     False),
+    ("name or service not known|nodename nor servname|name resolution|no address associated",
+     "Redis does not answer: the host of REDIS_URL is not known here, so check its name; work "
+     "continues when it is", True),
+    ("connection refused|error 111 |error 61 ",
+     "Redis does not answer: nothing listens at the host and port of REDIS_URL; start it, or "
+     "correct them; work continues when it is back", True),
+    ("connection closed by server|connection reset",
+     "Redis closes the connection: if it speaks TLS at this port, write rediss:// in REDIS_URL; "
+     "work continues when it answers", True),
+)  # fmt: skip
 # Codes of Redis (https://redis.io/docs/latest/develop/reference/protocol-spec/, "Simple errors").
 _REDIS = {
     "MISCONF": f"Redis cannot save its data to disk and accepts no writes: {_SPACE}",
@@ -82,6 +144,13 @@ def trouble(error: BaseException) -> Trouble | None:
         elif (fault := _of(cause)) is not None:
             return fault
     return silent
+
+
+def describe(error: BaseException) -> str:
+    """Return the line of a known fault, else the class of the error, for a log that has to hold
+    nothing of what it was about."""
+    fault = trouble(error)
+    return fault.line if fault is not None else type(error).__name__
 
 
 def _is_of_kombu(error: BaseException) -> bool:
@@ -152,6 +221,8 @@ def _of_system(error: OSError) -> Trouble | None:
 
 def _of_postgres(error: psycopg.Error) -> Trouble | None:
     state = error.sqlstate or ""
+    if not state and (fault := _by_pattern(str(error), _NO_CONNECTION)) is not None:
+        return fault
     for begin, line in _POSTGRES.items():
         if state.startswith(begin):
             return Trouble(line, begin in ("57P", "08", "53200", "53300"))
@@ -173,7 +244,7 @@ def _of_redis(error: redis.exceptions.RedisError) -> Trouble | None:
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)):
         if "max number of clients" in str(error):
             return Trouble("Redis has no free connection: raise its maxclients", True)
-        return Trouble(_REDIS_SILENT, True)
+        return _by_pattern(str(error), _NO_REDIS) or Trouble(_REDIS_SILENT, True)
     return None
 
 
@@ -181,6 +252,12 @@ def redis_line(error: redis.exceptions.RedisError) -> str:
     """Say in one line what is wrong with Redis and what to do."""
     fault = _of_redis(error)
     return fault.line if fault is not None else f"Redis refused a command ({type(error).__name__})"
+
+
+def _by_pattern(text: str, lines: Iterable[tuple[str, str, bool]]) -> Trouble | None:
+    low = text.lower()
+    return next((Trouble(line, passes) for words, line, passes in lines if re.search(words, low)),
+                None)  # fmt: skip
 
 
 def _by_words(text: str, lines: dict[str, str]) -> Trouble | None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from worker.store.bulk import upsert
 from worker.store.engine import Store
+from worker.store.fit_key import fit_row_name
 from worker.store.tables import app_state
 
 TOLD_AFTER: Final = 3  # times in a row: fewer may pass by themselves
@@ -56,11 +57,13 @@ def note(store: Store, connector: str, what: str, error: Exception, now: datetim
 def clear(store: Store, connector: str, what: str) -> None:
     """Record a success: forget the failures before it."""
     c = app_state.c
+    # A release before cut the name off.
+    names = {_key(connector, what), f"{_PREFIX}{connector}:{what}"[:80]}
     with store.read() as connection:
-        stored = connection.scalar(sa.select(c.name).where(c.name == _key(connector, what)))
+        stored = connection.scalars(sa.select(c.name).where(c.name.in_(names))).all()
     if stored:  # most of the time there is nothing to write
         with store.write() as connection:
-            connection.execute(sa.delete(app_state).where(c.name == stored))
+            connection.execute(sa.delete(app_state).where(c.name.in_(stored)))
 
 
 def load(connection: Connection) -> Iterator[Setback]:
@@ -72,4 +75,4 @@ def load(connection: Connection) -> Iterator[Setback]:
 
 
 def _key(connector: str, what: str) -> str:
-    return f"{_PREFIX}{connector}:{what}"[:80]
+    return fit_row_name(f"{_PREFIX}{connector}:{what}")

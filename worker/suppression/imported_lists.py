@@ -17,6 +17,7 @@ from worker.feedback.models import SuppressionReason
 from worker.feedback.receivers import crms_to_notify
 from worker.store import locks, outbox
 from worker.store.bulk import chunks, insert
+from worker.store.fit_key import fit_list_name
 from worker.store.invalidation import invalidate
 from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem
@@ -24,7 +25,6 @@ from worker.store.pseudonyms import number_aliases
 from worker.store.tables import suppressions
 from worker.suppression import import_batches, undo_action
 
-_MAX_LIST_NAME = 80  # characters
 _IMPORT_BATCH = 5000  # numbers that are stored in one transaction
 
 
@@ -47,9 +47,11 @@ def import_list(
 
     To repeat it adds nothing, and does not bring back an entry that was lifted. The queue flags
     whoever holds one of them now; contacts that come later are flagged by their sync. An entry also
-    holds for a field that was read as its number before (`worker.feedback.former_numbers`).
+    holds for a field that was read as its number before (`worker.feedback.former_numbers`). A
+    long name keeps a digest of its end: cut off, it could be that of another list, and an entry of
+    one would count for both, until that one is undone.
     """
-    name = _mask_numbers(name)[:_MAX_LIST_NAME]
+    name = fit_list_name(_mask_numbers(name))
     result = ImportResult()
     result.batch = undo_action.new_mark()
     now, keys = import_batches.begin(ctx, result.batch, "list", name, by).at, ctx.keys

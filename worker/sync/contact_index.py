@@ -25,6 +25,7 @@ from worker.phones import ParsedField
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
+from worker.store.fit_key import fit_segment_value
 from worker.store.tables import contact_numbers, contacts, former_readings
 from worker.store.text_marks import flag_mark, has_indexed_mark
 from worker.sync import reading_state
@@ -184,8 +185,8 @@ def _contact_row(
         "last_seen_flags": flags,
         "statuses": {f.name: f.status for f in decision.fields if f.status},
         "reason": decision.reason,
-        "source": contact.source[:255],
-        "campaign": contact.campaign[:255],
+        "source": fit_segment_value(contact.source),
+        "campaign": fit_segment_value(contact.campaign),
         "country": entry.region or "",
         "month": contact.month,
         "person": entry.person,

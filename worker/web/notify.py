@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from worker.store.machine_faults import describe
+
 log = logging.getLogger(__name__)
 
 Notify = Callable[[], None]
@@ -18,4 +20,9 @@ def enqueue_reports() -> None:
 
         enqueue_once(apply)
     except (Exception, SystemExit) as error:
-        log.warning("the queue could not be reached (%s); beat will catch up", type(error).__name__)
+        note_unreachable(error)
+
+
+def note_unreachable(error: BaseException) -> None:
+    """Say why nothing could be enqueued, and what to do about it."""
+    log.warning("nothing could be put into the queue (%s); beat will catch up", describe(error))

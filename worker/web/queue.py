@@ -3,12 +3,9 @@ know what is to do."""
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
-from worker.web.notify import enqueue_reports
-
-log = logging.getLogger(__name__)
+from worker.web.notify import enqueue_reports, note_unreachable
 
 
 class Queue(Protocol):
@@ -37,9 +34,7 @@ class Workers:
 
             go_on(run_id)
         except (Exception, SystemExit) as error:
-            log.warning(
-                "the queue could not be reached (%s); beat will catch up", type(error).__name__
-            )
+            note_unreachable(error)
 
     def undo(self, undo_id: str) -> None:
         try:
@@ -47,9 +42,7 @@ class Workers:
 
             undo.apply_async((undo_id,), retry=False)
         except (Exception, SystemExit) as error:
-            log.warning(
-                "the queue could not be reached (%s); beat will catch up", type(error).__name__
-            )
+            note_unreachable(error)
 
     def uploads(self) -> None:
         try:
@@ -58,6 +51,4 @@ class Workers:
 
             enqueue_once(registry_uploads)
         except (Exception, SystemExit) as error:
-            log.warning(
-                "the queue could not be reached (%s); beat will catch up", type(error).__name__
-            )
+            note_unreachable(error)

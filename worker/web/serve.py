@@ -13,7 +13,7 @@ import uvicorn
 from config import stopping
 from config.settings import Settings
 from worker.access import ways_in
-from worker.store import Store
+from worker.store import Store, redis_hint
 from worker.store.private_files import UMASK
 from worker.web.app import make_app
 from worker.web.port import check_port
@@ -36,6 +36,10 @@ def serve(settings: Settings, host: str | None = None) -> None:
     chosen = host or address(settings, app.state.ctx.store)
     check_port(settings.port, chosen)
     log.info("pages: %s", ways_in.described(settings, app.state.ctx.store))
+    if settings.redis_url:  # not waited for: pages are there without it
+        threading.Thread(
+            target=redis_hint.warn_unless_it_answers, args=(settings.redis_url,), daemon=True
+        ).start()
     config = uvicorn.Config(
         app,
         host=chosen,

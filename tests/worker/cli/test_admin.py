@@ -148,6 +148,12 @@ class TestSegments:
             "no column campaign" in hygiene("segments", "outcomes", str(path), exit_code=2).output
         )
 
+        without = hygiene("segments", "remove-outcomes", "Fall", "--reason", "x", exit_code=2)
+        assert "no outcomes of a campaign 'Fall'" in without.output
+        removed = hygiene("segments", "remove-outcomes", "Spring", "--reason", "a test", "--json")
+        assert document(removed) == {"removed": 1}
+        assert "a test" in hygiene("audit").output
+
     def test_name_numbers_that_many_share(self, hygiene: Run) -> None:
         assert "no number" in hygiene("segments", "shared").output
 

@@ -14,7 +14,7 @@ from fixture_types import MakeContext, Sync
 from reports import store_report
 
 from worker.context import Context
-from worker.duplicates import grouping, listing, names
+from worker.duplicates import export, grouping, listing, names
 from worker.duplicates.rules import Kind
 from worker.segments import counters, isolation
 from worker.store.bulk import insert
@@ -135,6 +135,131 @@ class TestFinding:
     def test_a_page_that_is_no_page_of_ours_is_refused(self, ctx: Context) -> None:
         with pytest.raises(listing.CursorError):
             listing.list_groups(ctx, after="2/+14155552671")
+
+
+NINE, PLAIN = "+5491123456789", "+541123456789"  # one Argentine mobile
+TODAY, BEFORE = "+2250707123456", "+22507123456"  # Ivory Coast, before and since 2021
+
+
+class TestForms:
+    """A line that is written in two ways, or whose numbering plan has changed, is one group."""
+
+    @pytest.mark.parametrize(("first", "second"), [(NINE, PLAIN), (TODAY, BEFORE)])
+    def test_of_one_line_are_one_group_and_the_evidence_says_so(
+        self, either: Context, first: str, second: str
+    ) -> None:
+        index(either, first, "hubspot:1:a", "hubspot:2:a")
+        index(either, second, "salesforce:3:a", "salesforce:4:a")
+        assert grouping.count(either) == 1
+        assert grouping.count(either) == 0
+        for connector in ("", "hubspot", "salesforce"):
+            assert kinds(either, connector=connector) == [(first, Kind.SAME_PERSON)]
+        group = of_one(either)
+        assert (group.total, len(group.records), group.stale) == (4, 4, False)
+        assert group.connectors == ("hubspot", "salesforce")
+        assert [rule for rule, _, _ in group.evidence] == ["same_email", "forms"]
+        assert "2 forms of the number that are one line" in group.evidence[1][2]
+        assert ("Argentina" in group.evidence[1][2]) == (first == NINE)
+        assert listing.counts(either)[Kind.SAME_PERSON] == 1
+        # Reading their names takes as many as the group has, in whatever form.
+        by_object = {("hubspot", "contacts"): 2, ("salesforce", "contacts"): 2}
+        assert listing.contacts_by_object(either) == by_object
+        rows = list(export.rows(either))[1:]
+        assert {row[0] for row in rows} == {first}
+        assert len(rows) == 4
+
+    @pytest.mark.parametrize(("first", "second"), [(NINE, PLAIN), (TODAY, BEFORE)])
+    def test_that_each_stand_once_are_found(
+        self, either: Context, first: str, second: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(grouping, "_READ_AT_ONCE", 2)
+        for place in range(5):  # others of the country, of which there is one form each
+            index(either, f"+54114321000{place}", f"hubspot:{place}:a")
+            index(either, f"+22501010000{place}0", f"salesforce:{place}:a")
+        index(either, second, "hubspot:x:a")
+        index(either, first, "hubspot:y:b")
+        grouping.count(either)
+        assert kinds(either) == [(first, Kind.UNCLEAR)]
+        assert grouping.count(either) == 0
+
+    def test_of_which_contacts_have_one_keep_its_name(self, ctx: Context) -> None:
+        """Nobody typed the 9: it may be a landline."""
+        index(ctx, PLAIN, "hubspot:1:a", "hubspot:2:a")
+        grouping.count(ctx)
+        group = of_one(ctx)
+        assert (group.number, [rule for rule, _, _ in group.evidence]) == (PLAIN, ["same_email"])
+        index(ctx, NINE, "hubspot:3:a")
+        assert of_one(ctx).stale
+        grouping.count(ctx)
+        assert kinds(ctx) == [(NINE, Kind.SAME_PERSON)]
+        with ctx.store.read() as connection:
+            tables = [connection.scalars(sa.select(table.c.number)).all()
+                      for table in (duplicate_groups, duplicate_places)]  # fmt: skip
+        assert {number for numbers in tables for number in numbers} == {NINE}
+
+    def test_in_two_fields_of_one_contact_are_no_group(self, ctx: Context) -> None:
+        index(ctx, PLAIN, "hubspot:1:a")
+        with ctx.store.write() as connection:
+            own = {"connector": "hubspot", "object": "contacts", "record_id": "1", "place": 0,
+                   "field": "mobilephone", "number": NINE, "extension": ""}  # fmt: skip
+            insert(connection, contact_numbers, [own])
+        grouping.count(ctx)
+        assert kinds(ctx) == []
+
+    def test_that_are_many_are_one_group_of_which_some_are_shown(self, ctx: Context) -> None:
+        index(ctx, NINE, *(f"hubspot:{place}:p{place}" for place in range(70)))
+        index(ctx, PLAIN, *(f"salesforce:{place}:p{place}" for place in range(70)))
+        grouping.count(ctx)
+        group = of_one(ctx)
+        assert (group.number, group.total, len(group.records)) == (NINE, 140, listing.SHOWN)
+
+    @pytest.mark.parametrize("said_of", [NINE, PLAIN])
+    def test_have_the_strictest_consent_of_either(self, ctx: Context, said_of: str) -> None:
+        index(ctx, NINE, "hubspot:1:a")
+        index(ctx, PLAIN, "hubspot:2:a")
+        grouping.count(ctx)
+        store_report(ctx, "opt_out", number=said_of)
+        store_report(ctx, "wrong_number", number=said_of)
+        (proposal,) = of_one(ctx).proposals
+        assert {"do_not_contact", "wrong_number"} <= set(proposal.flags)
+        assert proposal.wrong == (NINE,)  # once
+
+    def test_are_erased_together(self, ctx: Context) -> None:
+        index(ctx, NINE, "hubspot:1:a")
+        index(ctx, PLAIN, "hubspot:2:a")
+        grouping.count(ctx)
+        erasure.erase_number(ctx, PLAIN, "kim")
+        assert kinds(ctx) == []
+        grouping.count(ctx)
+        assert kinds(ctx) == []
+
+    def test_take_no_more_statements_for_a_page(self, ctx: Context) -> None:
+        index(ctx, NUMBER, "hubspot:1:a", "hubspot:2:a")
+        grouping.count(ctx)
+        statements(ctx)  # the first use of a new key takes some
+        before = statements(ctx)
+        index(ctx, NINE, "hubspot:3:a", "hubspot:4:a")
+        index(ctx, PLAIN, "hubspot:5:a")
+        index(ctx, TODAY, "hubspot:6:a")
+        index(ctx, BEFORE, "hubspot:7:a")
+        grouping.count(ctx)
+        assert len(listing.list_groups(ctx).groups) == 3
+        assert statements(ctx) == before
+
+
+def statements(ctx: Context) -> int:
+    """Count the statements that a page of groups takes."""
+    made = []
+
+    def note(*args: Any) -> None:
+        made.append(args[2])
+
+    sa.event.listen(ctx.store.engine, "before_cursor_execute", note)
+    try:
+        listing.list_groups(ctx)
+    finally:
+        sa.event.remove(ctx.store.engine, "before_cursor_execute", note)
+    return len(made)
 
 
 class TestErasure:

@@ -19,14 +19,15 @@ from reports import deliver_reports, report_kinds, store_report, stored_reports
 
 from sandbox.run import Sandbox
 from worker.access import audit
+from worker.alerts import rules
 from worker.cli.main import main
 from worker.context import Context
 from worker.duplicates import grouping
-from worker.ops import doctor_checks, former_records
+from worker.ops import doctor, doctor_checks, former_records
 from worker.ops.former_records import StillReadError
 from worker.ops.retention import purge_expired
 from worker.queries.overview import overview
-from worker.segments import counters
+from worker.segments import counters, isolation, queries
 from worker.store import changed_records, tables
 from worker.store.tables import (
     app_state,
@@ -37,8 +38,9 @@ from worker.store.tables import (
     segment_counts,
     watermarks,
 )
+from worker.suppression.apply_reports import apply_pending
 from worker.suppression.evidence import number_evidence
-from worker.sync.runs import lifecycle
+from worker.sync.runs import audits, lifecycle
 from worker.sync.runs.model import RunActiveError
 from worker.sync.runs.scope import Scope
 
@@ -208,6 +210,91 @@ class TestDropping:
         assert not list(doctor_checks.check_connections_off(both))
 
 
+class TestIsolatedSegments:
+    @pytest.fixture
+    def isolated(self, both: Context, ids: dict[str, str]) -> dict[str, int]:
+        """A segment of each CRM; their isolations."""
+        counters.count(both)
+        found = {}
+        for name in ids:
+            month = next(segment["value"] for segment in queries.list_segments(both, "month")
+                         if segment["connector"] == name)  # fmt: skip
+            one = isolation.isolate(both, name, "month", month, "bought")
+            assert one is not None
+            found[name] = one.id
+        return found
+
+    def test_of_a_removed_connection_hold_up_no_audit(
+        self, both: Context, removed: Callable[[], Context], isolated: dict[str, int]
+    ) -> None:
+        ctx = removed()
+        [run_id] = audits.next_audits(ctx)
+        assert lifecycle.load(ctx, run_id).connector == "salesforce"
+
+    def test_that_were_released_hold_up_no_audit_either(
+        self, both: Context, make_context: Make, sandbox: Sandbox, isolated: dict[str, int]
+    ) -> None:
+        gone = {name: "" for name in sandbox.env() if name.startswith("HUBSPOT")}
+        flag = '[connectors.hubspot.fields]\nisolated = "hygiene_isolated"\n'
+        ctx = make_context(flag, **gone, DATABASE_URL=both.settings.database_url)
+        isolation.release(ctx, isolated["hubspot"], "kim", "it was cleaned")
+        [run_id] = audits.next_audits(ctx)
+        assert lifecycle.load(ctx, run_id).connector == "salesforce"
+
+    def test_end_with_the_records(
+        self, both: Context, removed: Callable[[], Context], isolated: dict[str, int]
+    ) -> None:
+        """It has no effect on contacting any more, and would be told of for ever."""
+        ctx = removed()
+        shown = {entry["connector"] for entry in overview(ctx)["needs"]["isolated"]}
+        assert shown == {"hubspot", "salesforce"}
+        assert drop(ctx).isolations == 1
+        [ended] = [one for one in isolation.history(ctx) if one.connector == "hubspot"]
+        assert (ended.released_by, ended.released_at is not None) == ("an admin", True)
+        assert "dropped" in ended.released_why
+        assert [one.connector for one in isolation.active(ctx)] == ["salesforce"]
+        told = [e for e in audit.entries(ctx.store) if e["action"] == "segment.release"]
+        assert [entry["who"] for entry in told] == ["an admin"]
+        assert told[0]["target"].startswith("hubspot month=")
+        assert [alert.path for alert in rules._isolated(ctx)] == ["/segments"]
+
+    def test_end_also_where_there_are_no_records(
+        self, both: Context, removed: Callable[[], Context], isolated: dict[str, int]
+    ) -> None:
+        ctx = removed()
+        with ctx.store.write() as connection:
+            for table in (contact_numbers, contacts):
+                connection.execute(sa.delete(table).where(table.c.connector == "hubspot"))
+        [told] = doctor_checks.check_connections_off(ctx)
+        assert "1 isolated segment" in told.text
+        assert overview(ctx)["needs"]["former"] == [{"connector": "hubspot"}]
+        assert drop(ctx).isolations == 1
+        assert not list(doctor_checks.check_connections_off(ctx))
+        assert overview(ctx)["needs"]["former"] == []
+
+    def test_are_none_of_a_connection_that_is_off_but_judged_anew_once_it_is_back(
+        self, both: Context, removed: Callable[[], Context], isolated: dict[str, int],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        def exceeding(counts: dict[tuple[str, str], object], *_limits: object) -> list[object]:
+            return [key for key in counts if key[0] == "hubspot"]
+
+        monkeypatch.setattr(isolation, "exceeds_threshold", exceeding)
+        ctx = removed()
+        isolation.release(ctx, isolated["hubspot"], "kim", isolation.CONNECTION_REMOVED)
+        assert isolation.isolate_bad_segments(ctx) == []
+        assert isolation.isolate_bad_segments(both) != []  # nobody said that it is good again
+
+    def test_stay_while_the_connection_is_on(self, both: Context, isolated: dict[str, int]) -> None:
+        c = contacts.c
+        with both.store.write() as connection:
+            connection.execute(
+                sa.update(contacts).where(c.object == "Lead").values(object="Old__c")
+            )
+        drop(both, "salesforce", "Old__c")
+        assert len(isolation.active(both)) == 2
+
+
 class TestItIsRefused:
     def test_while_the_connection_is_on(self, both: Context, ids: dict[str, str]) -> None:
         before = held(both, "hubspot")
@@ -266,3 +353,43 @@ class TestTheCommand:
         assert "suppressions in force, which stay: 1" in shown.output
         for name in ("salesforce", "nobody"):
             hygiene("crm", "drop-records", name, "--yes", exit_code=2)
+
+
+class TestWithoutAnyCrm:
+    """The last connection was removed too, or the only one has lost its table."""
+
+    @pytest.fixture
+    def env(self, both: Context, ids: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
+        store_report(both, "opt_out", NUMBER)  # it waits for both
+        gone = {name: "" for name in sandbox.env() if name.startswith(("HUBSPOT", "SALESFORCE"))}
+        return gone | {"DATABASE_URL": both.settings.database_url}
+
+    def test_the_doctor_and_the_overview_name_them(
+        self, env: dict[str, str], make_context: Make
+    ) -> None:
+        ctx = make_context(**env)
+        apply_pending(ctx)
+        assert not ctx.settings.active_connectors
+        checks = list(doctor.examine(ctx.settings))
+        assert "no CRM is connected" in next(c.text for c in checks if c.name == "connectors")
+        for name in ("hubspot", "salesforce"):
+            texts = [check.text for check in checks if check.name == name]
+            assert any("our index holds" in text for text in texts)
+            assert any("has not been told 1 report" in text for text in texts)
+            assert all(f"hygiene crm drop-records {name} --dry-run" in text for text in texts)
+        both_named = [{"connector": "hubspot"}, {"connector": "salesforce"}]
+        assert overview(ctx)["needs"]["former"] == both_named
+
+    def test_the_commands_name_and_drop_them(self, env: dict[str, str], both: Context) -> None:
+        env |= {"HYGIENE_HOME": str(both.settings.home), "REDIS_URL": "", "COLUMNS": "300"}
+
+        def run(*args: str) -> str:
+            result = CliRunner().invoke(main, args, env=env, prog_name="hygiene")
+            assert result.exit_code == 0, result.output
+            return result.output
+
+        assert "hygiene crm drop-records salesforce --dry-run" in run("overview")
+        for name in ("hubspot", "salesforce"):
+            run("crm", "drop-records", name, "--yes")
+            assert held(both, name) == 0
+        assert "drop-records" not in run("overview")

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from worker.phones.field_parser import parse_field
 from worker.phones.plan_changes import (
     PlanChange,
+    codes_with_forms,
     equal_forms,
+    is_earlier_form,
     plan_changes,
     renumbered,
     renumbered_apart,
@@ -202,8 +204,18 @@ class TestEqualForms:
         assert {number} <= {*renumbered_forms(number)} <= {*equal_forms(number)}
         assert change.applies == "variant" or renumbered_forms(number) == equal_forms(number)
 
+    @given(old_numbers())
+    @settings(max_examples=200, deadline=None)
+    def test_all_but_the_first_are_earlier_forms(self, case: tuple[PlanChange, str]) -> None:
+        change, national = case
+        first, *others = equal_forms(f"+{change.code}{national}")
+        assert not is_earlier_form(first)
+        assert all(is_earlier_form(form) for form in others)
+        assert not others or change.code in codes_with_forms()
+
     @pytest.mark.parametrize(
         "text", ["+14155552671", "", "+", "12", "+abc", "+１４１５５５５２６７１"]
     )
     def test_anything_else_is_alone(self, text: str) -> None:
         assert equal_forms(text) == (text,)
+        assert not is_earlier_form(text)

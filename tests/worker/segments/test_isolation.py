@@ -317,6 +317,14 @@ class TestOutcomes:
             "Spring": {"sent": 1200, "delivered": 180, "undelivered": 7, "replies": 0}
         }
 
+    def test_can_be_removed(self, ctx: Context) -> None:
+        rows = [{"campaign": name, "day": "2026-03-01", "sent": 1} for name in ("Spring", "Fall")]
+        campaign_outcomes.keep(ctx, rows)
+        assert campaign_outcomes.remove(ctx, "Spring") == 1
+        assert list(campaign_outcomes.totals(ctx, ["Spring", "Fall"])) == ["Fall"]
+        with pytest.raises(campaign_outcomes.OutcomeError, match="Spring"):
+            campaign_outcomes.remove(ctx, "Spring")
+
     @pytest.mark.parametrize(
         "row",
         [{"day": "2026-03-01"}, {"campaign": "x"}, {"campaign": "x", "day": "soon"},

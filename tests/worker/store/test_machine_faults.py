@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import forking
+import psycopg
 import pytest
 import redis
 import sqlalchemy as sa
@@ -24,6 +28,7 @@ from config.settings import Settings
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store import embedded_redis
+from worker.store.engine import open_store
 from worker.store.machine_faults import trouble
 from worker.store.redis_server import find_server, how_to_install
 from worker.store.tables import failures
@@ -130,6 +135,98 @@ def test_beat_without_a_place_for_its_schedule_says_so_and_ends(
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert re.search("make it writable|give it", done.stderr), done.stderr
+
+
+class TestWhatCannotBeReached:
+    """Each line says what to do next, and repeats no secret."""
+
+    @pytest.fixture
+    def listener(self) -> Iterator[int]:
+        """A port whose server hangs up, as one that speaks TLS does to one that does not."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+
+            def hang_up() -> None:
+                with suppress(OSError):
+                    while True:
+                        server.accept()[0].close()
+
+            threading.Thread(target=hang_up, daemon=True).start()
+            yield server.getsockname()[1]
+
+    @pytest.mark.parametrize(
+        ("url", "line"),
+        [
+            ("redis://:a-secret@no-such-host.invalid/0", "host of REDIS_URL is not known"),
+            (f"redis://:a-secret@{CLOSED_PORT}/0", "nothing listens at the host and port of REDIS"),
+            ("redis://:a-secret@127.0.0.1:{port}/0", "write rediss://"),
+        ],
+    )
+    def test_redis(self, listener: int, url: str, line: str) -> None:
+        with pytest.raises(redis.RedisError) as caught:
+            embedded_redis.client(url.format(port=listener)).ping()
+        fault = trouble(caught.value)
+        assert fault is not None
+        assert line in fault.line
+        assert fault.passes
+        assert "a-secret" not in fault.line
+
+    @pytest.mark.parametrize(
+        ("text", "line", "passes"),
+        [
+            ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate",
+             "set REDIS_SSL_CERT_REQS=none", False),
+            ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, "
+             "certificate is not valid for 'cache'.", "another host than REDIS_URL names", False),
+            ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "write redis://", False),
+        ],
+    )  # fmt: skip
+    def test_redis_by_tls(self, text: str, line: str, passes: bool) -> None:
+        fault = trouble(redis.ConnectionError(f"Error 1 connecting to cache:6379. {text}"))
+        assert fault is not None
+        assert line in fault.line
+        assert fault.passes == passes
+
+    @pytest.mark.parametrize(
+        ("changed", "line"),
+        [
+            ({"username": "nobody"}, "does not accept our user or password"),
+            ({"database": "no_such"}, "no database of this name"),
+            ({"host": "no-such-host.invalid"}, "host of DATABASE_URL is not known"),
+            ({"port": 9}, "nothing listens at the host and port of DATABASE_URL"),
+            ({"query": {"sslmode": "require"}}, "speaks no TLS"),
+            ({"query": {"sslmode": "maybe"}}, "must be disable, allow, prefer"),
+        ],
+    )
+    def test_postgresql(
+        self, postgres_database_url: str, changed: dict[str, Any], line: str
+    ) -> None:
+        url = sa.make_url(postgres_database_url).set(password="a-secret", **changed)
+        store = open_store(url.render_as_string(hide_password=False))
+        with pytest.raises(sa.exc.SQLAlchemyError) as caught, store.read():
+            pass
+        fault = trouble(caught.value)
+        assert fault is not None, caught.value
+        assert line in fault.line
+        assert "a-secret" not in fault.line
+
+    @pytest.mark.parametrize(
+        ("text", "line"),
+        [
+            ('FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "app", no '
+             "encryption", "add ?sslmode=require"),
+            ('FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "app", database "app", SSL '
+             "encryption", "pg_hba.conf, or correct"),
+            ('root certificate file "/root/root.crt" does not exist', "add &sslrootcert=FILE"),
+            ("SSL error: certificate verify failed", "name its authority"),
+            ('server certificate for "db" does not match host name "10.0.0.9"', "the host as its"),
+            ('FATAL:  password authentication failed for user "app"', "our user or password"),
+        ],
+    )  # fmt: skip
+    def test_postgresql_by_its_words(self, text: str, line: str) -> None:
+        fault = trouble(psycopg.OperationalError(f'connection to server at "db" failed: {text}'))
+        assert fault is not None
+        assert line in fault.line
+        assert not fault.passes
 
 
 class TestRedis:

@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,11 +17,14 @@ from pathlib import Path
 
 import forking
 import pytest
+from constants import PASSWORD
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from processes import kill, until
 
+from chaos.postgres import free_port as find_free_port
 from config.settings import SettingsError, load
 from worker.store import embedded_redis
 
@@ -113,6 +118,40 @@ def test_every_client_does_the_same(
     assert set(answers.values()) == {wanted}, (answers, done.stderr)
     assert "insecure" not in done.stderr
     assert (server.heard > 0) == (wanted == "works")
+
+
+_PROCESSES = {
+    "worker": ("celery", "--app", "worker.app", "worker", "--pool", "solo", "--queues", "reports"),
+    "beat": ("celery", "--app", "worker.app", "beat"),
+    "web": ("worker", "web"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("process", _PROCESSES)
+def test_a_process_says_once_what_to_do_about_a_self_signed_certificate(
+    server: TlsRedis, tmp_path: Path, process: str
+) -> None:
+    """Celery quotes the error of TLS at each of its tries, and they have no end."""
+    port, log = find_free_port(), tmp_path / "log"
+    env = {
+        **os.environ, "REDIS_URL": f"rediss://:a-secret@127.0.0.1:{server.port}/0",
+        "HYGIENE_HOME": str(tmp_path / "home"), "PORT": str(port), "ADMIN_PASSWORD": PASSWORD,
+    }  # fmt: skip
+
+    def said() -> int:
+        return log.read_text("utf-8").count("REDIS_SSL_CERT_REQS=none")
+
+    with log.open("wb") as file:
+        started = subprocess.Popen([sys.executable, "-m", *_PROCESSES[process]], env=env,
+                                   stdout=file, stderr=subprocess.STDOUT)  # fmt: skip
+    try:
+        until(lambda: said() > 0, "the hint")
+        if process == "worker":
+            until(lambda: log.read_text("utf-8").count("Trying again") > 1, "two tries more")
+    finally:
+        kill(started)
+    assert said() == 1, log.read_text("utf-8")
+    assert "a-secret" not in log.read_text("utf-8")
 
 
 @pytest.mark.parametrize(("query", "message"), [

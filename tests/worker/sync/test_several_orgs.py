@@ -18,6 +18,7 @@ from processes import until
 from reports import store_report, stored_reports
 
 from config import logging_setup
+from config.errors import HygieneError
 from config.settings import Log
 from connectors.errors import AuthError, ConnectorError, QuotaError
 from connectors.http.pacing import Remaining
@@ -26,8 +27,9 @@ from sandbox.run import Sandbox
 from worker.cli.common import contact_argument
 from worker.cli.propagation import propagate_now
 from worker.context import Context
+from worker.feedback.sources import consent_records, dispositions
 from worker.feedback.sources.dispositions import poll_all
-from worker.ops import doctor, doctor_checks
+from worker.ops import doctor, doctor_checks, former_records
 from worker.queries import search
 from worker.queries.overview import overview
 from worker.queue.schedule import beat_schedule
@@ -42,6 +44,7 @@ from worker.sync.read.change_detection import decision_config_hash
 from worker.sync.runs import lifecycle
 from worker.sync.runs.scope import Scope
 from worker.sync.undo import undo
+from worker.web.hubspot.portal import Portal
 
 EMEA = """
 [connectors.salesforce-emea]
@@ -550,3 +553,177 @@ def test_an_installation_of_before_goes_on_with_a_second_org_beside_it(
         names = set(connection.scalars(sa.select(watermarks.c.connector)))
         assert names == {name for name, _position in marks}
     assert sync(after, "salesforce-emea")["contacts"]["written"] > 0
+
+
+class TestAnotherAccountUnderAKnownName:
+    """Ids mean other people there: what our index knows of a record would be taken for theirs, and
+    flags that are not set for what somebody has cleared."""
+
+    @pytest.fixture
+    def ids(self, ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
+        """Everybody who holds NUMBER has said stop, in all four CRMs."""
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        for name in NAMES:
+            store_report(ctx, "opt_out", NUMBER, key=name, scope="contact",
+                         contact=f"{name}/{crms[name].object}/{ids[name]}")  # fmt: skip
+        settle(ctx)
+        return ids
+
+    @pytest.fixture(params=["hubspot", "salesforce"])
+    def swapped(
+        self, request: pytest.FixtureRequest, make_context: Make, env: dict[str, str],
+        sandbox: Sandbox, emea: Sandbox, ctx: Context, ids: dict[str, str],
+    ) -> tuple[Context, str]:  # fmt: skip
+        """The same installation after somebody has mixed up two connections' credentials."""
+        kind = request.param
+        first, second = kind.upper(), f"{kind.upper()}_EMEA"
+        changed = dict(env)
+        sandbox.hubspot.tokens.add("of a new app")  # stand-ins have the same one at first
+        emea.hubspot.tokens.add("of an app of emea")
+        env |= {"HUBSPOT_ACCESS_TOKEN": "of a new app",
+                "HUBSPOT_EMEA_ACCESS_TOKEN": "of an app of emea"}  # fmt: skip
+        for name, value in env.items():
+            if name.startswith(f"{second}_"):
+                other = first + name.removeprefix(second)
+                changed[other], changed[name] = value, env[other]
+        return make_context(EMEA, **changed, DATABASE_URL=ctx.settings.database_url), kind
+
+    def test_is_refused_before_anything_is_read_or_written(
+        self, swapped: tuple[Context, str], crms: dict[str, Crm], ids: dict[str, str], sync: Sync
+    ) -> None:
+        ctx, kind = swapped
+        before = {name: crm.snapshot() for name, crm in crms.items()}
+        said = len(stored_reports(ctx))
+        for name in (kind, f"{kind}-emea"):
+            for scope in ("changed", "everything"):
+                with pytest.raises(AuthError, match=f"{name} goes to another account"):
+                    sync(ctx, name, scope)
+            with pytest.raises(AuthError, match="another account"):  # of its calls
+                dispositions.poll(ctx, name)
+            with pytest.raises(AuthError, match="another account"):
+                consent_records.poll(ctx, name)
+        store_report(ctx, "wrong_number", NUMBER, key="later")
+        settle(ctx)  # waits for these two, and reaches the others
+        others = [name for name in NAMES if not name.startswith(kind)]
+        for name, crm in crms.items():
+            after = crm.snapshot()
+            assert (after == before[name]) == (name not in others), name
+        assert len(stored_reports(ctx)) == said + 1  # nobody is taken to have said a thing
+
+    @pytest.mark.parametrize("swapped", ["hubspot"], indirect=True)
+    def test_takes_no_webhook_of_the_other_account(
+        self, swapped: tuple[Context, str], ctx: Context
+    ) -> None:
+        mixed, _kind = swapped
+        for name in ("hubspot", "hubspot-emea"):
+            assert Portal(mixed, name).learn() is None
+            assert Portal(mixed, name).known() is None
+            assert Portal(ctx, name).learn() is not None
+
+    def test_is_told_by_doctor_and_over_once_the_credentials_are_right(
+        self, swapped: tuple[Context, str], ctx: Context, crms: dict[str, Crm],
+        ids: dict[str, str], sync: Sync,
+    ) -> None:  # fmt: skip
+        mixed, kind = swapped
+        texts = [check.text for name in (kind, f"{kind}-emea")
+                 for check in doctor._connector(mixed, name)]  # fmt: skip
+        assert all("under a name of its own" in text for text in texts)
+        for name in NAMES:
+            sync(ctx, name)
+            assert crms[name].get(ids[name], "do_not_contact") is True
+
+
+def test_the_only_connection_is_told_from_another_account_too(
+    make_context: Make, sandbox: Sandbox, emea: Sandbox, sync: Sync
+) -> None:
+    """A trial with a sandbox of the org, and then production under the same name."""
+    ctx = make_context("", **sandbox.env())
+    crms, others = Crm.all(sandbox), Crm.all(emea)
+    for name, crm in crms.items():
+        set_only_number(crm, crm.ids()[0], NUMBER)
+        sync(ctx, name)
+        store_report(ctx, "opt_out", NUMBER, key=name, scope="contact",
+                     contact=f"{name}/{crm.object}/{crm.ids()[0]}")  # fmt: skip
+    settle(ctx)
+    emea.hubspot.tokens.add("of an app of emea")
+    env = emea.env() | {"HUBSPOT_ACCESS_TOKEN": "of an app of emea"}
+    moved = make_context("", **env, DATABASE_URL=ctx.settings.database_url)
+    for name, crm in others.items():
+        before = crm.snapshot()
+        with pytest.raises(AuthError, match=f"{name} goes to another account"):
+            sync(moved, name)
+        assert crm.snapshot() == before
+    assert {row.kind for row in stored_reports(ctx)} == {"opt_out"}
+
+
+class TestAConnectionUnderAnotherName:
+    """Its account is the same: all of it is read as new, and nobody who said no is contacted."""
+
+    @pytest.fixture
+    def renamed(
+        self, make_context: Make, env: dict[str, str], ctx: Context
+    ) -> Callable[[], Context]:
+        """Open the context of the installation after `hubspot-emea` has become `hubspot-dach`."""
+        there = {name.replace("HUBSPOT_EMEA_", "HUBSPOT_DACH_"): text for name, text in env.items()}
+        toml = EMEA.replace("hubspot-emea", "hubspot-dach")
+        return lambda: make_context(toml, **there, DATABASE_URL=ctx.settings.database_url)
+
+    @pytest.mark.parametrize("dropped", [False, True])
+    @pytest.mark.parametrize("scope", ["contact", "person", ""])
+    def test_keeps_whoever_said_no(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync, renamed: Callable[[], Context],
+        scope: str, dropped: bool,
+    ) -> None:  # fmt: skip
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        crm, record = crms["hubspot-emea"], ids["hubspot-emea"]
+        about = {"contact": f"hubspot-emea/contacts/{record}", "scope": scope} if scope else {}
+        store_report(ctx, "opt_out", NUMBER, **about)
+        settle(ctx)
+        assert crm.get(record, "do_not_contact") is True
+        now = renamed()
+        if dropped:
+            list(former_records.drop(now, "hubspot-emea", "", "an admin"))
+        for _ in range(2):
+            sync(now, "hubspot-dach")
+            settle(now)
+        assert crm.get(record, "do_not_contact") is True
+        advance_clock(now, days=1)
+        crm.edit(record, {f"phone/{crm.phone}": NUMBER})
+        sync(now, "hubspot-dach", "everything")
+        settle(now)
+        assert crm.get(record, "do_not_contact") is True
+
+    def test_an_undo_of_a_run_under_the_former_name_is_refused(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync, renamed: Callable[[], Context]
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        store_report(ctx, "opt_out", NUMBER)
+        settle(ctx)
+        run = sync(ctx, "hubspot-emea")
+        crm = crms["hubspot-emea"]
+        assert crm.get(ids["hubspot-emea"], "do_not_contact") is True
+        with pytest.raises(HygieneError, match="hubspot-emea"):
+            undo.undo(renamed(), run["run"])
+        assert crm.get(ids["hubspot-emea"], "do_not_contact") is True
+
+    def test_and_back_again_loses_nothing(
+        self, ctx: Context, crms: dict[str, Crm], sync: Sync, renamed: Callable[[], Context]
+    ) -> None:
+        ids = everybody_holds(NUMBER, crms)
+        for name in NAMES:
+            sync(ctx, name)
+        now = renamed()
+        sync(now, "hubspot-dach")
+        store_report(now, "opt_out", NUMBER, contact=f"hubspot-dach/contacts/{ids['hubspot-emea']}",
+                     scope="contact")  # fmt: skip
+        settle(now)
+        crm = crms["hubspot-emea"]
+        assert crm.get(ids["hubspot-emea"], "do_not_contact") is True
+        for scope in ("changed", "everything"):
+            sync(ctx, "hubspot-emea", scope)
+            settle(ctx)
+            assert crm.get(ids["hubspot-emea"], "do_not_contact") is True

@@ -40,6 +40,11 @@ def show_dropped(former: Any, dropped: Any, standing: int, dry_run: bool) -> Non
     out.print(
         f"{former}: {dropped.contacts:,} records with {dropped.numbers:,} numbers {would}{waiting}"
     )
+    if dropped.isolations:
+        out.print(
+            f"isolated segments of it that {'would be' if dry_run else 'were'} released: "
+            f"{dropped.isolations:,}"
+        )
     out.print(f"suppressions in force, which stay: {standing:,}")
     if dry_run:
         info(f"nothing was changed; then: {former.command} --yes")

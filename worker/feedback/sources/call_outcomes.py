@@ -20,6 +20,7 @@ from connectors.records import CallOutcome
 from worker.context import Context
 from worker.feedback.sources import outcome_meanings
 from worker.store.bulk import upsert
+from worker.store.fit_key import fit_key
 from worker.store.tables import app_state, call_outcomes
 
 # Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into
@@ -68,7 +69,7 @@ class OutcomeTable:
 
     def count(self, call: CallOutcome, counts_as: str) -> None:
         """Count a call, once however many contacts it has and however often it is read again."""
-        key = call.key[:255]
+        key = fit_key(call.key)
         name = call.outcome[:255] if call.is_named else ""
         if key not in self.rows and len(self.rows) >= MAX_OUTCOMES:
             self.uncounted += 1
@@ -92,17 +93,18 @@ class OutcomeTable:
     def note(self, outcome: str, now: datetime) -> None:
         """Count a call that its vendor told us of (`incoming`). It cannot be read again, so it is
         counted each time it is told."""
-        key = outcome[:255]
+        key = fit_key(outcome)
         row = self.rows.get(key)
         if row is None and len(self.rows) >= MAX_OUTCOMES:
             self.uncounted += 1
             return
         if row is None:
-            row = SeenOutcome(self._connector, key, key, 0, now, now, "")
+            row = SeenOutcome(self._connector, key, outcome[:255], 0, now, now, "")
         self.rows[key] = replace(row, calls=row.calls + 1, last_at=max(row.last_at, now))
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Take over names that have become known, or have changed, without a new call."""
+        names = {fit_key(key): name for key, name in names.items()}
         for key, row in self.rows.items():
             if (name := names.get(key, "")[:255]) and name != row.name:
                 self.rows[key] = replace(row, name=name)
@@ -112,9 +114,9 @@ class OutcomeTable:
     ) -> None:
         """Add outcomes that have a meaning and no call yet. An earlier release skipped calls whose
         outcome it had no name for: these are read once, from `since` on."""
-        for key, name in names.items():
+        for key, name in ((fit_key(key), name) for key, name in names.items()):
             if key not in self.rows and len(self.rows) < MAX_OUTCOMES:
-                row = SeenOutcome(self._connector, key[:255], name[:255], 0, since, since, "")
+                row = SeenOutcome(self._connector, key, name[:255], 0, since, since, "")
                 if row.reports_as(settings):
                     self.rows[key] = row
 

@@ -53,7 +53,7 @@ def _poll_one(ctx: Context, name: str) -> int:
 def poll(ctx: Context, connector: str) -> int:
     """Read what changed since the last time, or once a day all; return how many reports are new.
     Raises `ConnectorError`; the place moves on only with what was stored."""
-    opened = ctx.open(connector)
+    opened = ctx.open_own(connector)
     now = ctx.now()
     position, full_at = (_load(ctx, name) for name in _cursors(connector))
     full = full_at is None or position is None or now - full_at >= _FULL_EVERY
@@ -70,7 +70,7 @@ def poll(ctx: Context, connector: str) -> int:
 
 
 def _cursors(connector: str) -> tuple[str, str]:
-    return f"consent:{connector}"[:80], f"consent-all:{connector}"[:80]
+    return f"consent:{connector}", f"consent-all:{connector}"
 
 
 def _load(ctx: Context, name: str) -> datetime | None:
@@ -114,7 +114,7 @@ def _written_by_us(connection: Connection, ids: Sequence[str]) -> set[str]:
 
 def _key(connector: str, opt_out: ConsentOptOut) -> str:
     record = f"{opt_out.object}/{opt_out.record_id}"
-    return f"consent:{connector}:{opt_out.id}:{record}:{opt_out.changed_at.isoformat()}"[:240]
+    return f"consent:{connector}:{opt_out.id}:{record}:{opt_out.changed_at.isoformat()}"
 
 
 def _reports(ctx: Context, connector: str, opt_out: ConsentOptOut, key: str) -> Iterator[Feedback]:

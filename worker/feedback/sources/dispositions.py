@@ -53,7 +53,7 @@ def poll(ctx: Context, connector: str) -> int:
 
     Raises `ConnectorError`; the place moves on only with what was stored.
     """
-    opened = ctx.open(connector)
+    opened = ctx.open_own(connector)
     now = ctx.now()
     started = time.monotonic()
     names = opened.outcome_names()

@@ -38,6 +38,8 @@ def next_audits(ctx: Context) -> list[str]:
     opened = []
     busy: set[str] = set()
     for isolation in reversed(active(ctx, 10_000)):
+        if isolation.connector not in ctx.settings.active_connectors:
+            continue  # it waits until the connection is back, or its records are dropped
         # Without audits a run is needed all the same where contacts are to be flagged.
         wanted = ctx.settings.segments.audit or flags_contacts(ctx, isolation.connector)
         if not wanted or isolation.run_id is not None or isolation.connector in busy:
@@ -62,7 +64,9 @@ def _to_unflag(ctx: Context, busy: Collection[str]) -> list[Isolation]:
     by_connector: dict[str, Isolation] = {}
     with ctx.store.read() as connection:
         for isolation in map(as_isolation, connection.execute(query)):
-            if isolation.connector in busy or not flags_contacts(ctx, isolation.connector):
+            name = isolation.connector
+            connected = name in ctx.settings.active_connectors
+            if name in busy or not connected or not flags_contacts(ctx, name):
                 continue
             last = connection.execute(
                 sa.select(runs.c.opened_at, runs.c.state).where(

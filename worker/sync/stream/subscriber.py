@@ -31,6 +31,7 @@ from connectors.salesforce.pubsub import feed as pubsub
 from connectors.salesforce.pubsub.errors import ExpiredSessionError, ReplayIdError
 from connectors.salesforce.pubsub.feed import ChangeFeed
 from worker.context import Context
+from worker.store.machine_faults import describe
 from worker.sync.stream import plan, pulls, state
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ class Follower:
                 self._note_all(str(error))
                 self._stop.wait(backoff.next())
             except sa.exc.SQLAlchemyError as error:
-                log.error("%s: change events wait: %s", self.name, type(error).__name__)
+                log.error("%s: change events wait: %s", self.name, describe(error))
                 self._stop.wait(backoff.next())
             except Exception:  # one connector's fault is not the others'
                 log.exception("%s: its change events are followed again", self.name)
@@ -136,11 +137,11 @@ class Follower:
         try:
             state.release(self._ctx, self.name)
         except sa.exc.SQLAlchemyError as error:  # it ends by itself
-            log.warning("%s: a lease was not given back: %s", self.name, type(error).__name__)
+            log.warning("%s: a lease was not given back: %s", self.name, describe(error))
 
     def _serve(self, backoff: _Backoff) -> None:
         """Follow the channels until told to stop, or until the lease is lost."""
-        opened = self._ctx.open(self.name)
+        opened = self._ctx.open_own(self.name)
         assert isinstance(opened, SalesforceConnector)
         feed = opened.change_feed()
         ended = threading.Event()
@@ -207,7 +208,7 @@ class Follower:
                 self._note(channel, str(error))
                 ended.wait(backoff.next())
             except sa.exc.SQLAlchemyError as error:
-                log.error("%s: change events wait: %s", self.name, type(error).__name__)
+                log.error("%s: change events wait: %s", self.name, describe(error))
                 ended.wait(max(BACKOFF_FIRST, backoff.next()))
             except Exception:
                 log.exception("%s: %s: the stream is opened again", self.name, channel)
@@ -242,7 +243,7 @@ class Follower:
         try:
             state.note_problem(self._ctx, self.name, channel, problem)
         except sa.exc.SQLAlchemyError as error:
-            log.error("%s: %s", self.name, type(error).__name__)
+            log.error("%s: %s", self.name, describe(error))
 
     def _note_all(self, problem: str) -> None:
         log.warning("%s", problem)

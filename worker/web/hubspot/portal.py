@@ -36,7 +36,7 @@ class Portal:
         if self._id is None:
             ctx = self._ctx
             known = crm_accounts.load(ctx.settings, ctx.store, self._connector)
-            self._id = int(known) if known else None
+            self._id = int(known) if known and self._is_same(known) else None
         return self._id
 
     def learn(self) -> int | None:
@@ -57,8 +57,14 @@ class Portal:
             self._ctx.give_back(beside)
         ctx = self._ctx
         crm_accounts.record(ctx.settings, ctx.store, self._connector, str(portal_id))
-        self._id = portal_id
-        return portal_id
+        if self._is_same(str(portal_id)):
+            self._id = portal_id
+        return self._id
+
+    def _is_same(self, account: str) -> bool:
+        """Return whether our records are of this account: ids mean other people in another one, so
+        its events are not taken (HubSpot sends them again)."""
+        return crm_accounts.of_records(self._ctx.store, self._connector) in ("", account)
 
 
 class Portals:

@@ -115,6 +115,18 @@ class TestAFlagThatALateWriteSets:
         deliver_reports(ctx)
         assert crm.get(set_late, "wrong_number")
 
+    def test_goes_when_it_is_cleared_once_more(self, ctx: Context, crm: Crm, set_late: str) -> None:
+        """As docs/crm-users.md says."""
+        run(ctx, crm)
+        deliver_reports(ctx)
+        assert crm.get(set_late, "wrong_number")
+        a_later_second(crm)
+        edit(crm, set_late, "wrong_number", False)
+        for _ in range(2):
+            run(ctx, crm)
+            deliver_reports(ctx)
+        assert not crm.get(set_late, "wrong_number")
+
     def test_is_a_persons_word_once_no_write_can_be_under_way(
         self, ctx: Context, crm: Crm, set_late: str
     ) -> None:

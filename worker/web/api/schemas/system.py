@@ -121,7 +121,7 @@ class Alert(TypedDict):
 
 
 class FormerConnection(TypedDict):
-    """A connection that is not connected, and whose records our index holds."""
+    """A connection that is not connected, and whose records or isolated segments we keep."""
 
     connector: str
 

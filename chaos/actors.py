@@ -103,12 +103,20 @@ class GroundTruth:
     """What people did: all that the model knows."""
 
     typed: dict[Key, dict[str, TypedPhone]] = field(default_factory=dict)
+    held: dict[str, set[Key]] = field(default_factory=dict)  # number -> who has ever had it
     deleted: set[Key] = field(default_factory=set)
     statements: dict[str, list[Statement]] = field(default_factory=dict)
     messages: set[str] = field(default_factory=set)  # that were acknowledged
     forged: int = 0
     forged_accepted: int = 0
     last_change: float = 0.0  # by time.time()
+
+    def type_in(self, key: Key, phones: Mapping[str, TypedPhone]) -> None:
+        """Set fields of a record to what somebody typed into them; the others stay."""
+        self.typed[key] = {**self.typed.get(key, {}), **phones}
+        for phone in phones.values():
+            if phone.number:
+                self.held.setdefault(phone.number, set()).add(key)
 
     def record(self, number: str, kind: StatementKind, at: float, of: Key | None = None) -> None:
         self.statements.setdefault(number, []).append(Statement(kind, at, of))
@@ -205,7 +213,7 @@ class Actors:
             )
             values_of_record.update({name: value or None for name, value in values.items()})
             self.emails[key] = values_of_record.get("email") or values_of_record.get("Email") or ""
-            self.truth.typed[key] = typed
+            self.truth.type_in(key, typed)
 
     def _typed(self, pool: str, place: int) -> TypedPhone:
         number = number_of(pool, place)
@@ -328,7 +336,7 @@ class Actors:
             name = first if self.rng.random() < 0.7 else second
             typed = EMPTY if self.rng.random() < 0.1 else self._random_phone()
             self._act(key, {"set": {name: typed.text}})
-            self.truth.typed[key] = {**self.truth.typed[key], name: typed}
+            self.truth.type_in(key, {name: typed})
             self._changed()
         finally:
             self._person = was
@@ -376,7 +384,7 @@ class Actors:
             values = {name: typed.text or None}
             skew = self.sandbox.hubspot.clock.skew.total_seconds()
             self._act(key, {"late": rng.uniform(0.5, 2.5) - skew, "values": values})
-            self.truth.typed[key] = {**self.truth.typed[key], name: typed}
+            self.truth.type_in(key, {name: typed})
             self._changed()
 
         self.sandbox.call(late)
@@ -399,7 +407,7 @@ class Actors:
             fields |= {"Company": "Halcyon Foods"} if name == "Lead" else {}
             record_id = self.sandbox.salesforce.org.create(name, {**fields, **values})
         key = Key(crm, name, record_id)
-        self.truth.typed[key] = typed
+        self.truth.type_in(key, typed)
         self.emails[key] = email
         self._changed()
         return key

@@ -124,7 +124,7 @@ class AskedPeople(ABC):
             ):
                 first, second = FIELDS[key[:2]]
                 typed = {first: TypedPhone(""), second: TypedPhone(number, number)}
-                self.actors.truth.typed[key] = typed
+                self.actors.truth.type_in(key, typed)
                 self.actors.emails[key] = email
 
     def start(self) -> None:

@@ -513,9 +513,8 @@ class Checker:
                 key = self.actors._create(rng, pool)
                 first = FIELDS[key[:2]][0]
                 self.actors._act(key, {"set": {first: number}})
-                self.actors.truth.typed[key] = {
-                    **self.actors.truth.typed[key], first: type(self._typed(key))(number, number),
-                }  # fmt: skip
+                phone = type(self._typed(key))(number, number)
+                self.actors.truth.type_in(key, {first: phone})
         for _ in range(4):
             if picked := self.actors._pick_record():
                 self.actors._edit(picked)

@@ -61,16 +61,12 @@ def is_stopped(truth: GroundTruth, number: str, key: Key | None = None) -> bool:
 
 
 def has_refused(truth: GroundTruth, key: Key) -> bool:
-    """Return whether a stop of a record is surely its person's word: of a number that many share,
-    nobody knows who sent it, unless it names the record."""
+    """Return whether a stop of a record is surely its person's word: of a number that many have, or
+    have had by the time it was read, nobody knows who sent it, unless it names the record."""
     numbers = {phone.number for phone in truth.typed[key].values() if phone.number}
     for number in numbers:
-        holders = sum(
-            any(phone.number == number for phone in typed.values())
-            for typed in truth.typed.values()
-        )
         named = any(statement.of == key for statement in truth.statements.get(number, ()))
-        if (named or holders < SHARED_FROM) and is_stopped(truth, number, key):
+        if (named or len(truth.held[number]) < SHARED_FROM) and is_stopped(truth, number, key):
             return True
     return False
 

@@ -278,7 +278,7 @@ class Stories:
             key = actors._create(actors.rng, "final_checks", where)
             first = FIELDS[key[:2]][0]
             actors._act(key, {"set": {first: number}})
-            actors.truth.typed[key] = {first: TypedPhone(number, number)}
+            actors.truth.type_in(key, {first: TypedPhone(number, number)})
             return key
 
         return self._checker.sandbox.call(create)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.actors import GroundTruth, StatementKind
-from chaos.model import closed_channels
+from chaos.actors import GroundTruth, Key, StatementKind, TypedPhone
+from chaos.model import closed_channels, has_refused
 from worker.feedback.consent_state import evaluate
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 
@@ -33,3 +33,16 @@ def test_the_model_closes_the_channels_that_the_product_closes(kinds: list[State
 
     assert closed_channels(truth, NUMBER) == closed - {"any"}
     assert (len(closed_channels(truth, NUMBER)) == 2) == ("any" in closed)
+
+
+def test_a_stop_from_a_number_that_many_have_had_is_surely_nobodys_word() -> None:
+    truth, phone = GroundTruth(), {"Phone": TypedPhone(NUMBER, NUMBER)}
+    keys = [Key("salesforce", "Lead", f"00Q{place}") for place in range(3)]
+    for key in keys[:2]:
+        truth.type_in(key, phone)
+    truth.record(NUMBER, "stop", 1.0)
+    assert has_refused(truth, keys[0])
+
+    truth.type_in(keys[2], phone)
+    truth.type_in(keys[2], {"Phone": TypedPhone("")})
+    assert not has_refused(truth, keys[0])

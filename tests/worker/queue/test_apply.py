@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from constants import NUMBER, WORKER
+from constants import WORKER
 from crms import Crm
 from fixture_types import Start, Sync
 from processes import kill, until
 from queue_tasks import tasks
-from reports import delivery_states, store_report, stored_reports
+from reports import contact_with_number, delivery_states, store_report, stored_reports
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -40,12 +40,7 @@ def crms(sandbox: Sandbox) -> dict[str, Crm]:
 @pytest.fixture
 def contact_ids(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
     """A contact of each CRM that holds NUMBER."""
-    ids = {}
-    for crm in crms.values():
-        ids[crm.name] = crm.ids()[0]
-        crm.edit(ids[crm.name], {f"phone/{crm.phone}": NUMBER})
-        sync(ctx, crm.name)
-    return ids
+    return {name: contact_with_number(ctx, crm, sync) for name, crm in crms.items()}
 
 
 @pytest.fixture

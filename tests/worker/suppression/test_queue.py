@@ -13,6 +13,7 @@ from constants import NUMBER, TWILIO_TOKEN, WORKER
 from crms import Crm
 from fixture_types import Start, Sync
 from processes import kill, responds, until
+from reports import contact_with_number
 
 from sandbox.run import Sandbox
 from worker.context import Context
@@ -30,11 +31,8 @@ def crms(sandbox: Sandbox) -> dict[str, Crm]:
 
 @pytest.fixture
 def contact_ids(ctx: Context, crms: dict[str, Crm], sync: Sync) -> dict[str, str]:
-    ids = {}
+    ids = {name: contact_with_number(ctx, crm, sync) for name, crm in crms.items()}
     for crm in crms.values():
-        ids[crm.name] = crm.ids()[0]
-        crm.edit(ids[crm.name], {f"phone/{crm.phone}": NUMBER})
-        sync(ctx, crm.name)
         crm.service.counters.clear()
     return ids
 

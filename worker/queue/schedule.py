@@ -13,10 +13,10 @@ from worker.alerts.channels import digest_route
 # minute, so `hygiene up` and the Procfile have a worker for "reports" alone, and one for "writes".
 QUEUES = ("reports", "writes", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
-# For so many intervals `revive` and `ask` may wait for a worker. Where each one expired before a
-# worker came to it, nothing that died would be taken up, and nobody would be asked, as long as the
-# workers are busy.
-_WAITS = 15
+# For so many intervals `revive`, `apply` and `ask` may wait for a worker. Where each one expired
+# before a worker came to it, nothing that died would be taken up, no report would be carried on, and
+# nobody would be asked, as long as the workers are busy.
+_WAITS = 20
 TIDY_EVERY = 6 * 3600.0
 DIGEST_EVERY = 600.0  # how often it is looked whether the week's digest is due
 
@@ -47,7 +47,9 @@ def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
         }  # fmt: skip
     plan["tidy"] = {"task": "hygiene.tidy", "schedule": TIDY_EVERY}
     every = settings.feedback.deliver_every.total_seconds()
-    plan["apply"] = {"task": "hygiene.apply", "schedule": every, "options": {"expires": every}}
+    plan["apply"] = {
+        "task": "hygiene.apply", "schedule": every, "options": {"expires": every * _WAITS},
+    }  # fmt: skip
     asked = settings.asking.every.total_seconds()
     plan["ask"] = {
         "task": "hygiene.ask", "schedule": asked, "options": {"expires": asked * _WAITS},

@@ -152,7 +152,7 @@ class TestTheSchedule:
         assert plan["reverify-hubspot"]["schedule"] == 12 * 3600
         assert plan["revive"]["schedule"] <= 60
 
-    @pytest.mark.parametrize("name", ["revive", "ask"])
+    @pytest.mark.parametrize("name", ["revive", "apply", "ask"])
     def test_what_nothing_else_starts_runs_also_where_tasks_wait_for_a_worker_for_minutes(
         self, make_settings: Callable[..., Settings], name: str
     ) -> None:

@@ -59,7 +59,7 @@ _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
 # How a text with a prefix begins.
 _ABROAD = frozenset(
-    ("011", "810", "(00", "(01", "(81", *(f"00{mark}" for mark in "0123456789 -./"))
+    ("011", "810", "(00", "(01", "(81", "+00", *(f"00{mark}" for mark in "0123456789 -./"))
 )
 _SOMEWHERE = ("010", "009", *dial_prefixes(None))  # Japan; Nigeria and Hong Kong
 # So many digits behind an area code are hardly a subscriber's, in towns whose code is long.
@@ -379,7 +379,8 @@ def _candidates(
             yield from _international("+" + rest, region)
     if region is not None:
         for trunk in _OLD_TRUNKS.get(region, ()):
-            if digits.startswith(trunk) and digits[len(trunk) : len(trunk) + 1] != "0":
+            # Behind the 8, Ukraine dialled a zero; behind a zero, another one begins a prefix.
+            if digits.startswith(trunk) and (trunk == "8" or digits[len(trunk)] != "0"):
                 yield digits[len(trunk) :], region, _OLD_PREFIX
         if digits.startswith(own):
             yield from _international(f"+{digits}", region, _NO_PLUS)

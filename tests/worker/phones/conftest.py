@@ -11,6 +11,7 @@ Read in this order:
     test_beside_and_between.py  what stands beside a number and between two, over all regions
     test_contact_fields.py  fields of a contact together, and its country
     test_typed_number.py    a number as it is typed into a form, and slips of the finger
+    test_retyped.py        whether an edited text still has the digits of a number
     test_fast_parser.py     the fast parser agrees with libphonenumber
     test_plan_changes.py    renumberings
     test_tables.py          tables kept by hand: sources, shape, agreement with the plans

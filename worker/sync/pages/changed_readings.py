@@ -7,18 +7,16 @@ person replaced in its field is another matter (promise 8).
 
 The text of the field shows whether a person did: our index keeps a hash of it
 (`worker.sync.reading_state`). If it differs, the field still counts as read differently if the new
-text contains the digits of the former number: somebody has only retyped it.
+text has the digits of the former number (`worker.phones.retyped`): somebody has only retyped it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-import phonenumbers
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -28,7 +26,7 @@ from worker.feedback import report_log as feedback_log
 from worker.feedback.changed_readings import ChangedField
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import Feedback
-from worker.phones import folded_digits
+from worker.phones.retyped import has_digits_of
 from worker.store import locks
 from worker.store.array_param import any_of
 from worker.store.locks import Lock
@@ -41,7 +39,6 @@ from worker.sync.reading_state import FieldState, ReadingState
 # Of a contact that a version without states recorded: so many last digits of the former number are
 # looked for in the text. With such a contact one edit may hide that the reading changed, too.
 _LAST_DIGITS = 7
-_NON_DIGITS = re.compile(r"[^0-9]+")
 
 
 @dataclass(frozen=True)
@@ -242,7 +239,8 @@ class _Comparison:
                 prepared.contact.phones[name],
                 _LAST_DIGITS if before.row is not None else None,
             )
-            spelt = [number for number in gone if _stands_in(text, number, last)]
+            read = prepared.readings[name].numbers
+            spelt = [number for number in gone if has_digits_of(text, number, read, last)]
             if gone and not spelt:
                 self.replaced.append((prepared.contact.id, name))
             gone = spelt
@@ -290,24 +288,3 @@ class _Comparison:
             for name, reading in prepared.readings.items()
             if reading.numbers
         }
-
-
-def _stands_in(text: str, number: str, last: int | None) -> bool:
-    """Return whether a text contains the digits of a number without its country code, in order.
-
-    `last`: so many of them, from the end; None = all.
-    """
-    wanted = _national(number)
-    digits = _as_iterator(_NON_DIGITS.sub("", folded_digits(text)))
-    return all(digit in digits for digit in (wanted[-last:] if last else wanted))
-
-
-def _as_iterator(text: str) -> Iterator[str]:
-    return iter(text)
-
-
-def _national(number: str) -> str:
-    try:
-        return str(phonenumbers.parse(number).national_number)
-    except phonenumbers.NumberParseException:
-        return number.removeprefix("+")

@@ -348,6 +348,31 @@ class TestANumberThatAPersonReplaced:
         assert status(crm, contact_id) == "valid"
         assert former_of(ctx, contact_id) == []
 
+    @pytest.mark.parametrize("by_former_version", [True, False])
+    def test_is_not_followed_to_one_whose_extension_supplies_a_digit(
+        self, ctx: Context, crm: Crm, sync: Sync, by_former_version: bool
+    ) -> None:
+        """The digits of 415 558 3002 occur in the text in that order, and nobody sees it there."""
+        record_id, neighbour = crm.ids()[:2]
+        set_only_number(crm, record_id, "+1 415.558.3002")
+        set_only_number(crm, neighbour, "+14155583005")
+        sync(ctx, crm.name)
+        store_report(ctx, "opt_out", "+14155583002", source="twilio sms")
+        deliver_reports(ctx, crm.name)
+        assert status(crm, record_id) == "do_not_contact"
+        if by_former_version:
+            forget_states(ctx)
+        set_only_number(crm, record_id, "+1 415-558-3005 ext. 12")
+        sync(ctx, crm.name)
+        apply_pending(ctx)
+        deliver_reports(ctx, crm.name)
+        sync(ctx, crm.name, "everything")
+        assert not is_stopped(ctx, "+14155583005")
+        assert former_of(ctx, record_id) == []
+        for each in (record_id, neighbour):
+            assert status(crm, each) == "valid"
+            assert not any(crm.get(each, flag) for flag in STOP_FLAGS)
+
     def test_after_its_reading_changed_is_not_followed(
         self, ctx: Context, crm: Crm, sync: Sync, contact_id: str
     ) -> None:

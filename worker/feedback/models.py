@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from worker.store.fit_key import fit_key
+from worker.fit_key import fit_key
 
 
 class FeedbackKind(StrEnum):
@@ -63,7 +63,7 @@ REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_nu
 class Feedback:
     """A report.
 
-    `key`: idempotency key; the same report counts once (see `worker.store.fit_key`). `contact`:
+    `key`: idempotency key; the same report counts once (see `worker.fit_key`). `contact`:
     "connector/object/id" of the record that it was reported on, "" if none is known; `person`: who
     that is (`Keys.person`), "" if that is not known. `channels`: "call", "text" or both joined by a
     space, for opt_out and opt_in; "" is both. For an opt_in, it may also be the name of one of our

@@ -14,8 +14,8 @@ from worker.alerts.channels import digest_route
 QUEUES = ("reports", "writes", "runs", "pages")
 REVIVE_EVERY = 20.0  # seconds
 # For so many intervals `revive`, `apply` and `ask` may wait for a worker. Where each one expired
-# before a worker came to it, nothing that died would be taken up, no report would be carried on, and
-# nobody would be asked, as long as the workers are busy.
+# before a worker came to it, nothing that died would be taken up, no report would be carried on,
+# and nobody would be asked, as long as the workers are busy.
 _WAITS = 20
 TIDY_EVERY = 6 * 3600.0
 DIGEST_EVERY = 600.0  # how often it is looked whether the week's digest is due

@@ -335,12 +335,12 @@ class TestTheAccount:
     ) -> None:
         from connectors.hubspot.account import portal_id
 
-        crm = Crm.all(sandbox)["hubspot"]
+        crm, account = Crm.all(sandbox)["hubspot"], ctx.connector("hubspot")
         for nth in (1, 2, 3):
             original = f'"portalId":{nth}'
             crm.fault(self.DETAILS, "alter", how='"portalId":', body=original, nth=nth)
         with pytest.raises(UnavailableError, match="contradicts itself"):
-            portal_id(ctx.connector("hubspot"))
+            portal_id(account)
 
     @pytest.mark.parametrize(
         "headers",

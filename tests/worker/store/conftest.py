@@ -7,7 +7,6 @@ Read in this order:
     test_views.py           the views for a warehouse, as they are documented
     test_array_param.py     lists as one parameter
     test_text_marks.py      a query finds its partial index
-    test_fit_key.py         long names and keys are not taken for one another
     test_locks.py           named locks
     test_lost_fields.py     fields that our user no longer sees
     test_machine_faults.py  full disks, services that are away, one bad record

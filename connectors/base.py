@@ -23,6 +23,7 @@ from connectors.records import (
     Caution,
     ConsentOptOut,
     Contact,
+    EmailRefusal,
     FoundPerson,
     Merge,
     OutcomeNames,
@@ -80,6 +81,7 @@ class BaseConnector(ABC):
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
     - `owner_tasks`: tasks for owners.           - `consent_opt_outs`: consent records.
     - `consent_writer`: consent records that we write.
+    - `email_refusals`, `unread_email_opt_outs`: who has opted out of email.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `scan`: phone fields of its whole schema, for `crm scan`.
     - `probe`: settle with an account what the documents leave open.
@@ -312,6 +314,12 @@ class BaseConnector(ABC):
 
     def consent_opt_outs(self, since: datetime | None) -> Iterator[ConsentOptOut] | None:
         return None
+
+    def email_refusals(self, object_name: str, ids: Sequence[str]) -> Mapping[str, EmailRefusal]:
+        return {}
+
+    def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
+        return []
 
     def owner_tasks(self) -> OwnerTasks | None:
         return None

@@ -11,6 +11,7 @@ In the tests of a package, with a stand-in of its CRM running:
     class TestWriting(conformance.Writing): ...
     class TestIncrements(conformance.Increments): ...
     class TestWhatIsGone(conformance.WhatIsGone): ...
+    class TestEmailRefusals(conformance.EmailRefusals): ...
     class TestFields(conformance.Fields): ...
 
 and three fixtures:
@@ -60,6 +61,14 @@ class Driver(Protocol):
 
     def hide(self, record_ids: Sequence[str]) -> None:
         """Take records out of our user's sight, without a word about them."""
+
+
+class EmailDriver(Driver, Protocol):
+    """The hands of people, where the CRM has opt-outs from email."""
+
+    def opt_out_of_email(self, record_id: str) -> None: ...
+
+    def hide_email_opt_outs(self) -> None: ...
 
 
 def everything(connector: Connector) -> list[Contact]:
@@ -244,6 +253,33 @@ class WhatIsGone:
         assert outcomes == {deleted: None, merged: lives_on}
         assert {contact.id for contact in connector.fetch(driver.object, asked)} == {there}
         assert connector.deleted(driver.object, []) == {}
+
+
+class EmailRefusals:
+    """For connectors with `email_refusals`. The driver then has two methods more:
+    `opt_out_of_email(record_id)`, and `hide_email_opt_outs()`, which takes the field out of our
+    user's sight."""
+
+    def test_who_has_opted_out_is_told_as_it_is_now(
+        self, connector: Connector, driver: EmailDriver
+    ) -> None:
+        first, second, third = list(driver.typed())[:3]
+        asked = [first, second, third, driver.nobody]
+        assert connector.email_refusals(driver.object, asked) == {}
+        driver.opt_out_of_email(second)
+        assert connector.email_refusals(driver.object, asked) == {second: "opted_out"}
+        assert connector.email_refusals(driver.object, []) == {}
+
+    def test_what_cannot_be_read_is_no_yes(self, connector: Connector, driver: EmailDriver) -> None:
+        first, second = list(driver.typed())[:2]
+        assert connector.unread_email_opt_outs(connector.describe()) == []
+        driver.hide_email_opt_outs()
+        refusals = connector.email_refusals(driver.object, [first, second])
+        assert refusals == dict.fromkeys([first, second], "unreadable")
+        problems = connector.unread_email_opt_outs(connector.describe())
+        assert driver.object in {problem.object for problem in problems}
+        assert not any(problem.blocks for problem in problems)
+        assert connector.unread_email_opt_outs({}) == []  # it is not known yet
 
 
 class Fields:

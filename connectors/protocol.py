@@ -18,6 +18,7 @@ from connectors.records import (
     Caution,
     ConsentOptOut,
     Contact,
+    EmailRefusal,
     FoundPerson,
     Merge,
     OutcomeNames,
@@ -176,6 +177,16 @@ class Connector(Protocol):
 
     def consent_writer(self) -> ConsentWriter | None:
         """What writes consent records; None where the CRM has no such records."""
+
+    def email_refusals(self, object_name: str, ids: Sequence[str]) -> Mapping[str, EmailRefusal]:
+        """Which of these records say that their person is not to be emailed, as they are now; or
+        do not let our user read whether they say so ("unreadable"). A record that allows emails or
+        is gone is left out, and so is any record of an object that has no field for it."""
+
+    def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
+        """Fields of opt-outs from email that `email_refusals` needs and our user cannot read, by a
+        schema that `describe` gave; none where the schema, of an earlier release, does not tell.
+        Makes no calls."""
 
     def owner_tasks(self) -> OwnerTasks | None:
         """What makes tasks for the owners of records; None where the CRM has no tasks."""

@@ -215,6 +215,11 @@ class ConsentOptOut:
     evidence: str
 
 
+# Why nobody is to be emailed because of a record: its person opted out of email; the CRM says that
+# the address is bad; or our user cannot read whether they opted out.
+EmailRefusal = Literal["opted_out", "bad_address", "unreadable"]
+
+
 @dataclass(frozen=True, slots=True)
 class OutcomeNames:
     """What people call the outcomes of calls, by id. `problem`: why some may be missing."""

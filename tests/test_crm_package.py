@@ -19,6 +19,7 @@ from skips import skip_without
 
 from config.connectors import ObjectMap, SalesforceSettings
 from connectors.fields import configured
+from connectors.salesforce import email_opt_outs
 
 ROOT = Path(__file__).parent.parent / "crm" / "salesforce"
 PROJECT = json.loads((ROOT / "sfdx-project.json").read_text("utf-8"))
@@ -35,11 +36,11 @@ ACCOUNT = ObjectMap(phones=("Phone", "PersonMobilePhone"))
 STANDARD = {
     "Contact": {
         "Phone", "MobilePhone", "HomePhone", "OtherPhone", "Email", "LeadSource", "MailingAddress",
-        "OtherAddress", "FirstName", "LastName", "CreatedDate", "Id",
+        "OtherAddress", "FirstName", "LastName", "CreatedDate", "Id", "HasOptedOutOfEmail",
     },
     "Lead": {
         "Phone", "MobilePhone", "Email", "LeadSource", "Website", "Address", "FirstName",
-        "LastName", "CreatedDate", "Id",
+        "LastName", "CreatedDate", "Id", "HasOptedOutOfEmail",
     },
     "Account": {
         "Phone", "PersonMobilePhone", "PersonHomePhone", "PersonOtherPhone", "PersonLeadSource",
@@ -344,6 +345,8 @@ class TestRights:
                     continue  # follows the contact's field; is always readable
                 address = re.sub(r"(Country|State)$", "Address", field)
                 assert not rights[f"{name}.{address}"]
+        for name in ("Contact", "Lead"):  # an account's follows the contact's
+            assert rights[f"{name}.{email_opt_outs.OWN[name]}"] is False
 
     def test_a_set_of_ours_is_not_that_of_crm_setup(self) -> None:
         from connectors.salesforce.setup import PERMISSION_SET

@@ -199,7 +199,7 @@ class Context:
         if fresh or at is None or now - at > self.settings.sync.schema_ttl or at > now:
             self._refresh_schema(name, opened)
         elif self._schema_at.get(name) != at:
-            cached = self._cached_schema(name)
+            cached = self.cached_schema(name)
             findings = opened.apply_schema(cached)
             self._schema_at[name] = at
             self.findings[name] = findings
@@ -212,7 +212,8 @@ class Context:
         self._require_fields(name, opened)
         return opened
 
-    def _cached_schema(self, name: str) -> Schema:
+    def cached_schema(self, name: str) -> Schema:
+        """Return the schema as it was read last; none before the first time."""
         with self.store.read() as connection:
             stored = connection.scalar(
                 sa.select(schemas.c.fields).where(schemas.c.connector == name)
@@ -235,7 +236,7 @@ class Context:
 
     def _refresh_schema(self, name: str, opened: Connector) -> None:
         self._learn_account(name, opened)
-        before = self._cached_schema(name)
+        before = self.cached_schema(name)
         schema = opened.describe()
         findings = opened.apply_schema(schema)
         at = self.now()

@@ -35,8 +35,8 @@ from connectors.http import consistency
 from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
+from connectors.hubspot import email_opt_outs, merges, people_search, removal, schema_scan, setup
 from connectors.hubspot import lists as hubspot_lists
-from connectors.hubspot import merges, people_search, removal, schema_scan, setup
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
 from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
@@ -58,6 +58,7 @@ from connectors.records import (
     Caution,
     Contact,
     CrmField,
+    EmailRefusal,
     FoundPerson,
     Merge,
     OutcomeNames,
@@ -146,8 +147,8 @@ class HubSpotConnector(BaseConnector):
         return {name: self._describe(name) for name in self.objects}
 
     def _describe(self, name: str) -> dict[str, CrmField]:
-        """Return those properties of an object that the settings name; none of one that the account
-        does not have."""
+        """Return those properties of an object that the settings name, and of contacts the opt-out
+        from email; none of an object that the account does not have."""
         path = self.client.paths.properties(name)
         try:
             answer = self.client.get("other", path, check=consistency.some_properties)
@@ -157,6 +158,8 @@ class HubSpotConnector(BaseConnector):
             return {}
         configured = self._configured[name]
         named = {*configured.read, *configured.names.values()}
+        if name == OBJECT:
+            named |= {email_opt_outs.OPT_OUT, email_opt_outs.ASKED_TOO}
         return {
             entry["name"]: CrmField(
                 type=(kind := hubspot_properties.type_of(entry)),
@@ -495,6 +498,15 @@ class HubSpotConnector(BaseConnector):
     @guards_response
     def outcome_names(self) -> OutcomeNames:
         return self._call_log.outcome_names()
+
+    @guards_response
+    def email_refusals(self, object_name: str, ids: Sequence[str]) -> dict[str, EmailRefusal]:
+        if object_name != OBJECT:
+            return {}  # HubSpot sends its emails to contacts alone
+        return email_opt_outs.refusals(self.client, _valid_ids(ids))
+
+    def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
+        return email_opt_outs.problems(schema) if OBJECT in self.objects else []
 
     # -- writing -------------------------------------------------------------------------
 

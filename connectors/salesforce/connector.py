@@ -33,6 +33,7 @@ from connectors.records import (
     ConsentOptOut,
     Contact,
     CrmField,
+    EmailRefusal,
     FoundPerson,
     Merge,
     OwnWriteFilter,
@@ -50,6 +51,7 @@ from connectors.records import (
 from connectors.salesforce import (
     campaign_members,
     consent_records,
+    email_opt_outs,
     merges,
     people_search,
     person_accounts,
@@ -191,7 +193,8 @@ class SalesforceConnector(BaseConnector):
             schema[name] = {
                 key: _crm_field(entry) for key, entry in entries.items() if key in named
             }
-            for path in filter(relations.is_path, configured.beside):
+            opt_out = email_opt_outs.field_of(name, configured)
+            for path in filter(relations.is_path, (*configured.beside, opt_out)):
                 if (entry := relations.follow(path, entries, entries_of)) is not None:
                     schema[name][path] = _crm_field(entry)
         return schema
@@ -436,6 +439,18 @@ class SalesforceConnector(BaseConnector):
         fields = self._consent_records.individual_fields
         return {name: words[channel] for name, channel in fields.items()}
 
+    @guards_response
+    def email_refusals(self, object_name: str, ids: Sequence[str]) -> dict[str, EmailRefusal]:
+        field = email_opt_outs.field_of(object_name, self._configured.get(object_name))
+        if not field:
+            return {}
+        valid = [record_id for record_id in ids if is_record_id(record_id)]
+        return email_opt_outs.refusals(self._queries.rows, object_name, field, valid)
+
+    def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
+        has_person_accounts = person_accounts.FLAG in schema.get("Account", {})
+        return email_opt_outs.problems(schema, self._configured, has_person_accounts)
+
     # -- writing -------------------------------------------------------------------------
 
     @guards_response
@@ -523,10 +538,13 @@ class SalesforceConnector(BaseConnector):
 
 
 def _of_records(object_name: str) -> tuple[str, ...]:
-    """Fields that tell what becomes of an object's records, beside those that the settings name."""
+    """Fields that tell what becomes of an object's records, and whether an opt-out from email can
+    be read, beside those that the settings name."""
+    own = email_opt_outs.OWN.get(object_name, "")
     if object_name == "Account":
-        return "Id", person_accounts.FLAG
-    return () if object_name in _ALWAYS_MERGED else (_MASTER,)
+        return email_opt_outs.ASKED_TOO, own, person_accounts.FLAG
+    others = own if object_name in _ALWAYS_MERGED else _MASTER
+    return email_opt_outs.ASKED_TOO, others
 
 
 def _crm_field(entry: Mapping[str, Any]) -> CrmField:

@@ -191,12 +191,19 @@ _DEFAULTS = [
         "analyticsinformation",
         read_only=True,
     ),
+    # What HubSpot's own emails have shown of the address; HubSpot alone sets these.
+    prop("hs_email_optout", "Unsubscribed from all email", "bool", "booleancheckbox",
+         "emailinformation", ("true", "false"), read_only=True, calculated=True),
+    prop("hs_email_bad_address", "Invalid email address", "bool", "booleancheckbox",
+         "emailinformation", ("true", "false"), read_only=True, calculated=True),
+    prop("hs_email_quarantined", "Email Address Quarantined", "bool", "booleancheckbox",
+         "emailinformation", ("true", "false"), read_only=True, calculated=True),
     prop("hs_object_id", "Record ID", "number", "number", read_only=True),
     prop("createdate", "Create Date", "datetime", "date", read_only=True),
     {**prop("hubspot_owner_id", "Contact owner", "enumeration", "select"), "externalOptions": True},
     prop("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
     prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
-]
+]  # fmt: skip
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -227,6 +234,7 @@ class Portal:
             for name, label in (
                 ("contactinformation", "Contact information"),
                 ("analyticsinformation", "Analytics History"),
+                ("emailinformation", "Email Information"),
             )
         }
         self.table = Table(self.modified_property, key=int)

@@ -38,6 +38,10 @@ _CUSTOM_FIELD: dict[str, type] = {
 }  # fmt: skip
 
 
+# Checkboxes of a person account that are those of the contact beside it.
+_PERSON_CHECKBOXES = {
+    "PersonDoNotCall": "Do Not Call", "PersonHasOptedOutOfEmail": "Email Opt Out",
+}  # fmt: skip
 _CHECKED = frozenset({"Task"})  # what our user creates of these is checked field by field
 
 
@@ -92,10 +96,8 @@ class Org:
             flag = "IsPersonAccount"
             for name in ("Contact", "Account"):
                 self.schema[name][1][flag] = FieldInfo(flag, "boolean", flag, updateable=False)
-                if name == "Account":
-                    self.schema[name][1]["PersonDoNotCall"] = FieldInfo(
-                        "PersonDoNotCall", "boolean", "Do Not Call"
-                    )
+            for own, label in _PERSON_CHECKBOXES.items():
+                self.schema["Account"][1][own] = FieldInfo(own, "boolean", label)
             self.schema["Account"][1]["PersonContactId"] = FieldInfo(
                 "PersonContactId", "reference", "PersonContactId", 18, updateable=False
             )
@@ -249,6 +251,12 @@ class Org:
         id_of_other = record["AccountId" if other == "Account" else "PersonContactId"]
         changed = {"LastModifiedDate": stamp, "SystemModstamp": stamp, "LastModifiedById": by}
         half = {**(self.find(other, id_of_other) or {}), **changed}
+        for of_account in _PERSON_CHECKBOXES:  # one checkbox, under two names
+            of_contact = of_account.removeprefix("Person")
+            here, there = (
+                (of_contact, of_account) if object_name == "Contact" else (of_account, of_contact)
+            )
+            half[there] = record[here]
         self.tables[other].put(id_of_other, half, stamp)
 
     def _refuse_by_rule(self, record_id: str, values: Record, options: WriteOptions) -> None:

@@ -211,6 +211,7 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "AnnualRevenue:currency",
             "!LastActivityDate:date",
             "DoNotCall:boolean",
+            "HasOptedOutOfEmail:boolean",
             "!IsConverted:boolean",
             "!ConvertedContactId:reference:18",
             "!ConvertedAccountId:reference:18",

@@ -119,6 +119,17 @@ class SandboxDriver:
     def hide(self, record_ids: Sequence[str]) -> None:
         self._crm.hide(list(record_ids))
 
+    def opt_out_of_email(self, record_id: str) -> None:
+        field = self._email_opt_out
+        self._crm.act(record_id, {"set": {field: "true" if field.islower() else True}})
+
+    def hide_email_opt_outs(self) -> None:
+        self._crm.hide_field(self._email_opt_out)
+
+    @property
+    def _email_opt_out(self) -> str:
+        return "hs_email_optout" if is_hubspot(self._crm.name) else "HasOptedOutOfEmail"
+
 
 class ListDriver:
     """A list on disk, which nobody edits meanwhile."""
@@ -285,6 +296,16 @@ def test_a_list_is_always_read_as_a_whole(settings: Settings) -> None:
 @pytest.mark.parametrize("name", ["salesforce", "hubspot"])
 class TestDeletedAndMerged(conformance.WhatIsGone):
     """A list hides nothing: see csv_list/."""
+
+
+@pytest.mark.parametrize("name", ["salesforce", "hubspot", "hubspot-emea"])
+class TestEmailRefusals(conformance.EmailRefusals): ...
+
+
+def test_a_list_has_no_opt_outs_from_email(settings: Settings) -> None:
+    opened = connectors.build("csv", settings)
+    assert opened.email_refusals("row", ["1"]) == {}
+    assert opened.unread_email_opt_outs({}) == []
 
 
 class TestWhatIsGone:

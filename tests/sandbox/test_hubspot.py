@@ -92,6 +92,9 @@ class TestUpdates:
         [
             ({"hygiene_phone_status": "nonsense"}, "INVALID_OPTION"),
             ({"no_such_property": "x"}, "PROPERTY_DOESNT_EXIST"),
+            ({"hs_email_optout": "false"}, "READ_ONLY_VALUE"),
+            ({"hs_email_bad_address": "true"}, "READ_ONLY_VALUE"),
+            ({"hs_email_quarantined": "true"}, "READ_ONLY_VALUE"),
         ],
     )
     def test_a_bad_value_refuses_the_whole_batch(

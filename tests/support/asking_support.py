@@ -28,9 +28,15 @@ Ask = Callable[..., Campaign]
 
 
 def index(
-    ctx: Context, record_id: str, number: str, statuses: Mapping[str, str], **more: Any
+    ctx: Context,
+    record_id: str,
+    number: str,
+    statuses: Mapping[str, str],
+    at: tuple[str, str] = ("hubspot", "contacts"),
+    **more: Any,
 ) -> None:
-    where = {"connector": "hubspot", "object": "contacts", "record_id": record_id}
+    """Put a contact with one number into our index. `at`: its connector and object."""
+    where = {"connector": at[0], "object": at[1], "record_id": record_id}
     row = {
         **where, "fingerprint": "", "statuses": dict(statuses), "last_seen_flags": {},
         "reason": None, "source": "", "campaign": "", "country": "US", "month": "2020-01",
@@ -41,7 +47,7 @@ def index(
         connection.execute(sa.insert(contacts).values(**row))
         connection.execute(
             sa.insert(contact_numbers).values(
-                **where, field="phone", place=0, number=number, extension=""
+                **where, field=next(iter(statuses)), place=0, number=number, extension=""
             )
         )
 

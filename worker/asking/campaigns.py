@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.settings import Settings
-from worker.asking import candidates, eligibility
+from worker.asking import candidates, eligibility, email_opt_outs
 from worker.asking.candidates import Candidate
 from worker.asking.eligibility import Moment, Terms
 from worker.asking.model import (
@@ -44,7 +44,8 @@ _MOST_PER_MINUTE = 3000  # Twilio's fastest numbers send 100 a second at most
 @dataclass
 class Plan:
     """What a campaign would do. `contacts`: that were looked at; `price`: of all messages, in
-    millionths; `affordable`: how many of them the budget pays for."""
+    millionths; `affordable`: how many of them the budget pays for; `notes`: what keeps people from
+    being asked, and what to do about it."""
 
     contacts: int = 0
     messages: int = 0
@@ -52,6 +53,7 @@ class Plan:
     affordable: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def as_json(self, currency: str) -> dict[str, Any]:
         return {
@@ -62,6 +64,7 @@ class Plan:
             "within_budget": self.affordable,
             "left_out": dict(self.left_out.most_common()),
             "languages": dict(self.languages.most_common()),
+            "notes": self.notes,
         }
 
 
@@ -143,6 +146,13 @@ def plan(ctx: Context, request: Request) -> Plan:
     planned = Plan()
     for _chosen in _choose(ctx, request, planned):
         pass
+    if request.channel == "email":
+        planned.notes = [
+            f"{name}: {problem}"
+            for name in ctx.settings.active_connectors
+            if request.selection.connector in ("", name)
+            for problem in email_opt_outs.problems(ctx, name)
+        ]
     return planned
 
 

@@ -198,6 +198,8 @@ def settle(ctx: Context, message: int, result: Result) -> None:
             spent -= row.price
             values |= {"price": 0, "code_hash": None, "claimed_at": None}
             values["state"] = MessageState.REFUSED if is_final else MessageState.WAITING
+            if is_final and result.is_bad_address:
+                values["reason"] = LeftOut.EMAIL_REFUSED
             if result.is_of_recipient:
                 values["not_before"] = now + _wait(result, row.attempts)
         connection.execute(sa.update(ask_messages).where(m.id == message).values(**values))

@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from worker.asking.candidates import Candidate, numbers_of_people
 from worker.asking.consent import has_agreed_to_texts
-from worker.asking.model import ASKED, AskChannel, LeftOut, Selection
+from worker.asking.model import ASKED, AskChannel, LeftOut, MessageState, Selection
 from worker.context import Context
 from worker.decisions import resolve
 from worker.feedback import ownership
@@ -63,11 +63,13 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """What is known of some candidates. `numbers`: all of each person's numbers, by contact.
-    `asked`: numbers and recipients that another campaign, or this one, asked not long ago."""
+    `asked`: numbers and recipients that another campaign, or this one, asked not long ago.
+    `refused`: recipients whose address their mail server has refused for good."""
 
     evidence: Evidence
     numbers: Mapping[str, Collection[str]]
     asked: Collection[str]
+    refused: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +108,22 @@ def load(
     m = ask_messages.c
     forms = {form for number in numbers for form in equal_forms(number)}
     names = {candidate.recipient for candidate in candidates}
-    query = sa.select(m.number, m.recipient).where(
+    query = sa.select(m.number, m.recipient, m.state).where(
         sa.or_(any_of(m.number, sorted(forms)), any_of(m.recipient, names)),
-        m.state.in_(ASKED),
-        m.claimed_at > at.now - at.wait_for,
+        sa.or_(
+            sa.and_(m.state.in_(ASKED), m.claimed_at > at.now - at.wait_for),
+            sa.and_(m.state == MessageState.REFUSED, m.reason == LeftOut.EMAIL_REFUSED),
+        ),
         m.id != (own or 0),
     )
-    asked = {name for row in connection.execute(query) for name in row}
-    return Knowledge(evidence, of_people, asked)
+    asked: set[str] = set()
+    refused: set[str] = set()
+    for row in connection.execute(query):
+        if row.state == MessageState.REFUSED:
+            refused.add(row.recipient)  # another person with the number has another address
+        else:
+            asked |= {row.number, row.recipient}
+    return Knowledge(evidence, of_people, asked, refused)
 
 
 def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> Verdict:
@@ -145,6 +155,8 @@ def judge(candidate: Candidate, terms: Terms, about: Knowledge, at: Moment) -> V
         return Verdict(LeftOut.NO_CONSENT)
     if {*equal_forms(number), candidate.recipient} & set(about.asked):
         return Verdict(LeftOut.RECENTLY_ASKED)
+    if terms.channel == "email" and candidate.recipient in about.refused:
+        return Verdict(LeftOut.EMAIL_REFUSED)
     confirmed_at = evidence.reports.evaluate(number, who, at.rules).confirmed_at
     if confirmed_at is not None and confirmed_at > at.now - at.wait_for:
         return Verdict(LeftOut.RECENTLY_CONFIRMED)

@@ -2,7 +2,7 @@
 
 Our index does not hold an email address, nor how sure a number was read; and a record may have been
 edited since the last sync. So a number that is not there any more, or is read with low confidence,
-is not asked about.
+is not asked about. Whoever has opted out of email is not emailed (`email_opt_outs`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from worker.asking import email_opt_outs
 from worker.asking.addresses import mailbox
+from worker.asking.email_opt_outs import Addressee
 from worker.asking.model import AskChannel, LeftOut
 from worker.context import Context
 from worker.phones import ContactLocation
@@ -33,6 +36,7 @@ class Recipient(Struct, frozen=True):
 def read(ctx: Context, rows: Sequence[Any], channel: AskChannel) -> dict[int, Recipient]:
     """Return the recipients of messages, by message. Raises `ConnectorError`."""
     found: dict[int, Recipient] = {}
+    addressees: dict[int, Addressee] = {}
     by_object: dict[tuple[str, str], list[Any]] = {}
     for row in rows:
         by_object.setdefault((row.connector, row.object), []).append(row)
@@ -43,7 +47,15 @@ def read(ctx: Context, rows: Sequence[Any], channel: AskChannel) -> dict[int, Re
         ids = [row.record_id for row in of_object]
         prepared = {one.contact.id: one for one in _fetch(ctx, connector, object_name, ids)}
         for row in of_object:
-            found[row.id] = _recipient(prepared.get(row.record_id), row.number, channel)
+            one = prepared.get(row.record_id)
+            found[row.id] = _recipient(one, row.number, channel)
+            if one is not None and channel == "email" and not found[row.id].reason:
+                persons = ctx.keys.person_aliases(one.contact.email)
+                record = (connector, object_name, row.record_id)
+                addressees[row.id] = Addressee(record, persons)
+    if addressees:
+        for message, reason in email_opt_outs.reasons(ctx, addressees).items():
+            found[message] = replace(found[message], reason=reason)
     return found
 
 

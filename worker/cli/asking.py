@@ -192,6 +192,8 @@ def _show_plan(planned: Plan, currency: str, as_json: bool) -> None:
     for title, counts in (("left out", planned.left_out), ("languages", planned.languages)):
         for name, count in counts.most_common():
             console.out.print(f"{title}  {name.replace('_', ' ')} {count:,}", soft_wrap=True)
+    for note in planned.notes:
+        console.out.print(note, soft_wrap=True)
 
 
 def _row(campaign: Campaign, done: Progress) -> tuple[str, ...]:

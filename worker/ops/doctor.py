@@ -264,6 +264,7 @@ def _connector(ctx: Context, name: str) -> Iterator[Check]:
     for finding in findings:
         verdict: Verdict = "problem" if finding.blocks else "warning"
         yield Check(name, verdict, f"{finding}; see: hygiene crm check {name}")
+    yield from doctor_checks.check_email_opt_outs(ctx, name)
     yield from _visibility(ctx, name)
     for caution in ctx.open(name).cautions():
         yield Check(name, "ok" if caution.prepared else "warning", caution.text)

@@ -24,6 +24,8 @@ from config.former_names import find_former_names
 from config.redis_url import is_unchecked
 from config.settings import Settings
 from worker.alerts.channels import channels, route
+from worker.asking import email_opt_outs
+from worker.asking.senders import SENDERS
 from worker.context import Context
 from worker.events import backfill, endpoints
 from worker.feedback import reply_model
@@ -384,6 +386,14 @@ def check_background(ctx: Context) -> Iterator[Check]:
     for setback in all_setbacks:
         if setback.connector in ctx.settings.active_connectors:
             yield warning("background", setback.text)
+
+
+def check_email_opt_outs(ctx: Context, name: str) -> Iterator[Check]:
+    """Check for opt-outs from email that our user cannot read, where customers are asked by
+    email."""
+    if not SENDERS["email"].problem(ctx.settings):
+        for problem in email_opt_outs.problems(ctx, name):
+            yield warning(name, str(problem))
 
 
 def check_crm(ctx: Context, name: str) -> Iterator[Check]:

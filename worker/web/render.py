@@ -174,10 +174,11 @@ def sentence(value: object) -> str:
 def report(kind: str) -> str:
     """The kind of a report, or why a number is suppressed, as people write it.
 
-    >>> report("opt_out"), report("wrong_number")
-    ('Opt-out', 'Wrong number')
+    >>> report("opt_out"), report("wrong_number"), report("email_opt_out")
+    ('Opt-out', 'Wrong number', 'Email opt-out')
     """
-    return {"opt_out": "Opt-out", "opt_in": "Opt-in"}.get(kind, sentence(kind.replace("_", " ")))
+    words = kind.replace("opt_out", "opt-out").replace("opt_in", "opt-in").replace("_", " ")
+    return sentence(words)
 
 
 def channels(names: Iterable[str], joined: Literal["and", "or"] = "and") -> str:

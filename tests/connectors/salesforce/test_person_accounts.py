@@ -140,3 +140,15 @@ class TestTheContactBesideAnAccount:
         assert connector.locate([id_of_15]) == [("Contact", full_id(id_of_15))]
         assert connector.calls.get("read", 0) == 0
         connector.close()
+
+
+def test_the_email_opt_out_is_one_checkbox_under_two_names(sandbox: Sandbox) -> None:
+    org = sandbox.salesforce.org
+    first, second = list(org.tables["Account"].after_id(None))[:2]
+    org.update("Account", first["Id"], {"PersonHasOptedOutOfEmail": True})
+    org.update("Contact", second["PersonContactId"], {"HasOptedOutOfEmail": True})
+    contact = org.find("Contact", first["PersonContactId"])
+    account = org.find("Account", second["Id"])
+    assert contact is not None
+    assert account is not None
+    assert contact["HasOptedOutOfEmail"] is account["PersonHasOptedOutOfEmail"] is True

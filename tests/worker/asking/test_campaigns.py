@@ -194,7 +194,7 @@ class TestAPlan:
         planned = campaigns.plan(asking_ctx, request(budget=MICROS // 100))
         assert planned.as_json("USD") == {
             "contacts": 2, "messages": 2, "cost": 0.02, "currency": "USD", "within_budget": 1,
-            "left_out": {}, "languages": {"en": 2},
+            "left_out": {}, "languages": {"en": 2}, "notes": [],
         }  # fmt: skip
         with asking_ctx.store.read() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(ask_campaigns)) == 0

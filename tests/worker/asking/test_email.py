@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import sqlalchemy as sa
 from asking_support import DAYTIME, TOML, index, messages, request
 from channel_services import Mail
 from clocks import advance_clock
@@ -27,6 +28,7 @@ from worker.asking import campaigns
 from worker.asking.model import AskingError
 from worker.asking.sending import send_due
 from worker.context import Context
+from worker.store.tables import contacts
 
 LONDON = "+442072193000"  # the Houses of Parliament
 EMAIL = """
@@ -235,6 +237,57 @@ class TestWhatTheMailServerAnswers:
         advance_clock(mailing, minutes=6)
         send_due(mailing)
         assert [message["To"] for message in mail.got] == ["lee@example.com", "kim@example.com"]
+
+
+class TestAnAddressThatWasRefusedForGood:
+    @pytest.fixture
+    def refused(self, mailing: Context, mail: Mail) -> Context:
+        mail.unknown = {"kim@example.com"}
+        start(mailing)
+        send_due(mailing)
+        mail.unknown = set()
+        return mailing
+
+    def test_is_not_asked_again_by_another_campaign(self, refused: Context, mail: Mail) -> None:
+        assert (messages(refused)[0].state, messages(refused)[0].reason) == (
+            "refused", "email_refused")  # fmt: skip
+        advance_clock(refused, days=400)
+        planned = campaigns.plan(refused, request(name="summer", channel="email"))
+        assert dict(planned.left_out) == {"email_refused": 1}
+        assert mail.got == []
+
+    def test_is_asked_again_once_the_contact_has_another_one(
+        self, refused: Context, mail: Mail, sandbox: Sandbox
+    ) -> None:
+        crm = Crm.all(sandbox)["hubspot"]
+        crm.act(crm.ids()[0], {"set": {"email": "lee@example.com"}})
+        with refused.store.write() as connection:  # as the next sync has it
+            connection.execute(sa.update(contacts).values(person="another"))
+        campaigns.start(refused, request(name="summer", channel="email", budget=0), "an admin")
+        advance_clock(refused, seconds=30)
+        send_due(refused)
+        assert [message["To"] for message in mail.got] == ["lee@example.com"]
+
+    @pytest.mark.parametrize(
+        ("answer", "is_bad"),
+        [
+            ("550 5.1.1 no such user", True), ("550 5.1.10 null MX", True),
+            ("550 5.2.1 disabled", True), ("550 no such user", True), ("553 unknown", True),
+            ("550 5.7.1 your address is on a list", False), ("550 5.7.26 no DKIM", False),
+            ("552 5.2.2 full", False), ("554 5.7.1 go away", False), ("552 full", False),
+            ("550 5.4.1 relay denied", False),
+        ],
+    )  # fmt: skip
+    def test_is_known_by_the_answer(
+        self, mailing: Context, mail: Mail, monkeypatch: pytest.MonkeyPatch, answer: str,
+        is_bad: bool,
+    ) -> None:  # fmt: skip
+        """What refuses us, and not the address, counts for nothing later (RFC 3463, 3)."""
+        monkeypatch.setattr(mail, "at_recipient", lambda _address: answer)
+        start(mailing)
+        send_due(mailing)
+        [message] = messages(mailing)
+        assert (message.state, message.reason) == ("refused", "email_refused" if is_bad else "")
 
 
 class TestAnotherMachine:

@@ -11,6 +11,7 @@ import pytest
 from asking_support import BASIS, TOML, index
 from click.testing import CliRunner
 from constants import NUMBER, PUBLIC_URL
+from crms import Crm
 
 from sandbox.run import Sandbox
 from worker.cli.main import main
@@ -63,3 +64,21 @@ def test_a_mistake_is_one_line_and_exit_code_2(run: Run) -> None:
         ("resume", "winter"),
     ):
         assert run(*words, exit_code=2)
+
+
+def test_a_plan_by_email_says_what_keeps_people_from_being_asked(
+    run: Run, make_context: Callable[..., Context], sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    email = 'email_from = "a@acme.example"\npostal_address = "1 Main Street"\n'
+    toml = TOML.replace("[connectors", f"{email}[connectors")
+    crm_and_mail = {**sandbox.env(), "SMTP_URL": "smtp://127.0.0.1:1"}
+    for name, value in crm_and_mail.items():
+        monkeypatch.setenv(name, value)
+    Crm.all(sandbox)["hubspot"].hide_field("hs_email_optout")
+    make_context(toml, PUBLIC_URL=PUBLIC_URL).connector("hubspot", fresh=True)
+    whom = ("spring", "--by", "email", "--budget", "5", "--basis", BASIS)
+    [note] = run("plan", *whom)["notes"]
+    assert "contacts.hs_email_optout" in note
+    shown = CliRunner().invoke(main, ["ask", "plan", *whom])
+    assert note in shown.output

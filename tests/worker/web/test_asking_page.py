@@ -9,6 +9,7 @@ import pytest
 from admin_pages import NAMES, SIZES, admin_page, assert_well_made, text_of
 from asking_support import BASIS, TOML, index
 from constants import NUMBER, OTHER, PUBLIC_URL
+from crms import Crm
 from fixture_types import Serve
 from reports import store_report
 
@@ -74,6 +75,23 @@ def test_a_campaign_from_plan_to_stop(
     with ctx.store.read() as connection:
         done = [row.action for row in connection.execute(audit_log.select()) if "ask" in row.action]
     assert done == ["ask.start", "ask.pause", "ask.resume", "ask.stop"]
+
+
+def test_an_estimate_says_what_keeps_people_from_being_asked(
+    page: Page, ctx: Context, serve: Serve, sandbox: Sandbox
+) -> None:
+    Crm.all(sandbox)["hubspot"].hide_field("hs_email_optout")
+    ctx.connector("hubspot", fresh=True)
+    email = 'email_from = "a@acme.example"\npostal_address = "1 Main Street"\n'
+    toml = TOML.replace("[connectors", f"{email}[connectors")
+    page.goto(f"{serve(toml, **ENV, SMTP_URL='smtp://127.0.0.1:1')}/ask")
+    page.get_by_label("Name").fill("spring")
+    page.get_by_label("How", exact=True).select_option("email")
+    page.get_by_label("Legal basis").fill(BASIS)
+    page.get_by_label("Budget").fill("5")
+    page.get_by_role("button", name="Estimate count and cost").click()
+    assert "contacts.hs_email_optout" in page.locator(".alert-warning").inner_text()
+    assert_well_made(page, "ask-plan-email")
 
 
 def test_what_is_not_set_up_is_said_before_the_form_is_filled_in(page: Page, serve: Serve) -> None:

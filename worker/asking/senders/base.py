@@ -47,7 +47,8 @@ class Result:
     """`problem`: a phrase for the operator. `failure`: what it says of the recipient's number.
     `blocked`: no other message would be sent either, until an operator has done something.
     `wait`: how long the vendor wants to be left alone. `is_of_recipient`: a message that was not
-    sent waits for something of its recipient's; others need not wait with it."""
+    sent waits for something of its recipient's; others need not wait with it. `is_bad_address`:
+    nothing would ever reach this address."""
 
     taken: Taken
     vendor_id: str = ""
@@ -56,6 +57,7 @@ class Result:
     blocked: bool = False
     wait: timedelta | None = None
     is_of_recipient: bool = False
+    is_bad_address: bool = False
 
 
 class Sender(ABC):

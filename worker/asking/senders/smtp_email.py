@@ -11,7 +11,9 @@ nobody knows: such a message counts as sent. Before the data, nothing was sent (
 from __future__ import annotations
 
 import email.policy
+import re
 import smtplib
+from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
@@ -28,6 +30,9 @@ _WHOLE = 60.0  # seconds, for one message
 _SEVEN_BITS = email.policy.SMTP.clone(cte_type="7bit")  # not every server takes eight
 _LATER = timedelta(minutes=5)
 _CLOSING = 421
+_STATUS = re.compile(r"5\.(\d{1,3})\.\d{1,3}", re.ASCII)  # RFC 3463, 2
+_OF_ADDRESS = ("1",)  # RFC 3463, 3.2: the destination address
+_DISABLED = "5.2.1"  # ... 3.3: the mailbox
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -94,8 +99,9 @@ class _Unfolded(str):
 def _result(error: Exception, client: smtp.Client | None) -> Result:
     """Return what an error means. `client`: None if there was no connection yet, or no login."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        codes = [code for code, _text in error.recipients.values()]
-        return _refused(max(codes, default=550), "the mail server refused the address")
+        code, text = max(error.recipients.values(), default=(550, b""))
+        refused = _refused(code, "the mail server refused the address")
+        return replace(refused, is_bad_address=_is_bad_address(code, text))
     if isinstance(error, smtplib.SMTPNotSupportedError) and client is not None:
         return Result(Taken.REFUSED, problem="the mail server cannot take the address")
     if isinstance(error, smtplib.SMTPDataError):
@@ -126,6 +132,15 @@ def _refused(code: int, problem: str) -> Result:
         return Result(Taken.NOT_SENT, problem=f"{problem} for now (code {code})", wait=_LATER,
                       is_of_recipient=code != _CLOSING)  # fmt: skip
     return Result(Taken.REFUSED, problem=f"{problem} (code {code})")
+
+
+def _is_bad_address(code: int, text: bytes | str) -> bool:
+    """Return whether a server refuses an address as such: there is no such mailbox or domain, or it
+    is disabled. What refuses us, our message or its size says nothing of it (RFC 3463, 3)."""
+    said = text.decode("ascii", "replace") if isinstance(text, bytes) else text
+    if status := _STATUS.match(said):
+        return status.group(1) in _OF_ADDRESS or status.group(0) == _DISABLED
+    return code in (550, 551, 553)  # RFC 5321, 4.2.3
 
 
 def _is_passing(code: int) -> bool:

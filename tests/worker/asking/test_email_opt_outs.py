@@ -1,0 +1,439 @@
+"""Who has opted out of email in the CRM is not emailed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from asking_support import DAYTIME, TOML, index, messages, request
+from channel_services import Mail
+from clocks import advance_clock
+from constants import BRITISH, PUBLIC_URL
+from crms import Crm
+
+from sandbox.run import Sandbox
+from sandbox.salesforce import more_objects
+from sandbox.salesforce.org import Org
+from worker.asking import campaigns, records
+from worker.asking.model import Selection
+from worker.asking.sending import send_due
+from worker.context import Context
+from worker.ops import doctor_checks
+
+EMAIL = """
+email_from = "Acme <numbers@acme.example>"
+postal_address = "Acme, 1 Main Street, Springfield"
+"""
+KIM, LEE = "kim@example.com", "lee@example.com"
+LONDON = "+442072193000"  # the Houses of Parliament
+BOTH = TOML.replace("[connectors.salesforce]\nenabled = false\n", "").replace(
+    "sms_price = 0.01\n", f"sms_price = 0.01\n{EMAIL}"
+)
+PEOPLE = BOTH + (
+    "[connectors.salesforce.objects.Account]\n"
+    'phones = ["Phone", "PersonMobilePhone"]\ncountry = ["PersonMailingCountry"]\n'
+    'email = "PersonEmail"\nowner = "person"\n'
+)
+
+
+@pytest.fixture
+def mail() -> Iterator[Mail]:
+    server = Mail()
+    yield server
+    server.stop()
+
+
+@dataclass
+class Desk:
+    """Somebody at work in the CRMs of a context that may send emails."""
+
+    ctx: Context
+    sandbox: Sandbox
+    mail: Mail
+
+    def crm(self, name: str) -> Crm:
+        return Crm.all(self.sandbox)[name]
+
+    def contact(self, name: str, email: str = KIM, number: str = BRITISH, nth: int = 0) -> str:
+        """A contact with a number and an address, in a CRM and in our index; its id."""
+        crm = self.crm(name)
+        record_id = crm.ids()[nth]
+        if name == "salesforce":
+            values = {"Phone": number, "MobilePhone": "", "HomePhone": "", "OtherPhone": "",
+                      "MailingCountry": "Austria", "Email": email}  # fmt: skip
+        else:
+            values = {"phone": number, "mobilephone": "", "country": "Austria", "state": "",
+                      "email": email}  # fmt: skip
+        crm.act(record_id, {"set": values})
+        self.know(name, crm.object, record_id, crm.phone, email, number)
+        return record_id
+
+    def know(
+        self, name: str, object_name: str, record_id: str, field: str, email: str, number: str
+    ) -> None:
+        person = self.ctx.keys.person_aliases(email)[0] if email else ""
+        at, statuses = (name, object_name), {field: "valid"}
+        index(self.ctx, record_id, number, statuses, at, country="AT", person=person)
+
+    def set(self, name: str, record_id: str, values: Mapping[str, Any], of: str = "") -> None:
+        crm = self.crm(name)
+        crm.service.act(of or crm.object, record_id, {"set": values})
+
+    def start(self, name: str = "spring", connector: str = "") -> None:
+        """Start a campaign by email; `connector`: whose contacts it asks ("" = all)."""
+        selection = Selection(connector=connector)
+        wanted = request(name=name, channel="email", budget=0, selection=selection)
+        campaigns.start(self.ctx, wanted, "an admin")
+        advance_clock(self.ctx, seconds=30)
+
+    def send(self) -> int:
+        advance_clock(self.ctx, seconds=30)
+        return send_due(self.ctx)
+
+    def reasons(self, name: str = "spring") -> dict[str, int]:
+        campaign = campaigns.find(self.ctx, name)
+        return campaigns.progress(self.ctx, [campaign.id])[campaign.id].reasons
+
+    @property
+    def emailed(self) -> list[str]:
+        return [str(message["To"]) for message in self.mail.got]
+
+
+@pytest.fixture
+def desk(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
+    ctx = make_context(BOTH, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
+    ctx.now = lambda: DAYTIME.replace(hour=12)
+    return Desk(ctx, sandbox, mail)
+
+
+OPTED_OUT: dict[str, dict[str, Any]] = {
+    "salesforce": {"HasOptedOutOfEmail": True}, "hubspot": {"hs_email_optout": "true"},
+}  # fmt: skip
+OPTED_IN: dict[str, dict[str, Any]] = {
+    "salesforce": {"HasOptedOutOfEmail": False}, "hubspot": {"hs_email_optout": "false"},
+}  # fmt: skip
+FIELD = {name: next(iter(values)) for name, values in OPTED_OUT.items()}
+each_crm = pytest.mark.parametrize("crm", ["salesforce", "hubspot"])
+
+
+class TestAContactThatOptedOutOfEmail:
+    @each_crm
+    def test_is_not_emailed_and_counts_under_a_reason_of_its_own(
+        self, desk: Desk, crm: str
+    ) -> None:
+        record = desk.contact(crm)
+        desk.set(crm, record, OPTED_OUT[crm])
+        desk.start()
+        assert desk.send() == 0
+        assert desk.emailed == []
+        assert desk.reasons() == {"email_opt_out": 1}
+
+    @each_crm
+    def test_counts_also_if_it_was_ticked_after_the_start(self, desk: Desk, crm: str) -> None:
+        record = desk.contact(crm)
+        desk.start()
+        desk.set(crm, record, OPTED_OUT[crm])
+        desk.send()
+        assert desk.emailed == []
+        assert desk.reasons() == {"email_opt_out": 1}
+
+    @each_crm
+    def test_counts_also_between_two_attempts(self, desk: Desk, crm: str) -> None:
+        record = desk.contact(crm)
+        desk.mail.greylisted = {KIM}
+        desk.start()
+        desk.send()
+        assert messages(desk.ctx)[0].state == "waiting"
+        desk.set(crm, record, OPTED_OUT[crm])
+        advance_clock(desk.ctx, minutes=6)
+        desk.send()
+        assert desk.emailed == []
+        assert desk.reasons() == {"email_opt_out": 1}
+
+    @each_crm
+    def test_is_emailed_again_once_it_is_unticked(self, desk: Desk, crm: str) -> None:
+        record = desk.contact(crm)
+        desk.set(crm, record, OPTED_OUT[crm])
+        desk.set(crm, record, OPTED_IN[crm])
+        desk.start()
+        assert desk.send() == 1
+        assert desk.emailed == [KIM]
+
+    @each_crm
+    def test_is_asked_by_text_without_a_call_for_it(self, desk: Desk, crm: str) -> None:
+        """It is an opt-out from email; texts have their own."""
+        record = desk.contact(crm)
+        desk.set(crm, record, OPTED_OUT[crm])
+        desk.start()
+        before = desk.ctx.calls(crm).get("read", 0)
+        [recipient] = records.read(desk.ctx, messages(desk.ctx), "text").values()
+        assert recipient.reason == ""
+        assert desk.ctx.calls(crm)["read"] - before == 1
+
+    def test_is_a_lead_too(self, desk: Desk) -> None:
+        org = desk.sandbox.salesforce.org
+        lead = next(r["Id"] for r in org.tables["Lead"].after_id(None) if not r["IsDeleted"])
+        values = {"Phone": BRITISH, "MobilePhone": "", "Country": "Austria", "Email": KIM}
+        desk.set("salesforce", lead, {**values, "HasOptedOutOfEmail": True}, of="Lead")
+        desk.know("salesforce", "Lead", lead, "Phone", KIM, BRITISH)
+        desk.start()
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+
+class TestAPersonAccount:
+    @pytest.fixture
+    def desk(self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
+        sandbox.salesforce.org = Org(contacts=3, leads=1, person_accounts=2)
+        ctx = make_context(PEOPLE, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
+        ctx.now = lambda: DAYTIME.replace(hour=12)
+        return Desk(ctx, sandbox, mail)
+
+    @pytest.mark.parametrize("opted_out", [True, False])
+    def test_has_the_field_under_another_name(self, desk: Desk, opted_out: bool) -> None:
+        org = desk.sandbox.salesforce.org
+        account = next(iter(org.tables["Account"].after_id(None)))["Id"]
+        values = {
+            "Phone": BRITISH, "PersonMobilePhone": "", "PersonMailingCountry": "Austria",
+            "PersonEmail": KIM, "PersonHasOptedOutOfEmail": opted_out,
+        }  # fmt: skip
+        desk.set("salesforce", account, values, of="Account")
+        desk.know("salesforce", "Account", account, "Phone", KIM, BRITISH)
+        desk.start()
+        desk.send()
+        assert desk.emailed == [KIM] * (not opted_out)
+        assert desk.reasons() == ({"email_opt_out": 1} if opted_out else {})
+
+
+class TestAnObjectWithoutSuchAField:
+    """A case has none. Its contact has, if the address is the contact's."""
+
+    CASES = BOTH + (
+        "[connectors.salesforce.objects.Case]\n"
+        'phones = ["SuppliedPhone"]\ncountry = ["Contact.MailingCountry"]\nemail = "{email}"\n'
+        'owner = "person"\n'
+    )
+
+    def desk(
+        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox, email: str
+    ) -> tuple[Desk, str, str]:
+        org = sandbox.salesforce.org
+        case = more_objects.install(org)["Case"][0]
+        toml = self.CASES.replace("{email}", email)
+        ctx = make_context(toml, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
+        ctx.now = lambda: DAYTIME.replace(hour=12)
+        desk = Desk(ctx, sandbox, mail)
+        contact = desk.crm("salesforce").ids()[0]
+        desk.set("salesforce", contact, {"Email": KIM, "MailingCountry": "Austria"})
+        values = {"ContactId": contact, "SuppliedPhone": BRITISH, "SuppliedEmail": KIM}
+        desk.set("salesforce", case, values, of="Case")
+        desk.know("salesforce", "Case", case, "SuppliedPhone", KIM, BRITISH)
+        return desk, case, contact
+
+    @pytest.mark.parametrize("email", ["SuppliedEmail", "Contact.Email"])
+    def test_is_asked(
+        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox, email: str
+    ) -> None:
+        desk, _case, _contact = self.desk(make_context, mail, sandbox, email)
+        desk.start()
+        desk.send()
+        assert desk.emailed == [KIM]
+
+    def test_is_not_asked_at_the_address_of_a_contact_that_opted_out(
+        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox
+    ) -> None:
+        desk, _case, contact = self.desk(make_context, mail, sandbox, "Contact.Email")
+        desk.set("salesforce", contact, OPTED_OUT["salesforce"])
+        desk.start()
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+
+class TestWhereItCannotBeRead:
+    """In doubt, nobody is emailed."""
+
+    @each_crm
+    def test_nobody_is_emailed(self, desk: Desk, crm: str) -> None:
+        desk.contact(crm)
+        desk.crm(crm).hide_field(FIELD[crm])
+        desk.start()
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out_unknown": 1})
+
+    @each_crm
+    def test_people_are_emailed_once_it_is_granted(self, desk: Desk, crm: str) -> None:
+        desk.contact(crm)
+        desk.crm(crm).hide_field(FIELD[crm])
+        desk.start("before")
+        desk.send()
+        assert desk.emailed == []
+        desk.crm(crm).show_field(FIELD[crm])
+        desk.start("after")
+        desk.send()
+        assert desk.emailed == [KIM]
+
+    @each_crm
+    def test_doctor_and_preview_say_what_to_grant(self, desk: Desk, crm: str) -> None:
+        desk.contact(crm)
+        desk.ctx.connector(crm, fresh=True)
+        assert list(doctor_checks.check_email_opt_outs(desk.ctx, crm)) == []
+        assert campaigns.plan(desk.ctx, request(channel="email")).notes == []
+        desk.crm(crm).hide_field(FIELD[crm])
+        desk.ctx.connector(crm, fresh=True)
+        checks = list(doctor_checks.check_email_opt_outs(desk.ctx, crm))
+        assert {check.verdict for check in checks} == {"warning"}
+        assert all(FIELD[crm] in check.text and "email" in check.text for check in checks)
+        notes = campaigns.plan(desk.ctx, request(channel="email")).notes
+        assert [FIELD[crm] in note for note in notes] == [True] * len(checks)
+
+    @each_crm
+    def test_nothing_is_said_before_the_schema_was_read_by_this_release(
+        self, desk: Desk, crm: str
+    ) -> None:
+        desk.contact(crm)
+        assert campaigns.plan(desk.ctx, request(channel="email")).notes == []
+
+    def test_doctor_says_nothing_where_nobody_asks_by_email(self, desk: Desk) -> None:
+        desk.crm("salesforce").hide_field("HasOptedOutOfEmail")
+        desk.ctx.connector("salesforce", fresh=True)
+        desk.ctx.settings = desk.ctx.settings.model_copy(update={"smtp_url": ""})
+        assert list(doctor_checks.check_email_opt_outs(desk.ctx, "salesforce")) == []
+
+    @pytest.mark.parametrize(("crm", "value"), [("salesforce", None), ("hubspot", "perhaps")])
+    def test_by_a_value_that_is_neither_yes_nor_no(
+        self, desk: Desk, crm: str, value: str | None
+    ) -> None:
+        record = desk.contact(crm)
+        desk.set(crm, record, {FIELD[crm]: value} if value else {})
+        if crm == "salesforce":
+            stored = desk.sandbox.salesforce.org.tables["Contact"].get(record)
+            assert stored is not None
+            stored["HasOptedOutOfEmail"] = None
+        desk.start()
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out_unknown": 1})
+
+    @each_crm
+    def test_a_crm_that_does_not_answer_is_waited_for(self, desk: Desk, crm: str) -> None:
+        desk.contact(crm)
+        desk.start()
+        match = r"GET .*/query" if crm == "salesforce" else r"POST .*/contacts/batch/read"
+        desk.ctx.connector(crm)
+        desk.crm(crm).fault(match, "status", nth=2, status=400, body={"message": "not now"})
+        desk.send()
+        assert desk.emailed == []
+        assert messages(desk.ctx)[0].state == "waiting"
+        advance_clock(desk.ctx, minutes=6)
+        desk.send()
+        assert desk.emailed == [KIM]
+
+
+class TestHubSpot:
+    @pytest.mark.parametrize("value", ["", "false"])
+    def test_no_value_is_no_opt_out(self, desk: Desk, value: str) -> None:
+        record = desk.contact("hubspot")
+        desk.set("hubspot", record, {"hs_email_optout": value})
+        desk.start()
+        desk.send()
+        assert desk.emailed == [KIM]
+
+    @pytest.mark.parametrize("name", ["hs_email_bad_address", "hs_email_quarantined"])
+    def test_an_address_that_it_does_not_send_to_gets_no_email(self, desk: Desk, name: str) -> None:
+        record = desk.contact("hubspot")
+        desk.set("hubspot", record, {name: "true"})
+        desk.start()
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"bad_email": 1})
+
+    def test_an_account_without_these_two_is_asked(self, desk: Desk) -> None:
+        desk.contact("hubspot")
+        for name in ("hs_email_bad_address", "hs_email_quarantined"):
+            desk.crm("hubspot").hide_field(name)
+        desk.start()
+        desk.send()
+        assert desk.emailed == [KIM]
+
+
+class TestAnotherRecordOfThePerson:
+    """An opt-out is of the address, in whichever CRM it is."""
+
+    @pytest.mark.parametrize(("asked", "other"), [("salesforce", "hubspot"),
+                                                  ("hubspot", "salesforce")])  # fmt: skip
+    def test_opts_the_address_out(self, desk: Desk, asked: str, other: str) -> None:
+        desk.contact(asked)
+        record = desk.contact(other, number=LONDON)
+        desk.set(other, record, OPTED_OUT[other])
+        desk.start(connector=asked)
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_of_another_address_does_not(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        record = desk.contact("hubspot", LEE, LONDON)
+        desk.set("hubspot", record, OPTED_OUT["hubspot"])
+        desk.start()
+        desk.send()
+        assert desk.emailed == [KIM]
+        assert desk.reasons() == {"email_opt_out": 1}
+
+    def test_is_found_by_the_address_as_it_is_now(self, desk: Desk) -> None:
+        """Somebody typed another address into the record since the last sync."""
+        record = desk.contact("salesforce")
+        desk.set("hubspot", desk.contact("hubspot", LEE, LONDON), OPTED_OUT["hubspot"])
+        desk.start()
+        desk.set("salesforce", record, {"Email": "Lee@example.com"})
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 2})
+
+    def test_that_was_merged_is_followed_to_where_it_lives_on(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        gone = desk.contact("hubspot", KIM, LONDON)
+        into = desk.crm("hubspot").ids()[1]
+        desk.crm("hubspot").act(gone, {"merge_into": into})
+        lives_on = desk.sandbox.hubspot.portal.merged[gone]
+        desk.set("hubspot", lives_on, OPTED_OUT["hubspot"])
+        desk.start(connector="salesforce")
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_that_is_deleted_says_nothing(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        desk.crm("hubspot").act(desk.contact("hubspot", number=LONDON), {"delete": True})
+        desk.start(connector="salesforce")
+        desk.send()
+        assert desk.emailed == [KIM]
+
+    def test_of_a_crm_that_is_no_longer_connected_cannot_be_read(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        person = desk.ctx.keys.person_aliases(KIM)[0]
+        at = ("hubspot-old", "contacts")
+        index(desk.ctx, "1", LONDON, {"phone": "valid"}, at, country="AT", person=person)
+        desk.start(connector="salesforce")
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out_unknown": 1})
+
+    def test_of_a_list_that_is_no_longer_connected_says_nothing(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        person = desk.ctx.keys.person_aliases(KIM)[0]
+        index(desk.ctx, "1", LONDON, {"phone": "valid"}, ("csv", "row"), person=person)
+        desk.start(connector="salesforce")
+        desk.send()
+        assert desk.emailed == [KIM]
+
+
+class TestCalls:
+    @each_crm
+    def test_are_one_more_for_all_that_are_read_at_once(self, desk: Desk, crm: str) -> None:
+        number = int(BRITISH[1:])
+        for nth in range(5):
+            desk.contact(crm, f"kim{nth}@example.com", f"+{number + nth}", nth)
+        desk.start()
+        desk.ctx.connector(crm)
+        before = dict(desk.ctx.calls(crm))
+        desk.send()
+        assert len(desk.emailed) == 5
+        calls = {kind: n - before.get(kind, 0) for kind, n in desk.ctx.calls(crm).items()}
+        assert +Counter(calls) == {"read": 2}

@@ -9,6 +9,7 @@ Read in this order:
     test_answers.py    what recipients said, by their page or by a reply
     test_addresses.py  an email field is one plain address, or none
     test_email.py      by the mail server, with one-click unsubscribing
+    test_email_opt_outs.py  who has opted out of email in the CRM
 """
 
 from __future__ import annotations

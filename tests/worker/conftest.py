@@ -24,7 +24,6 @@ Read in this order:
     ops/           doctor, export, retention
     cli/           the command line
     web/           API, webhooks and pages
-    test_fit_key.py  long names and keys are not taken for one another
 """
 
 from __future__ import annotations

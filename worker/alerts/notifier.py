@@ -16,8 +16,8 @@ from worker.alerts.deliveries import Delivery, Job
 from worker.alerts.message import of_alert
 from worker.alerts.rules import Alert
 from worker.context import Context
-from worker.fit_key import fit_key
 from worker.store.bulk import upsert
+from worker.store.fit_key import fit_key
 from worker.store.tables import alerts
 
 _KEPT = timedelta(days=100)  # longer than an alert is sent, and longer than a resolved one is kept

@@ -9,8 +9,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from worker.fit_key import fit_key
-
 
 class FeedbackKind(StrEnum):
     """What a report says. The values stand in the database, in the API and in files."""
@@ -63,7 +61,7 @@ REPORT_COLUMNS = ("kind", "number", "channels", "at", "evidence", "key", "new_nu
 class Feedback:
     """A report.
 
-    `key`: idempotency key; the same report counts once (see `worker.fit_key`). `contact`:
+    `key`: idempotency key; the same report counts once (see `worker.store.fit_key`). `contact`:
     "connector/object/id" of the record that it was reported on, "" if none is known; `person`: who
     that is (`Keys.person`), "" if that is not known. `channels`: "call", "text" or both joined by a
     space, for opt_out and opt_in; "" is both. For an opt_in, it may also be the name of one of our
@@ -89,6 +87,9 @@ class Feedback:
 
     def __post_init__(self) -> None:
         if len(self.key) > MAX_KEY:  # hardly ever: so sources need not know of it
+            # Not above: commands that print their help load this module, and not the store.
+            from worker.store.fit_key import fit_key
+
             object.__setattr__(self, "key", fit_key(self.key))
 
 

@@ -36,13 +36,13 @@ from worker.feedback.models import (
     contact_key,
 )
 from worker.feedback.report_rows import report_from_row
-from worker.fit_key import fit_key
 from worker.phones.plan_changes import equal_forms
 from worker.registries import matching
 from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.store import outbox
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
+from worker.store.fit_key import fit_key
 from worker.store.invalidation import invalidate
 from worker.store.pseudonyms import Keys, number_aliases
 from worker.store.pseudonyms import record_erasure as note_key

@@ -21,9 +21,9 @@ from worker.feedback.field_notes import is_note, note_in
 from worker.feedback.models import MAX_KEY, Feedback, FeedbackKind, ReviewDecision
 from worker.feedback.replies import read_reply, router
 from worker.feedback.unread_messages import words_of
-from worker.fit_key import fit_key
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
+from worker.store.fit_key import fit_key
 from worker.store.pseudonyms import Keys
 from worker.store.tables import feedback, reviews
 

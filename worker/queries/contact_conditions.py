@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.decisions.model import BAD_STATUSES
-from worker.fit_key import fit_list_name, fit_segment_value
 from worker.phones.plan_changes import equal_forms
 from worker.queries.contact_filter import BAD, RUN_PARTS, STATUSES, ContactFilter
 from worker.segments.reported import (
@@ -27,6 +26,7 @@ from worker.segments.reported import (
     is_reported,
     reported_contacts,
 )
+from worker.store.fit_key import fit_list_name, fit_segment_value
 from worker.store.states import WriteState
 from worker.store.tables import contact_numbers, contacts, failures, list_members, runs, writes
 from worker.store.text_marks import flag_mark, has_indexed_mark, has_mark, status_mark

@@ -23,12 +23,12 @@ from connectors.errors import ConnectorError
 from worker.context import Context
 from worker.decisions.model import BAD_STATUSES
 from worker.feedback import ownership
-from worker.fit_key import fit_list_name, fit_row_name
 from worker.segments import inflow
 from worker.segments.reported import contact_objects, distinct_values, reported_contacts
 from worker.store import locks, setbacks
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
+from worker.store.fit_key import fit_list_name, fit_row_name
 from worker.store.locks import Lock
 from worker.store.tables import (
     app_state,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from connectors.records import Contact
-from worker.fit_key import fit_segment_value
 from worker.store import Store
 from worker.store.array_param import any_of
+from worker.store.fit_key import fit_segment_value
 from worker.store.tables import isolations, list_members
 
 Segment = tuple[str, str]  # (by, value)

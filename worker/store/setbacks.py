@@ -15,9 +15,9 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from worker.fit_key import fit_row_name
 from worker.store.bulk import upsert
 from worker.store.engine import Store
+from worker.store.fit_key import fit_row_name
 from worker.store.tables import app_state
 
 TOLD_AFTER: Final = 3  # times in a row: fewer may pass by themselves

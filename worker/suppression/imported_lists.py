@@ -15,9 +15,9 @@ from worker.feedback import former_numbers, report_log
 from worker.feedback.consent_state import rules_from_settings
 from worker.feedback.models import SuppressionReason
 from worker.feedback.receivers import crms_to_notify
-from worker.fit_key import fit_list_name
 from worker.store import locks, outbox
 from worker.store.bulk import chunks, insert
+from worker.store.fit_key import fit_list_name
 from worker.store.invalidation import invalidate
 from worker.store.locks import Lock
 from worker.store.outbox import OutboxItem

@@ -34,9 +34,9 @@ from worker.feedback.consent_state import (
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind, contact_key
 from worker.feedback.report_log import ReportSet
 from worker.feedback.report_rows import report_from_row
-from worker.fit_key import fit_key
 from worker.store import locks
 from worker.store.bulk import chunks, upsert
+from worker.store.fit_key import fit_key
 from worker.store.locks import Lock
 from worker.store.pseudonyms import Keys
 from worker.store.tables import app_state, contacts, feedback

@@ -21,11 +21,11 @@ from sqlalchemy.engine import Connection
 from connectors.records import Contact, Value
 from worker.decisions import Decision, reasons
 from worker.feedback import crm_flags
-from worker.fit_key import fit_segment_value
 from worker.phones import ParsedField
 from worker.store import Store
 from worker.store.array_param import any_of
 from worker.store.bulk import insert, upsert
+from worker.store.fit_key import fit_segment_value
 from worker.store.tables import contact_numbers, contacts, former_readings
 from worker.store.text_marks import flag_mark, has_indexed_mark
 from worker.sync import reading_state

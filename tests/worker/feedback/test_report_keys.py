@@ -16,7 +16,7 @@ from worker.context import Context
 from worker.feedback import crm_flags, intake, report_log
 from worker.feedback.crm_flags import FlagHistory
 from worker.feedback.models import MAX_KEY, ContactIdentity, Feedback, FeedbackKind
-from worker.fit_key import fit_key
+from worker.store.fit_key import fit_key
 from worker.suppression.erasure import erase_number
 from worker.suppression.undo_action import key as marked
 from worker.web.pages.page_reports import report_of_page

@@ -5,6 +5,7 @@ Read in this order:
     test_store.py           migrations, statements and runs on both databases
     test_upgrades.py        data of each earlier version
     test_views.py           the views for a warehouse, as they are documented
+    test_fit_key.py         long names and keys are not taken for one another
     test_array_param.py     lists as one parameter
     test_text_marks.py      a query finds its partial index
     test_locks.py           named locks

@@ -19,8 +19,8 @@ from config.feedback import Dispositions, OutcomeMeaning
 from connectors.records import CallOutcome
 from worker.context import Context
 from worker.feedback.sources import outcome_meanings
-from worker.fit_key import fit_key
 from worker.store.bulk import upsert
+from worker.store.fit_key import fit_key
 from worker.store.tables import app_state, call_outcomes
 
 # Outcomes of a CRM that are kept. In Salesforce an outcome is any text; who writes a new one into

@@ -19,12 +19,12 @@ from worker.alerts.rules import Alert
 from worker.context import Context
 from worker.feedback.sources import call_outcomes
 from worker.feedback.sources.call_outcomes import OutcomeTable
-from worker.fit_key import fit_list_name, fit_segment_value
 from worker.queries.contact_filter import ContactFilter
 from worker.queries.contacts import list_contacts
 from worker.segments import counters, isolation, membership, queries
 from worker.store import setbacks
 from worker.store.bulk import insert
+from worker.store.fit_key import fit_list_name, fit_segment_value
 from worker.store.tables import alerts, contacts, list_members, poll_cursors, suppressions
 from worker.suppression import import_batches
 from worker.suppression.imported_lists import import_list

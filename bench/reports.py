@@ -178,6 +178,7 @@ def summary(times: list[float]) -> str:
 
 def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], rate: float,
             outage: float, first: int, token: str, circumstances: str = "") -> None:  # fmt: skip
+    """Send reports, and print how long each took. Its parameters are those of the command."""
     before = {name: count_calls(base) for name, base in bases.items()}
     pages_before, lookups_before = count_work(ctx)
     begun = time.monotonic()
@@ -227,6 +228,7 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
 
 
 def main() -> None:
+    """Start what a bench needs, and measure under each circumstance. Long, because it is a script."""
     parser = argparse.ArgumentParser(prog="python -m bench.reports", description=__doc__)
     parser.add_argument("--contacts", type=int, default=10_000)
     parser.add_argument("--reports", type=int, default=1000)

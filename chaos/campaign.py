@@ -157,7 +157,8 @@ def _run(
     environment: Environment, schedule: Schedule, sandbox: Sandbox, second: SecondAccounts | None,
     mail: MailServer | None, name: str, port: int, started: float,
 ) -> Result:  # fmt: skip
-    """Set up, play the schedule, heal, wait until all is consistent, check the promises."""
+    """Set up, play the schedule, heal, wait until all is consistent, check the promises. Long, and
+    with many parameters, because it is the one order in which a schedule goes."""
     cap = 45 if schedule.flavour == "budget" else None
     web = f"http://127.0.0.1:{port}"
     environment.start_schedule(

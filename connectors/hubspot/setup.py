@@ -51,7 +51,8 @@ def provision(
 ) -> Iterator[SetupResult]:
     """The room of the plan first; then the property group, the properties, the lists. One of our
     name that is neither in our group nor described as ours is somebody else's: it is left alone,
-    unless it is in `adopt`."""
+    unless it is in `adopt`. Long, because it is one list of steps, each with what is said of it.
+    """
     paths = client.paths.properties
     there = _properties(client, wanted.object)
     labels = phone_labels(

@@ -84,7 +84,8 @@ def record(
 ) -> None:  # fmt: skip
     """Record the tasks that what a page has written asks for. `known`: records that our index had
     before: of one that is read for the first time nothing went bad. `partly`: what was written of
-    records of which the CRM has refused some fields."""
+    records of which the CRM has refused some fields. Many parameters: the page's names, as each
+    step of its commit gets them."""
     settings = settings_of(ctx, connector)
     if settings is None:
         return

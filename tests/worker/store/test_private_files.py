@@ -113,6 +113,7 @@ def test_a_folder_that_somebody_else_laid_out_for_the_socket_is_refused(
     folder = embedded_redis.socket_path(home).parent
     elsewhere = tmp_path / "theirs"
     elsewhere.mkdir()
+    folder.unlink(missing_ok=True)  # of an earlier run whose folders had the same names
     folder.symlink_to(elsewhere)
     with pytest.raises(embedded_redis.RedisError, match="another user"):
         embedded_redis.ensure(home)

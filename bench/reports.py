@@ -228,7 +228,7 @@ def measure(ctx: Context, web: str, bases: dict[str, str], numbers: list[str], r
 
 
 def main() -> None:
-    """Start what a bench needs, and measure under each circumstance. Long, because it is a script."""
+    """Start what a bench needs, and measure under each circumstance: a script, so it is long."""
     parser = argparse.ArgumentParser(prog="python -m bench.reports", description=__doc__)
     parser.add_argument("--contacts", type=int, default=10_000)
     parser.add_argument("--reports", type=int, default=1000)

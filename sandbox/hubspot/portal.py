@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from sandbox.hubspot.events import PORTAL_ID, Events
-from sandbox.population import Person, people
+from sandbox.lazy_table import LazyTable
+from sandbox.population import Person, people, person
 from sandbox.table import Clock, Record, Table
 
 STATUSES = ("valid", "invalid", "unreachable", "wrong_number", "do_not_contact", "unverified")
@@ -204,6 +205,7 @@ _DEFAULTS = [
     prop("lastmodifieddate", "Last Modified Date", "datetime", "date", read_only=True),
     prop("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", read_only=True),
 ]  # fmt: skip
+_FIRST_ID, _ID_STEP = 100_000_000, 51  # the first contact's id is one step on
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
@@ -214,7 +216,8 @@ def iso(moment: datetime) -> str:
 @dataclass
 class Portal:
     """One account. `with_fields`: whether the worker's own properties were set up already.
-    `behind`: so many people came before and are not held; those that are held come now."""
+    `behind`: so many people came before and are not held; those that are held come now.
+    `lazy`: contacts are made when they are asked for, and what is written to them is forgotten."""
 
     contacts: int = 200
     seed: int = 7
@@ -222,6 +225,7 @@ class Portal:
     id: int = PORTAL_ID
     clock: Clock = field(default_factory=Clock)
     behind: int = 0
+    lazy: bool = False
     # Where other objects differ from contacts: see `more_objects`.
     created_property: ClassVar[str] = "createdate"
     modified_property: ClassVar[str] = "lastmodifieddate"
@@ -237,7 +241,7 @@ class Portal:
                 ("emailinformation", "Email Information"),
             )
         }
-        self.table = Table(self.modified_property, key=int)
+        self.table = self._lazy_table() if self.lazy else Table(self.modified_property, key=int)
         self.archived: set[int] = set()
         self.events = Events(self.id)
         # An admin's rules: a property that has a value -> one that the record must have then; and
@@ -256,7 +260,7 @@ class Portal:
         self.property_limit = 1000
         self.overall_property_limit = 10_000
         self.properties_elsewhere = 0
-        self._next_id = 100_000_000 + 51 * self.behind
+        self._next_id = _FIRST_ID + _ID_STEP * self.behind
         if self.with_fields:
             self._install_properties()
         self._populate()
@@ -276,22 +280,18 @@ class Portal:
         if stamp is None:
             stamp = self.clock.now()
             self.events.created(record_id, stamp)
-        record: Record = {
-            "id": record_id,
-            "created": stamp,
-            "updated": stamp,
-            "archived": False,
-            "properties": {name: value for name, value in values.items() if value},
-            "history": {},
-        }
-        self._put(record, stamp)
+        self._put(_record(record_id, values, stamp), stamp)
         return record_id
 
     def _new_id(self) -> str:
-        self._next_id += 51
+        self._next_id += _ID_STEP
         return str(self._next_id)
 
     def _put(self, record: Record, stamp: datetime) -> None:
+        self._stamp(record, stamp)
+        self.table.put(record["id"], record, stamp)
+
+    def _stamp(self, record: Record, stamp: datetime) -> None:
         record["updated"] = stamp
         record["properties"].update(
             {
@@ -300,7 +300,6 @@ class Portal:
                 self.modified_property: iso(stamp),
             }
         )
-        self.table.put(record["id"], record, stamp)
 
     def find(self, record_id: str, archived: bool = False) -> Record | None:
         """A record by id; the id of a merged one leads to the record it was merged into."""
@@ -547,13 +546,30 @@ class Portal:
         )
         self.properties.update({p["name"]: p for p in wanted})
 
-    def _populate(self) -> None:
+    def _created_at(self) -> Callable[[int], datetime]:
+        """When the contact of a number was created."""
         start = self.clock.now() - timedelta(days=400)
         step = timedelta(days=390) / max(1, self.contacts)
+        return lambda number: self.clock.now() if self.behind else start + step * number
+
+    def _lazy_table(self) -> LazyTable:
+        created_at, first = self._created_at(), _FIRST_ID + _ID_STEP * (self.behind + 1)
+
+        def make(number: int) -> Record:
+            someone = person(self.seed + 1, self.behind + number)
+            stamp = created_at(number)
+            record = _record(str(first + _ID_STEP * number), _contact(someone), stamp)
+            self._stamp(record, stamp)
+            return record
+
+        return LazyTable(self.modified_property, first, _ID_STEP, self.contacts, make)
+
+    def _populate(self) -> None:
+        if self.lazy:
+            return
+        created_at = self._created_at()
         ids = [
-            self.create(
-                _contact(someone), self.clock.now() if self.behind else start + step * number
-            )
+            self.create(_contact(someone), created_at(number))
             for number, someone in enumerate(people(self.seed + 1, self.contacts, self.behind))
         ]
         self.lists["1"] = {"name": "List A17", "members": ids[::5]}
@@ -567,6 +583,17 @@ def _moment_text(name: str, text: str) -> str:
         return iso(datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC))
     except (ValueError, OverflowError):
         raise Invalid("INVALID_DATE", name, f"{text} was not a valid date.") from None
+
+
+def _record(record_id: str, values: Record, stamp: datetime) -> Record:
+    return {
+        "id": record_id,
+        "created": stamp,
+        "updated": stamp,
+        "archived": False,
+        "properties": {name: value for name, value in values.items() if value},
+        "history": {},
+    }
 
 
 def _contact(someone: Person) -> Record:

@@ -26,7 +26,7 @@ from worker.store.engine import Store
 from worker.store.tables import app_state
 
 _NAME = "pause"  # of `app_state`
-_STORED = sa.select(app_state.c.value).where(app_state.c.name == _NAME)
+STORED = sa.select(app_state.c.value).where(app_state.c.name == _NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ class PausedError(HygieneError):
 
 def load(connection: Connection) -> Pause | None:
     """Return the pause that is in force; None if nothing is paused."""
-    stored = connection.scalar(_STORED)
+    return _decode(connection.scalar(STORED))
+
+
+def _decode(stored: str | None) -> Pause | None:
     return None if stored is None else msgspec.json.decode(stored, type=Pause)
 
 
@@ -75,6 +78,12 @@ def is_on(store: Store) -> bool:
 def check(store: Store) -> None:
     """Raise `PausedError` while everything is paused."""
     if (pause := find(store)) is not None:
+        raise PausedError(pause)
+
+
+def require_none(stored: str | None) -> None:
+    """As `check`, of what a statement has selected by `STORED` beside something else."""
+    if (pause := _decode(stored)) is not None:
         raise PausedError(pause)
 
 

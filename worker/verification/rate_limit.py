@@ -16,7 +16,16 @@ import redis
 
 from config import stopping
 from config.settings import Settings
-from connectors.http.pacing import ARRIVAL, LAST_CALLS, NEAR, LocalPace, Pace, Remaining
+from connectors.http.pacing import (
+    ARRIVAL,
+    FEW_OTHERS,
+    LAST_ALONE,
+    LAST_BESIDE_OTHERS,
+    NEAR,
+    LocalPace,
+    Pace,
+    Remaining,
+)
 from worker.store import embedded_redis
 from worker.store.machine_faults import redis_line
 
@@ -43,7 +52,8 @@ return string.format('%.6f', free - now)
 # The rule of `connectors.http.pacing`, for all processes at once, by Redis's clock.
 # KEYS[1]: our calls by the time they were made. KEYS[2]: what the CRM last said, as a hash.
 # ARGV: this call's id; the limit and seconds that this process knows, if Redis has forgotten them;
-# `NEAR`; `LAST_CALLS`; `ARRIVAL`. Returns 0 for a call that was counted, else the seconds to wait.
+# `NEAR`; `ARRIVAL`; `FEW_OTHERS`; `LAST_BESIDE_OTHERS`; `LAST_ALONE`. Returns 0 for a call that was
+# counted, else the seconds to wait.
 _ENTER = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
@@ -51,7 +61,7 @@ local state = redis.call('HMGET', KEYS[2], 'limit', 'seconds', 'others', 'at')
 local limit = tonumber(state[1] or ARGV[2])
 local seconds = tonumber(state[2] or ARGV[3])
 local others, at = tonumber(state[3] or '0'), tonumber(state[4] or '0')
-local arrival = tonumber(ARGV[6])
+local arrival = tonumber(ARGV[5])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now - seconds - arrival))
 local count = redis.call('ZCARD', KEYS[1])
 local window_end = at + seconds
@@ -64,7 +74,8 @@ if limit > 0 and remaining < limit * tonumber(ARGV[4]) then
     return entry[2] and tonumber(entry[2])
   end
   if remaining > 0 then
-    local spacing = seconds / limit * math.max(1, tonumber(ARGV[5]) / remaining)
+    local last_calls = tonumber(others > tonumber(ARGV[6]) and ARGV[7] or ARGV[8])
+    local spacing = seconds / limit * math.max(1, last_calls / remaining)
     wait = (score(-1) or at) + spacing - now
   else
     local oldest = score(0)
@@ -113,7 +124,7 @@ class SharedPace:
 
     def enter(self, name: str) -> float:
         limit, seconds = self._alone.limit_of(name)
-        rule = (NEAR, LAST_CALLS, ARRIVAL)
+        rule = (NEAR, ARRIVAL, FEW_OTHERS, LAST_BESIDE_OTHERS, LAST_ALONE)
         try:
             answer = self._enter(keys=_keys(name), args=[uuid4().hex, limit, seconds, *rule])
         except redis.RedisError as error:

@@ -90,7 +90,7 @@ class TestAWindow:
         first, other = windows
         first.update("a", Remaining(10, 10, 10.0))
         assert [windows[n % 2].enter("a") for n in range(9)] == [0.0] * 9
-        assert other.enter("a") == pytest.approx(5, abs=0.2), "the last one goes slowly"
+        assert other.enter("a") == pytest.approx(2, abs=0.2), "the last one goes slowly"
         assert first.enter("b") == 0, "another CRM's"
 
     def test_all_wait_for_the_first_to_leave_it(self, windows: list[Pace]) -> None:
@@ -99,6 +99,12 @@ class TestAWindow:
         assert [first.enter("a") for _ in range(5)] == [0.0] * 5
         first.update("a", Remaining(0, 5, 10.0))
         assert other.enter("a") == pytest.approx(10.1, abs=0.3)
+
+    def test_beside_others_the_last_ones_go_slower(self, windows: list[Pace]) -> None:
+        first, other = windows
+        assert first.enter("a") == 0
+        first.update("a", Remaining(4, 100, 10.0))  # 95 calls are somebody else's
+        assert other.enter("a") == pytest.approx(0.2, abs=0.1)
 
     def test_what_others_use_is_left_to_them(self, windows: list[Pace]) -> None:
         first, other = windows

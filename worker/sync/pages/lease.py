@@ -11,6 +11,7 @@ from config.throttle import at_most_every
 from connectors.records import Contact
 from worker.context import Context
 from worker.leases import is_alive
+from worker.store import pause
 from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, runs, writes
 from worker.sync.pages.steps import LeasedPage, PageWork
@@ -118,6 +119,16 @@ def hold(connection: Connection, work: PageWork) -> None:
     """
     if not is_held(connection, work):
         raise LostLeaseError
+
+
+def hold_unpaused(connection: Connection, work: PageWork) -> None:
+    """As `hold`; raises `PausedError` while everything is paused, but in a dry run."""
+    paused = sa.null() if work.run.dry_run else pause.STORED.scalar_subquery()
+    query = sa.select(pages.c.owner, paused.label("paused")).where(pages.c.id == work.page.id)
+    row = connection.execute(query.with_for_update(of=pages)).one_or_none()
+    if row is None or row.owner != work.ctx.owner:
+        raise LostLeaseError
+    pause.require_none(row.paused)
 
 
 def is_held(connection: Connection, work: PageWork) -> bool:

@@ -36,7 +36,8 @@ def append(
             news += _statuses(entry, name)
         if EventType.CONTACT_FLAGGED in wanted:
             news += _flags(entry, name)
-    log.append(connection, news, ctx.keys, ctx.now())
+    if news:
+        log.append(connection, news, ctx.keys, ctx.now())
 
 
 def _statuses(entry: IndexEntry, name: str) -> Iterator[Event]:

@@ -31,7 +31,7 @@ def record(evaluated: EvaluatedPage) -> None:
     """Store what will be written, with the present values, before it is sent to the CRM.
 
     A dry run stores it as a forecast. Raises `LostLeaseError` where another worker has the page,
-    which will write it instead.
+    which will write it instead, and `PausedError` while everything is paused.
     """
     work = evaluated.work
     ctx, run, page = work.ctx, work.run, work.page
@@ -52,7 +52,7 @@ def record(evaluated: EvaluatedPage) -> None:
     ]
     if rows:
         with ctx.store.write() as connection:
-            lease.hold(connection, work)
+            lease.hold_unpaused(connection, work)
             insert(connection, writes, rows)
 
 

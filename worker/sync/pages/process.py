@@ -80,7 +80,8 @@ def process(
 
 
 def _run_steps(work: PageWork) -> None:
-    _require_unpaused(work)
+    if not work.run.dry_run:
+        pause.check(work.ctx.store)
     verified = _prepare_and_verify(load.load(work))
     if verified.took_longer_than(work.ctx.settings.sync.reread_after):
         # People work in the CRM meanwhile: look once more at what is there now. The answers that
@@ -90,17 +91,11 @@ def _run_steps(work: PageWork) -> None:
         verified.verified.lookups.add(lookups)
     evaluated = evaluate.evaluate(missing.find_missing(verified))
     stopping.check()
-    _require_unpaused(work)
     pending_writes.record(evaluated)
     if work.run.dry_run:
         results.commit_forecast(evaluated)
     else:
         results.commit(write_back.write(evaluated))
-
-
-def _require_unpaused(work: PageWork) -> None:
-    if not work.run.dry_run:
-        pause.check(work.ctx.store)
 
 
 def _prepare_and_verify(loaded: LoadedPage) -> VerifiedPage:

@@ -34,7 +34,7 @@ def split(ctx: Context, run: Run, page: LeasedPage) -> list[int]:
         halves = []
         for which, ids in enumerate((page.ids[:middle], page.ids[middle:])):
             seq = -2 * page.id - which  # the reader counts up meanwhile
-            half = stored_pages.store_page(connection, ctx, run.id, seq, page.object, ids, None)
+            half = stored_pages.store_page(connection, ctx, run.id, page.object, ids, None, seq)
             halves.append(half)
             connection.execute(
                 sa.update(pages)

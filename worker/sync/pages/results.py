@@ -72,8 +72,9 @@ def commit(written: WrittenPage) -> None:
         # Before the pending writes are resolved: they tell our flags on a record that was merged.
         merged = [(object_name, merge) for merge in missing.merged]
         merge_log.record(connection, connector, merged, work.ctx.now())
-        _store_outcomes(connection, work, written.outcomes, missing)
-        count = _count_written(connection, work)
+        count = _store_outcomes(connection, work, written.outcomes, missing)
+        if not _is_first_attempt(work):
+            count = _count_written(connection, work)
         now, loaded_at = work.ctx.now(), prepared.as_of - attribution.CLOCKS_APART
         flagged_twice = contact_index.record(
             connection, connector, object_name, present, known, now, loaded_at
@@ -191,8 +192,9 @@ def _mark_done(
 
 def _store_outcomes(
     connection: Connection, work: PageWork, outcomes: Mapping[str, Outcome], missing: MissingRecords
-) -> None:
-    """Resolve the page's pending writes: each is done, failed, or given up."""
+) -> int:
+    """Resolve the page's pending writes: each is done, failed, or given up. Return how many are
+    done."""
     pending = sa.and_(writes.c.page_id == work.page.id, writes.c.state == WriteState.PENDING)
     now = work.ctx.now()
     # What a worker that died had left pending is given up for a record that is removed: it may be
@@ -221,7 +223,13 @@ def _store_outcomes(
         values = late_writes.settled_as(outcome, row.before, now)
         connection.execute(sa.update(writes).where(writes.c.id == row.id).values(**values))
     done = {"state": WriteState.DONE, "settled_at": now}
-    connection.execute(sa.update(writes).where(pending).values(**done))
+    return connection.execute(sa.update(writes).where(pending).values(**done)).rowcount
+
+
+def _is_first_attempt(work: PageWork) -> bool:
+    """Whether no earlier attempt can have written any of the page's records. One that did leaves a
+    page that is fetched again: taken up after it, or half of one that failed."""
+    return work.page.attempts == 1 and work.page.contacts is not None
 
 
 def _count_written(connection: Connection, work: PageWork) -> int:

@@ -95,13 +95,8 @@ def _read(
     """Dispatch the pages that are stored already, then those that the reader brings."""
     run_id = run.id
 
-    def is_paused() -> bool:
-        return not run.dry_run and pause.is_on(ctx.store)
-
     def should_continue() -> bool:  # somebody may pause or cancel it, or stop this process
-        if stopping.requested() or is_paused():
-            return False
-        return lifecycle.load(ctx, run_id).active
+        return not stopping.requested() and lifecycle.may_go_on(ctx, run_id)
 
     for stored in stored_pages.list_pending(ctx, run_id):
         dispatch(ctx, stored, lambda: None)
@@ -114,7 +109,7 @@ def _read(
         run = lifecycle.load(ctx, run_id)
         complete = reader.read_from_cursor(ctx, run, dispatch, should_continue, on_page)
         stopping.check()
-        if not complete and is_paused():
+        if not complete and not run.dry_run:
             pause.check(ctx.store)
     finally:
         reader_lease.release(ctx, run_id)

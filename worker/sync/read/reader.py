@@ -196,10 +196,7 @@ class _ObjectReader:
                 if not ids:
                     return True
                 entry["survivor"] = ids[-1]
-                seq = stored_pages.next_seq(connection, run.id)
-                page_id = stored_pages.store_page(
-                    connection, self._ctx, run.id, seq, name, ids, None
-                )
+                page_id = stored_pages.store_page(connection, self._ctx, run.id, name, ids, None)
                 _update_run(connection, self._ctx, run, reading=run.reading)
             self._dispatch(self._ctx, StoredPage(page_id, len(ids), None), self._renew_lease)
             if not should_continue():
@@ -307,12 +304,11 @@ class _ObjectReader:
                 stored_pages.store_unchanged(connection, ctx, run.id, name, unchanged)
             if fresh:
                 ids = [contact.id for contact in fresh]
-                seq = stored_pages.next_seq(connection, run.id)
                 # A search may return a contact as it was before our last write to it: taken at its
                 # word, somebody would have cleared our flags. It is read by its id then.
                 by_id = self._found_late and not known.indexed.isdisjoint(ids)
                 kept = None if by_id else fresh
-                page_id = stored_pages.store_page(connection, ctx, run.id, seq, name, ids, kept)
+                page_id = stored_pages.store_page(connection, ctx, run.id, name, ids, kept)
                 stored = StoredPage(page_id, len(fresh), kept)
             _update_run(connection, self._ctx, run, **values)
         return stored
@@ -348,9 +344,8 @@ class _RemovalsReader:
 
     def store_page(self, connection: Connection, on_page: Sequence[Contact]) -> int:
         run, name = self._run, self._reading._entry["object"]
-        seq = stored_pages.next_seq(connection, run.id)
         ids = [contact.id for contact in on_page]
-        return stored_pages.store_page(connection, self._ctx, run.id, seq, name, ids, on_page)
+        return stored_pages.store_page(connection, self._ctx, run.id, name, ids, on_page)
 
     def dispatch(self, page_id: int, on_page: Sequence[Contact]) -> None:
         stored = StoredPage(page_id, len(on_page), on_page)

@@ -56,6 +56,15 @@ def load(ctx: Context, run_id: str) -> Run:
     return Run.from_row(row)
 
 
+def may_go_on(ctx: Context, run_id: str) -> bool:
+    """Whether a run is still active, and nothing is paused that it would do."""
+    paused = pause.STORED.exists().label("paused")
+    query = sa.select(runs.c.state, runs.c.dry_run, paused).where(runs.c.id == run_id)
+    with ctx.store.read() as connection:
+        row = connection.execute(query).one_or_none()
+    return row is not None and row.state == RunState.RUNNING and (row.dry_run or not row.paused)
+
+
 ALL_FAILED, FAILING = "all_failed", "failing"  # states to list runs by (`recent`)
 
 

@@ -68,27 +68,29 @@ def list_pending(ctx: Context, run_id: str, only_idle: bool = False) -> list[Sto
         ]
 
 
-def next_seq(connection: Connection, run_id: str) -> int:
-    """Return the number of the run's next page."""
-    last = connection.scalar(sa.select(sa.func.max(pages.c.seq)).where(pages.c.run_id == run_id))
-    return max(last or 0, 0) + 1  # halves of pages have numbers below 0
+def _next_seq(run_id: str) -> sa.ScalarSelect[int]:
+    """The number of the run's next page; halves of pages have numbers below 0."""
+    before = pages.alias("before")
+    last = sa.func.max(before.c.seq)
+    following = sa.case((last > 0, last + 1), else_=1)
+    return sa.select(following).where(before.c.run_id == run_id).scalar_subquery()
 
 
 def store_page(
     connection: Connection,
     ctx: Context,
     run_id: str,
-    seq: int,
     object_name: str,
     ids: list[str],
     contacts: Sequence[Contact] | None,
+    seq: int | None = None,
 ) -> int:
     """Store a page with its run before it is dispatched, and return its id. `contacts` None: to be
-    fetched by their ids."""
+    fetched by their ids. `seq` None: the run's next page."""
     result = connection.execute(
         sa.insert(pages).values(
             run_id=run_id,
-            seq=seq,
+            seq=_next_seq(run_id) if seq is None else seq,
             object=object_name,
             state=PageState.STORED,
             stored_at=ctx.now(),
@@ -108,11 +110,9 @@ def store_ids(
     by_object: dict[str, list[str]] = {}
     for name, record_id in dict.fromkeys(list(records)):
         by_object.setdefault(name, []).append(record_id)
-    seq = next_seq(connection, run_id)
     for name, ids in by_object.items():
         for chunk in chunks(ids, _IDS_PER_PAGE):
-            store_page(connection, ctx, run_id, seq, name, list(chunk), None)
-            seq += 1
+            store_page(connection, ctx, run_id, name, list(chunk), None)
 
 
 def store_unchanged(
@@ -123,7 +123,7 @@ def store_unchanged(
     connection.execute(
         sa.insert(pages).values(
             run_id=run_id,
-            seq=next_seq(connection, run_id),
+            seq=_next_seq(run_id),
             object=object_name,
             state=PageState.DONE,
             stored_at=ctx.now(),

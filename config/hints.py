@@ -1,7 +1,8 @@
 """What each setting is for: shown beside it on the settings page.
 
 Of the TOML file by the comments in `hygiene.toml`, which lists every setting; of the environment by
-the rows of docs/settings.md, which a test compares.
+the rows of docs/settings.md, which a test compares. The file explains a setting once: a provider's
+is explained at the first one, a connection's at Salesforce, an object's at Contact.
 """
 
 from __future__ import annotations
@@ -13,8 +14,17 @@ from pathlib import Path
 from config import connections
 
 _TABLE = re.compile(r"\[([\w.]+)\]")
-_SETTING = re.compile(r"(\w+)\s*=\s*(?:\"[^\"]*\"|[^#\"]*)+?\s*#\s*(.+)")
+_SETTING = re.compile(r"([\w.]+)\s*=\s*(?:\"[^\"]*\"|[^#\"])*#\s*(.+)")
 _MORE = re.compile(r"\s+#\s+(.+)")
+# Where a setting is explained that has no comment of its own: the first of these that fits.
+_PROVIDER, _CONNECTION = r"verification\.providers\.\w+", r"connectors\.[\w-]+"
+_EXPLAINED_AT = (
+    (re.compile(rf"(?:{_PROVIDER}|capture)\.budget\."), "verification.budget."),
+    (re.compile(rf"{_PROVIDER}\.(?=bulk_from)"), "verification.providers.clearoutphone."),
+    (re.compile(rf"{_PROVIDER}\."), "verification.providers.twilio."),
+    (re.compile(rf"{_CONNECTION}\.objects\.[\w-]+\."), "connectors.salesforce.objects.Contact."),
+    (re.compile(rf"{_CONNECTION}\."), "connectors.salesforce."),
+)
 
 ENVIRONMENT = {
     "SALESFORCE_LOGIN_URL": "address of your org's login, such as https://acme.my.salesforce.com",
@@ -25,6 +35,7 @@ ENVIRONMENT = {
     "SALESFORCE_INSTANCE_URL": "address of the org of a session that you already have",
     "SALESFORCE_ACCESS_TOKEN": "token of a session that you already have",
     "SALESFORCE_API_VERSION": "version of Salesforce's API",
+    "SALESFORCE_PUBSUB_URL": "address of Salesforce's change events (streaming.md)",
     "HUBSPOT_ACCESS_TOKEN": "token of a Service Key or of the app",
     "HUBSPOT_API_URL": "another base address of HubSpot's API",
     "HUBSPOT_CLIENT_ID": "client id of the app, for login by OAuth instead of the access token",
@@ -123,8 +134,15 @@ def hint(name: str) -> str:
     'how often beat pulls what has changed in each CRM'
     >>> hint("PORT")[:20], hint("unheard.of")
     ('port of the web proc', '')
+    >>> hint("verification.providers.rnd.budget.month") == hint("verification.budget.month")
+    True
     """
     if name.startswith("connectors."):
         table, connection, *rest = name.split(".")
         name = ".".join((table, connections.kind_of(connection), *rest))
-    return ENVIRONMENT.get(connections.base_variable(name)) or _of_file().get(name, "")
+    hints = _of_file()
+    if found := ENVIRONMENT.get(connections.base_variable(name)) or hints.get(name):
+        return found
+    others = [where + name[at.end() :] for form, where in _EXPLAINED_AT if (at := form.match(name))]
+    table = name.rpartition(".")[0]  # of an entry such as `opt_out_fields.DoNotCall`
+    return next((hints[other] for other in (*others, table) if other in hints), "")

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from constants import ROOT
 
-from worker.cli.main import COMMANDS
+from worker.cli.main import COMMANDS, main
 
 README = ROOT / "README.md"
 INDEX = ROOT / "docs" / "README.md"
@@ -77,6 +78,50 @@ def test_each_command_is_listed(command: str) -> None:
     text = (ROOT / "docs" / "commands.md").read_text("utf-8")
     listed = re.findall(r"^\| (`hygiene .*?) \|", text, re.MULTILINE)
     assert any(re.search(rf"`(hygiene )?{command}\b", row) for row in listed)
+
+
+def commands_of(page: Path) -> Iterator[list[str]]:
+    """The words of each `hygiene` command that a page names, in its text or in a block of code."""
+    text = page.read_text("utf-8")
+    blocks = re.findall(r"^ *```.*?\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    lines = "\n".join(blocks).replace("\\\n", " ")
+    typed = re.findall(
+        r"^ *(?:hygiene(?:-as-service)?|python -m worker) (.+)$", lines, re.MULTILINE
+    )
+    for command in (*re.findall(r"`hygiene\s+([^`]+)`", without_code(page)), *typed):
+        yield command.partition(" #")[0].split()
+
+
+def unknown_word(words: list[str]) -> str:
+    """The first word of a command that `hygiene` does not know; "" if it knows all. A page may
+    write what is optional in brackets: "[--queue]"."""
+    command: click.Command = main
+    context = click.Context(main)
+    is_value = False
+    for word in (word for given in words for word in given.strip("[].,;:").split("\\|")):
+        option = re.match(r"--?[a-z][a-z-]*", word)
+        if option:
+            options = {
+                name: one for one in command.params for name in (*one.opts, *one.secondary_opts)
+            }
+            if option[0] not in {*options, "-h", "--help"}:
+                return f"{command.name} {option[0]}"
+            given_to = options.get(option[0])
+            is_value = isinstance(given_to, click.Option) and not given_to.is_flag
+        elif isinstance(command, click.Group) and not is_value:
+            found = command.get_command(context, word.partition("|")[0])
+            if found is None:
+                return word
+            command, context = found, click.Context(found, parent=context)
+        else:
+            is_value = False
+    return ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_in_documents_exist_with_their_options(page: Path) -> None:
+    unknown = [unknown_word(words) for words in commands_of(page)]
+    assert [word for word in unknown if word] == []
 
 
 class TestTheReadme:

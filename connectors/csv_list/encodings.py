@@ -135,12 +135,16 @@ def detect_encoding(sample: bytes, whole: bool = True) -> Guess:
     """
     if sample.startswith(b"\xef\xbb\xbf"):
         return Guess("utf-8")
+    # The mark of UTF-32 begins with that of UTF-16 (the Unicode Standard, section 23.8).
+    for mark, wide in ((b"\xff\xfe\x00\x00", "utf-32-le"), (b"\x00\x00\xfe\xff", "utf-32-be")):
+        if sample.startswith(mark) and _decoded(sample, wide, whole) is not None:
+            return Guess(wide)
     if sample.startswith(b"\xff\xfe"):
         return Guess("utf-16-le")
     if sample.startswith(b"\xfe\xff"):
         return Guess("utf-16-be")
-    if (wide := _utf16(sample, whole)) is not None:
-        return Guess(wide)
+    if (unmarked := _utf16(sample, whole)) is not None:
+        return Guess(unmarked)
     if _is_utf8(sample, whole):
         return Guess("utf-8")
     return _of_text(sample, whole)

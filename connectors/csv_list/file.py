@@ -51,11 +51,17 @@ def told_of_sheets(name: str, sheet: workbook.Sheet) -> str:
     )
 
 
+def empty_sheet(name: str, sheet: workbook.Sheet) -> ListError:
+    return ListError(f"{name}: sheet {sheet.name!r} is empty; name another one with --sheet")
+
+
 def _of_sheet(path: Path, sheet: workbook.Sheet) -> Iterator[Row]:
     empty = True
     for number, cells in sheet.rows:
-        empty = empty and not cells
+        if empty and not cells:  # above the header
+            continue
+        empty = False
         texts = [cell.text for cell in cells]
         yield Row(number, encode_cells(texts, ","), "\n", texts)
     if empty:
-        raise ListError(f"{path}: sheet {sheet.name!r} is empty; name another one with --sheet")
+        raise empty_sheet(str(path), sheet)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import dropwhile, islice, takewhile
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -41,8 +41,9 @@ TOLD_BY_ITSELF = Layout()
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the file is written. `newline` ends its rows. `preamble`: Excel's first line "sep=;",
-    which is no row. `sure`: whether no other encoding would do nearly as well."""
+    """How the file is written. `newline` ends its rows. `preamble`: the lines above the header that
+    are no rows: Excel's "sep=;" and blank ones. `sure`: whether no other encoding would do nearly
+    as well."""
 
     encoding: str
     delimiter: str
@@ -113,7 +114,7 @@ def detect(path: Path, layout: Layout = TOLD_BY_ITSELF, name: str = "") -> Diale
     except OSError as error:
         raise ListError(f"{name} cannot be read: {error.strerror}") from error
     if not sample.strip(b"\xef\xbb\xbf\xff\xfe \r\n\t"):
-        raise ListError(f"{name} is empty: a header row with column names is needed")
+        raise _empty(name)
     whole = len(sample) < _SAMPLE
     encoding, sure = detect_encoding(sample, whole)
     if layout.encoding:
@@ -123,13 +124,31 @@ def detect(path: Path, layout: Layout = TOLD_BY_ITSELF, name: str = "") -> Diale
         raise ListError(f"{name} is not a text file; export the list as CSV or .xlsx")
     lines = _lines(text, whole)
     newline = "\r\n" if "\r\n" in text else "\n" if "\n" in text else "\r" if "\r" in text else "\n"
-    preamble = _SEP.fullmatch(lines[0]) if lines else None
+    sep = _SEP.fullmatch(lines[0]) if lines else None
     declared = ""
-    if preamble is not None:
-        del lines[0]
-        declared = "\t" if preamble["mark"] == "\\t" else preamble["mark"]
-    delimiter = layout.delimiter or declared or _delimiter([*islice(_logical_lines(lines), 50)])
-    return Dialect(encoding, delimiter, newline, preamble[0] if preamble else "", sure)
+    preamble: list[str] = []
+    if sep is not None:
+        preamble.append(lines.pop(0))
+        declared = "\t" if sep["mark"] == "\\t" else sep["mark"]
+    filled = dropwhile(lambda line: not line.strip(_BLANK), lines)
+    delimiter = layout.delimiter or declared or _delimiter([*islice(_logical_lines(filled), 50)])
+    blank = [*takewhile(lambda line: _holds_nothing(line, delimiter), lines)]
+    if whole and len(blank) == len(lines):
+        raise _empty(name)
+    return Dialect(encoding, delimiter, newline, "".join(preamble + blank), sure)
+
+
+# What a line may hold and be blank: spaces, a byte order mark, the mark at the end of a DOS file.
+_BLANK = " \t\r\n\ufeff\x1a"
+
+
+def _holds_nothing(line: str, delimiter: str) -> bool:
+    """Whether a line has no cell with anything in it. A quote that stays open may begin one."""
+    return line.count('"') % 2 == 0 and not line.strip(f'{_BLANK}"{delimiter}')
+
+
+def _empty(name: str) -> ListError:
+    return ListError(f"{name} is empty: a header row with column names is needed")
 
 
 # Excel reads it, and says so nowhere: https://en.wikipedia.org/wiki/Comma-separated_values
@@ -158,7 +177,7 @@ def _chosen(named: str, sample: bytes) -> str:
     if plain in ("utf-16", "utf16"):
         return "utf-16-be" if sample.startswith(b"\xfe\xff") else "utf-16-le"
     if plain in ("utf-32", "utf32"):
-        return "utf-32-le"
+        return "utf-32-be" if sample.startswith(b"\x00\x00\xfe\xff") else "utf-32-le"
     return encoding
 
 
@@ -171,9 +190,12 @@ def _is_binary(text: str) -> bool:
 _CONTROLS = [chr(code) for code in range(32) if chr(code) not in "\t\n\r\f\v"]
 
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$")
+
+
 def _lines(text: str, whole: bool) -> list[str]:
     """The lines with their ends; without a last one that may be cut."""
-    lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)
+    lines = _LINE.findall(text)
     return lines if whole or len(lines) < 2 else lines[:-1]
 
 
@@ -199,7 +221,7 @@ def _cells_of(lines: Sequence[str], mark: str) -> Iterator[list[str]]:
                 yield []
 
 
-def _logical_lines(lines: Sequence[str]) -> Iterator[str]:
+def _logical_lines(lines: Iterable[str]) -> Iterator[str]:
     logical_line = ""
     for line in lines:
         logical_line += line
@@ -242,10 +264,8 @@ class Records(Iterator[Record]):
     def __init__(self, file: IO[str], preamble: str = "") -> None:
         self._lines = iter(file)
         self._again: deque[str] = deque()  # lines that were taken to belong to the row before
-        self._number = 0
-        if preamble:
-            next(self._lines, "")
-            self._number = 1
+        self._number = len(_LINE.findall(preamble))  # of the lines that are no rows
+        deque(islice(self._lines, self._number), maxlen=0)
 
     def __next__(self) -> Record:
         line = self._line()

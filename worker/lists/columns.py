@@ -57,7 +57,8 @@ def plan_columns(
     """Choose the columns by their names, or by what they look like; raises `ListError`."""
     first = source.head[0] if source.head else []
     if source.problem or not any(first):
-        raise ListError(f"{source.name}: the first row must hold the column names")
+        why = f", but cannot be read: {source.problem}" if source.problem else ""
+        raise ListError(f"{source.name}: the first row must hold the column names{why}")
     data = is_data(first) if has_header else ""
     if data:
         raise ListError(

@@ -20,7 +20,7 @@ from config import temporary
 from connectors.csv_list import parser, workbook
 from connectors.csv_list.columns import SAMPLE_ROWS
 from connectors.csv_list.errors import ListError
-from connectors.csv_list.file import told_of_sheets
+from connectors.csv_list.file import empty_sheet, told_of_sheets
 from connectors.csv_list.formula_guard import encode_cells, formula_safe
 from connectors.csv_list.parser import Dialect, Layout, Plain, Record
 from connectors.csv_list.workbook import Cell, WorkbookWriter
@@ -36,6 +36,7 @@ class Source:
     """An opened list. `head`: its first rows, with the header; `batches` go on behind the header.
 
     `dialect`: how a list of text is written, None for a sheet. `size`: bytes, about as text.
+    `rows_above`: empty rows of a sheet above its first one.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Source:
     dialect: Dialect | None = None
     header: Record | None = None
     header_cells: Sequence[Cell] = ()
+    rows_above: int = 0
     sheet: str = ""
     problem: str = ""  # of the first row
     notes: tuple[str, ...] = ()
@@ -126,8 +128,11 @@ def _text_source(
 
 
 def _sheet_source(path: Path, name: str, sheet: workbook.Sheet, layout: Layout) -> Source:
-    head = [*islice(sheet.rows, SAMPLE_ROWS)]
-    first = head[0][1] if head else []
+    filled = next((row for row in sheet.rows if row[1]), None)
+    if filled is None:
+        raise empty_sheet(name, sheet)
+    number, first = filled
+    head = [filled, *islice(sheet.rows, SAMPLE_ROWS - 1)]
     notes = (told_of_sheets(name, sheet),) if sheet.others and not layout.sheet else ()
 
     def batches() -> Iterator[CellRows]:
@@ -141,6 +146,7 @@ def _sheet_source(path: Path, name: str, sheet: workbook.Sheet, layout: Layout) 
         batches(),
         path.stat().st_size * 6,  # of cells without their markup, unpacked
         header_cells=first if layout.header else (),
+        rows_above=number - 1,
         sheet=sheet.name,
         notes=notes,
     )
@@ -267,6 +273,8 @@ class SheetOutput:
         names: list[Cell | str] = [*source.header_cells]
         if source.header is not None and self._dialect is not None:
             names += parser.row_of(source.header, self._dialect.delimiter).cells
+        for _ in range(source.rows_above):
+            self._book.row(())
         if names:
             self._book.row([*names, *map(formula_safe, added)])
 

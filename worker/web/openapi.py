@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import Settings, load
@@ -30,5 +31,21 @@ def write(file: Path) -> None:
         file.write_text(document(settings), encoding="utf-8")
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker.web.openapi",
+        description="Write the OpenAPI document of the HTTP API.",
+    )
+    parser.add_argument(
+        "file", nargs="?", type=Path, default=FILE, help="the file to write; default: %(default)s"
+    )
+    file: Path = parser.parse_args(arguments).file
+    if not file.parent.is_dir():
+        parser.error(
+            f"there is no folder {file.parent}; run this at the root of the source, or name a file"
+        )
+    write(file)
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else FILE)
+    main()

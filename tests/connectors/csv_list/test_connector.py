@@ -49,6 +49,18 @@ def test_a_row_that_the_list_no_longer_has_is_deleted(tmp_path: Path) -> None:
     assert connector.deleted("row", ["1", "3"]) == {}, "a list that is empty says nothing"
 
 
+def test_blank_lines_above_the_header_are_no_rows_and_stay(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"\r\n,\r\nid,phone\r\n1,a\r\n,b\r\n")
+    connector = opened(path)
+    (page,) = connector.read("row")
+    assert [contact.id for contact in page.contacts] == ["1", "row-2"]
+    connector.write([Update("row", "1", {"reason": "kept"})])
+    connector.close()
+    assert path.read_bytes() == (b"\r\n,\r\nid,phone,hygiene reason\r\n1,a,kept\r\n,b,\r\n")
+    assert [contact.id for contact in opened(path).fetch("row", ["1", "row-2"])] == ["1", "row-2"]
+
+
 def test_updates_survive_a_kill_before_they_are_folded_into_the_file(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(b"id,phone\n1,a\n2,b\n")

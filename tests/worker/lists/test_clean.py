@@ -302,6 +302,47 @@ class TestHowListsComeFromSpreadsheets:
             assert summary.encoding == code
             assert "Éva;+442072194272;valid" in out.decode(code)
 
+    @pytest.mark.parametrize("code", ["utf-32", "utf-32-le", "utf-32-be"])
+    def test_utf_32_by_its_mark(self, tmp_path: Path, code: str) -> None:
+        text = "Name;Phone\r\nÉva;+442072194272\r\n"
+        content = (text if code == "utf-32" else f"\ufeff{text}").encode(code)
+        summary, out = cleaned(tmp_path, content)
+        assert summary.encoding in ("utf-32-le", "utf-32-be")
+        assert out.decode("utf-32").splitlines()[1].startswith("Éva;+442072194272;valid")
+        assert out.startswith(content[:4])
+
+    def test_utf_32_that_is_named(self, tmp_path: Path) -> None:
+        for content in ("\ufeffPhone\n+442072194272\n".encode("utf-32-be"),
+                        "Phone\n+442072194272\n".encode("utf-32")):  # fmt: skip
+            layout = Layout(encoding="utf-32")
+            _, out = cleaned(tmp_path, content, layout=layout)  # type: ignore[arg-type]
+            assert "+442072194272,valid" in out.decode("utf-32")
+
+    @pytest.mark.parametrize(
+        "above",
+        ["\n", "\r\n\r\n", "  \n\t\n", "\ufeff\n", ";;\n", '"";" ";\n\n', "sep=;\n\n", "\x1a\r\n"],
+    )
+    def test_blank_lines_above_the_header_stay_where_they_are(
+        self, tmp_path: Path, above: str
+    ) -> None:
+        summary, out = cleaned(tmp_path, f'{above}Name;Phone\nA;+442072194272\nB;"1\n'.encode())
+        assert (summary.rows, summary.fields["valid"]) == (2, 1)
+        assert summary.phone_columns == ("Phone",)
+        text = out.decode()
+        assert text.startswith(f"{above}Name;Phone;Phone status;")
+        broken = summary.broken_rows[0]["line"]
+        assert text.split("\n")[broken - 1] == 'B;"1', "its number is that of the file"
+
+    def test_a_column_name_may_begin_with_a_line_break(self, tmp_path: Path) -> None:
+        _, out = cleaned(tmp_path, b'\n"\nName",Phone\nA,+442072194272\n')
+        assert out.startswith(b'\n"\nName",Phone,Phone status,')
+
+    def test_blank_lines_above_a_list_without_a_header(self, tmp_path: Path) -> None:
+        layout = Layout(header=False)
+        summary, out = cleaned(tmp_path, b"\n\n+442072194272\n", layout=layout)  # type: ignore[arg-type]
+        assert (summary.rows, summary.fields) == (1, {"valid": 1})
+        assert out.startswith(b"\n\n+442072194272,valid")
+
     @pytest.mark.parametrize(
         "first",
         [b"Ann,+442072194272", b"Ann,020 7219 4272", b"+442072194272", b"Ann,x,ann@example.org"],
@@ -401,6 +442,10 @@ class TestWhatIsRefused:
         ("content", "says"),
         [
             (b"", "is empty"),
+            (b"\n\n \n", "is empty"),
+            (b",,\n,,\n", "is empty"),
+            ("\ufeff\n".encode("utf-32"), "is empty"),
+            (b'"Name,Phone\nA,1\n', "a quote is opened and never closed"),
             (b"name,city\nA,B\n", "--phone-column"),
             (b"\x00\x01\x02\x00phone", "not a text file"),
         ],

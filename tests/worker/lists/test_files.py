@@ -114,6 +114,24 @@ class TestWorkbooks:
         assert none.returncode == 2
         assert b"there are: Leads, Old" in none.stderr
 
+    def test_empty_rows_above_the_header_stay_where_they_are(self, tmp_path: Path) -> None:
+        rows: list[list[Any]] = [[None], [None, None], ["Name", "Phone"], ["Ann", BRITISH]]
+        workbook(tmp_path / "in.xlsx", ("L", rows))
+        ran = hygiene("in.xlsx", "-o", "out.xlsx", "--json", cwd=tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout)["rows"] == 1
+        above, also, header, ann = cells_of(tmp_path / "out.xlsx")
+        assert not any([*above, *also])
+        assert header[:3] == ["Name", "Phone", "Phone status"]
+        assert ann[2] == "valid"
+
+    def test_an_empty_sheet_is_named(self, tmp_path: Path) -> None:
+        workbook(tmp_path / "in.xlsx", ("Cover", [[None]]), ("Leads", [["Phone"], [BRITISH]]))
+        ran = hygiene("in.xlsx", "-o", "-", cwd=tmp_path)
+        assert ran.returncode == 2
+        assert b"sheet 'Cover' is empty" in ran.stderr
+        assert b"--sheet" in ran.stderr
+
     @pytest.mark.parametrize(
         ("content", "says"),
         [

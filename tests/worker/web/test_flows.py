@@ -16,6 +16,8 @@ from fixture_types import Serve, Sync
 from logins import by_link
 from processes import until
 
+from config import effective
+from config.credentials import HubSpotCredentials, SalesforceCredentials
 from config.hints import ENVIRONMENT, hint
 from sandbox.run import Sandbox
 from sandbox.service import Fault
@@ -160,6 +162,21 @@ class TestSettings:
             assert name in plain
         assert len(set(ENVIRONMENT.values())) == len(ENVIRONMENT), "each says what it alone is for"
         assert hint("policy.normalize").startswith("true: rewrite")
+
+    def test_are_explained_without_an_exception(self, ctx: Context) -> None:
+        names = {setting.name for setting in effective.describe(ctx.settings)}
+        assert "verification.budget.run_lookups" in names
+        assert [name for name in sorted(names) if not hint(name)] == []
+        credentials = {
+            f"{kind}_{name}".upper()
+            for kind, model in (
+                ("salesforce", SalesforceCredentials),
+                ("hubspot", HubSpotCredentials),
+            )
+            for name in model.model_fields
+        }
+        assert "SALESFORCE_PUBSUB_URL" in credentials
+        assert credentials <= ENVIRONMENT.keys()
 
     def test_are_a_plain_list_without_scripts(self, serve: Serve, ctx: Context) -> None:
         text = by_link(ctx).get(f"{serve()}/settings").text

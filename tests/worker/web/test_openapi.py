@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,44 @@ ROUTES = [
 def test_the_checked_in_document_is_current(make_settings: Callable[..., Settings]) -> None:
     text = openapi.document(make_settings())
     assert text == FILE.read_text(encoding="utf-8"), "run: python -m worker.web.openapi"
+
+
+class TestTheCommand:
+    """`python -m worker.web.openapi`."""
+
+    @pytest.fixture(autouse=True)
+    def elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    def test_explains_itself_and_writes_nothing(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            openapi.main(["--help"])
+        assert ended.value.code == 0
+        assert "docs/openapi.json" in capsys.readouterr().out
+        assert [*tmp_path.iterdir()] == []
+
+    @pytest.mark.parametrize("arguments", [["--no-such-option"], ["a.json", "b.json"]])
+    def test_refuses_what_it_does_not_know(self, arguments: list[str], tmp_path: Path) -> None:
+        with pytest.raises(SystemExit) as ended:
+            openapi.main(arguments)
+        assert ended.value.code == 2
+        assert [*tmp_path.iterdir()] == []
+
+    def test_says_in_which_folder_to_run_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as ended:
+            openapi.main([])
+        assert ended.value.code == 2
+        assert "there is no folder docs" in capsys.readouterr().err
+        assert [*tmp_path.iterdir()] == []
+
+    @pytest.mark.slow  # it makes a database
+    def test_writes_the_file_that_is_named(self, tmp_path: Path) -> None:
+        openapi.main(["here.json"])
+        assert (tmp_path / "here.json").read_text("utf-8") == FILE.read_text("utf-8")
 
 
 @pytest.mark.parametrize(("method", "path", "route"), ROUTES, ids=lambda value: str(value)[:60])

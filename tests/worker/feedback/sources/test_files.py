@@ -40,6 +40,8 @@ def numbers(path: Path, column: str = "", **layout: str) -> list[str]:
         "Phone\n442072194272.00\n",
         "Jméno;Telefon\nJiří;020 7219 4272\n".encode("cp1250"),
         "Name\tPhone\nx\t020 7219 4272\n".encode("utf-16"),
+        "Name\tPhone\nx\t020 7219 4272\n".encode("utf-32"),
+        "\n,,\nName,Phone\nx,020 7219 4272\n",
     ],
 )  # fmt: skip
 def test_numbers_are_read_however_the_list_is_written(tmp_path: Path, content: bytes | str) -> None:
@@ -50,7 +52,7 @@ def test_numbers_of_a_workbook(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.title = "Notes"
     sheet = book.create_sheet("List")
-    for row in (["Name", "Phone"], ["x", 442072194272.0], ["y", None]):
+    for row in ([None], ["Name", "Phone"], ["x", 442072194272.0], ["y", None]):
         sheet.append(row)
     book.save(tmp_path / "list.xlsx")
     assert numbers(tmp_path / "list.xlsx", sheet="List") == [BRITISH]

@@ -17,7 +17,7 @@ def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, st
     by an id that is not the one we read (`Connector.locate`). Raises `InvalidRequestError` for an
     id of another kind, `ConnectorError` if the CRM is away.
     """
-    opened = ctx.open(connector)
+    opened = ctx.open_own(connector)
     object_name = opened.object_of(record_id)
     named, record_id = (
         record_id,

@@ -297,6 +297,13 @@ class Context:
         what is stored in it is of the account that this context has read."""
         _compare_accounts(name, self._accounts.get(name, ""), crm_accounts.hold(connection, name))
 
+    def check_account(self, name: str) -> None:
+        """Raise as `open_own` does, by what is known without asking the CRM, which may be away."""
+        account = self._accounts.get(name, "")
+        if not account and connections.kind_of(name) in crm_accounts.KINDS:
+            account = crm_accounts.load(self.settings, self.store, name)
+        _compare_accounts(name, account, crm_accounts.of_records(self.store, name))
+
     def _account_of_login(self, name: str, opened: Connector) -> str:
         if name in self._accounts:
             return self._accounts[name]

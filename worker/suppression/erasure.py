@@ -209,7 +209,8 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
     connector, object_name, record_id = holder
     unsettled = sa.update(contacts).where(_is_record(contacts, holder)).values(fresh_until=None)
     connection.execute(unsettled)
-    if not connections.is_file(connector):  # one that is off reads it when it is back
+    if not (connections.is_file(connector) or connections.is_former(connector)):
+        # One that is off reads it when it is back.
         note_touched(connection, connector, object_name, [record_id], ctx.now())
 
 

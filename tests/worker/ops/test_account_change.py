@@ -21,6 +21,7 @@ from reports import report_kinds, store_report, stored_reports
 
 from config.errors import HygieneError
 from connectors.errors import AuthError
+from connectors.hubspot.connector import HubSpotConnector
 from sandbox.run import Sandbox
 from worker.access import audit
 from worker.asking import links
@@ -28,6 +29,7 @@ from worker.asking.model import MessageState
 from worker.cli.main import main
 from worker.context import Context
 from worker.feedback.sources import dispositions
+from worker.feedback.sources.submitted_reports import ContactRef, Report, to_feedback
 from worker.ops import account_change, doctor, former_records
 from worker.ops.account_change import AccountChangeError
 from worker.queries import timeline
@@ -319,7 +321,9 @@ class TestWhatComesLate:
         sync(moved, name)
         for ctx, crm in ((trial, old), (moved, new)):
             before = crm.snapshot()
-            with pytest.raises(HygieneError, match="no such connector"):
+            with pytest.raises(
+                HygieneError, match=f"{name}@1 is an account that {name} went to before"
+            ):
                 undo.undo(ctx, done)
             assert lifecycle.find_resumable(ctx, name) is None
             assert crm.snapshot() == before
@@ -350,6 +354,20 @@ class TestWhatComesLate:
             moved.keys, contact.replace(name, lasting, 1), NUMBER, moved.now(), life
         )
         assert now_of(fresh) == name
+
+
+class TestBeforeTheChange:
+    def test_a_report_by_the_api_about_a_record_is_refused(
+        self, trial: Context, moved: Context, old: Crm, name: str, sync: Sync
+    ) -> None:
+        """Nobody knows which account's record is meant; the sender is told, and sends it again."""
+        sync(trial, name)
+        with pytest.raises(AuthError):
+            sync(moved, name)
+        for object_name in ("", old.object):
+            contact = ContactRef(connector=name, id=old.ids()[0], object=object_name)
+            with pytest.raises(AuthError, match="goes to another account now"):
+                to_feedback(moved, Report(kind="opt_out", contact=contact))
 
 
 class TestWorkUnderWay:
@@ -516,6 +534,8 @@ def test_no_table_names_the_former_account_by_the_connections_name(
         m = tables.ask_messages.c
         states = list(connection.scalars(sa.select(m.state).order_by(m.id)))
         link = links.find(moved, "x" * 16).link
+        places = list(connection.scalars(sa.select(tables.poll_cursors.c.name)))
+    assert not [place for place in places if name in place]  # all is read from its beginning
     assert states == ["sent", "withheld"]
     assert link.connector == f"{name}@1"
     back = make_context(DATABASE_URL=either_database_url)
@@ -534,11 +554,23 @@ class TestACrmThatDoesNotTellItsAccount:
     """As that of an installed package may be: the operator's word decides."""
 
     @pytest.fixture
-    def untold(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from connectors.hubspot.connector import HubSpotConnector
-
+    def of_a_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(crm_accounts, "KINDS", ())
+
+    @pytest.fixture
+    def untold(self, monkeypatch: pytest.MonkeyPatch, of_a_package: None) -> None:
         monkeypatch.setattr(HubSpotConnector, "account_id", lambda _self: "")
+
+    @pytest.mark.usefixtures("of_a_package")
+    @pytest.mark.parametrize("name", ["hubspot"], indirect=True)
+    def test_is_none_whose_connector_asks_for_it(
+        self, trial: Context, moved: Context, name: str, sync: Sync
+    ) -> None:
+        sync(trial, name)
+        with pytest.raises(AuthError, match="goes to another account now"):
+            sync(moved, name)
+        change(moved, name)
+        sync(moved, name)
 
     @pytest.mark.usefixtures("untold")
     @pytest.mark.parametrize("name", ["hubspot"], indirect=True)

@@ -21,6 +21,8 @@ BUILT_IN: Final = ("salesforce", "hubspot", "csv")
 FILE_KIND: Final = "csv"  # a list on disk
 LONGEST_NAME: Final = 30  # characters: less than the columns, which hold a word beside it
 
+FORMER: Final = "@"  # before the place of a former account: no name has it
+
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HOW = "write it with lower-case letters, digits and single hyphens, such as salesforce-emea"
 
@@ -32,14 +34,40 @@ def kinds() -> tuple[str, ...]:
     return tuple(dict.fromkeys((*BUILT_IN, *installed_connectors())))
 
 
+def former_name(name: str, place: int) -> str:
+    """Return the name under which we keep what is left of an account that a connection went to
+    before. `place`: of the account, from 1 on. It is no name of a connection, so that nothing is
+    read or written under it.
+
+    >>> former_name("hubspot", 1)
+    'hubspot@1'
+    """
+    return f"{name}{FORMER}{place}"
+
+
+def is_former(name: str) -> bool:
+    """Return whether this is the name of an account that a connection went to before."""
+    return FORMER in name
+
+
+def present_name(name: str) -> str:
+    """Return the connection that went to a former account; any other name as it is.
+
+    >>> present_name("hubspot@1"), present_name("salesforce-emea")
+    ('hubspot', 'salesforce-emea')
+    """
+    return name.partition(FORMER)[0]
+
+
 def kind_of(name: str) -> str:
     """Return the kind of a connection, which its name begins with.
 
     A name of no kind, such as that of a package that is no longer installed, is its own kind.
 
-    >>> kind_of("salesforce"), kind_of("salesforce-emea"), kind_of("acme")
-    ('salesforce', 'salesforce', 'acme')
+    >>> kind_of("salesforce"), kind_of("salesforce-emea"), kind_of("acme"), kind_of("hubspot@1")
+    ('salesforce', 'salesforce', 'acme', 'hubspot')
     """
+    name = present_name(name)
     if name in BUILT_IN or "-" not in name:
         return name
     known = kinds()

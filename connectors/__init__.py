@@ -91,6 +91,11 @@ def check(name: str, settings: Settings) -> None:
 
     if name in settings.active_connectors:
         return
+    if connections.is_former(name):
+        raise SettingsError(
+            f"{name} is an account that {connections.present_name(name)} went to before: nothing "
+            "is read or written there any more"
+        )
     kind = connections.kind_of(name)
     if name not in settings.declared_connectors:
         if not connections.is_well_formed(name):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from config.connections import FORMER
+
 # Words of a phone's label that are nobody's name: small inside a sentence.
 _COMMON = frozenset(
     "phone telephone phones mobile cell cellphone line number direct dial home work office "
@@ -24,11 +26,16 @@ def crm_name(connector: str) -> str:
 
     >>> crm_name("hubspot"), crm_name("salesforce-emea"), crm_name("csv"), crm_name("acme")
     ('HubSpot', 'Salesforce (emea)', 'CSV', 'acme')
+    >>> crm_name("hubspot@1"), crm_name("salesforce-emea@2")
+    ('HubSpot (former account 1)', 'Salesforce (emea, former account 2)')
     """
+    connector, _, place = connector.partition(FORMER)
     kind, _, own = connector.partition("-")
     if kind not in _CRMS:
-        return connector
-    return f"{_CRMS[kind]} ({own})" if own else _CRMS[kind]
+        kind, own = connector, ""
+    beside = ", ".join(filter(None, (own, place and f"former account {place}")))
+    name = _CRMS.get(kind, kind)
+    return f"{name} ({beside})" if beside else name
 
 
 def words_of(name: str) -> str:

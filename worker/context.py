@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 import connectors
 from config import connections
@@ -61,7 +62,7 @@ class Context:
     def __post_init__(self) -> None:
         self._open: dict[str, Connector] = {}
         self._schema_at: dict[str, datetime] = {}
-        self._own_accounts: set[str] = set()  # connections that go where they went before
+        self._accounts: dict[str, str] = {}  # that our logins go to; "" where the CRM does not tell
         self._chain: Chain | None = None
         self._forecasts: dict[str, Chain] = {}
         self._keys: Keys | None = None
@@ -277,32 +278,52 @@ class Context:
 
     def _require_same_account(self, name: str, opened: Connector) -> None:
         """Raise `AuthError` for a connection that goes to another account than the one that our
-        records of it are of. It is asked once for each login; where the CRM does not tell, the next
-        time will do."""
-        if connections.kind_of(name) not in crm_accounts.KINDS or name in self._own_accounts:
+        records of it are of, or whose account is being changed (`worker.ops.account_change`).
+
+        The CRM is asked once for each login; where it does not answer, the next time will do. Whose
+        our records are is looked up each time: a process that was not restarted after a change
+        still has the former account's login.
+        """
+        if connections.is_file(name):
             return
+        account = self._account_of_login(name, opened)
+        known = crm_accounts.of_records(self.store, name)
+        if account and not known:
+            known = crm_accounts.settle(self.store, name, account)
+        _compare_accounts(name, account, known)
+
+    def require_account(self, connection: Connection, name: str) -> None:
+        """Raise as `open_own` does, and let nobody change the account until the transaction ends:
+        what is stored in it is of the account that this context has read."""
+        _compare_accounts(name, self._accounts.get(name, ""), crm_accounts.hold(connection, name))
+
+    def check_account(self, name: str) -> None:
+        """Raise as `open_own` does, by what is known without asking the CRM, which may be away."""
+        account = self._accounts.get(name, "")
+        if not account and connections.kind_of(name) in crm_accounts.KINDS:
+            account = crm_accounts.load(self.settings, self.store, name)
+        _compare_accounts(name, account, crm_accounts.of_records(self.store, name))
+
+    def _account_of_login(self, name: str, opened: Connector) -> str:
+        if name in self._accounts:
+            return self._accounts[name]
         if self._is_one_of_several(name):
             self._learn_account(name, opened)
             account = opened.account
+            if not account:
+                return ""
         else:
-            account = self._account_of_only_one(name, opened)
-        if not account:
-            return
-        known = crm_accounts.settle(self.store, name, account)
-        if known != account:
-            raise _another_account(name, account, known)
-        self._own_accounts.add(name)
-
-    def _account_of_only_one(self, name: str, opened: Connector) -> str:
-        if account := crm_accounts.load(self.settings, self.store, name):
-            return account
-        try:
-            account = opened.account_id()
-        except ConnectorError as error:
-            log.debug("%s: the account of its login is not known: %s", name, error)
-            return ""
-        if account:
-            crm_accounts.record(self.settings, self.store, name, account)
+            known = connections.kind_of(name) in crm_accounts.KINDS
+            account = crm_accounts.load(self.settings, self.store, name) if known else ""
+            if not account:
+                try:
+                    account = opened.account_id()
+                except ConnectorError as error:
+                    log.debug("%s: the account of its login is not known: %s", name, error)
+                    return ""
+                if account and known:
+                    crm_accounts.record(self.settings, self.store, name, account)
+        self._accounts[name] = account
         return account
 
     def connector_for_run(self, name: str) -> Connector:
@@ -390,15 +411,21 @@ class Context:
         self.store.close()
 
 
-def _another_account(name: str, account: str, known: str) -> AuthError:
-    kind = connections.kind_of(name)
-    return AuthError(
-        f"{name} goes to another account now ({account}), and what is stored under this name is of "
-        f"account {known}, where the same ids may mean other people: give it the former account's "
-        f"credentials again, or declare the new account under a name of its own "
-        f"([connectors.{kind}-NAME], docs/several-orgs.md); after a trial, begin with an empty "
-        "database"
-    )
+def _compare_accounts(name: str, account: str, known: str) -> None:
+    """`account`: of our login, `known`: of our records; "" where that is not known."""
+    if known == crm_accounts.BEING_CHANGED:
+        raise AuthError(
+            f"{name}: the change of its account is not finished; to finish it: "
+            f"hygiene crm change-account {name} --yes"
+        )
+    if account and known and known != account:
+        raise AuthError(
+            f"{name} goes to another account now ({account}), and what is stored under this name "
+            f"is of account {known}, where the same ids may mean other people: give it the former "
+            "account's credentials again, or declare the new account under a name of its own; if "
+            "this name is to take it for good: hygiene crm change-account "
+            f"{name} --dry-run (docs/several-orgs.md)"
+        )
 
 
 def _same_account(name: str, other: str, account: str) -> AuthError:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from config.logging_setup import redact
 from worker.store import Store
@@ -24,15 +25,18 @@ def masked(number: str) -> str:
 def note(store: Store, now: datetime, who: str, action: str, target: str, why: str = "") -> None:
     """Keep that somebody did something; `action` like "run.undo"."""
     with store.write() as connection:
-        connection.execute(
-            sa.insert(audit_log).values(
-                at=now,
-                who=who[:120],
-                action=action[:40],
-                target=target[:255],
-                why=redact(why)[:255],
-            )
+        record(connection, now, who, action, target, why)
+
+
+def record(
+    connection: Connection, now: datetime, who: str, action: str, target: str, why: str = ""
+) -> None:
+    """Like `note`, in the transaction of what was done."""
+    connection.execute(
+        sa.insert(audit_log).values(
+            at=now, who=who[:120], action=action[:40], target=target[:255], why=redact(why)[:255]
         )
+    )
 
 
 def entries(

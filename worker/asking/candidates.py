@@ -15,6 +15,7 @@ from worker.feedback.models import contact_key
 from worker.store.array_param import any_of
 from worker.store.tables import contact_numbers, contacts, list_members
 
+PERSON = "person:"  # begins what stands for a recipient who is known by their email
 _CONTACTS_AT_ONCE = 500
 
 
@@ -38,7 +39,7 @@ class Candidate(Struct, frozen=True):
     @property
     def recipient(self) -> str:
         """Return what tells this person from others."""
-        return f"person:{self.person}" if self.person else self.contact
+        return f"{PERSON}{self.person}" if self.person else self.contact
 
 
 def select(

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from worker.asking.candidates import PERSON
 from worker.asking.model import Answer
 from worker.context import Context
 from worker.store.tables import ask_messages
@@ -27,11 +28,13 @@ CODE_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class AskLink:
-    """What a code is about. `message`: the id of its message."""
+    """What a code is about. `message`: the id of its message. `person`: who was asked, "" where
+    that was not known."""
 
     message: int
     number: str
     link: Link
+    person: str = ""
 
 
 def new_code() -> str:
@@ -61,7 +64,8 @@ def find(ctx: Context, code: str, also_expired: bool = False) -> AskLink:
         raise BadLinkError("the link has expired")
     number_hash = keys.short_hash(row.number)
     link = Link(row.connector, row.object, row.record_id, number_hash, expires)
-    return AskLink(row.id, row.number, link)
+    person = row.recipient.removeprefix(PERSON) if row.recipient.startswith(PERSON) else ""
+    return AskLink(row.id, row.number, link, person)
 
 
 def record_opened(ctx: Context, message: int) -> None:

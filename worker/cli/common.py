@@ -137,11 +137,15 @@ def show_probe(results: Iterable[ProbeResult], as_json: bool) -> int:
 
 def contact_argument(ctx: Context, text: str) -> tuple[str, str, str]:
     """Return connector, object and id of what --contact names. Of a connection that is not
-    connected any more, what our index knows can be named: it may have to be forgotten."""
+    connected any more, what our index knows can be named: it may have to be forgotten. So can a
+    record of a former account, with its object, as reports name it: hubspot@1:contacts/12345."""
     from worker.feedback import records
 
     name, colon, record_id = text.partition(":")
     if not colon or not record_id or name not in ctx.settings.active_connectors:
+        object_name, slash, former_id = record_id.partition("/")
+        if connections.is_former(name) and slash and former_id:
+            return name, object_name, former_id
         if record_id and (known := records.in_index_alone(ctx, name, record_id)) is not None:
             return name, *known
         near = did_you_mean(name, ctx.settings.active_connectors) if colon else ""

@@ -188,6 +188,59 @@ def crm_drop_records(
         show_dropped(former, done, standing, dry_run)
 
 
+@crm.command("change-account", examples=["hygiene crm change-account hubspot --dry-run"])
+@connector_argument()
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+@click.option("--yes", is_flag=True, help="Change it.")
+@json_option
+def crm_change_account(connector: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Let a connection take another org or portal.
+
+    For instance production after a trial in a sandbox, under the same name. First set the new
+    account's credentials and restart the processes; until this command they refuse to read it.
+    What our index holds of the former account is dropped, since the same ids mean other people in
+    the new one. What people said stays. Neither CRM is changed. Run it with --dry-run first, then
+    with --yes.
+    """
+    from worker.cli.output.setup import show_account_change
+    from worker.ops import account_change, own_fields
+    from worker.ops.former_records import Dropped
+    from worker.store import pause
+
+    again = f"hygiene crm change-account {connector} --yes"
+    if not (dry_run or yes):
+        raise click.UsageError(
+            f"this drops what our index holds of {connector}: look at hygiene crm change-account "
+            f"{connector} --dry-run, and then give --yes"
+        )
+    with open_context(connector, read_only=dry_run) as ctx:
+        change = account_change.plan(ctx, connector)
+        found, dropped = account_change.count(ctx, change), Dropped()
+        if not dry_run:
+            pause.check(ctx.store)
+            with (
+                stoppable(lambda: f"stopped; to finish it: {again}"),
+                console.progress() as bar,
+                closing(account_change.execute(ctx, change, user_name())) as steps,
+            ):
+                task = bar.add_task(f"changing {connector}", total=found.dropped.contacts)
+                for dropped in steps:
+                    bar.update(task, completed=dropped.contacts)
+                    stopping.check()
+            found = account_change.Counts(dropped, found.reports)
+        standing = own_fields.standing(ctx.store)
+    if as_json:
+        console.print_json(
+            {
+                "connection": connector, "dry_run": dry_run, "from": change.former or None,
+                "to": change.account or None, "former_name": change.former_name,
+                "returns": change.returns, **found.as_json(), "standing_suppressions": standing,
+            }
+        )  # fmt: skip
+    else:
+        show_account_change(change, found, standing, dry_run)
+
+
 def _removing(ctx: Context, connector: str, dry_run: bool) -> Generator[SetupResult]:
     from worker.ops import own_fields
 

@@ -26,6 +26,7 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
     from config.settings import SettingsError
     from worker.feedback import intake as receive
     from worker.feedback import ownership, records
+    from worker.store import crm_accounts
     from worker.suppression import confirm_links
 
     with open_context(connector) as ctx:
@@ -45,7 +46,9 @@ def link(connector: str, record_id: str, number: str | None, as_json: bool) -> N
                 if numbers or number
                 else f"{connector} {record_id}: our index has no number of it; sync it first"
             )
-        key = f"{connector}/{object_name}/{record_id}"
+        with ctx.store.read() as connection:
+            account = crm_accounts.lasting_name(connection, connector)
+        key = f"{account}/{object_name}/{record_id}"
         lifetime = ctx.settings.feedback.link_lifetime
         token = confirm_links.create_token(ctx.keys, key, wanted, ctx.now(), lifetime)
         address = confirm_links.url(ctx.settings.public_url, token)

@@ -16,7 +16,7 @@ from typing import cast
 from config.owners import organisation_objects
 from config.settings import Settings
 from worker.decisions.model import ALL_CHANNELS, CALL_AND_TEXT, Channel, blocked
-from worker.feedback import ownership
+from worker.feedback import former_accounts, ownership
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind
 from worker.registries.model import KEY_PREFIX as REGISTRY_KEY_PREFIX
 from worker.store.pseudonyms import ERASED_PREFIX
@@ -212,18 +212,26 @@ def evaluate(
     others = ownership.stops_of_others(reports, identity.key, rules.organisations)
     for organisation, said in others.items():
         state = _with_stop_of(state, evaluate(said, ContactIdentity(organisation), rules))
+    for said in former_accounts.stops(reports, identity.key):
+        opt_ins = [
+            report
+            for report in reports
+            if report.kind == FeedbackKind.OPT_IN and concerns(report, identity, holders, rules)
+        ]
+        state = _with_stop_of(state, evaluate([*said, *opt_ins], identity, rules, holders))
     return state
 
 
-def _with_stop_of(state: ConsentState, organisation: ConsentState) -> ConsentState:
-    """Add what an organisation's own record says against contact by its number."""
-    if organisation.suppressed <= state.suppressed:
+def _with_stop_of(state: ConsentState, other: ConsentState) -> ConsentState:
+    """Add what another record says against contact by its number: an organisation's own, or one of
+    a former account."""
+    if other.suppressed <= state.suppressed:
         return state
-    both = (state.suppressed, organisation.suppressed)
-    suppressed = state.suppressed | organisation.suppressed
+    both = (state.suppressed, other.suppressed)
+    suppressed = state.suppressed | other.suppressed
     if suppressed >= CALL_AND_TEXT and not any(each >= CALL_AND_TEXT for each in both):
         suppressed |= ALL_CHANNELS
-    reason = state.suppressed_reason or organisation.suppressed_reason
+    reason = state.suppressed_reason or other.suppressed_reason
     return replace(state, suppressed=suppressed, suppressed_reason=reason)
 
 

@@ -15,8 +15,9 @@ def locate_record(ctx: Context, connector: str, record_id: str) -> tuple[str, st
 
     The CRM is asked only about ids that the index does not have: another system may know a person
     by an id that is not the one we read (`Connector.locate`). Raises `InvalidRequestError` for an
-    id of another kind, `ConnectorError` if the CRM is away.
+    id of another kind, `ConnectorError` if the CRM is away, or our records are of another account.
     """
+    ctx.check_account(connector)
     opened = ctx.open(connector)
     object_name = opened.object_of(record_id)
     named, record_id = (

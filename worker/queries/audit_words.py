@@ -53,6 +53,7 @@ _WORDS = {
     "segment.isolate": "isolated the segment",
     "segment.release": "released the segment",
     "campaign.remove_outcomes": "removed the outcomes of the campaign",
+    "crm.change_account": "let a connection take another account:",
     "crm.drop_records": "dropped the records of a removed connection:",
     "token.make": "made the API token",
     "token.revoke": "revoked the API token",

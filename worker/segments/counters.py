@@ -376,23 +376,26 @@ def _fetch_lists(ctx: Context) -> None:
         if not _is_due(ctx, connector, name):
             continue
         try:
-            members = list(ctx.open_own(connector).list_members("list", name) or ())
+            _fetch_list(ctx, connector, name)
         except ConnectorError as error:
             log.warning("segments.lists: %s", error)
             setbacks.note(ctx.store, connector, f"read the list {name}", error, ctx.now())
             continue
         setbacks.clear(ctx.store, connector, f"read the list {name}")
-        rows = [
-            {"connector": connector, "list": fit_list_name(name), "object": object_name,
-             "record_id": record}
-            for object_name, record in dict.fromkeys(members)
-        ]  # fmt: skip
-        with ctx.store.write() as connection:
-            _forget_list(connection, connector, name)
-            insert(connection, list_members, rows)
-            upsert(
-                connection, poll_cursors, [{"name": _poll(connector, name), "position": ctx.now()}]
-            )
+
+
+def _fetch_list(ctx: Context, connector: str, name: str) -> None:
+    members = list(ctx.open_own(connector).list_members("list", name) or ())
+    rows = [
+        {"connector": connector, "list": fit_list_name(name), "object": object_name,
+         "record_id": record}
+        for object_name, record in dict.fromkeys(members)
+    ]  # fmt: skip
+    with ctx.store.write() as connection:
+        ctx.require_account(connection, connector)
+        _forget_list(connection, connector, name)
+        insert(connection, list_members, rows)
+        upsert(connection, poll_cursors, [{"name": _poll(connector, name), "position": ctx.now()}])
 
 
 def _poll(connector: str, name: str) -> str:

@@ -5,13 +5,25 @@ connections are told apart by the account's id, which is asked once for each log
 connections that go to one account, by whatever logins, would each take the other's writes for those
 of people. A connection that goes to another account than before would take the new account's
 records for the former one's, and flags that are not set there for what somebody has cleared.
+
+`worker.ops.account_change` lets a name take another account. All accounts that a name has gone to
+are kept, in the order of their first use, and their places tell apart what is kept of each:
+
+- What is left of a former account stands in our tables under its *former name*, such as `hubspot@1`
+  (`config.connections.former_name`).
+- Links and keyed hashes outlive a change and cannot be renamed. They hold the *lasting name* of an
+  account: `hubspot` for the first one, `hubspot@2` for the second, whichever is in use.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
+from typing import Any
 
+import msgspec
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from config import connections
 from config.credentials import HubSpotCredentials, SalesforceCredentials
@@ -24,6 +36,10 @@ from worker.store.tables import app_state
 _NAMES = {"hubspot": "hubspot portal:", "salesforce": "salesforce org:"}
 KINDS = tuple(_NAMES)
 _OWNER = "crm account of:"  # of `app_state`, with the connection's name
+_ACCOUNTS = "crm accounts of:"  # of `app_state`, with the connection's name
+# In place of the account while that is changed: no login goes there, also for a process of the
+# version before.
+BEING_CHANGED = "being changed"
 
 
 def load(settings: Settings, store: Store, connector: str) -> str:
@@ -69,6 +85,69 @@ def of_records(store: Store, connector: str) -> str:
     query = sa.select(app_state.c.value).where(app_state.c.name == f"{_OWNER}{connector}")
     with store.read() as connection:
         return connection.scalar(query) or ""
+
+
+# -- the accounts that a name has gone to ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts that a connection has gone to, in the order of their first use; "" for one that
+    its CRM did not tell. `current`: the place of the one that its records are of. `target`: of the
+    one that it is being changed to, None most of the time."""
+
+    ids: tuple[str, ...]
+    current: int = 0
+    target: int | None = None
+
+
+def load_accounts(connection: Connection, connector: str) -> Accounts:
+    stored: str | None = connection.scalar(_row(f"{_ACCOUNTS}{connector}"))
+    if stored is not None:
+        return msgspec.json.decode(stored, type=Accounts)
+    return Accounts((connection.scalar(_row(f"{_OWNER}{connector}")) or "",))
+
+
+def store_accounts(connection: Connection, connector: str, accounts: Accounts) -> None:
+    """Store the accounts of a connection, and with them which one its records are of: none while
+    it is being changed. Waits for whoever `hold`s it."""
+    row = {"name": f"{_ACCOUNTS}{connector}", "value": msgspec.json.encode(accounts).decode()}
+    upsert(connection, app_state, [row])
+    owner = accounts.ids[accounts.current] if accounts.target is None else BEING_CHANGED
+    if owner:
+        upsert(connection, app_state, [{"name": f"{_OWNER}{connector}", "value": owner}])
+    else:
+        connection.execute(sa.delete(app_state).where(app_state.c.name == f"{_OWNER}{connector}"))
+
+
+def hold(connection: Connection, connector: str) -> str:
+    """Return the account that a connection's records are of, as `of_records` does, and let nobody
+    change it until the transaction ends."""
+    query = _row(f"{_OWNER}{connector}").with_for_update(read=True)
+    account: str | None = connection.scalar(query)
+    return account or ""
+
+
+def lasting_name(connection: Connection, connector: str) -> str:
+    """Return what stands for a connection's present account in links and keyed hashes."""
+    return _lasting(connector, load_accounts(connection, connector).current)
+
+
+def name_now(connection: Connection, lasting: str) -> str:
+    """Return the name under which the records of an account stand now, by its lasting name."""
+    connector, _, place = lasting.partition(connections.FORMER)
+    index = int(place) - 1 if place.isdigit() else 0
+    if index == load_accounts(connection, connector).current:
+        return connector
+    return connections.former_name(connector, index + 1)
+
+
+def _lasting(connector: str, index: int) -> str:
+    return connections.former_name(connector, index + 1) if index else connector
+
+
+def _row(name: str) -> sa.Select[Any]:
+    return sa.select(app_state.c.value).where(app_state.c.name == name)
 
 
 def _name(settings: Settings, connector: str) -> str:

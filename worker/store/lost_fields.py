@@ -257,6 +257,12 @@ def record_reread(
         upsert(connection, app_state, [{"name": f"{_STATE_NAME}{connector}", "value": value}])
 
 
+def forget(connection: Connection, connector: str) -> None:
+    """Forget which fields a CRM had: another account has others."""
+    row = app_state.c.name == f"{_STATE_NAME}{connector}"
+    connection.execute(sa.delete(app_state).where(row))
+
+
 def _load_stored(connection: Connection, connector: str) -> dict[str, Any]:
     query = sa.select(app_state.c.value).where(app_state.c.name == f"{_STATE_NAME}{connector}")
     value = connection.scalar(query)

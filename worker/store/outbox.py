@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from config.connections import is_file
+from config.connections import FORMER, is_file
 from worker.phones.plan_changes import equal_forms
 from worker.store.array_param import any_of
 from worker.store.bulk import chunks, upsert
@@ -81,7 +81,8 @@ def requeue(
     """Deliver again what was reported of these numbers, to one CRM or (None) to all: somebody may
     have written over it, or it has come to mean something else."""
     c = deliveries.c
-    where = [c.connector == connector] if connector else []
+    # What was delivered to a former account of a connection has no CRM to go to.
+    where = [c.connector == connector if connector else ~c.connector.contains(FORMER)]
     for chunk in chunks(_all_forms(numbers)):
         connection.execute(
             sa.update(deliveries)

@@ -66,6 +66,13 @@ def clear(store: Store, connector: str, what: str) -> None:
             connection.execute(sa.delete(app_state).where(c.name.in_(stored)))
 
 
+def forget(connection: Connection, connector: str) -> None:
+    """Forget all failures of a connection."""
+    c = app_state.c
+    of_connector = c.name.startswith(f"{_PREFIX}{connector}:", autoescape=True)
+    connection.execute(sa.delete(app_state).where(of_connector))
+
+
 def load(connection: Connection) -> Iterator[Setback]:
     query = sa.select(app_state.c.value).where(
         app_state.c.name.startswith(_PREFIX, autoescape=True)

@@ -190,7 +190,9 @@ def _connectors_to_tell(ctx: Context, report: Feedback) -> tuple[str, ...]:
     """Return the CRMs to deliver to. A report about one record concerns its CRM alone, connected
     or not; a list on disk learns of it in its next run."""
     if report.scope == "contact":
-        connector = report.contact.partition("/")[0]
+        # What was said on a record of a former account may hold for a record of the present one
+        # (`worker.feedback.former_accounts`).
+        connector = connections.present_name(report.contact.partition("/")[0])
         is_crm = connections.is_well_formed(connector) and not connections.is_file(connector)
         return (connector,) if is_crm else ()
     return crms_to_notify(ctx)

@@ -25,7 +25,8 @@ class BadLinkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`number_hash`: hash of the number that the link is about."""
+    """`connector`: as the token has it, the lasting name of the account that the record is in
+    (`worker.store.crm_accounts`). `number_hash`: hash of the number that the link is about."""
 
     connector: str
     object: str
@@ -39,7 +40,8 @@ class Link:
 
 
 def create_token(keys: Keys, contact: str, number: str, now: datetime, lifetime: timedelta) -> str:
-    """Create the token of a link about one number of a contact ("connector/object/id")."""
+    """Create the token of a link about one number of a contact ("connector/object/id", with the
+    lasting name of the connector's account: another account's record of this id is not meant)."""
     connector, object_name, record_id = contact.split("/", 2)
     days = -(-(now + lifetime - _EPOCH) // timedelta(days=1))
     print_ = keys.short_hash(number)

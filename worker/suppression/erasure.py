@@ -25,7 +25,7 @@ from worker.feedback.consent_state import rules_from_settings, sort_key
 from worker.feedback.models import Feedback, FeedbackKind, contact_key
 from worker.feedback.report_rows import report_from_row
 from worker.phones.plan_changes import equal_forms
-from worker.store import locks
+from worker.store import crm_accounts, locks
 from worker.store.array_param import any_of
 from worker.store.bulk import upsert
 from worker.store.changed_records import record as note_touched
@@ -209,7 +209,8 @@ def _requeue_record(ctx: Context, connection: Connection, holder: Holder) -> Non
     connector, object_name, record_id = holder
     unsettled = sa.update(contacts).where(_is_record(contacts, holder)).values(fresh_until=None)
     connection.execute(unsettled)
-    if not connections.is_file(connector):  # one that is off reads it when it is back
+    if not (connections.is_file(connector) or connections.is_former(connector)):
+        # One that is off reads it when it is back.
         note_touched(connection, connector, object_name, [record_id], ctx.now())
 
 
@@ -222,8 +223,9 @@ def keep_flags(
 ) -> None:
     """Store the flags of contacts that leave the index although their CRM may have them still, by
     record id. Those without a flag are left out: most."""
+    lasting = crm_accounts.lasting_name(connection, connector)
     rows = [
-        _flags_row(keys, (connector, object_name, record_id), {**ours, _ALL_KNOWN: True})
+        _flags_row(keys, (lasting, object_name, record_id), {**ours, _ALL_KNOWN: True})
         for record_id, known in flags.items()
         if any((ours := crm_flags.flags_of(known)).values())
     ]
@@ -248,12 +250,14 @@ def _store_flags(keys: Keys, connection: Connection, holder: Holder) -> None:
         known = next((flags.flags for flags in kept.values()), None)
     if known is None:
         return
-    upsert(connection, app_state, [_flags_row(keys, holder, crm_flags.flags_of(known))])
+    lasting = (crm_accounts.lasting_name(connection, holder[0]), *holder[1:])
+    upsert(connection, app_state, [_flags_row(keys, lasting, crm_flags.flags_of(known))])
 
 
 def delete_stored_flags(connection: Connection, contact_keys: Collection[str], keys: Keys) -> None:
     """Delete the stored flags of contacts that are known again: the index has them now."""
-    names = [name for key in contact_keys for name in keys.erased_contacts(key)]
+    lasting = _lasting_keys(connection, contact_keys)
+    names = [name for key in lasting for name in keys.erased_contacts(key)]
     connection.execute(sa.delete(app_state).where(any_of(app_state.c.name, names)))
 
 
@@ -272,13 +276,27 @@ def load_stored_flags(
     flags as we last saw or wrote them."""
     if not contact_keys or not report_log.has_kept_flags(connection):
         return {}
-    names = {name: key for key in contact_keys for name in keys.erased_contacts(key)}
+    lasting = _lasting_keys(connection, contact_keys)
+    names = {name: key for of, key in lasting.items() for name in keys.erased_contacts(of)}
     query = sa.select(app_state).where(any_of(app_state.c.name, list(names)))
     stored = {names[row.name]: orjson.loads(row.value) for row in connection.execute(query)}
     return {
         key: StoredFlags(crm_flags.flags_of(flags), flags.get(_ALL_KNOWN, False))
         for key, flags in stored.items()
     }
+
+
+def _lasting_keys(connection: Connection, contact_keys: Collection[str]) -> dict[str, str]:
+    """Map what stands for these contacts in keyed hashes to their keys: in another account, the
+    same id is of somebody else."""
+    by_connector: dict[str, str] = {}
+    lasting: dict[str, str] = {}
+    for key in contact_keys:
+        connector, _, rest = key.partition("/")
+        if connector not in by_connector:
+            by_connector[connector] = crm_accounts.lasting_name(connection, connector)
+        lasting[f"{by_connector[connector]}/{rest}"] = key
+    return lasting
 
 
 def _anonymous_key(keys: Keys, row: Any) -> dict[str, Any]:

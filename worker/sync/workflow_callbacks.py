@@ -45,7 +45,8 @@ def complete(ctx: Context, connector: str) -> int:
         if not rows:
             break
         try:
-            over = _complete(ctx.open(connector), {row.key: _completion(ctx, row) for row in rows})
+            opened = ctx.open_own(connector)
+            over = _complete(opened, {row.key: _completion(ctx, row) for row in rows})
         except ConnectorError as error:
             log.warning("%s: workflows wait for the outcome of %d re-checks: %s",
                         connector, len(rows), error)  # fmt: skip

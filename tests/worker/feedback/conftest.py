@@ -18,6 +18,7 @@ Read in this order:
     test_long_replies.py     replies of any length and alphabet
     test_consent_state.py    what the reports about a number amount to
     test_ownership.py        what is said of an organisation's number, and for whom it holds
+    test_former_accounts.py  what was said in an account that a connection went to before
     test_changed_readings.py  what is said of a number, said of the one that is read now
     test_merged_stops.py     what is said of a merged record, said of the one that it lives on in
     test_equal_forms.py      numbers that a change of plan made equal

@@ -19,8 +19,9 @@ from constants import NUMBER, OTHER
 from crms import Crm
 from fixture_types import Serve, Sync
 
+from worker.asking import links
 from worker.context import Context
-from worker.store.tables import feedback
+from worker.store.tables import ask_messages, feedback
 from worker.suppression import confirm_links
 from worker.suppression.apply_reports import apply_pending
 from worker.sync.propagate import propagate
@@ -328,3 +329,33 @@ def test_a_dead_link_says_what_to_do_next(serve: Serve) -> None:
         shown = requests.get(address, params={"lang": language})
         assert shown.status_code == 404
         assert what in html.unescape(shown.text)
+
+
+class TestALinkOfAMessageAboutARecordOfAFormerAccount:
+    """Nothing of the record is left in our index but the message (`worker.ops.account_change`)."""
+
+    @pytest.fixture
+    def link(self, serve: Serve, ctx: Context) -> str:
+        row = {
+            "campaign_id": 1, "connector": "hubspot@1", "object": "contacts", "record_id": "5",
+            "recipient": "person:kim", "number": NUMBER, "state": "sent", "reason": "",
+            "not_before": ctx.now(), "attempts": 1, "claimed_at": ctx.now(), "price": 0,
+            "code_hash": links.code_hash("x" * 16), "vendor_id": "", "answer": "",
+        }  # fmt: skip
+        with ctx.store.write() as connection:
+            connection.execute(sa.insert(ask_messages).values(**row))
+        return f"{serve()}/confirm/{'x' * 16}"
+
+    def test_still_takes_a_stop_and_no_other_word(self, ctx: Context, link: str) -> None:
+        for choice in ("yes", "no"):
+            assert answer(link, choice).status_code == 404
+        assert reports(ctx) == []
+        assert answer(link, "stop").status_code == 200
+        [report] = reports(ctx)
+        assert (report.kind, report.number, report.person) == ("opt_out", NUMBER, "kim")
+
+    def test_still_unsubscribes(self, ctx: Context, link: str) -> None:
+        said = {"List-Unsubscribe": "One-Click"}
+        assert requests.post(f"{link}/unsubscribe", data=said).status_code == 200
+        [report] = reports(ctx)
+        assert (report.reach, report.person) == ("person", "kim")

@@ -16,7 +16,8 @@ from processes import until
 from sandbox.hubspot.app_calls import encoded, signed_v2, signed_v3
 from sandbox.run import Sandbox
 from worker.context import Context
-from worker.store.tables import changed_records, rechecks
+from worker.ops import account_change
+from worker.store.tables import changed_records, contacts, rechecks
 from worker.web.hubspot.portal import Portal, Portals
 
 TOML = '[connectors.hubspot-emea]\nkind = "hubspot"\n'
@@ -197,3 +198,53 @@ def test_links_name_the_account_where_there_are_several(ctx: Context) -> None:
         .endswith("/contacts/99/record/0-1/5")
     )
     assert [Portals(ctx).of(NAMES, str(EMEA))] == [["hubspot-emea"]]
+
+
+class TestTheOnlyConnectionWithAnotherAccount:
+    """Its records are of HOME, and it was given the token of EMEA, as production after a trial."""
+
+    @pytest.fixture
+    def url(self, serve: Serve, sandbox: Sandbox, emea: Sandbox, ctx: Context, sync: Sync) -> str:
+        sync(ctx, "hubspot")
+        emea.hubspot.tokens.add("another token")
+        return serve(**self.env(emea))
+
+    def env(self, emea: Sandbox) -> dict[str, str]:
+        app = {"PUBLIC_URL": PUBLIC_URL, "HUBSPOT_CLIENT_SECRET": HUBSPOT_SECRET}
+        return {**emea.env(), **app, "HUBSPOT_ACCESS_TOKEN": "another token"}
+
+    def known(self, ctx: Context) -> int:
+        query = sa.select(sa.func.count()).select_from(contacts)
+        with ctx.store.read() as connection:
+            return connection.scalar(query.where(contacts.c.connector == "hubspot")) or 0
+
+    def test_takes_no_event_for_a_record_of_the_same_id(self, url: str, ctx: Context) -> None:
+        """What is erased or merged there is somebody else; HubSpot sends it again for a day."""
+        with ctx.store.read() as connection:
+            record_id = connection.scalar(
+                sa.select(contacts.c.record_id).where(contacts.c.connector == "hubspot").limit(1)
+            )
+        before = self.known(ctx)
+        for kind in ("contact.creation", "contact.privacyDeletion"):
+            for portal in (EMEA, HOME):
+                answer = post(url, HUBSPOT_SECRET, [event(portal, record_id, kind)])
+                assert answer.status_code == 503
+        assert (self.known(ctx), changed(ctx)) == (before, set())
+
+    def test_shows_nobody_on_its_card(self, url: str, ctx: Context) -> None:
+        body = {"objectId": 1, "objectTypeId": "0-1"}
+        for portal in (EMEA, HOME):
+            answer = post(url, HUBSPOT_SECRET, body, "/card", f"?portalId={portal}")
+            assert answer.status_code in (403, 503)
+
+    def test_takes_events_again_once_the_name_has_the_account(
+        self, url: str, ctx: Context, make_context: Callable[..., Context], emea: Sandbox
+    ) -> None:
+        """Without a restart; those of the former account no more."""
+        assert post(url, HUBSPOT_SECRET, [event(EMEA, "5")]).status_code == 503
+        database = ctx.settings.database_url
+        moved = make_context(**self.env(emea), DATABASE_URL=database)
+        list(account_change.execute(moved, account_change.plan(moved, "hubspot"), "an admin"))
+        until(lambda: post(url, HUBSPOT_SECRET, [event(EMEA, "5")]).status_code == 204, "it")
+        assert post(url, HUBSPOT_SECRET, [event(HOME, "6")]).status_code == 204
+        assert changed(ctx) == {("hubspot", "5")}

@@ -50,6 +50,35 @@ def show_dropped(former: Any, dropped: Any, standing: int, dry_run: bool) -> Non
         info(f"nothing was changed; then: {former.command} --yes")
 
 
+def show_account_change(change: Any, counts: Any, standing: int, dry_run: bool) -> None:
+    """Show what `crm change-account` did or would do. `standing`: suppressions in force."""
+    name, dropped = change.connector, counts.dropped
+    unknown = "an account that its CRM does not tell"
+    would, were = ("would be ", "would be ") if dry_run else ("", "were ")
+    out.print(
+        f"{name}: from {change.former or unknown} to {change.account or unknown}"
+        f"{'' if dry_run else ', done'}"
+    )
+    waiting = f"; reports that wait for it no more: {dropped.waiting:,}" if dropped.waiting else ""
+    out.print(
+        f"{dropped.contacts:,} records with {dropped.numbers:,} numbers {would}dropped from our "
+        f"index{waiting}"
+    )
+    if dropped.isolations:
+        out.print(f"isolated segments of it that {were}released: {dropped.isolations:,}")
+    out.print(
+        f"reports about its records, which stay, under the name {change.former_name}: "
+        f"{counts.reports:,}"
+    )
+    out.print(f"suppressions in force, which stay: {standing:,}")
+    if change.returns:
+        out.print("what is left of the new account from before is its own again")
+    if dry_run:
+        info(f"nothing was changed; then: hygiene crm change-account {name} --yes")
+    else:
+        info(f"next: hygiene crm setup {name}; hygiene sync {name} --dry-run")
+
+
 def show_removal(
     connector: str, steps: Sequence[Any], flagged: Mapping[str, int], standing: int, dry_run: bool
 ) -> None:

@@ -153,6 +153,13 @@ def without_meaning(
     ]
 
 
+def forget(connection: Connection, connector: str) -> None:
+    """Forget the outcomes of a CRM: in another account, the same id means another one."""
+    c = call_outcomes.c
+    connection.execute(sa.delete(call_outcomes).where(c.connector == connector))
+    record_problem(connection, connector, "")
+
+
 def record_problem(connection: Connection, connector: str, problem: str) -> None:
     """Store why a CRM does not give us the names of outcomes; "" = it does."""
     key = f"{_NAMES}{connector}"

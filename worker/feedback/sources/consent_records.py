@@ -65,8 +65,15 @@ def poll(ctx: Context, connector: str) -> int:
     rows = [{"name": name, "position": at if name.startswith("consent:") else now}
             for name in _cursors(connector)[: 2 if full else 1]]  # fmt: skip
     with ctx.store.write() as connection:
+        ctx.require_account(connection, connector)
         upsert(connection, poll_cursors, rows)
     return new
+
+
+def forget_place(connection: Connection, connector: str) -> None:
+    """Forget how far consent records were read: the next look reads all that stands."""
+    names = _cursors(connector)
+    connection.execute(sa.delete(poll_cursors).where(poll_cursors.c.name.in_(names)))
 
 
 def _cursors(connector: str) -> tuple[str, str]:
@@ -101,6 +108,8 @@ def _store(ctx: Context, connector: str, found: Sequence[ConsentOptOut]) -> int:
     for key, opt_out in keys.items():
         if key not in known:
             reports += _reports(ctx, connector, opt_out, key)
+    if reports:  # the account may have been changed while the records were read
+        ctx.open_own(connector)
     return intake.store_reports(ctx, reports)
 
 

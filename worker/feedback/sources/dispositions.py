@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from connectors.errors import ConnectorError
 from connectors.protocol import Connector
@@ -77,6 +78,7 @@ def poll(ctx: Context, connector: str) -> int:
     seen.rename(names.names)
     seen.add_expected(names.names, ctx.settings.feedback.dispositions, now - HISTORY)
     with ctx.store.write() as connection:
+        ctx.require_account(connection, connector)
         upsert(connection, poll_cursors, [{"name": _cursor_name(connector), "position": latest}])
         seen.save(connection)
         call_outcomes.record_problem(connection, connector, names.problem)
@@ -115,9 +117,14 @@ class _CallReader:
                 self.unplaced = min(self.unplaced or call.modified, call.modified)
             self.latest = max(self.latest or call.modified, call.modified)
             if len(batch) >= _BATCH_SIZE:
-                new += intake.store_reports(ctx, batch)
+                new += self._store(batch)
                 batch.clear()
-        return new + intake.store_reports(ctx, batch)
+        return new + self._store(batch)
+
+    def _store(self, batch: Sequence[Feedback]) -> int:
+        if batch:  # the account may have been changed while the calls were read
+            self._ctx.open_own(self._connector)
+        return intake.store_reports(self._ctx, batch)
 
 
 def _counts_as(ctx: Context, call: CallOutcome) -> str:
@@ -231,6 +238,12 @@ def _poll_one(ctx: Context, name: str) -> int:
         return 0
     setbacks.clear(ctx.store, name, _READ_CALLS)
     return new
+
+
+def forget_place(connection: Connection, connector: str) -> None:
+    """Forget how far calls were read: the next look goes back as far as the first one."""
+    p = poll_cursors.c
+    connection.execute(sa.delete(poll_cursors).where(p.name == _cursor_name(connector)))
 
 
 def _cursor_name(connector: str) -> str:

@@ -119,13 +119,14 @@ class Report(BaseModel):
 
 def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list[Feedback]:
     """Return the reports that one submitted report makes, one for each number that it is about.
-    Raises `InvalidReportError`."""
+    Raises `InvalidReportError`, and `ConnectorError` where a named record cannot be placed."""
     now, code = ctx.now(), _read_code(report)
     who = None
     if report.contact is not None:
         name, record_id = report.contact.connector, report.contact.id
         if name not in ctx.settings.active_connectors:
             raise InvalidReportError(f"{name} is not connected")
+        ctx.check_account(name)  # an id of the other account would mean somebody else
         object_name = report.contact.object
         if not object_name:
             object_name, record_id = records.locate_record(ctx, name, record_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -36,6 +37,7 @@ from worker.feedback.consent_state import ConsentState, rules_from_settings
 from worker.feedback.report_log import ReportSet
 from worker.phones import Number, ParsedField
 from worker.scrub.hours import rules_of
+from worker.store import crm_accounts
 from worker.suppression import confirm_links
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages import existing_contacts
@@ -277,11 +279,16 @@ class Evaluator:
             return {"confirm_link": None} if current else {}
         keys, now = self._ctx.keys, self._policy.now
         lifetime = self._ctx.settings.feedback.link_lifetime
-        contact = prepared.identity.key
+        contact = f"{self._lasting_name}/{prepared.identity.key.partition('/')[2]}"
         if confirm_links.is_usable(keys, current, contact, number, now, lifetime):
             return {}
         token = confirm_links.create_token(keys, contact, number, now, lifetime)
         return {"confirm_link": confirm_links.url(public_url, token)}
+
+    @cached_property
+    def _lasting_name(self) -> str:
+        with self._ctx.store.read() as connection:
+            return crm_accounts.lasting_name(connection, self._connector.name)
 
     def _calling_hours(self, prepared: Prepared, decision: Decision) -> dict[str, Value]:
         """Return when the contact may be called, where the CRM holds something else. It only goes

@@ -152,6 +152,7 @@ def _open(ctx: Context, connector: str, dry_run: bool, by: str) -> str:
         "reader_lease_expires_at": ctx.lease(),
     }
     with ctx.store.write() as connection:
+        ctx.require_account(connection, connector)
         try:
             connection.execute(sa.insert(runs).values(**row))
         except sa.exc.IntegrityError:

@@ -54,6 +54,12 @@ def count_calls(ctx: Context, connector: str, count: int) -> None:
         upsert(connection, app_state, [{"name": name, "value": orjson.dumps(kept).decode()}])
 
 
+def forget(connection: Connection, connector: str) -> None:
+    """Forget what an account reported, and our calls there."""
+    names = (f"{_NAME}{connector}", f"{_CALLS}{connector}")
+    connection.execute(sa.delete(app_state).where(app_state.c.name.in_(names)))
+
+
 def calls_outside_runs(ctx: Context, connector: str) -> int:
     """Return the calls of the last day that no run has made."""
     query = sa.select(app_state.c.value).where(app_state.c.name == f"{_CALLS}{connector}")

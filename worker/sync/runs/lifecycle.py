@@ -179,6 +179,7 @@ def open_run(
     now = ctx.now()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
+        ctx.require_account(connection, connector_name)
         plan = _plan_reading(connection, ctx, connector_name, connector, scope)
         if options.accept_removals:
             removal_holds.accept(connection, connector_name, plan.reading)
@@ -359,10 +360,11 @@ def resume(ctx: Context, run_id: str) -> Run:
     if run.state not in (RunState.PAUSED, *RESUMABLE) or run.kind == "reasons":
         raise RunOverError(run)  # `hygiene crm reasons` goes on by a run of its own
     with ctx.store.write() as connection:
+        ctx.require_account(connection, run.connector)
         try:
             connection.execute(
                 sa.update(runs)
-                .where(runs.c.id == run.id)
+                .where(runs.c.id == run.id, runs.c.connector == run.connector)
                 .values(
                     state=RunState.RUNNING,
                     active_key=None if run.dry_run else _active_key(run.connector, run.kind),

@@ -33,6 +33,7 @@ def open_for(
         pause.check(ctx.store)
     run_id = f"{ctx.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     with ctx.store.write() as connection:
+        ctx.require_account(connection, run.connector)
         try:
             connection.execute(
                 sa.insert(runs).values(

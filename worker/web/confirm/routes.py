@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,7 @@ from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi.templating import Jinja2Templates
 
+from config.connections import is_former
 from worker.asking import links as ask_links
 from worker.asking.answers import ANSWER_OF
 from worker.context import Context
@@ -27,6 +28,7 @@ from worker.feedback import intake
 from worker.feedback.models import RECIPIENT_PAGE, Feedback, FeedbackKind, Scope
 from worker.phones import facts
 from worker.phones.single_number import number_of
+from worker.store import crm_accounts
 from worker.store.tables import contacts, feedback
 from worker.suppression import confirm_links
 from worker.suppression.confirm_links import BadLinkError, Link
@@ -53,12 +55,14 @@ Lang = Annotated[str, Query(max_length=5)]
 @dataclass(frozen=True, slots=True)
 class _Opened:
     """A link of ours: what it is about, and the ask message that it came with, if any. One that has
-    expired still takes a stop."""
+    expired still takes a stop, and so does one about a record of a former account, of which only
+    its message still knows whose it was (`person`)."""
 
     link: Link
     number: str
     message: int = 0
     expired: bool = False
+    person: str = ""
 
 
 def masked(number: str) -> str:
@@ -97,8 +101,13 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
         if ask_links.is_code(token):
             asked = ask_links.find(ctx, token, also_expired=True)
             link, message = asked.link, asked.message
+            if is_former(link.connector):  # nothing of the record is left but this
+                return _Opened(link, asked.number, message, True, asked.person)
         else:
             link = confirm_links.read_token(ctx.keys, token, ctx.now(), also_expired=True)
+            with ctx.store.read() as connection:
+                name = crm_accounts.name_now(connection, link.connector)
+            link = replace(link, connector=name)
         expired = link.expires <= ctx.now()
         for number in intake.numbers_of_contact(ctx, link.connector, link.object, link.record_id):
             if ctx.keys.short_hash(number) == link.number_hash:
@@ -160,7 +169,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             channels=_CHANNELS.get(answer_given, ""),
             contact=link.contact,
             scope=reach,
-            person=who.person,
+            person=who.person or page_of.person,
             evidence=evidence,
             new_number=new,
             received_at=now,
@@ -207,7 +216,7 @@ def router(ctx: Context, notify: Notify) -> APIRouter:
             at=now,
             contact=link.contact,
             scope="person",  # whoever has the address, by whichever number
-            person=who.person,
+            person=who.person or asked.person,
             evidence="unsubscribed from our emails",
             received_at=now,
         )

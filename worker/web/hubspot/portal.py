@@ -32,20 +32,28 @@ class Portal:
         self._asked_at: datetime | None = None
 
     def known(self) -> int | None:
-        """The account's id; None where nobody has asked yet."""
+        """The account's id; None where nobody has asked yet, or our records are of another one:
+        ids mean other people there, so its events are not taken (HubSpot sends them again). That is
+        looked up each time, since the account may be changed while this process runs."""
         if self._id is None:
             ctx = self._ctx
             known = crm_accounts.load(ctx.settings, ctx.store, self._connector)
-            self._id = int(known) if known and self._is_same(known) else None
+            self._id = int(known) if known else None
+        if self._id is None or self.of_records() not in ("", str(self._id)):
+            return None
         return self._id
+
+    def of_records(self) -> str:
+        """The account that our records are of, or that it is being changed; "" where that is not
+        known: there are none yet."""
+        return crm_accounts.of_records(self._ctx.store, self._connector)
 
     def learn(self) -> int | None:
         """Ask HubSpot, unless it is known or did not tell just now; never raises for HubSpot."""
         now = self._ctx.now()
-        if self.known() is not None or (
-            self._asked_at is not None and now - self._asked_at < _ASK_AGAIN_AFTER
-        ):
-            return self._id
+        asked_just_now = self._asked_at is not None and now - self._asked_at < _ASK_AGAIN_AFTER
+        if self.known() is not None or self._id is not None or asked_just_now:
+            return self.known()
         self._asked_at = now
         beside = self._ctx.borrow()
         try:
@@ -57,14 +65,8 @@ class Portal:
             self._ctx.give_back(beside)
         ctx = self._ctx
         crm_accounts.record(ctx.settings, ctx.store, self._connector, str(portal_id))
-        if self._is_same(str(portal_id)):
-            self._id = portal_id
-        return self._id
-
-    def _is_same(self, account: str) -> bool:
-        """Return whether our records are of this account: ids mean other people in another one, so
-        its events are not taken (HubSpot sends them again)."""
-        return crm_accounts.of_records(self._ctx.store, self._connector) in ("", account)
+        self._id = portal_id
+        return self.known()
 
 
 class Portals:

@@ -24,8 +24,8 @@ Id = Annotated[
 
 
 _UNKNOWN_YET = (
-    "It is not known yet which HubSpot account each connection belongs to: HubSpot is being asked. "
-    "Send this again."
+    "It is not known yet which HubSpot account each connection belongs to, or one goes to another "
+    "account than our records of it (hygiene doctor tells). Send this again."
 )
 
 
@@ -48,12 +48,16 @@ def sort_events(
     was signed: a secret says nothing about the accounts of others.
 
     One connection alone ignores events of other accounts, in which the app may be installed to try
-    it; while its account is not known, all events count. Where there are several, an event of no
-    account of theirs is refused: HubSpot sends it again for a day, so that nothing is lost while a
-    connection is being set up.
+    it. Before its account is known for the first time, all events count; later on, the sender is
+    to keep them until the account is known to be that of our records. Where there are several, an
+    event of no account of theirs is refused: HubSpot sends it again for a day, so that nothing is
+    lost while a connection is being set up.
     """
-    if portals.only is not None:
-        return SortedEvents({signers[0]: _of_our_account(events, portals.only, background)})
+    if (only := portals.only) is not None:
+        if only.known() is None and only.of_records():
+            background(only.learn)
+            return SortedEvents({}, HTTPException(503, _UNKNOWN_YET, {"Retry-After": "60"}))
+        return SortedEvents({signers[0]: _of_our_account(events, only, background)})
     of: dict[str, list[dict[str, Any]]] = {}
     strangers: set[str] = set()
     for event in events:
@@ -97,10 +101,12 @@ def connection_of(
     """Return the connection that a signed request concerns, by its account.
 
     Raises 403 for a request that concerns another account; 503 while accounts are not known, where
-    there are several.
+    there are several, or where the only one may be another than that of our records.
     """
     if (only := portals.only) is not None:
         account = only.known()
+        if account is None and only.of_records() and (account := only.learn()) is None:
+            raise HTTPException(503, _UNKNOWN_YET, {"Retry-After": "60"})
         if account is None:
             background.add_task(only.learn)
         elif given is not None and given != str(account):

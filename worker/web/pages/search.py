@@ -87,13 +87,15 @@ def _path_of(matches: search.Results, address: Any) -> str:
 def _ask(ctx: Context, connector: str, text: str) -> list[FoundPerson] | None:
     """Ask a CRM, with a connection that no other request uses at the moment."""
     borrowed = ctx.borrow()
-    asked = borrowed.open(connector)
-    before = sum(asked.calls.values())
     try:
-        return asked.find_people(text, _PEOPLE)
+        asked = borrowed.open_own(connector)
+        before = sum(asked.calls.values())
+        try:
+            return asked.find_people(text, _PEOPLE)
+        finally:
+            if not asked.is_file:
+                crm_quota.count_calls(ctx, connector, sum(asked.calls.values()) - before)
     finally:
-        if not asked.is_file:
-            crm_quota.count_calls(ctx, connector, sum(asked.calls.values()) - before)
         ctx.give_back(borrowed)
 
 

@@ -35,7 +35,15 @@ from connectors.http import consistency
 from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
-from connectors.hubspot import email_opt_outs, merges, people_search, removal, schema_scan, setup
+from connectors.hubspot import (
+    email_addresses,
+    email_opt_outs,
+    merges,
+    people_search,
+    removal,
+    schema_scan,
+    setup,
+)
 from connectors.hubspot import lists as hubspot_lists
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
@@ -504,6 +512,11 @@ class HubSpotConnector(BaseConnector):
         if object_name != OBJECT:
             return {}  # HubSpot sends its emails to contacts alone
         return email_opt_outs.refusals(self.client, _valid_ids(ids))
+
+    @guards_response
+    def email_address_refusals(self, addresses: Sequence[str]) -> dict[str, EmailRefusal]:
+        """Of an account whose contacts are not read, nothing is known."""
+        return email_addresses.refusals(self.client, addresses) if OBJECT in self.objects else {}
 
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         return email_opt_outs.problems(schema) if OBJECT in self.objects else []

@@ -21,7 +21,7 @@ from config.settings import Http, Settings
 from connectors.base import BaseConnector
 from connectors.consent_writes import ConsentWriter
 from connectors.conversions import format_utc
-from connectors.errors import ConnectorError, InvalidRequestError, SchemaError
+from connectors.errors import ConnectorError, InvalidRequestError, SchemaChangedError, SchemaError
 from connectors.http.consistency import some_fields
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
@@ -50,7 +50,9 @@ from connectors.records import (
 )
 from connectors.salesforce import (
     campaign_members,
+    composite,
     consent_records,
+    email_addresses,
     email_opt_outs,
     merges,
     people_search,
@@ -446,6 +448,14 @@ class SalesforceConnector(BaseConnector):
             return {}
         valid = [record_id for record_id in ids if is_record_id(record_id)]
         return email_opt_outs.refusals(self._queries.rows, object_name, field, valid)
+
+    @guards_response
+    def email_address_refusals(self, addresses: Sequence[str]) -> dict[str, EmailRefusal]:
+        def ask(soqls: Sequence[str]) -> list[composite.Rows | SchemaChangedError]:
+            return composite.run(self._queries, self._credentials.api_version, soqls)
+
+        searched = email_addresses.targets(self._fields, self._person_accounts)
+        return email_addresses.refusals(ask, searched, addresses)
 
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         has_person_accounts = person_accounts.FLAG in schema.get("Account", {})

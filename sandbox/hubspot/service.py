@@ -331,10 +331,14 @@ class HubSpotService(Service):
             return refused
         started = self.portal.clock.now()
         archived = request.query.get("archived") == "true"
+        if body.get("idProperty") not in (None, "hs_object_id", "email"):
+            text = f"The property {body['idProperty']} is not a unique property"
+            return error(text, "VALIDATION_ERROR")
+        find = self.portal.find_address if body.get("idProperty") == "email" else self.portal.find
         records: dict[str, Record] = {}
         missing = []
         for item in body["inputs"]:
-            record = self.portal.find(str(item["id"]), archived)
+            record = find(str(item["id"]), archived)
             if record is None:
                 missing.append(str(item["id"]))
             else:

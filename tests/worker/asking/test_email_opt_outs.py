@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from asking_support import DAYTIME, TOML, index, messages, request
@@ -71,6 +71,18 @@ class Desk:
         self.know(name, crm.object, record_id, crm.phone, email, number)
         return record_id
 
+    def stranger(
+        self, name: str, email: str = KIM, values: Mapping[str, Any] | None = None, nth: int = 1
+    ) -> str:
+        """A record that was given an address since our last sync, and opted out; its id."""
+        crm = self.crm(name)
+        record_id = crm.ids()[nth]
+        field = "Email" if name == "salesforce" else "email"
+        crm.act(
+            record_id, {"set": {field: email, **(OPTED_OUT[name] if values is None else values)}}
+        )
+        return record_id
+
     def know(
         self, name: str, object_name: str, record_id: str, field: str, email: str, number: str
     ) -> None:
@@ -102,11 +114,19 @@ class Desk:
         return [str(message["To"]) for message in self.mail.got]
 
 
-@pytest.fixture
-def desk(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
-    ctx = make_context(BOTH, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
+def desk_of(ctx: Context, sandbox: Sandbox, mail: Mail) -> Desk:
     ctx.now = lambda: DAYTIME.replace(hour=12)
     return Desk(ctx, sandbox, mail)
+
+
+def lead_of(desk: Desk) -> str:
+    leads = desk.sandbox.salesforce.org.tables["Lead"].after_id(None)
+    return str(next(r["Id"] for r in leads if not r["IsDeleted"]))
+
+
+@pytest.fixture
+def desk(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
+    return desk_of(make_context(BOTH, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url), sandbox, mail)
 
 
 OPTED_OUT: dict[str, dict[str, Any]] = {
@@ -424,16 +444,191 @@ class TestAnotherRecordOfThePerson:
         assert desk.emailed == [KIM]
 
 
-class TestCalls:
+class TestARecordThatWeHaveNotReadSoFar:
+    """The CRM itself is asked for the address, just before the email is sent."""
+
+    @pytest.mark.parametrize("asked", ["salesforce", "hubspot"])
+    @pytest.mark.parametrize("other", ["salesforce", "hubspot"])
+    def test_opts_the_address_out(self, desk: Desk, asked: str, other: str) -> None:
+        desk.contact(asked)
+        desk.start()
+        desk.stranger(other)
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
     @each_crm
-    def test_are_one_more_for_all_that_are_read_at_once(self, desk: Desk, crm: str) -> None:
+    def test_that_is_new_does_so_as_well(self, desk: Desk, crm: str) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        if crm == "salesforce":
+            values = {"LastName": "Doe", "Email": KIM, "HasOptedOutOfEmail": True}
+            desk.sandbox.salesforce.org.create("Contact", values)
+        else:
+            desk.sandbox.hubspot.portal.create({"email": KIM, "hs_email_optout": "true"})
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    @each_crm
+    def test_is_found_however_the_address_is_written(self, desk: Desk, crm: str) -> None:
+        desk.contact("salesforce", "Kim@Example.com")
+        desk.start()
+        desk.stranger(crm, "KIM@example.COM")
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    @each_crm
+    def test_of_somebody_else_says_nothing(self, desk: Desk, crm: str) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.stranger(crm, "x" + KIM)
+        desk.send()
+        assert desk.emailed == [KIM]
+
+    @each_crm
+    def test_that_did_not_opt_out_says_nothing(self, desk: Desk, crm: str) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.stranger(crm, values={})
+        desk.send()
+        assert desk.emailed == [KIM]
+
+    def test_may_be_a_lead(self, desk: Desk) -> None:
+        desk.contact("hubspot")
+        desk.start()
+        desk.set("salesforce", lead_of(desk), {"Email": KIM, "HasOptedOutOfEmail": True}, "Lead")
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_may_be_a_lead_also_where_leads_are_not_read(
+        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox
+    ) -> None:
+        only_contacts = BOTH + (
+            '[connectors.salesforce.objects.Contact]\nphones = ["Phone"]\n'
+            'country = ["MailingCountry"]\nemail = "Email"\n'
+        )
+        desk = desk_of(make_context(only_contacts, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url),
+                       sandbox, mail)  # fmt: skip
+        desk.contact("salesforce")
+        desk.start()
+        desk.set("salesforce", lead_of(desk), {"Email": KIM, "HasOptedOutOfEmail": True}, "Lead")
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_may_have_it_in_another_email_field_that_is_mapped(
+        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox
+    ) -> None:
+        mapped = BOTH + (
+            '[connectors.salesforce.objects.Contact]\nphones = ["Phone"]\n'
+            'country = ["MailingCountry"]\nemail = "Work_Email__c"\n'
+        )
+        metadata = {"type": "Text", "length": 80, "label": "Work Email"}
+        sandbox.salesforce.org.add_custom_field("Contact", "Work_Email__c", metadata, visible=True)
+        desk = desk_of(make_context(mapped, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url),
+                       sandbox, mail)  # fmt: skip
+        desk.contact("hubspot")
+        desk.start()
+        desk.stranger("salesforce", LEE, {"Work_Email__c": KIM, "HasOptedOutOfEmail": True})
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_that_hides_its_opt_out_keeps_its_own_address_from_email_alone(
+        self, desk: Desk
+    ) -> None:
+        """Our user may not see the field on leads."""
+        desk.contact("hubspot")
+        desk.contact("hubspot", LEE, LONDON, nth=2)
+        desk.start()
+        desk.set("salesforce", lead_of(desk), {"Email": KIM}, "Lead")
+        desk.sandbox.salesforce.org.schema["Lead"][1]["HasOptedOutOfEmail"].readable = False
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([LEE], {"email_opt_out_unknown": 1})
+
+    def test_cannot_be_searched_for_where_addresses_are_encrypted(self, desk: Desk) -> None:
+        """By Shield, with the scheme that allows no filter."""
+        desk.contact("hubspot")
+        desk.sandbox.salesforce.org.schema["Contact"][1]["Email"].encrypted = True
+        desk.ctx.connector("salesforce", fresh=True)
+        checks = list(doctor_checks.check_email_opt_outs(desk.ctx, "salesforce"))
+        assert ["encrypted" in check.text for check in checks] == [True]
+        desk.start()
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out_unknown": 1})
+
+    @each_crm
+    def test_is_waited_for_if_the_crm_does_not_answer(self, desk: Desk, crm: str) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.stranger(crm)
+        desk.ctx.connector(crm)
+        match = r"POST .*/composite/$" if crm == "salesforce" else r"POST .*/contacts/batch/read"
+        desk.crm(crm).fault(match, "status", status=400, body={"message": "not now"})
+        desk.send()
+        assert desk.emailed == []
+        assert messages(desk.ctx)[0].state == "waiting"
+        advance_clock(desk.ctx, minutes=6)
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+
+class TestAFurtherAddressOfAHubSpotContact:
+    """A contact has further addresses after a merge; its opt-out counts for each of them."""
+
+    FURTHER: ClassVar[dict[str, Any]] = {
+        "hs_additional_emails": f"other@example.com;{KIM}", **OPTED_OUT["hubspot"],
+    }  # fmt: skip
+
+    def test_is_opted_out_with_the_contact(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.stranger("hubspot", LEE, self.FURTHER)
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_is_found_before_the_search_knows_of_it(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.sandbox.hubspot.search_lag = 3600
+        desk.stranger("hubspot", LEE, self.FURTHER)
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_is_found_by_the_search_where_a_batch_read_takes_own_addresses_alone(
+        self, desk: Desk
+    ) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.sandbox.hubspot.portal.finds_further_addresses = False
+        desk.stranger("hubspot", LEE, self.FURTHER)
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+    def test_counts_also_if_the_account_does_not_show_it(self, desk: Desk) -> None:
+        desk.contact("salesforce")
+        desk.start()
+        desk.stranger("hubspot", LEE, self.FURTHER)
+        desk.crm("hubspot").hide_field("hs_additional_emails")
+        desk.send()
+        assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
+
+
+class TestCalls:
+    """For all that are read at once: what docs/asking.md says."""
+
+    @each_crm
+    def test_are_few_however_many_are_asked(self, desk: Desk, crm: str) -> None:
         number = int(BRITISH[1:])
         for nth in range(5):
             desk.contact(crm, f"kim{nth}@example.com", f"+{number + nth}", nth)
         desk.start()
-        desk.ctx.connector(crm)
-        before = dict(desk.ctx.calls(crm))
+        before = {name: dict(desk.ctx.connector(name).calls) for name in OPTED_OUT}
         desk.send()
         assert len(desk.emailed) == 5
-        calls = {kind: n - before.get(kind, 0) for kind, n in desk.ctx.calls(crm).items()}
-        assert +Counter(calls) == {"read": 2}
+        calls = {
+            name: +Counter({kind: n - before[name].get(kind, 0)
+                            for kind, n in desk.ctx.connector(name).calls.items()})
+            for name in OPTED_OUT
+        }  # fmt: skip
+        of_address = {"salesforce": 1, "hubspot": 2}
+        assert calls == {
+            name: {"read": count + (2 if name == crm else 0)} for name, count in of_address.items()
+        }

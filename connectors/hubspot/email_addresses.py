@@ -29,6 +29,7 @@ from connectors.hubspot.batches import BATCH
 from connectors.hubspot.client import OBJECT, Client
 from connectors.hubspot.email_opt_outs import BAD, OPT_OUT, refusal_of
 from connectors.hubspot.search import by_id
+from connectors.hubspot.subscriptions import Subscriptions
 from connectors.records import EmailRefusal, worst_refusal
 
 _OWN, _FURTHER = "email", "hs_additional_emails"
@@ -38,21 +39,47 @@ _SEARCH_PAGE = 200
 Entry = Mapping[str, Any]
 
 
-def refusals(client: Client, addresses: Sequence[str]) -> dict[str, EmailRefusal]:
-    """Return which of these addresses some contact refuses emails for."""
+def refusals(
+    client: Client, addresses: Sequence[str], subscriptions: Subscriptions
+) -> dict[str, EmailRefusal]:
+    """Return which of these addresses some contact, or their own subscriptions, refuse emails for.
+
+    A contact with further addresses is one person: an opt-out of any of them counts for all.
+    """
     by_lower: dict[str, list[str]] = {}
     for address in addresses:
         by_lower.setdefault(address.lower(), []).append(address)
     wanted = list(by_lower)
     refused: dict[str, EmailRefusal] = {}
     for start in range(0, len(wanted), BATCH):
-        batch = wanted[start : start + BATCH]
-        for entry, of in _contacts(client, batch):
-            if (refusal := refusal_of(entry["properties"])) is None:
-                continue
-            for address in (each for lower in of for each in by_lower[lower]):
+        for lower, refusal in _of_batch(client, wanted[start : start + BATCH], subscriptions):
+            for address in by_lower[lower]:
                 refused[address] = worst_refusal(refusal, refused.get(address, refusal))
     return refused
+
+
+def _of_batch(
+    client: Client, batch: Sequence[str], subscriptions: Subscriptions
+) -> Iterator[tuple[str, EmailRefusal]]:
+    opted_out: set[str] = set()
+    own: set[str] = set()
+    of_person: dict[str, set[str]] = {}  # address of a contact -> those that are asked
+    for entry, of in _contacts(client, batch):
+        refusal = refusal_of(entry["properties"])
+        if refusal is not None:
+            yield from ((address, refusal) for address in of)
+            opted_out |= of if refusal == "opted_out" else set()
+        else:
+            own.add(str(entry["properties"].get(_OWN) or "").strip().lower())
+        for address in _addresses(entry):
+            of_person.setdefault(address, set()).update(of)
+    asked = {*batch} - opted_out
+    further = {address for address, of in of_person.items() if of & asked}
+    for address, refusal in subscriptions.refusals(sorted(asked | further), own).items():
+        if address in batch:
+            yield address, refusal
+        if refusal == "opted_out":
+            yield from ((one, refusal) for one in of_person.get(address, ()))
 
 
 def _contacts(client: Client, batch: Sequence[str]) -> Iterator[tuple[Entry, set[str]]]:

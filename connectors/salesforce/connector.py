@@ -53,6 +53,7 @@ from connectors.salesforce import (
     composite,
     consent_records,
     email_addresses,
+    email_consents,
     email_opt_outs,
     merges,
     people_search,
@@ -121,6 +122,7 @@ class SalesforceConnector(BaseConnector):
         self._name_fields: dict[str, str] = {}
         self.write_size = settings.bulk_batch_size
         self._consent_records = settings.consent_records
+        self._searched: list[email_addresses.Target] = []  # for the addresses of opt-outs
         self._filterable: set[tuple[str, str]] = set()
         self._contact_rows = ContactRows()
         self._queries = Queries(self._client.call)
@@ -191,6 +193,9 @@ class SalesforceConnector(BaseConnector):
         for name in self.objects:
             configured = self._configured[name]
             named = {*configured.read, *configured.names.values(), *_of_records(name)}
+            named |= (
+                {*email_addresses.fields_to_know(name)} if name in email_opt_outs.OWN else set()
+            )
             entries = entries_of(name)
             schema[name] = {
                 key: _crm_field(entry) for key, entry in entries.items() if key in named
@@ -226,6 +231,7 @@ class SalesforceConnector(BaseConnector):
         )
         accounts = schema.get("Account", {})
         self._has_person_accounts = person_accounts.FLAG in accounts
+        self._searched = email_addresses.targets(self._fields, schema, self._person_accounts)
         if "Account" in self.objects and accounts and "Id" not in accounts:
             # As a release before kept it: the next reading of the schema asks.
             text = "whether the org has person accounts is not known yet; it is asked next"
@@ -451,11 +457,16 @@ class SalesforceConnector(BaseConnector):
 
     @guards_response
     def email_address_refusals(self, addresses: Sequence[str]) -> dict[str, EmailRefusal]:
-        def ask(soqls: Sequence[str]) -> list[composite.Rows | SchemaChangedError]:
-            return composite.run(self._queries, self._credentials.api_version, soqls)
+        now = self.clock() or datetime.now(UTC)
+        return email_addresses.refusals(self._ask_at_once, self._searched, addresses, now)
 
-        searched = email_addresses.targets(self._fields, self._person_accounts)
-        return email_addresses.refusals(ask, searched, addresses)
+    @guards_response
+    def email_right_problems(self) -> list[SchemaProblem]:
+        has_individuals = any(target.individual for target in self._searched)
+        return email_consents.problems(self._ask_at_once) if has_individuals else []
+
+    def _ask_at_once(self, soqls: Sequence[str]) -> list[composite.Rows | SchemaChangedError]:
+        return composite.run(self._queries, self._credentials.api_version, soqls)
 
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         has_person_accounts = person_accounts.FLAG in schema.get("Account", {})

@@ -9,6 +9,7 @@ Read in this order:
     test_answers.py    what recipients said, by their page or by a reply
     test_addresses.py  an email field is one plain address, or none
     test_email.py      by the mail server, with one-click unsubscribing
+    test_refusals.py   an admin lets somebody be asked by email again
     test_email_opt_outs.py  who has opted out of email in the CRM
     test_email_subscriptions.py  who has opted out of a subscription type of HubSpot
     test_email_privacy.py  whom Salesforce's privacy records and bounces keep from an email

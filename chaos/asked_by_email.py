@@ -4,17 +4,23 @@ Their mail is looked at by a scanner, which opens every link in it, before they 
 unsubscribes does so by one click: their mail reader posts (RFC 8058), twice, in both forms. The
 mail server knows one of them not at all, puts another one off at first, and takes the mail of a
 third without a word: nobody knows what became of it, until they answer.
+
+Some have opted out of email before: by Salesforce's checkbox, by HubSpot's, or from one of
+HubSpot's subscription types. Others do so in a CRM while the emails go out. None of them gets an
+email, these from a moment after on.
 """
 
 from __future__ import annotations
 
 import re
+import time
+from functools import partial
 from urllib.parse import urlsplit
 
 import requests
 
 from chaos.actors import COUNTRY, Actors
-from chaos.asked_people import AskedPeople
+from chaos.asked_people import OPTED_OUT, OPTS_OUT_NOW, AskedPeople
 from chaos.asking_checks import Arrival
 from chaos.environment import Environment
 from sandbox.mail import MailServer, TakenMail
@@ -28,6 +34,7 @@ _LANGUAGES = (
     ("Brazil", "pt", "Acme: o seu número de telefone ainda está correto?"),
     ("France", "fr", "Acme : votre numéro de téléphone est-il toujours le bon ?"),
 )
+_NEWSLETTER = "7102"  # a subscription type of the stand-in's account
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -37,7 +44,9 @@ class AskedByEmail(AskedPeople):
         "elsewhere", "no_address", "refused", "not_in_service", "under_review", "bounces",
         "greylisted", "unanswered", "yes", "no", "new", "changes_mind", "stops_on_page",
         "unsubscribes", "opens", "ignores", "yes", "no", "unsubscribes", "opens", "ignores",
+        "opted_out_salesforce", "opted_out_hubspot", "opted_out_of_type", "opted_out_salesforce",
         "ignores", "opens", "refuses_now", "is_wrong_now", "is_doubtful_now", "refuses_now",
+        "opts_out_salesforce_now", "opts_out_hubspot_now",
     )  # fmt: skip
     first_place = 200
     start_with = (
@@ -68,6 +77,32 @@ class AskedByEmail(AskedPeople):
 
     def email_of(self, number: str) -> str:
         return "" if self.role_of[number] == "no_address" else super().email_of(number)
+
+    def move_in(self) -> None:
+        super().move_in()
+        for number, role in self.role_of.items():
+            if role in OPTED_OUT:
+                self._opt_out(number, role)
+
+    def speak_up_in_crms(self) -> None:
+        for number, role in self.role_of.items():
+            if role in OPTS_OUT_NOW:
+                self.actors.sandbox.call(partial(self._opt_out, number, role))
+                self._spoke.setdefault(number, time.time())
+
+    def _opt_out(self, number: str, role: str) -> None:
+        """Somebody opts an address out of email in a CRM, where nothing else notices it."""
+        of_salesforce = self.records[number][1]
+        if "salesforce" in role:
+            self.actors._act(of_salesforce, {"set": {"HasOptedOutOfEmail": True}})
+            return
+        subscription = _NEWSLETTER if role == "opted_out_of_type" else ""
+        was, self.actors._person = self.actors._person, True
+        try:
+            subscriptions = self.actors.sandbox.hubspot.subscriptions
+            subscriptions.opt_out(self.email_of(number), subscription)
+        finally:
+            self.actors._person = was
 
     def vendor_count(self) -> int:
         return len(self._mail.sent)

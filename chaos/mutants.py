@@ -474,6 +474,13 @@ def _lost_emails_are_sent_again() -> None:
     smtp_email._result = not_sent
 
 
+def _deaf_to_email_opt_outs() -> None:
+    """Nobody looks in the CRMs whether somebody has opted out of email."""
+    from worker.asking import email_opt_outs
+
+    email_opt_outs.reasons = lambda _ctx, _addressees: {}
+
+
 def _passing_refusals_are_final() -> None:
     """A mail server that asks for another try later is taken for one that refuses."""
     from worker.asking.senders import smtp_email
@@ -617,6 +624,9 @@ MUTANTS = {
     ),
     "passing-refusals-are-final": Mutant(
         1, "who is put off by a mail server is given up", _passing_refusals_are_final, "asking"
+    ),
+    "deaf-to-email-opt-outs": Mutant(
+        7, "who opted out of email in a CRM is emailed", _deaf_to_email_opt_outs, "asking"
     ),
     "deaf-to-one-click": Mutant(
         7, "who unsubscribes from an email is not heard", _deaf_to_one_click, "asking"

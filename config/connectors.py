@@ -206,6 +206,9 @@ class SalesforceSettings(ConnectorSettings):
 class HubSpotSettings(ConnectorSettings):
     # How long it may take until HubSpot's searches find a change; they are read again for so long.
     search_lag: Duration = timedelta(hours=1)
+    # The subscription type that our questions by email belong to, by name or id; "" = an opt-out of
+    # any type counts.
+    email_subscription_type: str = Field("", max_length=200)
     objects: dict[_Indexed, ObjectMap] = _HUBSPOT_OBJECTS
     fields: FieldNames = _HUBSPOT_FIELDS
 

@@ -5,6 +5,7 @@
     ├── ListError                                2             connectors.csv_list.errors
     ├── ConnectorError                                    502  connectors.errors
     │   ├── AuthError                            2
+    │   │   └── MissingScopeError                              connectors.hubspot.errors
     │   ├── InvalidRequestError                           422
     │   ├── NotFoundError
     │   ├── QuotaError

@@ -81,7 +81,8 @@ class BaseConnector(ABC):
     - `list_members`: lists and campaigns.       - `call_outcomes`, `outcome_names`: logged calls.
     - `owner_tasks`: tasks for owners.           - `consent_opt_outs`: consent records.
     - `consent_writer`: consent records that we write.
-    - `email_refusals`, `unread_email_opt_outs`: who has opted out of email.
+    - `email_refusals`, `email_address_refusals`, `unread_email_opt_outs`, `email_right_problems`:
+      who has opted out of email, by record and by address, and what keeps us from reading it.
     - `unwatched`, `cautions`: what `crm check` and `doctor` should warn of.
     - `scan`: phone fields of its whole schema, for `crm scan`.
     - `probe`: settle with an account what the documents leave open.
@@ -317,6 +318,12 @@ class BaseConnector(ABC):
 
     def email_refusals(self, object_name: str, ids: Sequence[str]) -> Mapping[str, EmailRefusal]:
         return {}
+
+    def email_address_refusals(self, addresses: Sequence[str]) -> Mapping[str, EmailRefusal]:
+        return {}
+
+    def email_right_problems(self) -> list[SchemaProblem]:
+        return []
 
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         return []

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from connectors.base import BaseConnector
 from connectors.protocol import Connector
 from connectors.records import Contact, Merge, OwnWriteFilter, Update, Value
 
@@ -269,6 +270,25 @@ class EmailRefusals:
         driver.opt_out_of_email(second)
         assert connector.email_refusals(driver.object, asked) == {second: "opted_out"}
         assert connector.email_refusals(driver.object, []) == {}
+
+    def test_who_has_opted_out_is_found_by_address(
+        self, connector: Connector, driver: EmailDriver
+    ) -> None:
+        """Of connectors that can be asked by address."""
+        if type(connector).email_address_refusals is BaseConnector.email_address_refusals:
+            return
+        first, second = list(driver.typed())[:2]
+        contacts = connector.fetch(driver.object, [first, second])
+        address = {contact.id: contact.email for contact in contacts}
+        nobody = "nobody@nowhere.example"
+        asked = [address[first].upper(), address[second].upper(), nobody]
+        assert connector.email_address_refusals(asked) == {}
+        driver.opt_out_of_email(second)
+        assert connector.email_address_refusals(asked) == {address[second].upper(): "opted_out"}
+        assert connector.email_address_refusals([]) == {}
+        driver.hide_email_opt_outs()
+        refusals = connector.email_address_refusals(asked)
+        assert refusals == dict.fromkeys(asked[:2], "unreadable")
 
     def test_what_cannot_be_read_is_no_yes(self, connector: Connector, driver: EmailDriver) -> None:
         first, second = list(driver.typed())[:2]

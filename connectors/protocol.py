@@ -183,6 +183,15 @@ class Connector(Protocol):
         do not let our user read whether they say so ("unreadable"). A record that allows emails or
         is gone is left out, and so is any record of an object that has no field for it."""
 
+    def email_address_refusals(self, addresses: Sequence[str]) -> Mapping[str, EmailRefusal]:
+        """Which of these email addresses the CRM itself refuses emails for, by whichever of its
+        records has one now, also one that we have never read; as `email_refusals` says. Keys are
+        the addresses as they were given; how they are written (capitals) does not matter."""
+
+    def email_right_problems(self) -> list[SchemaProblem]:
+        """What else keeps our login from reading who has opted out of email, such as a scope that
+        it lacks. Asks the CRM. Raises `ConnectorError`."""
+
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         """Fields of opt-outs from email that `email_refusals` needs and our user cannot read, by a
         schema that `describe` gave; none where the schema, of an earlier release, does not tell.

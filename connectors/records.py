@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -218,6 +218,16 @@ class ConsentOptOut:
 # Why nobody is to be emailed because of a record: its person opted out of email; the CRM says that
 # the address is bad; or our user cannot read whether they opted out.
 EmailRefusal = Literal["opted_out", "bad_address", "unreadable"]
+_WORST_FIRST: tuple[EmailRefusal, ...] = get_args(EmailRefusal)
+
+
+def worst_refusal(*refusals: EmailRefusal) -> EmailRefusal:
+    """Return what counts where several records speak of one person: an opt-out before the rest.
+
+    >>> worst_refusal("unreadable", "opted_out")
+    'opted_out'
+    """
+    return min(refusals, key=_WORST_FIRST.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,11 @@ CALLS = {
         ("post", "/crm/objects/2026-09/{objectType}/batch/read"),
         ("post", "/crm/objects/2026-09/{objectType}/batch/update"),
     ],
+    "subscriptions.json": [
+        ("get", "/communication-preferences/2026-09/definitions"),
+        ("get", "/communication-preferences/2026-09/statuses/{subscriberIdString}"),
+        ("get", "/communication-preferences/2026-09/statuses/{subscriberIdString}/unsubscribe-all"),
+    ],
     "properties.json": [
         ("get", "/crm/properties/2026-09/{objectType}"),
         ("post", "/crm/properties/2026-09/{objectType}/batch/create"),

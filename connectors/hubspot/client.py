@@ -87,6 +87,9 @@ class Paths:
     def account(self, *rest: str) -> str:
         return self._of("account-info", *rest)
 
+    def communication_preferences(self, *rest: str) -> str:
+        return self._of("communication-preferences", *rest)
+
     def workflow_callbacks(self, *rest: str) -> str:
         return self._of("automation/actions/callbacks", *rest)
 

@@ -35,7 +35,15 @@ from connectors.http import consistency
 from connectors.http.cursors import CursorGuard
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
-from connectors.hubspot import email_opt_outs, merges, people_search, removal, schema_scan, setup
+from connectors.hubspot import (
+    email_addresses,
+    email_opt_outs,
+    merges,
+    people_search,
+    removal,
+    schema_scan,
+    setup,
+)
 from connectors.hubspot import lists as hubspot_lists
 from connectors.hubspot import probe as hubspot_probe
 from connectors.hubspot import properties as hubspot_properties
@@ -49,6 +57,8 @@ from connectors.hubspot.owner_tasks import HubSpotOwnerTasks
 from connectors.hubspot.paging import next_cursor
 from connectors.hubspot.portal import portal_of
 from connectors.hubspot.search import by_id, milliseconds, moment_of
+from connectors.hubspot.subscriptions import PROPERTY as OPT_OUT_OF_TYPE
+from connectors.hubspot.subscriptions import Subscriptions
 from connectors.hubspot.writes import Writer
 from connectors.owner_tasks import OwnerTasks
 from connectors.protocol import noop
@@ -121,6 +131,7 @@ class HubSpotConnector(BaseConnector):
         # By object, properties that were asked after, and are still there.
         self._there: dict[str, frozenset[str]] = {}
         self._shown_by: dict[str, tuple[str, ...]] = {}
+        self._subscriptions = Subscriptions(self.client, settings.email_subscription_type)
         self._call_log = CallLog(self.client, dispositions, settings.objects)
 
     @classmethod
@@ -147,7 +158,7 @@ class HubSpotConnector(BaseConnector):
         return {name: self._describe(name) for name in self.objects}
 
     def _describe(self, name: str) -> dict[str, CrmField]:
-        """Return those properties of an object that the settings name, and of contacts the opt-out
+        """Return those properties of an object that the settings name, and of contacts the opt-outs
         from email; none of an object that the account does not have."""
         path = self.client.paths.properties(name)
         try:
@@ -160,6 +171,8 @@ class HubSpotConnector(BaseConnector):
         named = {*configured.read, *configured.names.values()}
         if name == OBJECT:
             named |= {email_opt_outs.OPT_OUT, email_opt_outs.ASKED_TOO}
+            names = (entry["name"] for entry in answer["results"])
+            named |= {entry for entry in names if OPT_OUT_OF_TYPE.fullmatch(entry)}
         return {
             entry["name"]: CrmField(
                 type=(kind := hubspot_properties.type_of(entry)),
@@ -167,6 +180,9 @@ class HubSpotConnector(BaseConnector):
                 values=tuple(option["value"] for option in entry["options"])
                 if kind == "enumeration" and not entry.get("externalOptions")
                 else None,
+                details={"label": str(entry.get("label") or "")}
+                if OPT_OUT_OF_TYPE.fullmatch(entry["name"])
+                else {},
             )
             for entry in answer["results"]
             if entry["name"] in named
@@ -184,12 +200,16 @@ class HubSpotConnector(BaseConnector):
                 text = "the account has no such object, or none of the properties that are named"
                 problems.append(SchemaProblem(name, "", text, cause="missing"))
         self._there = {}
+        self._subscriptions.apply_schema(schema.get(OBJECT, {}))
         return problems
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
         for name, wanted in self._configured.items():
             for step in setup.provision(self.client, wanted, adopt):
                 yield step if name == OBJECT else replace(step, what=f"{name}: {step.what}")
+        for problem in self.email_right_problems():
+            note = f"only if you ask customers by email: {problem.problem}"
+            yield SetupResult(problem.field, "offered", note)
 
     def remove(self, dry_run: bool) -> Iterator[SetupResult]:
         for name, wanted in self._configured.items():
@@ -504,6 +524,17 @@ class HubSpotConnector(BaseConnector):
         if object_name != OBJECT:
             return {}  # HubSpot sends its emails to contacts alone
         return email_opt_outs.refusals(self.client, _valid_ids(ids))
+
+    @guards_response
+    def email_address_refusals(self, addresses: Sequence[str]) -> dict[str, EmailRefusal]:
+        """Of an account whose contacts are not read, nothing is known."""
+        if OBJECT not in self.objects:
+            return {}
+        return email_addresses.refusals(self.client, addresses, self._subscriptions)
+
+    @guards_response
+    def email_right_problems(self) -> list[SchemaProblem]:
+        return self._subscriptions.problems() if OBJECT in self.objects else []
 
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         return email_opt_outs.problems(schema) if OBJECT in self.objects else []

@@ -17,7 +17,7 @@ from connectors.hubspot.client import OBJECT, Client
 from connectors.records import EmailRefusal, Schema, SchemaProblem
 
 OPT_OUT = "hs_email_optout"
-_BAD = ("hs_email_bad_address", "hs_email_quarantined")
+BAD = ("hs_email_bad_address", "hs_email_quarantined")
 # That a schema holds this shows that it was asked for opt-outs too.
 ASKED_TOO = "hs_object_id"
 
@@ -25,23 +25,24 @@ ASKED_TOO = "hs_object_id"
 def refusals(client: Client, ids: Sequence[str]) -> dict[str, EmailRefusal]:
     """Return which of these contacts refuse emails; a merged one as that in which it lives on."""
     refused: dict[str, EmailRefusal] = {}
-    columns = (OPT_OUT, *_BAD, MERGED_IDS)
+    columns = (OPT_OUT, *BAD, MERGED_IDS)
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         answer = batch_read(client, OBJECT, batch, columns)
         for entry in answer["results"]:
             merged = str(entry["properties"].get(MERGED_IDS) or "").split(";")
-            if (refusal := _refusal(entry["properties"])) is not None:
+            if (refusal := refusal_of(entry["properties"])) is not None:
                 refused |= dict.fromkeys({str(entry["id"]), *merged} & set(batch), refusal)
         for record_id in consistency.led_elsewhere(answer, batch, MERGED_IDS):
             alone = batch_read(client, OBJECT, [record_id], columns)
             for entry in alone["results"]:
-                if (refusal := _refusal(entry["properties"])) is not None:
+                if (refusal := refusal_of(entry["properties"])) is not None:
                     refused[record_id] = refusal
     return refused
 
 
-def _refusal(properties: Mapping[str, Any]) -> EmailRefusal | None:
+def refusal_of(properties: Mapping[str, Any]) -> EmailRefusal | None:
+    """Return what a contact's own properties say."""
     if OPT_OUT not in properties:
         return "unreadable"
     opted_out = _text(properties[OPT_OUT])
@@ -50,7 +51,7 @@ def _refusal(properties: Mapping[str, Any]) -> EmailRefusal | None:
     if opted_out not in ("", "false"):
         return "unreadable"
     # Of these, too, only a clear no lets an email out.
-    if any(_text(properties.get(name)) not in ("", "false") for name in _BAD):
+    if any(_text(properties.get(name)) not in ("", "false") for name in BAD):
         return "bad_address"
     return None
 

@@ -56,6 +56,10 @@ class RefusedValuesError(Exception):
         self.entries = entries
 
 
+class MissingScopeError(AuthError):
+    """Our token lacks a scope that a call needs."""
+
+
 class RefusedCallError(ConnectorError):
     """HubSpot refused a call for what it says, in words that are not known. `status`: of HTTP.
     `in_use_by`: what uses the property that was to be archived, where that is the reason."""
@@ -102,7 +106,8 @@ def translate(
     if status == 401:
         return AuthError(f"hubspot: {token} was not accepted; create or renew the token")
     if status == 403:
-        return AuthError(f"hubspot: {token} may not do this: {_lacking(body, short)}")
+        kind = MissingScopeError if body.get("category") == "MISSING_SCOPES" else AuthError
+        return kind(f"hubspot: {token} may not do this: {_lacking(body, short)}")
     if status == 429:
         return _over_limit(body, headers)
     if status == 404:

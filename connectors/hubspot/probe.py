@@ -24,6 +24,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "crm.schemas.contacts.read": "know the properties",
     "crm.schemas.contacts.write": "crm setup; can be taken away afterwards",
     "crm.lists.read": "lists as segments; optional",
+    "communication_preferences.read": "opt-outs of subscription types; optional",
     "crm.lists.write": "crm setup makes lists of whom to leave out; optional",
 }
 _SOME = 20  # contacts that a check reads

@@ -21,7 +21,7 @@ from config.settings import Http, Settings
 from connectors.base import BaseConnector
 from connectors.consent_writes import ConsentWriter
 from connectors.conversions import format_utc
-from connectors.errors import ConnectorError, InvalidRequestError, SchemaError
+from connectors.errors import ConnectorError, InvalidRequestError, SchemaChangedError, SchemaError
 from connectors.http.consistency import some_fields
 from connectors.http.rate_limits import Quota
 from connectors.http.response_guard import guards_response
@@ -50,7 +50,10 @@ from connectors.records import (
 )
 from connectors.salesforce import (
     campaign_members,
+    composite,
     consent_records,
+    email_addresses,
+    email_consents,
     email_opt_outs,
     merges,
     people_search,
@@ -119,6 +122,7 @@ class SalesforceConnector(BaseConnector):
         self._name_fields: dict[str, str] = {}
         self.write_size = settings.bulk_batch_size
         self._consent_records = settings.consent_records
+        self._searched: list[email_addresses.Target] = []  # for the addresses of opt-outs
         self._filterable: set[tuple[str, str]] = set()
         self._contact_rows = ContactRows()
         self._queries = Queries(self._client.call)
@@ -189,6 +193,9 @@ class SalesforceConnector(BaseConnector):
         for name in self.objects:
             configured = self._configured[name]
             named = {*configured.read, *configured.names.values(), *_of_records(name)}
+            named |= (
+                {*email_addresses.fields_to_know(name)} if name in email_opt_outs.OWN else set()
+            )
             entries = entries_of(name)
             schema[name] = {
                 key: _crm_field(entry) for key, entry in entries.items() if key in named
@@ -224,6 +231,7 @@ class SalesforceConnector(BaseConnector):
         )
         accounts = schema.get("Account", {})
         self._has_person_accounts = person_accounts.FLAG in accounts
+        self._searched = email_addresses.targets(self._fields, schema, self._person_accounts)
         if "Account" in self.objects and accounts and "Id" not in accounts:
             # As a release before kept it: the next reading of the schema asks.
             text = "whether the org has person accounts is not known yet; it is asked next"
@@ -446,6 +454,19 @@ class SalesforceConnector(BaseConnector):
             return {}
         valid = [record_id for record_id in ids if is_record_id(record_id)]
         return email_opt_outs.refusals(self._queries.rows, object_name, field, valid)
+
+    @guards_response
+    def email_address_refusals(self, addresses: Sequence[str]) -> dict[str, EmailRefusal]:
+        now = self.clock() or datetime.now(UTC)
+        return email_addresses.refusals(self._ask_at_once, self._searched, addresses, now)
+
+    @guards_response
+    def email_right_problems(self) -> list[SchemaProblem]:
+        has_individuals = any(target.individual for target in self._searched)
+        return email_consents.problems(self._ask_at_once) if has_individuals else []
+
+    def _ask_at_once(self, soqls: Sequence[str]) -> list[composite.Rows | SchemaChangedError]:
+        return composite.run(self._queries, self._credentials.api_version, soqls)
 
     def unread_email_opt_outs(self, schema: Schema) -> list[SchemaProblem]:
         has_person_accounts = person_accounts.FLAG in schema.get("Account", {})

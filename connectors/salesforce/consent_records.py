@@ -32,7 +32,7 @@ INDIVIDUAL = "Individual"
 _COLUMNS = ("Id", "PartyId", "PrivacyConsentStatus", "EffectiveFrom", "EffectiveTo",
             "LastModifiedDate", "CaptureSource", "CreatedById", "LastModifiedById")  # fmt: skip
 _NEEDED = (*_COLUMNS, "ContactPointType")
-_STATUSES = ("OptOut", "OptOutPending")
+OPT_OUT_STATUSES = ("OptOut", "OptOutPending")
 _LINKS = {"Account": "PersonIndividualId"}  # of other objects it is IndividualId
 
 
@@ -54,10 +54,10 @@ def opt_outs(
     somebody has changed it.
     """
     changed = [f"SystemModstamp >= {format_utc(since, milliseconds=True)}"] if since else []
-    statuses = f"PrivacyConsentStatus IN {listed(_STATUSES)}"
+    statuses = f"PrivacyConsentStatus IN {listed(OPT_OUT_STATUSES)}"
     tests = ("ContactPointType = 'Phone'", statuses, *changed)
     for rows in batches(queries.rows_in_slices(Query(CONSENT, _COLUMNS, tests))):
-        standing = [row for row in rows if row["PartyId"] and _stands(row, now)
+        standing = [row for row in rows if row["PartyId"] and stands(row, now)
                     and not _is_untouched_own(row, own_source)]  # fmt: skip
         people = records_of(queries, [row["PartyId"] for row in standing], objects, living)
         for row in standing:
@@ -75,7 +75,7 @@ def opt_outs(
                     yield _opt_out(row, object_name, record_id, channels, what, f":{field}")
 
 
-def _stands(row: Mapping[str, Any], now: datetime) -> bool:
+def stands(row: Mapping[str, Any], now: datetime) -> bool:
     """Whether a consent is in force now. One that begins later is found by a later read of all."""
     begins, ends = row["EffectiveFrom"], row["EffectiveTo"]
     return not (begins and parse_time(begins) > now) and not (ends and parse_time(ends) <= now)

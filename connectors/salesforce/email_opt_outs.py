@@ -56,14 +56,15 @@ def refusals(
         by_short_id = {record_id[:15]: record_id for record_id in batch}
         try:
             for row in rows(soql, batch):
-                if (refusal := _refusal(row, field)) is not None:
+                if (refusal := refusal_of(row, field)) is not None:
                     refused[by_short_id[row["Id"][:15]]] = refusal
         except SchemaChangedError:  # "No such column": it is hidden from our user
             refused |= dict.fromkeys(batch, "unreadable")
     return refused
 
 
-def _refusal(row: Mapping[str, Any], field: str) -> EmailRefusal | None:
+def refusal_of(row: Mapping[str, Any], field: str) -> EmailRefusal | None:
+    """Return what a record says by this checkbox, of its own or of the record above it."""
     relation, dot, name = field.rpartition(".")
     above = row[relation] if dot else row
     if above is None:
@@ -81,6 +82,13 @@ def problems(
     found = []
     for name, fields in configured.items():
         entries = schema.get(name, {})
+        if name in OWN and fields.email in entries and not entries[fields.email].filterable:
+            text = (
+                "is encrypted in a way that allows no search for an address, so nobody is asked by "
+                "email: a record that we have not read may have opted out; encrypt it with the "
+                "deterministic scheme"
+            )
+            found.append(SchemaProblem(name, fields.email, text, blocks=False))
         field = field_of(name, fields)
         known = ASKED_TOO in entries and (name != "Account" or has_person_accounts)
         if not field or not known or field in entries:

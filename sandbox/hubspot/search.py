@@ -210,10 +210,15 @@ class Search:
             compared, parse = float(current), float
         else:
             compared, parse = str(current).lower(), lambda text: str(text).lower()
+        # Several checkboxes hold several values; a filter looks at each of them.
+        several = self.properties[name]["fieldType"] == "checkbox"
+        each = str(compared).split(";") if several else [compared]
         if operator in ("IN", "NOT_IN"):
-            inside: bool = compared in [parse(value) for value in item.get("values", [])]
+            inside = any(parse(value) in each for value in item.get("values", []))
             return inside if operator == "IN" else not inside
         value = parse(item.get("value"))
+        if several and operator in ("EQ", "NEQ"):
+            return bool((value in each) == (operator == "EQ"))
         if operator == "BETWEEN":
             return bool(value <= compared <= parse(item["highValue"]))
         if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):

@@ -23,6 +23,7 @@ from sandbox.hubspot.more_objects import MoreObjects, ObjectPortal
 from sandbox.hubspot.portal import Invalid, Portal, Rule, iso
 from sandbox.hubspot.properties import Properties
 from sandbox.hubspot.search import Search
+from sandbox.hubspot.subscriptions import Subscriptions
 from sandbox.hubspot.tasks import Tasks
 from sandbox.hubspot.versions import Route, both, enforces_rules, version_of
 from sandbox.service import Handler, Service, answer
@@ -53,6 +54,7 @@ class HubSpotService(Service):
         self.searching = Search(portal.table, portal.properties, portal.clock, portal.archived)
         self.properties, self.lists, self.calls = Properties(portal), Lists(portal), Calls(portal)
         self.tasks = Tasks(portal)
+        self.subscriptions = Subscriptions(portal)
         self.clock = portal.clock
         self.ten_second_limit = ten_second_limit
         self.daily_limit = daily_limit
@@ -68,6 +70,7 @@ class HubSpotService(Service):
             "crm.schemas.contacts.read",
             "crm.schemas.contacts.write",
             "crm.lists.read",
+            "communication_preferences.read",
             "oauth",  # of every token
         }
         self.tokens = {TOKEN}
@@ -108,6 +111,7 @@ class HubSpotService(Service):
             *self.app_calls.routes(self.allowed),
             *self.calls.routes(self.allowed),
             *self.tasks.routes(self.allowed),
+            *self.subscriptions.routes(self.allowed),
             *self.more.routes(),
         ]
 
@@ -331,10 +335,14 @@ class HubSpotService(Service):
             return refused
         started = self.portal.clock.now()
         archived = request.query.get("archived") == "true"
+        if body.get("idProperty") not in (None, "hs_object_id", "email"):
+            text = f"The property {body['idProperty']} is not a unique property"
+            return error(text, "VALIDATION_ERROR")
+        find = self.portal.find_address if body.get("idProperty") == "email" else self.portal.find
         records: dict[str, Record] = {}
         missing = []
         for item in body["inputs"]:
-            record = self.portal.find(str(item["id"]), archived)
+            record = find(str(item["id"]), archived)
             if record is None:
                 missing.append(str(item["id"]))
             else:

@@ -184,6 +184,8 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "LeadSource:picklist:255",
             "DoNotCall:boolean",
             "HasOptedOutOfEmail:boolean",
+            "EmailBouncedDate:datetime",
+            "EmailBouncedReason:string:255",
             "Description:textarea:32000",
             "!LastActivityDate:date",
             "OwnerId:reference:18",
@@ -212,6 +214,8 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "!LastActivityDate:date",
             "DoNotCall:boolean",
             "HasOptedOutOfEmail:boolean",
+            "EmailBouncedDate:datetime",
+            "EmailBouncedReason:string:255",
             "!IsConverted:boolean",
             "!ConvertedContactId:reference:18",
             "!ConvertedAccountId:reference:18",
@@ -229,6 +233,8 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "PersonMobilePhone:phone:40",
             "PersonHomePhone:phone:40",
             "PersonEmail:email:80",
+            "PersonEmailBouncedDate:datetime",
+            "PersonEmailBouncedReason:string:255",
             "PersonMailingCountry:string:80",
             "PersonMailingState:string:80",
             "PersonLeadSource:picklist:255",
@@ -329,8 +335,9 @@ SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
 }
 
 
-# Where Data Protection and Privacy is enabled. Source: Object Reference, "Individual" and
-# "ContactPointTypeConsent". The prefixes of their ids are the stand-in's own.
+# Where Data Protection and Privacy is enabled. Source: Object Reference, "Individual",
+# "ContactPointTypeConsent", "ContactPointEmail" and "ContactPointConsent". The prefixes of their
+# ids are the stand-in's own.
 CONSENT_SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
     "Individual": (
         "0PK",
@@ -341,7 +348,32 @@ CONSENT_SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
             "!Name:string:121",
             "HasOptedOutSolicit:boolean",
             "HasOptedOutProcessing:boolean",
+            "HasOptedOutProfiling:boolean",
+            "HasOptedOutTracking:boolean",
+            "HasOptedOutGeoTracking:boolean",
             "ShouldForget:boolean",
+            "OwnerId:reference:18",
+        ),
+    ),
+    "ContactPointEmail": (
+        "9Vl",
+        fields_of(
+            *SYSTEM_FIELDS,
+            "ParentId:reference:18",
+            "EmailAddress:email:80",
+            "EmailLatestBounceDateTime:datetime",
+            "OwnerId:reference:18",
+        ),
+    ),
+    "ContactPointConsent": (
+        "0ZZ",
+        fields_of(
+            *SYSTEM_FIELDS,
+            "Name:string:255",
+            "ContactPointId:reference:18",
+            "PrivacyConsentStatus:picklist:255",
+            "EffectiveFrom:datetime",
+            "EffectiveTo:datetime",
             "OwnerId:reference:18",
         ),
     ),

@@ -8,6 +8,7 @@ import uuid
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import orjson
@@ -27,6 +28,8 @@ CLIENT_SECRET = "sandbox-consumer-secret"
 TOKEN = "sandbox-session-token"
 MAX_COLLECTION = 200
 MAX_BATCH = 2000
+MAX_SUBREQUESTS, MAX_QUERIES = 25, 5  # of a composite request
+_QUERY_URL = re.compile(r"/services/data/(?P<version>v\d\d\.0)/(?P<kind>query|queryAll)/?")
 # Objects with page layouts, of those that the stand-in has.
 LAID_OUT = ("Account", "Campaign", "CampaignMember", "Case", "Contact", "Lead", "Task", "User")
 
@@ -90,6 +93,7 @@ class SalesforceService(Service):
             web.get(data + "/sobjects{slash:/?}", self.signed_in(self.describe_global)),
             web.get(data + "/sobjects/{object}/describe{slash:/?}", self.signed_in(self.describe)),
             web.post(data + "/parameterizedSearch{slash:/?}", self.signed_in(self.search)),
+            web.post(data + "/composite{slash:/?}", self.signed_in(self.composite)),
             web.patch(data + "/composite/sobjects{slash:/?}", self.signed_in(self.update_many)),
             web.post(data + "/composite/sobjects{slash:/?}", self.signed_in(self.create_many)),
             web.delete(data + "/composite/sobjects{slash:/?}", self.signed_in(self.delete_many)),
@@ -300,13 +304,46 @@ class SalesforceService(Service):
         }
 
     async def query(self, request: web.Request) -> web.Response:
-        text = request.query.get("q", "")
+        kind, version = request.match_info["kind"], request.match_info["version"]
+        return self._query(request.query.get("q", ""), kind, version, self._batch_size(request))
+
+    async def composite(self, request: web.Request) -> web.Response:
+        """Several queries in one call: of what else a composite request may hold, there is nothing
+        here. REST API Developer Guide, "Send Multiple Requests Using Composite": up to 25
+        subrequests, 5 of them queries; all of them count as one call. The words of refusals are
+        not documented."""
+        body = orjson.loads(await request.read())
+        parts = body.get("compositeRequest")
+        if not isinstance(parts, list) or not parts:
+            return error("JSON_PARSER_ERROR", "compositeRequest is missing or empty")
+        if len(parts) > MAX_SUBREQUESTS:
+            return error("INVALID_INPUT", f"at most {MAX_SUBREQUESTS} subrequests are allowed")
+        if len({part["referenceId"] for part in parts}) < len(parts):
+            return error("INVALID_INPUT", "each referenceId must be unique")
+        links = [urlsplit(part["url"]) for part in parts]
+        matches = [_QUERY_URL.fullmatch(link.path) for link in links]
+        if sum(match is not None for match in matches) > MAX_QUERIES:
+            return error("INVALID_INPUT", f"at most {MAX_QUERIES} queries are allowed")
+        results = []
+        for part, link, match in zip(parts, links, matches, strict=True):
+            if match is None or part["method"] != "GET":
+                told = error("INVALID_HTTP_REQUEST", "the stand-in has queries alone here")
+            else:
+                text = "".join(parse_qs(link.query).get("q", ()))
+                told = self._query(text, match["kind"], match["version"], self.page_limit)
+            results.append({
+                "body": orjson.loads(told.text or "null"), "httpHeaders": {},
+                "httpStatusCode": told.status, "referenceId": part["referenceId"],
+            })  # fmt: skip
+        return answer({"compositeResponse": results})
+
+    def _query(self, text: str, kind: str, version: str, size: int) -> web.Response:
         try:
             query = soql.parse(text)
             check_names(self.org, text, query)
         except soql.SoqlError as problem:
             return error(problem.code, problem.message)
-        everything = request.match_info["kind"] == "queryAll"
+        everything = kind == "queryAll"
         if 0 < self.query_most < sum(1 for _ in matching(self.org, query, everything)):
             return error("QUERY_TIMEOUT", "Your query request was running for too long.")
         records = matching(self.org, query, everything)
@@ -317,14 +354,14 @@ class SalesforceService(Service):
             end = None if query.limit is None else query.offset + query.limit
             ids = ids[query.offset : end]
         locator = "01g5g00000" + uuid.uuid4().hex[:8].upper()
-        self.cursors[locator] = (query, ids, self._batch_size(request))
-        return self._page(request, locator, 0)
+        self.cursors[locator] = (query, ids, size)
+        return self._page(version, locator, 0)
 
     async def query_more(self, request: web.Request) -> web.Response:
         locator, _, start = request.match_info["locator"].partition("-")
         if locator not in self.cursors or not start.isdigit():
             return error("INVALID_QUERY_LOCATOR", "invalid query locator")
-        return self._page(request, locator, int(start))
+        return self._page(request.match_info["version"], locator, int(start))
 
     async def search(self, request: web.Request) -> web.Response:
         body = orjson.loads(await request.read())
@@ -335,11 +372,10 @@ class SalesforceService(Service):
         wanted = max(200, int(option)) if option.isdigit() else MAX_BATCH
         return min(self.page_limit, wanted)
 
-    def _page(self, request: web.Request, locator: str, start: int) -> web.Response:
+    def _page(self, version: str, locator: str, start: int) -> web.Response:
         query, ids, size = self.cursors[locator]
         table = self.org.tables[query.object]
         records = [table.get(record_id) for record_id in ids[start : start + size]]
-        version = request.match_info["version"]
         rows = [self._row(query, record, version) for record in records if record is not None]
         body: dict[str, Any] = {"totalSize": len(ids), "done": start + size >= len(ids)}
         if not body["done"]:

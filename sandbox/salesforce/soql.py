@@ -196,14 +196,14 @@ class _Parser:
         kind, op, at = self.next()
         if op.upper() == "NOT":
             self.expect("IN")
-            values = self.values()
-            return lambda r: _value(r, field) not in values
+            unwanted = {_folded(value) for value in self.values()}
+            return lambda r: _folded(_value(r, field)) not in unwanted
         if op.upper() == "IN":
             if field.endswith("Id"):  # given with 15 characters or with 18
                 ids = {_short(value) for value in self.values()}
                 return lambda r: _short(_value(r, field)) in ids
-            values = self.values()
-            return lambda r: _value(r, field) in values
+            values = {_folded(value) for value in self.values()}
+            return lambda r: _folded(_value(r, field)) in values
         if op.upper() == "LIKE":
             pattern = re.compile(
                 re.escape(str(self.value())).replace("%", ".*").replace("_", "."), re.IGNORECASE
@@ -244,6 +244,11 @@ class _Parser:
 def _short(value: Any) -> Any:
     """An id without the three characters that only repeat its capitals."""
     return value[:15] if isinstance(value, str) else value
+
+
+def _folded(value: Any) -> Any:
+    """Text as SOQL compares it: without regard to case."""
+    return value.casefold() if isinstance(value, str) else value
 
 
 def _value(record: Record, field: str) -> Any:

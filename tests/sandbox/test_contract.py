@@ -25,7 +25,15 @@ from worker.context import Context
 
 DOCUMENTS = tuple(
     f"2026-09/{name}.json"
-    for name in ("contacts", "properties", "lists", "calls", "associations", "accountInfo")
+    for name in (
+        "contacts",
+        "properties",
+        "lists",
+        "calls",
+        "associations",
+        "accountInfo",
+        "subscriptions",
+    )
 )
 # The document of searches has `sorts` as texts, which cannot name a direction; HubSpot's guide has
 # them as objects, and its client libraries were told so (hubspot-api-python issue 236).
@@ -131,6 +139,31 @@ def test_what_passes_between_our_connector_and_the_stand_in(
     seen = [call for call in service.seen if not call["path"].startswith("/crm/limits/")]
     problems, checked = check(documents, seen)
     assert checked >= 20
+    assert problems == []
+
+
+def test_what_passes_when_opt_outs_from_email_are_read(
+    shared: Callable[[str], Path], make_context: Callable[..., Context], sandbox: Sandbox
+) -> None:
+    """One address after the other, and in batches; with opt-outs and without."""
+    documents = [Document(shared(f"specs/hubspot/{name}")) for name in DOCUMENTS]
+    service = sandbox.hubspot
+    connector = make_context().connector("hubspot")
+    [known, other] = list(Crm.all(sandbox)["hubspot"].records().values())[:2]
+    addresses = [known["email"], other["email"], "nobody@example.com"]
+    service.subscriptions.opt_out(other["email"], "7102")
+    service.subscriptions.opt_out("nobody@example.com")
+    service.seen = []
+    expected = {other["email"]: "opted_out", "nobody@example.com": "opted_out"}
+    assert connector.email_address_refusals(addresses) == expected
+    service.scopes.add("communication_preferences.statuses.batch.read")
+    batched = build("hubspot", make_context().settings)
+    batched.apply_schema(batched.describe())
+    assert batched.email_address_refusals(addresses) == expected
+    assert batched.email_right_problems() == []
+    assert {call["status"] for call in service.seen} == {200, 207, 403}
+    problems, checked = check(documents, service.seen)
+    assert checked >= 12
     assert problems == []
 
 

@@ -62,6 +62,7 @@ class LeftOut(StrEnum):
     NO_EMAIL = "no_email"
     BAD_EMAIL = "bad_email"  # the CRM says that nothing reaches it
     EMAIL_REFUSED = "email_refused"  # by the server of its domain, when it was asked before
+    EMAIL_REFUSAL_LIFTED = "email_refusal_lifted"  # it was; an admin lets it be asked again
     EMAIL_OPT_OUT = "email_opt_out"  # by the CRM: of this record, or of another with the address
     EMAIL_OPT_OUT_UNKNOWN = "email_opt_out_unknown"  # the CRM does not let us read it
     NO_NUMBER = "no_number"

@@ -52,7 +52,8 @@ def read(ctx: Context, rows: Sequence[Any], channel: AskChannel) -> dict[int, Re
             if one is not None and channel == "email" and not found[row.id].reason:
                 persons = ctx.keys.person_aliases(one.contact.email)
                 record = (connector, object_name, row.record_id)
-                addressees[row.id] = Addressee(record, persons)
+                forms = tuple(dict.fromkeys((found[row.id].email, one.contact.email.strip())))
+                addressees[row.id] = Addressee(record, persons, forms)
     if addressees:
         for message, reason in email_opt_outs.reasons(ctx, addressees).items():
             found[message] = replace(found[message], reason=reason)

@@ -9,9 +9,10 @@ import click
 
 from worker.cli.base import Group, json_option
 from worker.cli.choices import Choice
-from worker.cli.common import ConnectorName, open_context, user_name
+from worker.cli.common import ConnectorName, contact_argument, open_context, user_name
 from worker.cli.output import console
 from worker.cli.output.times import local_minute
+from worker.cli.propagation import later_option, propagate_now
 
 if TYPE_CHECKING:
     from worker.asking.campaigns import Plan, Progress
@@ -153,6 +154,42 @@ def ask_stop(name: str, as_json: bool) -> None:
     Links that were sent can still be answered.
     """
     _change(name, "stop", as_json)
+
+
+@ask.command("lift", examples=[
+    'hygiene ask lift kim@example.com --reason "wrote that the mailbox works again"',
+    'hygiene ask lift hubspot:12345 --reason "asked by phone to be asked again"',
+])  # fmt: skip
+@click.argument("who", metavar="EMAIL|CONNECTOR:ID")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, which is kept.")
+@later_option
+@json_option
+def ask_lift(who: str, reason: str, later: bool, as_json: bool) -> None:
+    """Let somebody be asked by email again, with a reason.
+
+    Lifts a refusal of their address by our mail server, and an opt-out by the unsubscribe link of
+    our emails. Never lifts what a CRM says, nor any other opt-out.
+    """
+    from worker.asking import refusals
+
+    with open_context() as ctx:
+        person = (
+            refusals.of_email(ctx, who)
+            if "@" in who
+            else refusals.of_record(ctx, *contact_argument(ctx, who))
+        )
+        lifted = refusals.lift(ctx, person, user_name(), reason)
+        propagated = {} if later else propagate_now(ctx)
+    if as_json:
+        console.print_json({**lifted.as_json(), **propagated})
+        return
+    console.out.print(
+        f"{lifted.refused:,} refusals of the address and {lifted.unsubscribed:,} opt-outs by our "
+        "unsubscribe link lifted"
+    )
+    for suppression_id in lifted.standing:
+        console.info(f"suppression {suppression_id} stands: it rests on more than that link")
+    console.info("what a CRM says of the address still counts; it is read before each email")
 
 
 def _change(name: str, action: str, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from config.credentials import SalesforceCredentials
 from config.former_names import find_former_names
 from config.redis_url import is_unchecked
 from config.settings import Settings
+from connectors.errors import ConnectorError
 from worker.alerts.channels import channels, route
 from worker.asking import email_opt_outs
 from worker.asking.senders import SENDERS
@@ -394,6 +395,11 @@ def check_email_opt_outs(ctx: Context, name: str) -> Iterator[Check]:
     if not SENDERS["email"].problem(ctx.settings):
         for problem in email_opt_outs.problems(ctx, name):
             yield warning(name, str(problem))
+        try:
+            for problem in ctx.connector(name).email_right_problems():
+                yield warning(name, str(problem))
+        except ConnectorError as error:
+            yield warning(name, f"cannot find out which opt-outs from email we may read: {error}")
 
 
 def check_crm(ctx: Context, name: str) -> Iterator[Check]:

@@ -28,6 +28,7 @@ from connectors.protocol import noop
 from connectors.records import (
     NO_OWN_WRITES,
     Contact,
+    EmailRefusal,
     FailureKind,
     Merge,
     OwnWriteFilter,
@@ -51,6 +52,8 @@ _IDS: Final = 100  # that one call reads
 _MOST_KEYS: Final = 15
 _RESOLUTION: Final = timedelta(seconds=1)  # of `update_time`
 _TRUSTED: Final = 60.0  # seconds; then what fields there are is asked again
+_MARKETING: Final = "marketing_status"
+_NO_OPT_OUT: Final = ("no_consent", "subscribed", "archived")
 _NO_FIELD: Final = "is not allowed for this request"
 
 
@@ -159,6 +162,32 @@ class PipedriveConnector(BaseConnector):
     def fetch(self, object_name: str, ids: Sequence[str]) -> list[Contact]:
         persons = self._persons_by_id("read", ids)
         return [self._contact(person) for person in persons if not person["is_deleted"]]
+
+    @guards_response
+    def email_refusals(self, object_name: str, ids: Sequence[str]) -> dict[str, EmailRefusal]:
+        """By the marketing status, which is there where the company uses Campaigns. No consent to
+        marketing is no opt-out. Source: API reference, "Get all persons" (`include_fields`) and
+        "Add a person" (values of `marketing_status`)."""
+        refused: dict[str, EmailRefusal] = {}
+        good = _valid_ids(ids)
+        for start in range(0, len(good), _IDS):
+            batch = good[start : start + _IDS]
+            query: dict[str, str | int] = {
+                "ids": ",".join(batch), "limit": _IDS, "include_fields": _MARKETING,
+            }  # fmt: skip
+            try:
+                answer = self.client.get("read", "persons", query, _among(batch))
+            except RefusedError as error:
+                if _MARKETING in error.reason or "include_fields" in error.reason:
+                    return {}  # the company does not use Campaigns, so nobody has such a status
+                raise
+            for person in answer["data"]:
+                status = person.get(_MARKETING)
+                if status == "unsubscribed":
+                    refused[str(person["id"])] = "opted_out"
+                elif status not in (None, *_NO_OPT_OUT):
+                    refused[str(person["id"])] = "unreadable"
+        return refused
 
     @guards_response
     def read_names(self, object_name: str, ids: Sequence[str]) -> list[TypedContact]:

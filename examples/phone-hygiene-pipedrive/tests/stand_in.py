@@ -5,7 +5,8 @@ Sources: OpenAPI document of API v2 (paths, parameters, bodies, `x-token-cost`);
 text of a refused body. Not documented, and so chosen here: that a list leaves deleted persons out
 while a single read shows them for 30 days (both have `is_deleted`); that whoever may not see a
 person gets 404; that a field which a person does not have is null (`omits_unset` for the other
-way). "OAuth authorization", step 7, for `/oauth/token`; that a new access token ends the one before
+way); whether a company without Campaigns is refused the marketing status, or does not get it.
+"OAuth authorization", step 7, for `/oauth/token`; that a new access token ends the one before
 is not documented, and the harder case.
 """
 
@@ -18,7 +19,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -99,6 +100,8 @@ class Pipedrive:
         self.most_own_fields = 100
         self.kept_fields: set[str] = set()  # that cannot be deleted
         self.omits_unset = False
+        self.uses_campaigns = True  # the company; else nobody has a marketing status
+        self.refuses_marketing = True  # to be asked for it then; else it leaves it out
         self.access_tokens: list[str] = []  # by OAuth, as they were given; the last one is good
         self.refresh_token = REFRESH_TOKEN
         self.tells_day = True
@@ -143,7 +146,7 @@ class Pipedrive:
                 for place, (number, label) in enumerate(phones)
             ],
             "emails": [{"value": f"p{person_id}@example.com", "primary": True, "label": "work"}],
-            "custom_fields": {}, **values,
+            "custom_fields": {}, "marketing_status": "no_consent", **values,
         }  # fmt: skip
         return person_id
 
@@ -306,6 +309,9 @@ class Pipedrive:
         asked = query["ids"].split(",") if "ids" in query else None
         if asked is not None and len(asked) > 100:
             raise invalid("ids", "must contain less than or equal to 100 items")
+        more = query["include_fields"].split(",") if "include_fields" in query else []
+        if "marketing_status" in more and not self.uses_campaigns and self.refuses_marketing:
+            raise not_allowed("include_fields", "marketing_status")
         keys = query["custom_fields"].split(",") if "custom_fields" in query else None
         if keys is not None and len(keys) > 15:
             raise invalid("custom_fields", "must contain less than or equal to 15 items")
@@ -316,7 +322,7 @@ class Pipedrive:
         if since and not _WHOLE_SECONDS.fullmatch(since):
             raise invalid("updated_since", "not a valid datetime")
         chosen = [
-            self._shown(person, keys)
+            self._shown(person, keys, more)
             for person_id, person in sorted(self.persons.items())
             if person_id not in self.hidden | self.purged
             and not person["is_deleted"]
@@ -345,7 +351,9 @@ class Pipedrive:
         text = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode() if cursor else None
         return {**_success(page), "additional_data": {"next_cursor": text}}
 
-    def _shown(self, person: dict[str, Any], keys: list[str] | None) -> dict[str, Any]:
+    def _shown(
+        self, person: dict[str, Any], keys: list[str] | None, more: Collection[str] = ()
+    ) -> dict[str, Any]:
         own = {code for code, entry in self.fields.items() if entry["is_custom_field"]}
         values = {
             code: person["custom_fields"].get(code)
@@ -353,7 +361,10 @@ class Pipedrive:
         }
         if self.omits_unset:
             values = {code: value for code, value in values.items() if value is not None}
-        return {**person, "custom_fields": values}
+        shown = {**person, "custom_fields": values}
+        if "marketing_status" not in more or not self.uses_campaigns:
+            shown.pop("marketing_status")
+        return shown
 
     def _patch(self, person_id: str, body: Any) -> dict[str, Any]:
         person = self._person(person_id)

@@ -284,6 +284,44 @@ class TestReading:
         assert connector.deleted("persons", ["1"]) == {}
 
 
+class TestOptOutsFromEmail:
+    """By the marketing status of a person."""
+
+    @pytest.mark.parametrize(("status", "expected"), [
+        ("unsubscribed", {"2": "opted_out"}), ("no_consent", {}), ("subscribed", {}),
+        ("archived", {}), ("paused", {"2": "unreadable"}),
+    ])  # fmt: skip
+    def test_are_who_has_unsubscribed(
+        self, connector: PipedriveConnector, crm: Pipedrive, status: str,
+        expected: dict[str, str],
+    ) -> None:  # fmt: skip
+        crm.edit(2, marketing_status=status)
+        assert connector.email_refusals("persons", ["1", "2", "999999999"]) == expected
+
+    @pytest.mark.parametrize("refuses", [True, False])
+    def test_are_none_in_a_company_without_campaigns(
+        self, connector: PipedriveConnector, crm: Pipedrive, refuses: bool
+    ) -> None:
+        crm.edit(2, marketing_status="unsubscribed")
+        crm.uses_campaigns, crm.refuses_marketing = False, refuses
+        assert connector.email_refusals("persons", ["1", "2"]) == {}
+
+    def test_are_waited_for_if_the_call_is_refused_for_something_else(
+        self, connector: PipedriveConnector, crm: Pipedrive
+    ) -> None:
+        body = b'{"success": false, "error": "Scope and URL mismatch"}'
+        crm.faults.append(Fault("GET .*include_fields", 403, body))
+        with pytest.raises(ConnectorError):
+            connector.email_refusals("persons", ["1", "2"])
+
+    def test_of_many_take_a_call_for_a_hundred(
+        self, connector: PipedriveConnector, crm: Pipedrive
+    ) -> None:
+        before = crm.calls["GET persons"]
+        assert connector.email_refusals("persons", [str(n) for n in range(1, 151)]) == {}
+        assert crm.calls["GET persons"] - before == 2
+
+
 class TestWriting:
     def test_a_deleted_person_is_gone_and_a_hidden_one_not_visible(
         self, connector: PipedriveConnector, crm: Pipedrive

@@ -9,19 +9,24 @@ Read in this order:
     test_answers.py    what recipients said, by their page or by a reply
     test_addresses.py  an email field is one plain address, or none
     test_email.py      by the mail server, with one-click unsubscribing
+    test_refusals.py   an admin lets somebody be asked by email again
     test_email_opt_outs.py  who has opted out of email in the CRM
+    test_email_subscriptions.py  who has opted out of a subscription type of HubSpot
+    test_email_privacy.py  whom Salesforce's privacy records and bounces keep from an email
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from asking_support import DAYTIME, TOML, Ask, index, request
+from channel_services import Mail
 from clocks import advance_clock
 from constants import PUBLIC_URL
 from crms import Crm
+from email_desk import BOTH, Desk, desk_of
 
 from sandbox.run import Sandbox
 from worker.asking import campaigns
@@ -64,3 +69,15 @@ def ask(asking_ctx: Context) -> Ask:
         return started
 
     return start
+
+
+@pytest.fixture
+def mail() -> Iterator[Mail]:
+    server = Mail()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def desk(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
+    return desk_of(make_context(BOTH, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url), sandbox, mail)

@@ -82,3 +82,10 @@ def test_a_plan_by_email_says_what_keeps_people_from_being_asked(
     assert "contacts.hs_email_optout" in note
     shown = CliRunner().invoke(main, ["ask", "plan", *whom])
     assert note in shown.output
+
+
+def test_a_lift_needs_a_reason_and_somebody_who_is_kept_from_an_email(run: Run) -> None:
+    assert "--reason" in run("lift", "kim@example.com", exit_code=2)
+    out = run("lift", "kim@example.com", "--reason", "wrote to us", exit_code=2)
+    assert "what a CRM says is changed in the CRM" in out
+    assert "write CONNECTOR:ID" in run("lift", "kim", "--reason", "wrote to us", exit_code=2)

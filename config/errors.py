@@ -20,6 +20,7 @@
     ├── RedisError                               2             worker.store.embedded_redis
     ├── ExportError                              2             worker.ops.export
     ├── StillReadError                           2        409  worker.ops.former_records
+    ├── AccountChangeError                       2        409  worker.ops.account_change
     ├── NotOnePersonError                        2        409  worker.ops.person_export
     ├── RunActiveError                                    409  worker.sync.runs.lifecycle
     ├── PausedError                                       409  worker.store.pause

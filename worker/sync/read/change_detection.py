@@ -50,6 +50,7 @@ _DECIDING_CODE = (
     "feedback/consent_state.py",
     "feedback/crm_flags.py",
     "feedback/field_notes.py",
+    "feedback/former_accounts.py",
     "feedback/note_words.py",
     "feedback/ownership.py",
     "feedback/replies/names.py",

@@ -57,6 +57,7 @@ _DIALLED_810 = re.compile(r"[(\[\s]*8\s?[-~\s]\s?10[\s-]+(?=\d)", re.ASCII)
 _PREFIXED = 10  # digits: a number behind a prefix has more
 _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
+_SHORTEST = 7  # digits of a number beside others, in most countries
 # How a text with a prefix begins.
 _ABROAD = frozenset(
     ("011", "810", "(00", "(01", "(81", "+00", *(f"00{mark}" for mark in "0123456789 -./"))
@@ -280,6 +281,12 @@ def is_of_usual_length(number: Number, *, exactly: bool = False) -> bool:
     return len(parts[1]) == usual if exactly else len(parts[1]) >= usual
 
 
+@cache
+def shortest_of(region: str | None) -> int:
+    """Return how many digits a number beside another one has at least: fewer on islands."""
+    return min(_SHORTEST, _length_of_example(region, False) or _SHORTEST) if region else _SHORTEST
+
+
 def is_dialled_from_elsewhere(text: str) -> bool:
     """Whether a piece is a number of some country, behind what another one dials before it."""
     digits = _DIGITS.sub("", text)
@@ -392,7 +399,7 @@ def _candidates(
     if region is not None:
         for trunk in _OLD_TRUNKS.get(region, ()):
             # Behind the 8, Ukraine dialled a zero; behind a zero, another one begins a prefix.
-            if digits.startswith(trunk) and (trunk == "8" or digits[len(trunk)] != "0"):
+            if digits.startswith(trunk) and (trunk == "8" or digits[len(trunk) :][:1] != "0"):
                 yield digits[len(trunk) :], region, _OLD_PREFIX
         if digits.startswith(own):
             yield from _international(f"+{digits}", region, _NO_PLUS)

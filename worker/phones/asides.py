@@ -58,8 +58,9 @@ _MARKED = re.compile(
     r"|\d{1,3}(?:\.\d{1,3}){2,3}"  # a version, the address of a computer
     rf"|-?\d{{1,6}}[.,]\d{{1,8}}|{_AMOUNT}"
     r"|\d(?:[.,]\d+)?E\+?\d{1,3}"  # what a spreadsheet made of a long number
-    r"|\d{13}"  # an article (EAN), a moment in milliseconds
+    r"|\d{1,2}h\d\d|\d{1,2}[.:]\d\d\s?-\s?\d{1,2}[.:]\d\d"  # "18h30", "8.30-16.45"
     rf"){_END}"
+    r"|(?<=\()\d{1,2}\s?-\s?\d{1,2}(?=\))"  # "(9-15)"
     r"|\d{1,3}°\s?(?:\d{1,2}(?:[.,]\d+)?\s?['′]\s?)?(?:\d{1,2}(?:[.,]\d+)?\s?[\"″])?",
     re.ASCII,
 )

@@ -53,7 +53,7 @@ from worker.phones.text import (
     not_a_number_reason,
     undo_spreadsheet_damage,
 )
-from worker.phones.trunk_prefixes import begins_as_dialled, lacks_trunk_prefix
+from worker.phones.trunk_prefixes import begins_as_dialled, has_carrier_code, lacks_trunk_prefix
 
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
@@ -239,7 +239,7 @@ def _is_dated(text: str) -> bool:
 
 def _may_be_more(text: str, problem: str) -> bool:
     """Whether the last digits may be the end of a range, an extension or a year."""
-    if text.rfind("(") > _SHORTEST or _is_dated(text):
+    if text.rfind("(") > _SHORTEST_ON_ISLANDS or _is_dated(text):
         return True  # "415-555-2671 (2)"
     has_tail = "-" in text and _TAIL.search(text) is not None
     return has_tail and "too short" not in problem and "kept for" not in problem
@@ -293,7 +293,24 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     parse = _read(text, region)
     if parse.chunks and _may_hold_asides(text, parse):
         parse = _read_without_asides(text, parse, region)
-    return _finished(parse, region, cut)
+    text, chunks = parse.text, parse.chunks
+    if parse.numbers[1:]:
+        parse.numbers = _with_likely_ids(parse)
+    labels, note = _words(text, parse.spans) if parse.spans else ([], "")
+    if cut:
+        note = f"{note} (the field is too long; only its start was read)".strip()
+    if parse.numbers and text[0] == "+" and _is_of_another_code(text, parse.numbers):
+        return ParsedField("invalid", (), text, _CUT_WRONG)
+    if parse.numbers:
+        numbers = tuple(
+            replace(number, label=label) if label else number
+            for number, label in zip_longest(parse.numbers, labels[: len(parse.numbers)])
+        )
+        return ParsedField("number", numbers, note, "", _remark(numbers, region))
+    problem = parse.problems[0] if parse.problems else _WORDS
+    if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
+        problem = short
+    return _without_valid_number(parse.doubtful, problem, note)
 
 
 def _read(text: str, region: str | None) -> _FieldParse:
@@ -325,6 +342,8 @@ def _may_hold_asides(text: str, parse: _FieldParse) -> bool:
             return True
         return ("." in text or "@" in text) and _MARK_WITHIN.search(text) is not None
     if "/" in text or len(parse.spans) > len(parse.chunks) or not parse.is_complete:
+        return True
+    if "." in text and _MARK_WITHIN.search(text) is not None:
         return True
     return any(len(number.e164) > _LONGEST_E164 for number in parse.numbers)
 
@@ -386,34 +405,14 @@ def _weaken(parse: _FieldParse, numbers: Sequence[Number]) -> None:
     ]
 
 
-def _finished(parse: _FieldParse, region: str | None, cut: bool) -> ParsedField:
-    text, chunks = parse.text, parse.chunks
-    if parse.numbers[1:]:
-        parse.numbers = _with_likely_ids(parse)
-    labels, note = _words(text, parse.spans) if parse.spans else ([], "")
-    if cut:
-        note = f"{note} (the field is too long; only its start was read)".strip()
-    if parse.numbers and text[0] == "+" and _is_of_another_code(text, parse.numbers):
-        return ParsedField("invalid", (), text, _CUT_WRONG)
-    if parse.numbers:
-        numbers = tuple(
-            replace(number, label=label) if label else number
-            for number, label in zip_longest(parse.numbers, labels[: len(parse.numbers)])
-        )
-        return ParsedField("number", numbers, note, "", _remark(numbers, region))
-    problem = parse.problems[0] if parse.problems else _WORDS
-    if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
-        problem = short
-    return _without_valid_number(parse.doubtful, problem, note)
-
-
 def _with_likely_ids(parse: _FieldParse) -> list[Number]:
     """Return the numbers, those with low confidence that lack a prefix which another one has."""
     pieces = dict(parse.pieces)
     lacking = {
         number.e164
         for number in parse.numbers
-        if lacks_trunk_prefix(pieces.get(number.e164, ""), number)
+        if (typed := pieces.get(number.e164, ""))
+        and (lacks_trunk_prefix(typed, number) or has_carrier_code(typed, number))
     }
     if len(lacking) == len(parse.numbers):
         return parse.numbers
@@ -512,31 +511,7 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
-        is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
-        if is_cut and _parse_short_with_next(number, chunks, region, parse):
-            return 2
-        if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, parse):
-            return 1
-        if parse.last is not None and len(digits) < min(
-            _SHORTEST, len(_DIGITS.sub("", parse.typed))
-        ):
-            if len(digits) < shortest_of(region):
-                return 1  # beside a whole number, so few digits are hardly another one
-            if len(number.e164) != len(parse.last.e164) or number.region != parse.last.region:
-                number = replace(number, confidence="low", basis=_FEW_DIGITS)
-        if (parse.numbers or chunks[1:]) and fictitious_reason(digits, chunk.text):
-            return 1
-        if chunk.slip and is_possible(number.e164 + "0"):
-            parse.problems.append(_MASKED)
-            return 1  # one digit may be missing
-        if chunk.slip and _is_whole_without_last_group(chunk, region):
-            number = replace(number, confidence="low", basis=_MAYBE_MORE)  # "... 345 2x"
-        if (parse.numbers or chunks[1:]) and short_forms.is_day(chunk.text):
-            number = replace(number, confidence="low", basis=_MAYBE_DAY)
-        if chunk.extension:
-            number = replace(number, extension=chunk.extension)
-        parse.add(number, chunk.start, chunk.end, chunk.text)
-        return 1
+        return _take_number(number, chunks, region, parse)
     if taken := _parse_joined(chunks, region, parse):
         return taken
     if (
@@ -549,6 +524,39 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         parse.problems.append(problem)
     if number is not None and number.possible and parse.doubtful is None:
         parse.doubtful = replace(number, extension=chunk.extension)
+    return 1
+
+
+def _take_number(
+    number: Number, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse
+) -> int:
+    """Keep the number that the first of these chunks is, unless it may be something else; return
+    how many chunks it takes."""
+    chunk = chunks[0]
+    is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
+    if is_cut and _parse_short_with_next(number, chunks, region, parse):
+        return 2
+    if number.e164[_LONGEST_E164:] and _parse_without_year(chunk, region, parse):
+        return 1
+    if parse.last is not None or chunks[1:]:
+        digits = chunk.digits
+        if fictitious_reason(digits, chunk.text):
+            return 1
+        if short_forms.is_day(chunk.text):
+            number = replace(number, confidence="low", basis=_MAYBE_DAY)
+    if parse.last is not None and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", parse.typed))):
+        if len(digits) < shortest_of(region):
+            return 1  # beside a whole number, so few digits are hardly another one
+        if len(number.e164) != len(parse.last.e164) or number.region != parse.last.region:
+            number = replace(number, confidence="low", basis=_FEW_DIGITS)
+    if chunk.slip and is_possible(number.e164 + "0"):
+        parse.problems.append(_MASKED)
+        return 1  # one digit may be missing
+    if chunk.slip and _is_whole_without_last_group(chunk, region):
+        number = replace(number, confidence="low", basis=_MAYBE_MORE)  # "... 345 2x"
+    if chunk.extension:
+        number = replace(number, extension=chunk.extension)
+    parse.add(number, chunk.start, chunk.end, chunk.text)
     return 1
 
 

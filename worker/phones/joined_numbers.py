@@ -16,7 +16,7 @@ from worker.phones.number_parser import (
     parse_number,
 )
 from worker.phones.text import fictitious_reason
-from worker.phones.trunk_prefixes import begins_as_dialled, lacks_trunk_prefix
+from worker.phones.trunk_prefixes import begins_as_dialled, lacks_trunk_prefix, trunk_prefix
 
 _DIGITS = re.compile(r"\D")
 _MOST_PARTS = 6  # numbers with nothing but spaces between them
@@ -115,9 +115,19 @@ def _ways(texts: Sequence[str], region: str, shortest: int) -> Iterator[tuple[Pa
             if not ends.get(start) or len(ends[start][0]) >= _MOST_PARTS:
                 continue
             text = " ".join(texts[start:end])
-            if len(_DIGITS.sub("", text)) >= shortest and (part := _part(text, region)) is not None:
+            if len(_DIGITS.sub("", text)) < shortest or _holds_next(texts[start:end], region):
+                continue
+            if (part := _part(text, region)) is not None:
                 ends.setdefault(end, []).extend((*way, part) for way in ends[start][:8])
     yield from ends.get(len(texts), ())
+
+
+def _holds_next(texts: Sequence[str], region: str) -> bool:
+    """Whether a number with its prefix begins behind an id: "44567 041 2348455"."""
+    prefix = trunk_prefix(region)
+    if not prefix or len(texts[0]) < _SHORTEST_ID or begins_as_dialled(texts[0], region):
+        return False
+    return any(text.startswith(prefix) for text in texts[1:])
 
 
 def _part(text: str, region: str | None) -> Part | None:

@@ -16,6 +16,7 @@ from phonenumbers.phonemetadata import PhoneMetadata
 from worker.phones import fast_parser
 from worker.phones.model import Number
 
+_CARRIER_CODE = 3  # digits of one, at least
 _NANP_PREFIX = "1"  # written before a number by few
 
 
@@ -32,17 +33,30 @@ def lacks_trunk_prefix(typed: str, number: Number) -> bool:
     return parts is not None and parts[1] == typed and _needs_prefix(number.region, typed)
 
 
+def has_carrier_code(typed: str, number: Number) -> bool:
+    """Whether the library took the first digits of a group for the code of a carrier.
+
+    >>> has_carrier_code("1577836800", Number("+35236800", region="LU"))
+    True
+    """
+    if not typed.isdigit() or typed[0] == "0":
+        return False
+    parts = fast_parser.split(number.e164[1:])
+    is_end = parts is not None and typed.endswith(parts[1]) and not typed.startswith(str(parts[0]))
+    return is_end and parts is not None and len(typed) - len(parts[1]) >= _CARRIER_CODE
+
+
 def begins_as_dialled(typed: str, region: str | None) -> bool:
     """Whether a piece begins with a plus, an area code in brackets or its country's prefix.
 
     >>> begins_as_dialled("020 7219 4272", "GB"), begins_as_dialled("7219 4272", "GB")
     (True, False)
     """
-    prefix = _prefix(region)
+    prefix = trunk_prefix(region)
     return typed[:1] in ("+", "(") or bool(prefix and typed.startswith(prefix))
 
 
-def _prefix(region: str | None) -> str:
+def trunk_prefix(region: str | None) -> str:
     """Return what is dialled before the numbers of a country, or most of them; "" if nothing is."""
     plan = PhoneMetadata.metadata_for_region(region, None) if region else None
     prefix = (plan.national_prefix or "") if plan is not None else ""
@@ -51,7 +65,7 @@ def _prefix(region: str | None) -> str:
 
 def _needs_prefix(region: str, national: str) -> bool:
     """Whether the library writes a number with the prefix, and takes no other form for usual."""
-    prefix = _prefix(region)
+    prefix = trunk_prefix(region)
     for form, leading, pattern in _forms(region) if prefix else ():
         if leading.match(national) and pattern.fullmatch(national):
             rule = form.national_prefix_formatting_rule or ""

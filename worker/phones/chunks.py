@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from worker.phones.asides import BLANK
 from worker.phones.extensions import CANONICAL
 from worker.phones.text import is_luhn
 
@@ -76,9 +77,10 @@ _LONGER_THAN_A_CEP = (
 )
 # "1200 €", but not "+49 30 901820 €1200"
 _MONEY = re.compile(r"\s?(?:[€$£¥₹%]|(?:eur|usd|gbp|chf|kr)\b)(?!\s?[\d\x1a])", re.IGNORECASE)
+_CURRENCY_BEHIND_AMOUNT = re.compile(rf"{BLANK}\s?(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?\Z", re.I)
 _SLIP = re.compile(r"[-_]?(?:[A-Za-z](?![A-Za-z\d])|[*#?_…•](?![\d*#?_]))")
 _WORD_BEFORE = re.compile(r"[^\W\d_]\s*\Z|〒\s*\Z")
-_WORD_BEHIND = re.compile(r"\s{0,2}[^\W\d_]{2}")
+_WORD_BEHIND = re.compile(r"(?![OoIilSsBZzQG]+(?![^\W_]))\s{0,2}[^\W\d_]{2}")
 _MASK = re.compile(r"[ ).\-]{0,3}(?:[Xx#?…•]{2,}|[*_]{2,})")
 
 # Day and month, in either order; their numbers tell a date from "2021-51-77" and "65-32-2051".
@@ -125,7 +127,6 @@ _BREAK = re.compile(r"[(\[{]|\s-\s+(?=[\d(+])|~(?=\d{1,2}\Z)")
 _WIDE = re.compile(r"(?<=\d)(?:\s*[•·]\s+|\t\s*|\s{2,})(?=[\d(])")
 _LONGEST_E164 = 15  # digits
 _TRUNK_BEHIND = re.compile(r"(?<=\d)\s+[178]\s*\Z")
-_BLANK = "\x1a"  # stands for a digit that is no number's; no text holds one
 
 
 class Chunk(Struct, frozen=True):
@@ -135,7 +136,7 @@ class Chunk(Struct, frozen=True):
     full stop or colon), "" where other words do; `glued`: without a space. `start`, `end`: its
     place in the text. `extension`: what stood behind it. `spoilt`: letters or a mask touch it.
     `slip`: a single letter or mark does, which may stand for a digit. `words`: words stand directly
-    before and behind it.
+    before and behind it. `announced`: a word says that its first group is an id.
     """
 
     text: str
@@ -147,6 +148,7 @@ class Chunk(Struct, frozen=True):
     spoilt: bool = False
     slip: bool = False
     words: tuple[bool, bool] = (False, False)
+    announced: bool = False
 
     @property
     def digits(self) -> str:
@@ -166,9 +168,7 @@ def chunks_of(text: str) -> list[Chunk]:
 
 def _without_card(found: re.Match[str]) -> str:
     """The number of a payment card with its digits blanked; other digits as they are."""
-    return (
-        _DIGIT.sub(_BLANK, found.group()) if is_luhn(_DIGITS.sub("", found.group())) else found[0]
-    )
+    return _DIGIT.sub(BLANK, found.group()) if is_luhn(_DIGITS.sub("", found.group())) else found[0]
 
 
 def _without_digits(aside: re.Match[str]) -> str:
@@ -176,7 +176,7 @@ def _without_digits(aside: re.Match[str]) -> str:
     before = aside.string[: aside.start()]
     if aside.group()[1:2] == ")" and before.count("(") > before.count(")"):
         return aside.group()
-    return _DIGIT.sub(_BLANK, aside.group())
+    return _DIGIT.sub(BLANK, aside.group())
 
 
 def _scan(text: str) -> Iterator[Chunk]:
@@ -195,9 +195,8 @@ def _scan(text: str) -> Iterator[Chunk]:
         between = text[before:start]
         before_it, behind_it = text[:start], "" if extension else behind
         is_announced = _is_announced(before_it, match.group())
-        is_other = _MONEY.match(behind_it) is not None or (
-            is_announced and _PLACE.search(before_it) is None
-        )
+        is_money = _MONEY.match(behind_it) is not None
+        is_other = is_money or (is_announced and _PLACE.search(before_it) is None)
         yield Chunk(
             _ODD.sub(" ", text[start:match_end]).replace("~", "-").strip(),
             start,
@@ -208,6 +207,7 @@ def _scan(text: str) -> Iterator[Chunk]:
             is_other or is_announced or _is_touched(before_it, behind_it),
             not extension and _SLIP.match(behind) is not None,
             (False, False) if is_other else _words(before_it, behind_it),
+            is_announced and not is_money and not _is_touched(before_it, behind_it),
         )
         before = end
         match = _CHUNK.search(text, end)
@@ -255,8 +255,10 @@ def _words(before: str, behind: str) -> tuple[bool, bool]:
 def _is_announced(before: str, run: str) -> bool:
     """Whether a word announces a number of another kind. A plus begins a phone number, whatever
     "ID", "KR" or "#" stand for before it."""
-    announced = _OTHER_NUMBER.search(before) is not None and not run.startswith("+")
-    return announced and not _is_phone_label(before, run)
+    announced = _OTHER_NUMBER.search(before) if run[0] != "+" else None
+    if announced is None or _is_phone_label(before, run):
+        return False
+    return BLANK not in before or _CURRENCY_BEHIND_AMOUNT.search(before) is None
 
 
 def _is_touched(before: str, behind: str) -> bool:

@@ -29,7 +29,7 @@ _SIGN = (
 # Looking for what each sign begins with spares trying a hundred words behind every digit.
 _AFTER = re.compile(
     rf"(?<=[\d)\]])[\s,;(\[/-]*(?=[^\W\d_]|[#,]){_SIGN}\s*(\d{{1,{LONGEST}}})"
-    r"(?:-\d{1,5}(?!\d))?(?:\s*[)\]\#])*(?![\d.-]*\d)",
+    r"(?:-\d{1,5}(?!\d))?(?:\s*[)\]\#])*(?![\d.-]*\d|[A-Za-z]\d)",
     re.IGNORECASE,
 )
 # The word behind the digits, as in Hungarian and Turkish: "351-0060/112 mellék".

@@ -7,39 +7,41 @@ The order matters:
 3. Extensions are brought to one form (`extensions`), and the text is cut into chunks of digits
    (`chunks`).
 4. Each chunk is read as a number (`number_parser`); or as a short form of the number before it
-   (`short_forms`); or, where it is too long for one, as several with a space between them.
-5. What stands between the numbers becomes their labels and the note.
+   (`short_forms`); or, where it is too long for one, as several with a space between them, or as
+   a number beside an id (`joined_numbers`).
+5. Where digits are left over, or marks stand in them, the text is read once more without what is
+   no number (`asides`).
+6. What stands between the numbers becomes their labels and the note.
 
 Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, unless it is
-too long for one and a tab or a dot stands in it (`chunks`), and letters are no digits: a number
-that looks right and is not what was typed would be somebody else's.
+too long for one and a tab or a dot stands in it (`chunks`), or both parts are unbroken. Letters are
+no digits: a number that looks right and is not what was typed would be somebody else's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from msgspec.structs import replace
 
-from worker.phones import metadata, short_forms, vanity
+from worker.phones import asides, joined_numbers, metadata, short_forms, vanity
 from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
 from worker.phones.extensions import CANONICAL, canonicalize_extensions
 from worker.phones.fast_parser import digits_of_plain
 from worker.phones.metadata import country_name, is_possible, short_code
 from worker.phones.model import Number, ParsedField
 from worker.phones.number_parser import (
-    LONGEST,
     NO_COUNTRY,
     group_lengths,
-    is_dialled_from_elsewhere,
     is_international,
     is_of_usual_length,
     mended,
     parse_literal,
     parse_number,
+    shortest_of,
 )
 from worker.phones.text import (
     MAX_LENGTH,
@@ -51,6 +53,7 @@ from worker.phones.text import (
     not_a_number_reason,
     undo_spreadsheet_damage,
 )
+from worker.phones.trunk_prefixes import begins_as_dialled, has_carrier_code, lacks_trunk_prefix
 
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
@@ -82,18 +85,19 @@ _PLUS_BETWEEN = re.compile(r"(?P<first>\+?[^+]*\d)\s+\+\s+(?P<second>[\d(][^+]*)
 _SHORTEST_E164 = 7  # characters of an E.164 that is worth keeping though it is not valid
 _CUT_SHORT = 8  # characters of an E.164 that may be the first part of a number with a slash
 _SHORTEST = 7  # digits of a number that stands beside others
+_SHORTEST_ON_ISLANDS = 4  # digits
 _WITHIN = ("/", "\n", "-")  # may stand within a number
 _LAST_PART = 4  # digits of the last part of a number with such a mark, at least
 _PAUSED = 5  # digits of an extension behind a single comma, at the most
 _SHORTEST_BEFORE_A_YEAR = 9  # characters of an E.164: a shorter one lacks its last digits
 _LONGEST_E164 = 14  # characters: few plans know longer ones, Germany's knows nearly any
-_MOST_PARTS = 6  # numbers with nothing but spaces between them
 _SHORTEST_IN_GROUPS = 9  # characters of an E.164: a shorter one may be a date in an odd form
 _CUT_WRONG = "holds no number"
 _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
 _OF_PERSONS = ("landline", "mobile", "unknown")  # line types
 _MAYBE_NATIONAL = "its link may hold a number of the contact's own country"
+_MARK_WITHIN = re.compile(r"\d[.@]", re.ASCII)
 _FIRST_LETTER = re.compile(r"[A-Za-z]")
 _MAYBE_DAY = "the digits may as well be a day"
 _MAYBE_MORE = "the last digits may belong to the word behind them"
@@ -101,6 +105,9 @@ _SLASH_WITHIN = "a slash stands within it"
 _EXTENSION = "the digits behind it count as its extension"
 _RANGE = "it is the first one of a range"
 _JOINED = "no mark stands between it and the next one"
+_FEW_DIGITS = "so few digits beside another number may be none"
+_MAYBE_ID = "it lacks the prefix that the number beside it has, and may be an id"
+_MAYBE_WITHIN = "what was left out beside it may be part of it"
 _WITHOUT_GROUP = "the digits beside a word are left out"
 _MASKED = "holds letters or marks in the place of digits"
 _WORDS = "holds words, not a number"
@@ -118,20 +125,30 @@ _LABEL_AT_START = re.compile(rf"\A\s*(?:{LABELS})(?![^\W_])\s*[.:]?\s*", re.IGNO
 class _FieldParse:
     """What the chunks of a field have given so far. `spans`: places of the numbers in the text."""
 
+    text: str
+    chunks: Sequence[Chunk]
     numbers: list[Number] = field(default_factory=list)
     spans: list[tuple[int, int]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     doubtful: Number | None = None  # not valid, kept for what it can say
     in_list: bool = False  # several last groups stand beside each other
     has_extension: bool = False  # the last number has one: short forms would be more of these
+    pieces: tuple[tuple[str, str], ...] = ()  # each E.164, and what it was read from
     typed: str = ""  # the text of the last number that was no short form
 
     def add(self, number: Number, start: int, end: int, typed: str = "") -> None:
         self.typed = typed or self.typed
+        if typed:
+            self.pieces += ((number.e164, typed),)
         if all((number.e164, number.extension) != (n.e164, n.extension) for n in self.numbers):
             self.numbers.append(number)
         self.spans.append((start, end))
         self.has_extension = bool(number.extension)
+
+    def set_extension(self, extension: str) -> None:
+        if extension:
+            self.numbers[-1] = replace(self.numbers[-1], extension=extension)
+            self.has_extension = True
 
     def is_group(self, chunk: Chunk) -> bool:
         """Whether a chunk is as long as the last groups of the number before, and not all of it."""
@@ -139,6 +156,23 @@ class _FieldParse:
             return False
         whole = len(_DIGITS.sub("", self.typed))
         return len(chunk.digits) in group_lengths(self.typed) - {whole}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all digits are those of numbers that exist."""
+        is_read = len(self.spans) >= len(self.chunks) or all(
+            any(start <= chunk.start and chunk.end <= end for start, end in self.spans)
+            for chunk in self.chunks
+        )
+        return is_read and bool(self.numbers) and all(number.valid for number in self.numbers)
+
+    @property
+    def e164s(self) -> set[str]:
+        return {number.e164 for number in self.numbers if number.valid}
+
+    def begins_as_dialled(self, region: str | None) -> bool:
+        """Whether a number was typed with what is dialled before it."""
+        return any(begins_as_dialled(typed, region) for _, typed in self.pieces)
 
     @property
     def last(self) -> Number | None:
@@ -188,21 +222,24 @@ def _parse_plain(text: str, region: str | None) -> ParsedField | None:
         is_odd = text[0] != "+" and (len(digits) == _TWO_YEARS or "." in text)
         if is_odd and _AMBIGUOUS.fullmatch(text):
             number = replace(number, confidence="low", basis=_OTHER_SENSE)
-        if len(number.e164) <= _LONGEST_E164 or not _is_dated(text):
+        is_long = len(number.e164) > _LONGEST_E164 or ("." in text and " " in text)
+        if not (is_long and _is_dated(text)):
             return ParsedField("number", (number,), remark=_remark((number,), region))
-    elif 2 < len(digits) < 2 * _SHORTEST and not _may_be_more(text, problem):
+    elif 2 < len(digits) < 2 * shortest_of(region) and not _may_be_more(text, problem):
         return _without_valid_number(number, short_code(digits, region) or problem, "")
     return None
 
 
 def _is_dated(text: str) -> bool:
-    """Whether a year or opening hours may stand behind the number."""
-    return bool(short_forms.without_year(text)) or short_forms.has_hours_behind(text)
+    """Whether a year, opening hours, a day or a version may stand beside the number."""
+    if short_forms.without_year(text) or short_forms.has_hours_behind(text):
+        return True
+    return "." in text and " " in text and asides.without_marks(text) != text
 
 
 def _may_be_more(text: str, problem: str) -> bool:
     """Whether the last digits may be the end of a range, an extension or a year."""
-    if text.rfind("(") > _SHORTEST or _is_dated(text):
+    if text.rfind("(") > _SHORTEST_ON_ISLANDS or _is_dated(text):
         return True  # "415-555-2671 (2)"
     has_tail = "-" in text and _TAIL.search(text) is not None
     return has_tail and "too short" not in problem and "kept for" not in problem
@@ -253,25 +290,16 @@ def _is_whole_before_a_word(text: str, unlabelled: str, region: str | None) -> b
 
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
-    text = _with_usual_codes(text)
-    between = _PLUS_BETWEEN.fullmatch(text) if " + " in text else None
-    if between is not None and _is_national(between["second"], region):
-        text = f"{between['first']} & {between['second']}"
-    text = canonicalize_extensions(text)
-    if grouped := _IN_GROUPS.fullmatch(text):
-        number, problem = parse_number(text.replace(grouped[1] or "/", " "), region)
-        if number is not None and number.valid and len(number.e164) > _SHORTEST_IN_GROUPS:
-            return ParsedField("number", (number,), remark=_remark((number,), region))
-    parse = _FieldParse()
-    chunks = chunks_of(text)
-    parse.in_list = short_forms.are_a_list(chunks)
-    place = 0
-    while place < len(chunks):
-        place += _parse_chunk(text, chunks[place:], region, parse)
+    parse = _read(text, region)
+    if parse.chunks and _may_hold_asides(text, parse):
+        parse = _read_without_asides(text, parse, region)
+    text, chunks = parse.text, parse.chunks
+    if parse.numbers[1:]:
+        parse.numbers = _with_likely_ids(parse)
     labels, note = _words(text, parse.spans) if parse.spans else ([], "")
     if cut:
         note = f"{note} (the field is too long; only its start was read)".strip()
-    if parse.numbers and _is_of_another_code(text, parse.numbers):
+    if parse.numbers and text[0] == "+" and _is_of_another_code(text, parse.numbers):
         return ParsedField("invalid", (), text, _CUT_WRONG)
     if parse.numbers:
         numbers = tuple(
@@ -283,6 +311,115 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     if len(chunks) == 1 and (short := short_code(chunks[0].digits, region)):
         problem = short
     return _without_valid_number(parse.doubtful, problem, note)
+
+
+def _read(text: str, region: str | None) -> _FieldParse:
+    """Read a text as one number with a mark between all its groups, or chunk by chunk."""
+    text = _with_usual_codes(text)
+    between = _PLUS_BETWEEN.fullmatch(text) if " + " in text else None
+    if between is not None and _is_national(between["second"], region):
+        text = f"{between['first']} & {between['second']}"
+    text = canonicalize_extensions(text)
+    if grouped := _IN_GROUPS.fullmatch(text):
+        number, _ = parse_number(text.replace(grouped[1] or "/", " "), region)
+        if number is not None and number.valid and len(number.e164) > _SHORTEST_IN_GROUPS:
+            return _FieldParse(text, (), [number], [(0, len(text))])
+    chunks = chunks_of(text)
+    parse = _FieldParse(text, chunks, in_list=short_forms.are_a_list(chunks))
+    place = 0
+    while place < len(chunks):
+        place += _parse_chunk(text, chunks[place:], region, parse)
+    return parse
+
+
+def _may_hold_asides(text: str, parse: _FieldParse) -> bool:
+    """Whether what is no number may have been read as one, or have kept one from being read."""
+    if not parse.chunks[1:]:  # nearly all
+        number = parse.last
+        if number is None or " " not in text:
+            return " " in text or "\t" in text
+        if not number.valid or number.e164[_LONGEST_E164:] != "" or parse.numbers[1:]:
+            return True
+        return ("." in text or "@" in text) and _MARK_WITHIN.search(text) is not None
+    if "/" in text or len(parse.spans) > len(parse.chunks) or not parse.is_complete:
+        return True
+    if "." in text and _MARK_WITHIN.search(text) is not None:
+        return True
+    return any(len(number.e164) > _LONGEST_E164 for number in parse.numbers)
+
+
+def _read_without_asides(text: str, parse: _FieldParse, region: str | None) -> _FieldParse:
+    """Read a text once more without what is no number, if that gives a better reading."""
+    blanked = asides.without_ids(text)
+    if blanked != text:
+        parse = _reread(blanked, text, region) or parse
+    for without, may_be_slip in (
+        (asides.without_marks, False),
+        (asides.without_codes, False),
+        (asides.without_odd_words, True),
+    ):
+        likely = without(blanked)
+        other = _reread(likely, text, region) if likely != blanked else None
+        if other is None or other.e164s == parse.e164s:
+            continue
+        lost, is_cut = _lost(parse, other, likely)
+        is_short = not all(map(is_of_usual_length, other.numbers))
+        if is_cut or (is_short and lost and parse.is_complete):
+            if other.begins_as_dialled(region):
+                _weaken(parse, lost)  # nobody can tell which of the two is meant
+            continue
+        if parse.is_complete or (is_short and may_be_slip):
+            _weaken(other, [number for number in other.numbers if number not in parse.numbers])
+        blanked, parse = likely, other
+    return parse
+
+
+def _reread(blanked: str, text: str, region: str | None) -> _FieldParse | None:
+    """Read a text with blanked digits; None if it holds no valid number then."""
+    parse = _read(blanked, region)
+    if not any(number.valid for number in parse.numbers):
+        return None
+    parse.text = asides.restored(parse.text, text)
+    return parse
+
+
+def _lost(parse: _FieldParse, other: _FieldParse, blanked: str) -> tuple[list[Number], bool]:
+    """Return the numbers that `other` lacks because some of their digits are blanked, and whether
+    one of them is just as long as most numbers are: it may be meant."""
+    kept = {number.e164 for number in other.numbers}
+    lost = [
+        number
+        for number, (start, end) in zip(parse.numbers, parse.spans, strict=False)
+        if number.valid
+        and number.e164 not in kept
+        and not asides.is_blanked(blanked, parse.text, start, end)
+    ]
+    is_cut = any(not is_of_usual_length(n) or is_of_usual_length(n, exactly=True) for n in lost)
+    return lost, is_cut
+
+
+def _weaken(parse: _FieldParse, numbers: Sequence[Number]) -> None:
+    parse.numbers = [
+        replace(number, confidence="low", basis=_MAYBE_WITHIN) if number in numbers else number
+        for number in parse.numbers
+    ]
+
+
+def _with_likely_ids(parse: _FieldParse) -> list[Number]:
+    """Return the numbers, those with low confidence that lack a prefix which another one has."""
+    pieces = dict(parse.pieces)
+    lacking = {
+        number.e164
+        for number in parse.numbers
+        if (typed := pieces.get(number.e164, ""))
+        and (lacks_trunk_prefix(typed, number) or has_carrier_code(typed, number))
+    }
+    if len(lacking) == len(parse.numbers):
+        return parse.numbers
+    return [
+        replace(number, confidence="low", basis=_MAYBE_ID) if number.e164 in lacking else number
+        for number in parse.numbers
+    ]
 
 
 def _is_national(text: str, region: str | None) -> bool:
@@ -348,7 +485,8 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
     """Read the first of these chunks, with those behind it where they belong to it; how many."""
     chunk = chunks[0]
     if chunk.spoilt:
-        if not _parse_without_outer_group(chunk, region, parse):
+        is_read = _parse_without_outer_group(chunk, region, parse)
+        if not (is_read or _parse_beside_id(chunk, region, parse)):
             parse.problems.append(_MASKED)
         return 1
     digits = chunk.digits
@@ -373,36 +511,52 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
         return 1
     number, problem = parse_number(chunk.text, region)
     if number is not None and number.valid:
-        is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
-        if is_cut and _parse_short_with_next(number, chunks, region, parse):
-            return 2
-        if len(number.e164) > _LONGEST_E164 and _parse_without_year(chunk, region, parse):
-            return 1
-        if parse.numbers and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", parse.typed))):
-            return 1  # beside a whole number, so few digits are hardly another one
-        if chunk.slip and is_possible(number.e164 + "0"):
-            parse.problems.append(_MASKED)
-            return 1  # one digit may be missing
-        if chunk.slip and _is_whole_without_last_group(chunk, region):
-            number = replace(number, confidence="low", basis=_MAYBE_MORE)  # "... 345 2x"
-        if (parse.numbers or chunks[1:]) and short_forms.is_day(chunk.text):
-            number = replace(number, confidence="low", basis=_MAYBE_DAY)
-        if chunk.extension:
-            number = replace(number, extension=chunk.extension)
-        parse.add(number, chunk.start, chunk.end, chunk.text)
-        return 1
+        return _take_number(number, chunks, region, parse)
     if taken := _parse_joined(chunks, region, parse):
         return taken
     if (
         _parse_short_form(text, chunk, parse)
         or _parse_without_outer_group(chunk, region, parse)
-        or _parse_otherwise(chunk, region, parse)
+        or _parse_otherwise(text, chunk, region, parse)
     ):
         return 1
     if len(digits) >= 3:
         parse.problems.append(problem)
     if number is not None and number.possible and parse.doubtful is None:
         parse.doubtful = replace(number, extension=chunk.extension)
+    return 1
+
+
+def _take_number(
+    number: Number, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse
+) -> int:
+    """Keep the number that the first of these chunks is, unless it may be something else; return
+    how many chunks it takes."""
+    chunk = chunks[0]
+    is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
+    if is_cut and _parse_short_with_next(number, chunks, region, parse):
+        return 2
+    if number.e164[_LONGEST_E164:] and _parse_without_year(chunk, region, parse):
+        return 1
+    if parse.last is not None or chunks[1:]:
+        digits = chunk.digits
+        if fictitious_reason(digits, chunk.text):
+            return 1
+        if short_forms.is_day(chunk.text):
+            number = replace(number, confidence="low", basis=_MAYBE_DAY)
+    if parse.last is not None and len(digits) < min(_SHORTEST, len(_DIGITS.sub("", parse.typed))):
+        if len(digits) < shortest_of(region):
+            return 1  # beside a whole number, so few digits are hardly another one
+        if len(number.e164) != len(parse.last.e164) or number.region != parse.last.region:
+            number = replace(number, confidence="low", basis=_FEW_DIGITS)
+    if chunk.slip and is_possible(number.e164 + "0"):
+        parse.problems.append(_MASKED)
+        return 1  # one digit may be missing
+    if chunk.slip and _is_whole_without_last_group(chunk, region):
+        number = replace(number, confidence="low", basis=_MAYBE_MORE)  # "... 345 2x"
+    if chunk.extension:
+        number = replace(number, extension=chunk.extension)
+    parse.add(number, chunk.start, chunk.end, chunk.text)
     return 1
 
 
@@ -487,12 +641,21 @@ def _parse_short_with_next(
     return True
 
 
+def _is_as_whole(digits: str, number: Number) -> bool:
+    """Whether digits are as long as a whole number and exist in the same plan."""
+    parts = metadata.split(number.e164)
+    is_as_long = parts is not None and len(parts[1]) == len(digits)
+    return is_as_long and metadata.facts(f"+{parts[0] if parts else ''}{digits}").valid
+
+
 def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
     """Digits behind a comma without a space, or a semicolon, at the end: dialled after a pause."""
     pause = chunk.joint == ";" or (chunk.joint == "," and chunk.glued)
     if not pause or text[chunk.end :].strip() or not chunk.text.isdigit():
         return False
     if short_forms.is_year(chunk.digits):
+        return False
+    if len(chunk.digits) >= _SHORTEST_ON_ISLANDS and _is_as_whole(chunk.digits, parse.numbers[-1]):
         return False
     if len(chunk.digits) > (_SHORTEST if chunk.joint == ";" else _PAUSED):
         return False
@@ -503,7 +666,7 @@ def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
     return True
 
 
-def _parse_otherwise(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
+def _parse_otherwise(text: str, chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
     """Read a chunk that is no number by itself: with a year, the last digits of others or the end
     of a range behind it, or as several."""
     if _parse_without_year(chunk, region, parse):
@@ -530,9 +693,26 @@ def _parse_otherwise(chunk: Chunk, region: str | None, parse: _FieldParse) -> bo
             number = mended(replace(number, extension=extension), basis)
             parse.add(number, chunk.start, chunk.end, first)
             return True
-    for number in _split_joined_numbers(chunk, region):
-        parse.add(number, chunk.start, chunk.end, chunk.text)
-    return bool(parse.spans) and parse.spans[-1] == (chunk.start, chunk.end)
+    is_behind_digits = text[: chunk.start].rstrip()[-1:].isdigit()  # cut from them by spaces
+    shortest = _SHORTEST if is_behind_digits else shortest_of(region)
+    for part in joined_numbers.split_joined(chunk.text, region, shortest):
+        parse.add(part.number, chunk.start, chunk.end, part.text)
+    if parse.spans and parse.spans[-1] == (chunk.start, chunk.end):
+        parse.set_extension(chunk.extension)
+        return True
+    return not is_behind_digits and _parse_beside_id(chunk, region, parse)
+
+
+def _parse_beside_id(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
+    """Read "4500012345 030 901820" and "Ref. 7781 030 901820": one of the two is an id."""
+    if chunk.spoilt and not chunk.announced:
+        return False
+    part = joined_numbers.beside_id(chunk.text, region, is_announced=chunk.announced)
+    if part is None:
+        return False
+    number = replace(part.number, extension=chunk.extension)
+    parse.add(number, chunk.start, chunk.end, part.text)
+    return True
 
 
 def _parse_without_year(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
@@ -545,68 +725,6 @@ def _parse_without_year(chunk: Chunk, region: str | None, parse: _FieldParse) ->
             return True
         first = short_forms.without_year(first)  # "2019-2020"
     return False
-
-
-# -- several numbers without a mark between them ---------------------------------------------
-
-
-def _split_joined_numbers(chunk: Chunk, region: str | None) -> tuple[Number, ...]:
-    """Several numbers with spaces between them, or two with nothing, if there is one way to cut."""
-    if is_international(chunk.text) or region is None or is_dialled_from_elsewhere(chunk.text):
-        return ()
-    texts = [part for part in re.split(r"\s+(?:-\s+)?", chunk.text) if part]
-    splits = [way for way in _ways(texts, region) if len(way) > 1] if len(texts) > 1 else []
-    if splits:
-        fewest = min(map(len, splits))
-        splits = [way for way in splits if len(way) == fewest]
-    elif not splits and "-" in chunk.text:
-        splits = list(_dashed(chunk.text, region))
-    elif chunk.text.isdigit() and 14 <= len(chunk.text) <= 2 * LONGEST:
-        splits = list(_halves(chunk.text, region))
-    if len({tuple(number.e164 for number in way) for way in splits}) != 1:
-        return ()
-    numbers = [
-        mended(number, "nothing but its length tells it from the next") for number in splits[0]
-    ]
-    return (*numbers[:-1], replace(numbers[-1], extension=chunk.extension))
-
-
-def _ways(texts: Sequence[str], region: str) -> Iterator[tuple[Number, ...]]:
-    """Yield each way to read groups of digits as numbers, every group being part of one."""
-    ends: dict[int, list[tuple[Number, ...]]] = {0: [()]}
-    for end in range(1, len(texts) + 1):
-        for start in range(max(0, end - 6), end):
-            if not ends.get(start) or len(ends[start][0]) >= _MOST_PARTS:
-                continue
-            part = " ".join(texts[start:end])
-            if len(_DIGITS.sub("", part)) < _SHORTEST:
-                continue
-            number, _ = parse_number(part, region)
-            if number is not None and number.valid:
-                ends.setdefault(end, []).extend((*way, number) for way in ends[start][:8])
-    yield from ends.get(len(texts), ())
-
-
-def _dashed(text: str, region: str) -> Iterator[tuple[Number, ...]]:
-    """Yield two whole numbers with a dash between them."""
-    for match in re.finditer("-", text):
-        pair = [
-            parse_number(p, region)[0] for p in (text[: match.start()], text[match.end() :]) if p
-        ]
-        valid = tuple(number for number in pair if number is not None and number.valid)
-        if len(valid) == 2:
-            yield valid
-
-
-def _halves(digits: str, region: str) -> Iterator[tuple[Number, ...]]:
-    """Yield two numbers of one length that begin alike, without anything between them."""
-    half = len(digits) // 2
-    if len(digits) % 2 or digits[0] != digits[half]:
-        return
-    pair = [parse_number(part, region)[0] for part in (digits[:half], digits[half:])]
-    valid = tuple(number for number in pair if number is not None and number.valid)
-    if len(valid) == 2:
-        yield valid
 
 
 # -- what stands beside the numbers ----------------------------------------------------------

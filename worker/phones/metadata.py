@@ -31,6 +31,8 @@ _POSSIBLE = (ValidationResult.IS_POSSIBLE, ValidationResult.IS_POSSIBLE_LOCAL_ON
 
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_MOST_DIGITS = 15  # of E.164, country code and all; some patterns of the library allow more
+_TOO_LONG = "holds too many digits for one number"
 _RESERVED = "is in a range that is kept for films and tests"
 _WITH_ARTICLE = frozenset("US GB NL PH AE CF DO BS GM KM MV SC SB TC VG VI".split())
 
@@ -113,6 +115,8 @@ def compute_facts(code: int, national: str) -> NumberFacts:
     if is_reserved(code, int(national)):
         region = region or phonenumbers.region_code_for_country_code(code)
         return NumberFacts(False, True, "unknown", region, _RESERVED)
+    if national[_MOST_DIGITS - 3 :] and len(f"{code}{national}") > _MOST_DIGITS:
+        return NumberFacts(False, False, "unknown", region, _TOO_LONG)
     # libphonenumber calls a number valid when it can tell its type: one question answers both.
     if kind != PhoneNumberType.UNKNOWN:
         return NumberFacts(True, True, _KINDS[kind], region, "")

@@ -57,6 +57,7 @@ _DIALLED_810 = re.compile(r"[(\[\s]*8\s?[-~\s]\s?10[\s-]+(?=\d)", re.ASCII)
 _PREFIXED = 10  # digits: a number behind a prefix has more
 _TOO_LONG_FOR_LOCAL = 11  # digits without the zero that is dialled before them
 _NANP_LENGTH = 10
+_SHORTEST = 7  # digits of a number beside others, in most countries
 # How a text with a prefix begins.
 _ABROAD = frozenset(
     ("011", "810", "(00", "(01", "(81", "+00", *(f"00{mark}" for mark in "0123456789 -./"))
@@ -84,8 +85,10 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     if text[:3] in _ABROAD and (other := _dialled_otherwise(text, number, region)) is not None:
         return other, ""
     e164 = number.e164
-    if (e164[1:3] == e164[3:5] or e164[1:4] == e164[4:7]) and number.confidence == "high":
-        if text[:1] not in ("+", "0") and _may_have_its_code(text, number, region):
+    is_repeated = e164[1:3] == e164[3:5] or e164[1:4] == e164[4:7]
+    if is_repeated and (number.confidence == "high" or number.basis == _NO_PLUS):
+        is_local = number.confidence == "high" and text[:1] not in ("+", "0")
+        if is_local and _may_have_its_code(text, number, region):
             return replace(number, confidence="low", basis=_MAYBE_CODE), ""
         return _with_code_twice(text, number), ""
     if number.region in _APART:
@@ -187,21 +190,31 @@ def _with_code_twice(text: str, number: Number) -> Number:
         return number
     if not _DIGITS.sub("", text).lstrip("0").startswith(code * 2):
         return number  # typed as within its country
-    once, _ = parse_literal(f"+{parts[1]}", None)
-    if once is None or not once.valid or once.region != number.region:
-        return number
-    if not is_of_usual_length(once):
+    # "39 39 06 69821": the plan knows all of it as a national number, which the code stands before.
+    twice_national = parts[1].removeprefix(code).removeprefix(code)
+    behind = (parts[1], code + twice_national) if parts[1].startswith(code * 2) else (parts[1],)
+    once = next(filter(None, (_valid(f"+{digits}") for digits in behind)), None)
+    if once is None:
         return number
     groups, area, area_once = group_lengths(text), *map(_behind_area_code, (number.e164, once.e164))
     if area in groups:
         return number
-    if area_once in groups:
+    is_usual = is_of_usual_length(once)
+    is_apart = len(once.e164) - 1 - len(code) in groups  # a group ends behind the second code
+    if area_once in groups and (is_usual or is_apart):
         return mended(once, _CODE_TWICE)
+    if not is_usual:
+        return number
     is_town = len(parts[1]) - area >= _LONG_AREA_CODE
     is_long = area >= (_LONG_IN_TOWNS if is_town else _LONG_ANYWHERE)
     if is_long and len(parts[1]) > _usual_length(number):
         return replace(number, confidence="low", basis=_MAYBE_TWICE)
     return number
+
+
+def _valid(e164: str) -> Number | None:
+    number, _ = parse_literal(e164, None)
+    return number if number is not None and number.valid else None
 
 
 def _may_have_its_code(text: str, number: Number, region: str | None) -> bool:
@@ -266,6 +279,12 @@ def is_of_usual_length(number: Number, *, exactly: bool = False) -> bool:
     if parts is None or not usual:
         return False
     return len(parts[1]) == usual if exactly else len(parts[1]) >= usual
+
+
+@cache
+def shortest_of(region: str | None) -> int:
+    """Return how many digits a number beside another one has at least: fewer on islands."""
+    return min(_SHORTEST, _length_of_example(region, False) or _SHORTEST) if region else _SHORTEST
 
 
 def is_dialled_from_elsewhere(text: str) -> bool:
@@ -380,7 +399,7 @@ def _candidates(
     if region is not None:
         for trunk in _OLD_TRUNKS.get(region, ()):
             # Behind the 8, Ukraine dialled a zero; behind a zero, another one begins a prefix.
-            if digits.startswith(trunk) and (trunk == "8" or digits[len(trunk)] != "0"):
+            if digits.startswith(trunk) and (trunk == "8" or digits[len(trunk) :][:1] != "0"):
                 yield digits[len(trunk) :], region, _OLD_PREFIX
         if digits.startswith(own):
             yield from _international(f"+{digits}", region, _NO_PLUS)
@@ -399,9 +418,9 @@ def _international(
     split = fast_parser.split(digits)
     code, rest = (str(split[0]), split[1]) if split is not None else ("", "")
     if rest.startswith("00" + code):  # "+34 0034 612345678"
-        yield f"+{code}{rest[2 + len(code) :].lstrip('0')}", None, _CODE_TWICE
+        yield from _behind_second_code(code, rest[2 + len(code) :])
     if rest.startswith(code) and _GROUPS.findall(text)[1:2] == [code]:  # "+44 44 20 7219 4272"
-        yield f"+{code}{rest[len(code) :].lstrip('0')}", None, _CODE_TWICE
+        yield from _behind_second_code(code, rest[len(code) :])
     without = _TRUNK.sub(r"\1", text)
     if without != text:
         yield without, None, basis
@@ -410,7 +429,7 @@ def _international(
         if rest.startswith("0"):
             yield f"+{code}{rest.lstrip('0')}", None, "a zero was typed behind its country code"
         if rest.startswith(code):
-            yield f"+{code}{rest[len(code) :].lstrip('0')}", None, _CODE_TWICE
+            yield from _behind_second_code(code, rest[len(code) :])
         for trunk in _OLD_TRUNKS.get(phonenumbers.region_code_for_country_code(split[0]), ()):
             if rest.startswith(trunk):
                 yield f"+{code}{rest[len(trunk) :]}", None, _OLD_PREFIX
@@ -420,6 +439,14 @@ def _international(
         island, _ = parse_literal(f"+1{digits}", None)
         if island is not None and island.region not in ("US", "CA"):
             yield f"+1{digits}", None, "its country code was left out"  # "+809 555 2671"
+
+
+def _behind_second_code(code: str, national: str) -> Iterator[tuple[str, None, str]]:
+    """What stands behind a code that was typed twice; a zero there may belong to the number, as in
+    Italy."""
+    yield f"+{code}{national}", None, _CODE_TWICE
+    if national.startswith("0"):
+        yield f"+{code}{national.lstrip('0')}", None, _CODE_TWICE
 
 
 def _as_dialled_there(code: int, rest: str) -> Iterator[tuple[str, None, str]]:

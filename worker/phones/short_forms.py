@@ -33,6 +33,7 @@ from worker.phones.number_parser import group_lengths, is_international, mended,
 _TAIL = 4  # digits of a short form at the most
 _CLOSE = 20  # numbers further on, at the most, behind a comma or a word
 _LABELLED = 6  # digits of a subscriber's part behind a word
+_LONGER = 2  # digits that a number may have more than the one before it, in its own area
 _WHOLE = 7  # digits of one of another length than the first number's
 _YEAR = re.compile(r"19[5-9]\d|20[0-2]\d")
 _DAY = re.compile(r"(?:19[5-9]\d|20[0-3]\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
@@ -132,8 +133,9 @@ def _of_subscriber(chunk: Chunk, digits: str, number: Number, typed: str) -> Num
         mate = _same_plan(number.e164[: -len(digits)] + digits, number)
         if mate is not None and mate.kind == number.kind:
             return mate
+    longest = len(number.e164) + _LONGER
     area = phonenumbers.length_of_geographical_area_code(phonenumbers.parse(number.e164))
-    if area == 0 or len(digits) < _WHOLE:
+    if area == 0 or len(digits) < _WHOLE or 1 + code + area + len(digits) > longest:
         return None
     return _same_plan(number.e164[: 1 + code + area] + digits, number)
 

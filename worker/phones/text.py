@@ -34,10 +34,12 @@ _THOUSANDS = re.compile(r"\+?\d{1,3}(?:,\d{3}){2,}|\+?\d{1,3}(?:['\u2019]\d{3}){
 _CARRIER = re.compile(r"(?<!\w)0xx\s?(?=[\d(])", re.IGNORECASE)
 _FORMULA_TEXT = re.compile(r"""=\s*(?:T\s*\(\s*)?"+([^"]*)"+\s*\)?""", re.IGNORECASE)
 _MONTH, _DAY = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+# Seconds and a time zone, and whatever is too short to be a number.
+_REST_OF_TIME = r"(?::\d\d(?:[.,]\d+)?)?(?:[+-]\d\d:?\d\d)?(?!(?:\D*\d){6}).*"
 _DATE = re.compile(
     rf"(?:(?:{_DAY}[./-]{_MONTH}|{_MONTH}[./-]{_DAY})[./-](?:19|20)\d\d"
-    rf"|(?:19|20)\d\d-{_MONTH}-{_DAY})(?:[ T]\d{{1,2}}(?:[:.h]\d\d.*)?)?"
-    r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ T]\d{1,2}:\d\d.*"
+    rf"|(?:19|20)\d\d-{_MONTH}-{_DAY})(?:[ T]\d{{1,2}}(?:[:.h]\d\d{_REST_OF_TIME})?)?"
+    r"|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])[ T]\d{1,2}:\d\d" + _REST_OF_TIME
 )
 _COORDINATES = re.compile(
     r"[-+]?(?!0\d)\d{1,3}\.\d{4,}(?:\s*[,;]\s*|\s+)[-+]?(?!0\d)\d{1,3}\.\d{4,}"
@@ -214,12 +216,20 @@ def not_a_number_reason(text: str) -> str:
         return "holds an identifier of a computer"
     if _PERSONAL_ID.fullmatch(text) or (_CPF_OR_CNPJ.fullmatch(text) and _is_checked(digits)):
         return "holds the number of a person's identity"
-    if text[:1].isupper() and _IBAN.fullmatch(text.replace(" ", "")):
+    if text[:1].isupper() and _is_iban(text):
         return "holds a bank account number"
     if not digits:
         letters = re.sub(r"[\W_]", "", text)
         return "holds words, not a number" if letters else "holds no digits"
     return fictitious_reason(digits, text)
+
+
+def _is_iban(text: str) -> bool:
+    """Whether a text is the number of a bank account alone: in groups of four, or of one group."""
+    if _IBAN.fullmatch(text.replace(" ", "")) is None:
+        return False
+    groups = text.split()
+    return len(groups) == 1 or all(len(group) == 4 for group in groups[:-1])
 
 
 def fictitious_reason(digits: str, text: str) -> str:

@@ -51,3 +51,10 @@ def test_a_plus_before_two_zeros_is_no_prefix_of_another_carrier() -> None:
     """Colombia dials 00 and a carrier's digit abroad: 005, behind which 7 is Russia's code."""
     (read,) = parse_field("+00573011434541", "CO").numbers
     assert read.e164 == "+573011434541"
+
+
+@pytest.mark.parametrize(
+    ("text", "region"), [("045", "MX"), ("01", "MX"), ("044 ", "MX"), ("0", "PL"), ("8", "UA")]
+)
+def test_a_prefix_alone_is_no_number(text: str, region: str) -> None:
+    assert parse_field(text, region).numbers == ()

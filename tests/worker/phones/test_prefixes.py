@@ -113,6 +113,23 @@ class TestACountryCodeTypedTwice:
     def test_is_told_by_the_groups(self, text: str, region: str, expected: Read) -> None:
         assert read(text, region) == expected
 
+    @pytest.mark.parametrize("start", ["+{0} {0}", "+{0}{0}", "+{0} ({0})", "00{0} {0}", "{0} {0}"])
+    @pytest.mark.parametrize(
+        ("region", "code", "national"),
+        [
+            ("DE", "49", "7531 880"),
+            ("AT", "43", "5572 305"),
+            ("FI", "358", "9 1609"),
+            ("AX", "358", "18 5252"),
+            ("IT", "39", "06 6982"),
+        ],
+    )
+    def test_is_told_by_the_groups_before_a_short_landline(
+        self, start: str, region: str, code: str, national: str
+    ) -> None:
+        e164 = f"+{code}{national.replace(' ', '')}"
+        assert read(f"{start.format(code)} {national}", region) == [(e164, "medium")]
+
     @pytest.mark.parametrize(
         ("text", "region"),
         [
@@ -126,6 +143,10 @@ class TestACountryCodeTypedTwice:
             ("+49 4941 123456", "DE"),  # Aurich
             ("+494941123456", "DE"),
             ("04941 123456", "DE"),
+            ("+49 4921 318", "DE"),  # Emden
+            ("+49 4921 31 80", "DE"),
+            ("+358 3583 33 81", "FI"),
+            ("+53 5349 74 01", "CU"),
             ("+62 622 123456", "ID"),  # Pematangsiantar
             ("+62622123456", "ID"),
         ],

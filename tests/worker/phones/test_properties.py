@@ -117,7 +117,7 @@ def test_each_number_is_made_of_digits_that_stand_in_the_text_in_that_order(
     regions,
 )
 def test_nothing_international_is_cut(plus: str, code: int, rest: str, region: str | None) -> None:
-    text = f"{plus}{code} {rest}"
+    text = " ".join(f"{plus}{code} {rest}".split())  # two spaces may stand between two numbers
     numbers = [number for number in parse_field(text, region).numbers if number.valid]
     assert len(numbers) <= 1
     for number in numbers:
@@ -147,7 +147,8 @@ def country_code(region: str) -> int:
 
 
 def library_reads(text: str, region: str) -> str:
-    """The library's E.164 of a number; "" where it is not valid, or kept for films and tests."""
+    """The library's E.164 of a number; "" where it is not valid, kept for films and tests, or too
+    long for E.164, which some of the library's patterns overlook."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -155,7 +156,8 @@ def library_reads(text: str, region: str) -> str:
     if is_reserved(number.country_code, number.national_number):
         return ""
     valid = phonenumbers.is_valid_number(number)
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164) if valid else ""
+    text = phonenumbers.format_number(number, PhoneNumberFormat.E164) if valid else ""
+    return text if len(text) <= 1 + 15 else ""
 
 
 @pytest.mark.parametrize("word", ["XXXX", "xxxx", "OOOO", "dgfs", "lOOl", "26O1", "____", "****"])

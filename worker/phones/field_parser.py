@@ -10,7 +10,7 @@ The order matters:
    (`short_forms`); or, where it is too long for one, as several with a space between them, or as
    a number beside an id (`joined_numbers`).
 5. Where digits are left over, or marks stand in them, the text is read once more without what is
-   no number (`asides`).
+   no number (`rereading`, `asides`).
 6. What stands between the numbers becomes their labels and the note.
 
 Nothing that is international (a plus, a prefix that is dialled) is ever cut into two, unless it is
@@ -22,12 +22,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from msgspec.structs import replace
 
-from worker.phones import asides, joined_numbers, metadata, short_forms, vanity
+from worker.phones import asides, joined_numbers, metadata, rereading, short_forms, vanity
 from worker.phones.chunks import AND, LABELS, Chunk, chunks_of
 from worker.phones.extensions import CANONICAL, canonicalize_extensions
 from worker.phones.fast_parser import digits_of_plain
@@ -35,7 +34,6 @@ from worker.phones.metadata import country_name, is_possible, short_code
 from worker.phones.model import Number, ParsedField
 from worker.phones.number_parser import (
     NO_COUNTRY,
-    group_lengths,
     is_international,
     is_of_usual_length,
     mended,
@@ -43,6 +41,7 @@ from worker.phones.number_parser import (
     parse_number,
     shortest_of,
 )
+from worker.phones.parse_state import ParseState
 from worker.phones.text import (
     MAX_LENGTH,
     chat_number,
@@ -53,7 +52,7 @@ from worker.phones.text import (
     not_a_number_reason,
     undo_spreadsheet_damage,
 )
-from worker.phones.trunk_prefixes import begins_as_dialled, has_carrier_code, lacks_trunk_prefix
+from worker.phones.trunk_prefixes import has_carrier_code, lacks_trunk_prefix
 
 # What ends in a dot and one or two digits may be an amount, and is looked at as a whole.
 _PLAIN = re.compile(r"\+?[\d ().\-]{3,30}(?<!\.\d)(?<!\.\d\d)", re.ASCII)
@@ -97,7 +96,6 @@ _UNREADABLE = "holds characters that cannot be read"
 _SOLD_AS_WORDS = ("toll_free", "premium", "other")  # line types
 _OF_PERSONS = ("landline", "mobile", "unknown")  # line types
 _MAYBE_NATIONAL = "its link may hold a number of the contact's own country"
-_MARK_WITHIN = re.compile(r"\d[.@]", re.ASCII)
 _FIRST_LETTER = re.compile(r"[A-Za-z]")
 _MAYBE_DAY = "the digits may as well be a day"
 _MAYBE_MORE = "the last digits may belong to the word behind them"
@@ -107,7 +105,6 @@ _RANGE = "it is the first one of a range"
 _JOINED = "no mark stands between it and the next one"
 _FEW_DIGITS = "so few digits beside another number may be none"
 _MAYBE_ID = "it lacks the prefix that the number beside it has, and may be an id"
-_MAYBE_WITHIN = "what was left out beside it may be part of it"
 _WITHOUT_GROUP = "the digits beside a word are left out"
 _MASKED = "holds letters or marks in the place of digits"
 _WORDS = "holds words, not a number"
@@ -119,64 +116,6 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _LABEL_AT_START = re.compile(rf"\A\s*(?:{LABELS})(?![^\W_])\s*[.:]?\s*", re.IGNORECASE)
-
-
-@dataclass
-class _FieldParse:
-    """What the chunks of a field have given so far. `spans`: places of the numbers in the text."""
-
-    text: str
-    chunks: Sequence[Chunk]
-    numbers: list[Number] = field(default_factory=list)
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    doubtful: Number | None = None  # not valid, kept for what it can say
-    in_list: bool = False  # several last groups stand beside each other
-    has_extension: bool = False  # the last number has one: short forms would be more of these
-    pieces: tuple[tuple[str, str], ...] = ()  # each E.164, and what it was read from
-    typed: str = ""  # the text of the last number that was no short form
-
-    def add(self, number: Number, start: int, end: int, typed: str = "") -> None:
-        self.typed = typed or self.typed
-        if typed:
-            self.pieces += ((number.e164, typed),)
-        if all((number.e164, number.extension) != (n.e164, n.extension) for n in self.numbers):
-            self.numbers.append(number)
-        self.spans.append((start, end))
-        self.has_extension = bool(number.extension)
-
-    def set_extension(self, extension: str) -> None:
-        if extension:
-            self.numbers[-1] = replace(self.numbers[-1], extension=extension)
-            self.has_extension = True
-
-    def is_group(self, chunk: Chunk) -> bool:
-        """Whether a chunk is as long as the last groups of the number before, and not all of it."""
-        if not self.typed:
-            return False
-        whole = len(_DIGITS.sub("", self.typed))
-        return len(chunk.digits) in group_lengths(self.typed) - {whole}
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all digits are those of numbers that exist."""
-        is_read = len(self.spans) >= len(self.chunks) or all(
-            any(start <= chunk.start and chunk.end <= end for start, end in self.spans)
-            for chunk in self.chunks
-        )
-        return is_read and bool(self.numbers) and all(number.valid for number in self.numbers)
-
-    @property
-    def e164s(self) -> set[str]:
-        return {number.e164 for number in self.numbers if number.valid}
-
-    def begins_as_dialled(self, region: str | None) -> bool:
-        """Whether a number was typed with what is dialled before it."""
-        return any(begins_as_dialled(typed, region) for _, typed in self.pieces)
-
-    @property
-    def last(self) -> Number | None:
-        return self.numbers[-1] if self.numbers else None
 
 
 def parse_field(raw: str, region: str | None = None) -> ParsedField:
@@ -291,8 +230,8 @@ def _is_whole_before_a_word(text: str, unlabelled: str, region: str | None) -> b
 
 def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     parse = _read(text, region)
-    if parse.chunks and _may_hold_asides(text, parse):
-        parse = _read_without_asides(text, parse, region)
+    if parse.chunks and rereading.may_hold_asides(text, parse):
+        parse = rereading.without_asides(text, parse, region, _read)
     text, chunks = parse.text, parse.chunks
     if parse.numbers[1:]:
         parse.numbers = _with_likely_ids(parse)
@@ -313,7 +252,7 @@ def _parse_text(text: str, region: str | None, cut: bool) -> ParsedField:
     return _without_valid_number(parse.doubtful, problem, note)
 
 
-def _read(text: str, region: str | None) -> _FieldParse:
+def _read(text: str, region: str | None) -> ParseState:
     """Read a text as one number with a mark between all its groups, or chunk by chunk."""
     text = _with_usual_codes(text)
     between = _PLUS_BETWEEN.fullmatch(text) if " + " in text else None
@@ -323,89 +262,16 @@ def _read(text: str, region: str | None) -> _FieldParse:
     if grouped := _IN_GROUPS.fullmatch(text):
         number, _ = parse_number(text.replace(grouped[1] or "/", " "), region)
         if number is not None and number.valid and len(number.e164) > _SHORTEST_IN_GROUPS:
-            return _FieldParse(text, (), [number], [(0, len(text))])
+            return ParseState(text, (), [number], [(0, len(text))])
     chunks = chunks_of(text)
-    parse = _FieldParse(text, chunks, in_list=short_forms.are_a_list(chunks))
+    parse = ParseState(text, chunks, in_list=short_forms.are_a_list(chunks))
     place = 0
     while place < len(chunks):
         place += _parse_chunk(text, chunks[place:], region, parse)
     return parse
 
 
-def _may_hold_asides(text: str, parse: _FieldParse) -> bool:
-    """Whether what is no number may have been read as one, or have kept one from being read."""
-    if not parse.chunks[1:]:  # nearly all
-        number = parse.last
-        if number is None or " " not in text:
-            return " " in text or "\t" in text
-        if not number.valid or number.e164[_LONGEST_E164:] != "" or parse.numbers[1:]:
-            return True
-        return ("." in text or "@" in text) and _MARK_WITHIN.search(text) is not None
-    if "/" in text or len(parse.spans) > len(parse.chunks) or not parse.is_complete:
-        return True
-    if "." in text and _MARK_WITHIN.search(text) is not None:
-        return True
-    return any(len(number.e164) > _LONGEST_E164 for number in parse.numbers)
-
-
-def _read_without_asides(text: str, parse: _FieldParse, region: str | None) -> _FieldParse:
-    """Read a text once more without what is no number, if that gives a better reading."""
-    blanked = asides.without_ids(text)
-    if blanked != text:
-        parse = _reread(blanked, text, region) or parse
-    for without, may_be_slip in (
-        (asides.without_marks, False),
-        (asides.without_codes, False),
-        (asides.without_odd_words, True),
-    ):
-        likely = without(blanked)
-        other = _reread(likely, text, region) if likely != blanked else None
-        if other is None or other.e164s == parse.e164s:
-            continue
-        lost, is_cut = _lost(parse, other, likely)
-        is_short = not all(map(is_of_usual_length, other.numbers))
-        if is_cut or (is_short and lost and parse.is_complete):
-            if other.begins_as_dialled(region):
-                _weaken(parse, lost)  # nobody can tell which of the two is meant
-            continue
-        if parse.is_complete or (is_short and may_be_slip):
-            _weaken(other, [number for number in other.numbers if number not in parse.numbers])
-        blanked, parse = likely, other
-    return parse
-
-
-def _reread(blanked: str, text: str, region: str | None) -> _FieldParse | None:
-    """Read a text with blanked digits; None if it holds no valid number then."""
-    parse = _read(blanked, region)
-    if not any(number.valid for number in parse.numbers):
-        return None
-    parse.text = asides.restored(parse.text, text)
-    return parse
-
-
-def _lost(parse: _FieldParse, other: _FieldParse, blanked: str) -> tuple[list[Number], bool]:
-    """Return the numbers that `other` lacks because some of their digits are blanked, and whether
-    one of them is just as long as most numbers are: it may be meant."""
-    kept = {number.e164 for number in other.numbers}
-    lost = [
-        number
-        for number, (start, end) in zip(parse.numbers, parse.spans, strict=False)
-        if number.valid
-        and number.e164 not in kept
-        and not asides.is_blanked(blanked, parse.text, start, end)
-    ]
-    is_cut = any(not is_of_usual_length(n) or is_of_usual_length(n, exactly=True) for n in lost)
-    return lost, is_cut
-
-
-def _weaken(parse: _FieldParse, numbers: Sequence[Number]) -> None:
-    parse.numbers = [
-        replace(number, confidence="low", basis=_MAYBE_WITHIN) if number in numbers else number
-        for number in parse.numbers
-    ]
-
-
-def _with_likely_ids(parse: _FieldParse) -> list[Number]:
+def _with_likely_ids(parse: ParseState) -> list[Number]:
     """Return the numbers, those with low confidence that lack a prefix which another one has."""
     pieces = dict(parse.pieces)
     lacking = {
@@ -481,7 +347,7 @@ def _remark(numbers: tuple[Number, ...], region: str | None) -> str:
 # -- chunks --------------------------------------------------------------------------------
 
 
-def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse) -> int:
+def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: ParseState) -> int:
     """Read the first of these chunks, with those behind it where they belong to it; how many."""
     chunk = chunks[0]
     if chunk.spoilt:
@@ -528,7 +394,7 @@ def _parse_chunk(text: str, chunks: Sequence[Chunk], region: str | None, parse: 
 
 
 def _take_number(
-    number: Number, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse
+    number: Number, chunks: Sequence[Chunk], region: str | None, parse: ParseState
 ) -> int:
     """Keep the number that the first of these chunks is, unless it may be something else; return
     how many chunks it takes."""
@@ -566,7 +432,7 @@ def _is_whole_without_last_group(chunk: Chunk, region: str | None) -> bool:
     return number is not None and number.valid
 
 
-def _parse_short_form(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
+def _parse_short_form(text: str, chunk: Chunk, parse: ParseState) -> bool:
     if parse.last is None or parse.has_extension or is_international(chunk.text):
         return False
     if re.search(r"\d", text[parse.spans[-1][1] : chunk.start]):
@@ -582,7 +448,7 @@ def _parse_short_form(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
     return _is_extension(text, chunk, parse)
 
 
-def _parse_without_outer_group(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
+def _parse_without_outer_group(chunk: Chunk, region: str | None, parse: ParseState) -> bool:
     """Read "415-555-2671 2nd floor" and "Room 214 415-555-2671": the group that touches a word is
     no part of the number. Only where one of the two ways gives a number."""
     if is_international(chunk.text) or " " not in chunk.text:
@@ -605,7 +471,7 @@ def _is_masked(chunk: Chunk) -> bool:
     return not any(chunk.words)
 
 
-def _parse_joined(chunks: Sequence[Chunk], region: str | None, parse: _FieldParse) -> int:
+def _parse_joined(chunks: Sequence[Chunk], region: str | None, parse: ParseState) -> int:
     """One number with a slash or a line break in it: "030/901820". How many chunks it takes."""
     text = chunks[0].text
     for count, chunk in enumerate(chunks[1:4], 2):
@@ -623,7 +489,7 @@ def _parse_joined(chunks: Sequence[Chunk], region: str | None, parse: _FieldPars
 
 
 def _parse_short_with_next(
-    short: Number, chunks: Sequence[Chunk], region: str | None, parse: _FieldParse
+    short: Number, chunks: Sequence[Chunk], region: str | None, parse: ParseState
 ) -> bool:
     """Read "2123/1231" in Uruguay, where 2123 alone is a number of a service: two groups that make
     a number of the usual length are one number."""
@@ -648,7 +514,7 @@ def _is_as_whole(digits: str, number: Number) -> bool:
     return is_as_long and metadata.facts(f"+{parts[0] if parts else ''}{digits}").valid
 
 
-def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
+def _is_extension(text: str, chunk: Chunk, parse: ParseState) -> bool:
     """Digits behind a comma without a space, or a semicolon, at the end: dialled after a pause."""
     pause = chunk.joint == ";" or (chunk.joint == "," and chunk.glued)
     if not pause or text[chunk.end :].strip() or not chunk.text.isdigit():
@@ -666,7 +532,7 @@ def _is_extension(text: str, chunk: Chunk, parse: _FieldParse) -> bool:
     return True
 
 
-def _parse_otherwise(text: str, chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
+def _parse_otherwise(text: str, chunk: Chunk, region: str | None, parse: ParseState) -> bool:
     """Read a chunk that is no number by itself: with a year, the last digits of others or the end
     of a range behind it, or as several."""
     if _parse_without_year(chunk, region, parse):
@@ -703,7 +569,7 @@ def _parse_otherwise(text: str, chunk: Chunk, region: str | None, parse: _FieldP
     return not is_behind_digits and _parse_beside_id(chunk, region, parse)
 
 
-def _parse_beside_id(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
+def _parse_beside_id(chunk: Chunk, region: str | None, parse: ParseState) -> bool:
     """Read "4500012345 030 901820" and "Ref. 7781 030 901820": one of the two is an id."""
     if chunk.spoilt and not chunk.announced:
         return False
@@ -715,7 +581,7 @@ def _parse_beside_id(chunk: Chunk, region: str | None, parse: _FieldParse) -> bo
     return True
 
 
-def _parse_without_year(chunk: Chunk, region: str | None, parse: _FieldParse) -> bool:
+def _parse_without_year(chunk: Chunk, region: str | None, parse: ParseState) -> bool:
     """Read "415-555-2671 2019": the year is a note."""
     first = "" if chunk.extension else short_forms.without_year(chunk.text)
     while first:

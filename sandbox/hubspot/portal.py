@@ -262,7 +262,8 @@ class Portal:
         self.property_limit = 1000
         self.overall_property_limit = 10_000
         self.properties_elsewhere = 0
-        self._next_id = _FIRST_ID + _ID_STEP * self.behind
+        before = self.behind + (self.contacts if self.lazy else 0)
+        self._next_id = _FIRST_ID + _ID_STEP * before
         if self.with_fields:
             self._install_properties()
         self._populate()

@@ -4,7 +4,7 @@ Its digits are blanked, so that those beside it are read as if it were not there
 leaves aside in every text (days with a year, times, page addresses) is not looked for again.
 
 An id (`without_ids`) is nobody's phone number in any spelling. The rest (`without_marks`,
-`without_codes`, `without_odd_words`) may as well be part of one ("12/24", "3.2.1"): `field_parser`
+`without_codes`, `without_odd_words`) may as well be part of one ("12/24", "3.2.1"): `rereading`
 compares the readings with and without it.
 """
 

@@ -5,7 +5,7 @@ Read in this order:
     test_field_parser.py    fields, one by one
     test_fields.py          spellings, extensions, notes, confidence
     test_hard_fields.py     hard fields that nobody here wrote
-    test_asides.py  ids, days and amounts beside a number; short numbers of islands
+    test_asides.py          ids, days and amounts beside a number; short numbers of islands
     test_marks_and_labels.py  marks, labels and digits of another sort, over countries
     test_prefixes.py        prefixes of other countries, codes typed twice, slashes within numbers
     test_old_trunks.py      what was dialled within a country before its plan changed

@@ -21,6 +21,7 @@ from connectors.http.pacing import (
     FEW_OTHERS,
     LAST_ALONE,
     LAST_BESIDE_OTHERS,
+    MAX_LATE,
     NEAR,
     LocalPace,
     Pace,
@@ -52,8 +53,8 @@ return string.format('%.6f', free - now)
 # The rule of `connectors.http.pacing`, for all processes at once, by Redis's clock.
 # KEYS[1]: our calls by the time they were made. KEYS[2]: what the CRM last said, as a hash.
 # ARGV: this call's id; the limit and seconds that this process knows, if Redis has forgotten them;
-# `NEAR`; `ARRIVAL`; `FEW_OTHERS`; `LAST_BESIDE_OTHERS`; `LAST_ALONE`. Returns 0 for a call that was
-# counted, else the seconds to wait.
+# `NEAR`; `ARRIVAL`; `FEW_OTHERS`; `LAST_BESIDE_OTHERS`; `LAST_ALONE`; `MAX_LATE`. Returns 0 for a
+# call that was counted, else the seconds to wait.
 _ENTER = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
@@ -68,11 +69,11 @@ local window_end = at + seconds
 if now >= window_end then others = 0 end
 local remaining = limit - count - others
 local wait = 0
+local function score(place)
+  local entry = redis.call('ZRANGE', KEYS[1], place, place, 'WITHSCORES')
+  return entry[2] and tonumber(entry[2])
+end
 if limit > 0 and remaining < limit * tonumber(ARGV[4]) then
-  local function score(place)
-    local entry = redis.call('ZRANGE', KEYS[1], place, place, 'WITHSCORES')
-    return entry[2] and tonumber(entry[2])
-  end
   if remaining > 0 then
     local last_calls = tonumber(others > tonumber(ARGV[6]) and ARGV[7] or ARGV[8])
     local spacing = seconds / limit * math.max(1, last_calls / remaining)
@@ -85,7 +86,11 @@ if limit > 0 and remaining < limit * tonumber(ARGV[4]) then
   end
 end
 if wait > 0 then return string.format('%.6f', wait) end
-redis.call('ZADD', KEYS[1], string.format('%.6f', now), ARGV[1])
+local late = 0
+if others <= tonumber(ARGV[6]) then late = math.min(-wait, tonumber(ARGV[9])) end
+local last = score(-1)
+local counted = last and math.max(now - late, last) or now
+redis.call('ZADD', KEYS[1], string.format('%.6f', counted), ARGV[1])
 redis.call('PEXPIRE', KEYS[1], math.ceil((seconds + arrival) * 1000) + 1000)
 return '0'
 """
@@ -124,7 +129,7 @@ class SharedPace:
 
     def enter(self, name: str) -> float:
         limit, seconds = self._alone.limit_of(name)
-        rule = (NEAR, ARRIVAL, FEW_OTHERS, LAST_BESIDE_OTHERS, LAST_ALONE)
+        rule = (NEAR, ARRIVAL, FEW_OTHERS, LAST_BESIDE_OTHERS, LAST_ALONE, MAX_LATE)
         try:
             answer = self._enter(keys=_keys(name), args=[uuid4().hex, limit, seconds, *rule])
         except redis.RedisError as error:

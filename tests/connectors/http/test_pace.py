@@ -45,6 +45,7 @@ class Simulation:
 
     others: float
     seed: int
+    late: float = 0.0  # seconds that a waiting thread wakes up late, on average
     taken: int = 0
     refused: int = 0
 
@@ -88,7 +89,8 @@ class Simulation:
             self.in_flight += 1
             self._at(now + self._on_the_way(), self._arrive)
         self.waiting = True
-        self._at(now + min(max(wait, 0.001), 0.25), self._try)
+        late = self.rng.expovariate(1 / self.late) if self.late else 0.0
+        self._at(now + min(max(wait, 0.001), 0.25) + late, self._try)
 
     def _arrive(self, now: float) -> None:
         if self.crm.takes(now):
@@ -109,16 +111,20 @@ class Simulation:
         self._at(now + self.rng.expovariate(self.others), self._other_calls)
 
 
+@pytest.mark.parametrize("late", [0.0, 0.002, 0.005])
 @pytest.mark.parametrize("seed", range(5))
-def test_alone_we_use_97_percent_and_nothing_is_refused(seed: int) -> None:
-    simulation = Simulation(others=0, seed=seed).run()
+def test_alone_we_use_97_percent_and_nothing_is_refused(seed: int, late: float) -> None:
+    simulation = Simulation(others=0, seed=seed, late=late).run()
     assert simulation.share >= 0.97
     assert simulation.refused == 0
 
 
 @pytest.mark.parametrize(("others", "refused"), [(0.2, 0.002), (2.0, 0.002), (5.0, 0.01)])
+@pytest.mark.parametrize("late", [0.0, 0.005])
 @pytest.mark.parametrize("seed", range(3))
-def test_beside_others_few_calls_are_refused(others: float, refused: float, seed: int) -> None:
-    simulation = Simulation(others, seed).run()
+def test_beside_others_few_calls_are_refused(
+    others: float, refused: float, late: float, seed: int
+) -> None:
+    simulation = Simulation(others, seed, late).run()
     assert simulation.refused <= simulation.taken * refused
     assert simulation.share >= 0.93 - others / (LIMIT / WINDOW)

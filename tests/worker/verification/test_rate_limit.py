@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.settings import load
-from connectors.http.pacing import LocalPace, Pace, Remaining
+from connectors.http.pacing import MAX_LATE, LocalPace, Pace, Remaining
 from worker.store import embedded_redis
 from worker.verification import rate_limit
 from worker.verification.rate_limit import SharedPace, open_shared_pace
@@ -124,6 +124,20 @@ class TestAWindow:
         first.update("a", Remaining(0, 100, 10.0))
         first.update("a", Remaining(100, 100, 10.0))
         assert other.enter("a") == 0
+
+    def test_a_call_that_wakes_up_late_does_not_delay_the_next(self, windows: list[Pace]) -> None:
+        spacing = 0.2
+        windows[0].update("a", Remaining(40, 40, 40 * spacing))
+        while windows[0].enter("a") == 0:  # the first 33 need not wait
+            last = time.monotonic()
+        due = last + spacing
+        for place in range(4):
+            time.sleep(max(0.0, due + 0.008 - time.monotonic()))
+            late = time.monotonic() - due
+            assert windows[place % 2].enter("a") == 0
+            due += spacing + max(0.0, late - MAX_LATE)  # a busy machine may wake us even later
+        next_due = time.monotonic() + windows[0].enter("a")
+        assert next_due == pytest.approx(due, abs=0.01)
 
     def test_no_window_holds_more_than_the_limit(self, windows: list[Pace]) -> None:
         """Threads of two processes, as fast as they can."""

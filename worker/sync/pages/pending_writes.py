@@ -21,22 +21,33 @@ from worker.store.states import WriteState
 from worker.store.tables import writes
 from worker.store.unanswered_writes import ORPHANED, UNANSWERED
 from worker.sync import contact_index
-from worker.sync.pages import late_writes, lease
+from worker.sync.pages import concurrent_flags, late_writes, lease
 from worker.sync.pages.steps import EvaluatedPage
 
 CurrentValues = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
 
 
-def record(evaluated: EvaluatedPage) -> None:
+def record(evaluated: EvaluatedPage) -> EvaluatedPage:
     """Store what will be written, with the present values, before it is sent to the CRM.
 
-    A dry run stores it as a forecast. Raises `LostLeaseError` where another worker has the page,
-    which will write it instead, and `PausedError` while everything is paused.
+    A dry run stores it as a forecast. Returns the page with the updates that are left to write
+    (`concurrent_flags`). Raises `LostLeaseError` where another worker has the page, which will
+    write it instead, and `PausedError` while everything is paused.
     """
+    if not evaluated.updates:
+        return evaluated
     work = evaluated.work
-    ctx, run, page = work.ctx, work.run, work.page
-    now = ctx.now()
-    rows = [
+    with work.ctx.store.write() as connection:
+        lease.hold_unpaused(connection, work)
+        if not work.run.dry_run:
+            evaluated = concurrent_flags.defer(connection, evaluated)
+        insert(connection, writes, _rows(evaluated, work.ctx.now()))
+    return evaluated
+
+
+def _rows(evaluated: EvaluatedPage, now: datetime) -> list[dict[str, Any]]:
+    run, page = evaluated.work.run, evaluated.work.page
+    return [
         {
             "run_id": run.id,
             "page_id": page.id,
@@ -50,10 +61,6 @@ def record(evaluated: EvaluatedPage) -> None:
         }
         for update, contact in zip(evaluated.updates, evaluated.updated, strict=True)
     ]
-    if rows:
-        with ctx.store.write() as connection:
-            lease.hold_unpaused(connection, work)
-            insert(connection, writes, rows)
 
 
 def _previous_values(contact: Contact, keys: Iterable[str]) -> dict[str, Value]:

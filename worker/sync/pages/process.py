@@ -10,7 +10,8 @@ one (`worker.sync.pages.steps` has them in order):
 5. `verify.verify`: verify the numbers that need it.
 6. `missing.find_missing`: what became of records that the CRM did not return.
 7. `evaluate.evaluate`: decide each contact, and compare with what the CRM holds.
-8. `pending_writes.record`: keep what will be written, before it is sent.
+8. `pending_writes.record`: keep what will be written, before it is sent, but for flags that
+   another page has written meanwhile (`concurrent_flags`).
 9. `write_back.write`: write it to the CRM.
 10. `results.commit`: outcomes, index and counts in one transaction; the page is done.
 
@@ -91,7 +92,7 @@ def _run_steps(work: PageWork) -> None:
         verified.verified.lookups.add(lookups)
     evaluated = evaluate.evaluate(missing.find_missing(verified))
     stopping.check()
-    pending_writes.record(evaluated)
+    evaluated = pending_writes.record(evaluated)
     if work.run.dry_run:
         results.commit_forecast(evaluated)
     else:

@@ -25,6 +25,7 @@ from worker.sync.contact_index import IndexEntry
 from worker.sync.pages import (
     attribution,
     changed_readings,
+    concurrent_flags,
     failures,
     late_writes,
     lease,
@@ -299,7 +300,8 @@ def _entry(
         answer for number in prepared_contact.numbers for answer in verifications.get(number, ())
     ]
     rewrites = page.evaluated.rewrites
-    waits = prepared_contact.contact.id in rewrites.waiting
+    record_id = prepared_contact.contact.id
+    waits = record_id in rewrites.waiting or record_id in page.evaluated.deferred
     if not decision.waiting and not waits and (outcome is None or outcome.ok):
         checked_at = written.get("checked_at", prepared_contact.contact.current.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh
@@ -309,7 +311,7 @@ def _entry(
             confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None
         )
         until = change_detection.fresh_until(answers, checked_at, refresh, as_of, renewed_at)
-    state = rewrites.states.get(prepared_contact.contact.id)
+    state = rewrites.states.get(record_id)
     return IndexEntry(
         prepared_contact.contact,
         decision,
@@ -353,7 +355,7 @@ def _requeue_crossed(
         return
     crossed = late_writes.mark_crossed(connection, work.page.id, record_ids, loaded_at)
     if crossed:
-        again_at = work.ctx.now() + attribution.RECHECK_DELAY
+        again_at = work.ctx.now() + concurrent_flags.RECHECK_DELAY
         connector, object_name = work.run.connector, work.page.object
         changed_records.record(connection, connector, object_name, crossed, again_at)
 

@@ -176,6 +176,7 @@ class EvaluatedPage:
     """What was decided: a decision for each contact, and an update for each that must change.
 
     `updated`: the contact of each update, as it was read. `rewrites`: updates that wait.
+    `deferred`: ids of records that are left alone (`worker.sync.pages.concurrent_flags`).
     """
 
     work: PageWork
@@ -187,6 +188,7 @@ class EvaluatedPage:
     updated: Sequence[Contact]
     rewrites: Rewrites
     counts: PageCounts
+    deferred: Set[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

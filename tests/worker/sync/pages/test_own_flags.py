@@ -23,9 +23,10 @@ from sandbox.hubspot.portal import Rule
 from sandbox.run import Sandbox
 from worker.context import Context
 from worker.store import Store, open_store
-from worker.store.tables import pages, writes
+from worker.store.tables import changed_records, pages, writes
 from worker.sync import contact_index
 from worker.sync.pages import (
+    concurrent_flags,
     evaluate,
     lease,
     load,
@@ -38,6 +39,7 @@ from worker.sync.pages import (
     write_back,
 )
 from worker.sync.pages.steps import EvaluatedPage, LoadedPage, PageWork, WrittenPage
+from worker.sync.propagate import propagate
 from worker.sync.runs import lifecycle, stored_pages
 from worker.sync.runs.model import RunOptions
 from worker.sync.runs.scope import Scope
@@ -121,9 +123,7 @@ class Page:
 
     def write(self) -> WrittenPage:
         """Up to the moment before the results are committed."""
-        evaluated = self.evaluate()
-        pending_writes.record(evaluated)
-        return write_back.write(evaluated)
+        return write_back.write(pending_writes.record(self.evaluate()))
 
 
 def once_loaded(monkeypatch: pytest.MonkeyPatch, then: Callable[[], Any]) -> None:
@@ -168,8 +168,7 @@ class TestAWriteThatTakesLongerThanALease:
         process_all(ctx, open_run(ctx, crm, record))
         store_report(ctx, "opt_in", at=ctx.now())
         slow = Page.claim(ctx, page_of(ctx, open_run(ctx, crm, record)))
-        evaluated = slow.evaluate()
-        pending_writes.record(evaluated)
+        evaluated = pending_writes.record(slow.evaluate())
         advance_clock(ctx, minutes=9)
         page = Page.claim(other, page_beside(ctx, crm, record))
         loaded = page.load()
@@ -371,10 +370,12 @@ def test_a_write_of_which_the_crm_took_the_flags_alone(
 
 
 def test_two_writes_of_one_flag_that_the_crm_took_in_another_order_than_we_committed_them(
-    ctx: Context, other: Context, crm: Crm, record: str
+    ctx: Context, other: Context, crm: Crm, record: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One page has read the record before a report, and writes its flag once more after another
-    page has read that somebody took the report back."""
+    page has read that somebody took the report back: a worker of a version before does so, which
+    looks for no other page's writes before its own."""
+    monkeypatch.setattr(concurrent_flags, "defer", lambda _connection, evaluated: evaluated)
     store_report(ctx, "wrong_number")
     run_id = open_run(ctx, crm, record)
     old = Page.claim(ctx, page_of(ctx, run_id)).evaluate()
@@ -391,6 +392,103 @@ def test_two_writes_of_one_flag_that_the_crm_took_in_another_order_than_we_commi
     process_all(ctx, run_id)
     process_all(ctx, open_run(ctx, crm, record))
     assert said_by_users(ctx) == []
+
+
+class TestAPersonWhoClearsAFlagBetweenTwoOfOurWrites:
+    """Two pages have read the record before a report was on it. One has set its flag, and a person
+    has cleared it, before the other one writes (promise 9)."""
+
+    FLAGS = (
+        ("wrong_number", ["wrong_number"], "confirmed"),
+        ("opt_out", ["do_not_contact", "do_not_call", "do_not_text"], "opt_in"),
+    )
+
+    @pytest.fixture
+    def run_id(self, ctx: Context, crm: Crm, record: str) -> str:
+        return open_run(ctx, crm, record)
+
+    @pytest.fixture
+    def slow(self, ctx: Context, run_id: str) -> Page:
+        return Page.claim(ctx, page_of(ctx, run_id))
+
+    @pytest.fixture
+    def beside(
+        self, ctx: Context, other: Context, crm: Crm, record: str, run_id: str, slow: Page
+    ) -> Page:
+        """Another page with the record, by another worker."""
+        return Page.claim(other, one_more_page(ctx, crm, run_id, record))
+
+    @pytest.mark.parametrize(("kind", "flags", "said"), FLAGS)
+    @pytest.mark.parametrize(
+        "noted", ["before it writes", "while it writes", "after it has written"]
+    )
+    def test_is_heard(
+        self, ctx: Context, crm: Crm, record: str, slow: Page, beside: Page, kind: str,
+        flags: list[str], said: str, noted: str,
+    ) -> None:  # fmt: skip
+        store_report(ctx, kind)
+        evaluated = slow.evaluate()
+        first = beside.write()
+        if noted == "before it writes":
+            results.commit(first)
+        crm.edit(record, dict.fromkeys(flags, False))
+        recorded = pending_writes.record(evaluated)
+        if noted == "while it writes":
+            results.commit(first)
+        results.commit(write_back.write(recorded))
+        if noted == "after it has written":
+            results.commit(first)
+        assert not any(crm.get(record, flag) for flag in flags)
+        advance_clock(ctx, seconds=10)
+        propagate(ctx, crm.name)
+        assert said in said_by_users(ctx)
+        assert not any(crm.get(record, flag) for flag in flags)
+
+    def test_where_nobody_clears_it_the_flag_stays(
+        self, ctx: Context, crm: Crm, record: str, slow: Page, beside: Page
+    ) -> None:
+        store_report(ctx, "wrong_number")
+        evaluated = slow.evaluate()
+        results.commit(beside.write())
+        results.commit(write_back.write(pending_writes.record(evaluated)))
+        advance_clock(ctx, seconds=10)
+        propagate(ctx, crm.name)
+        assert crm.get(record, "wrong_number")
+        assert said_by_users(ctx) == []
+
+    def test_a_later_run_finds_the_record_if_it_is_not_looked_at_again(
+        self, ctx: Context, crm: Crm, record: str, run_id: str, slow: Page
+    ) -> None:
+        store_report(ctx, "wrong_number")
+        evaluated = slow.evaluate()
+        row = {
+            "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
+            "record_id": record, "after": {"wrong_number": True}, "state": "pending",
+            "at": ctx.now(),
+        }  # fmt: skip
+        with ctx.store.write() as connection:
+            connection.execute(sa.insert(writes).values(row))
+        results.commit(write_back.write(pending_writes.record(evaluated)))
+        assert not crm.get(record, "wrong_number")
+        with ctx.store.write() as connection:
+            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
+            connection.execute(sa.delete(changed_records))
+        process_all(ctx, run_id)
+        process_all(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))
+        assert crm.get(record, "wrong_number")
+
+    def test_another_flag_of_the_record_is_written_at_once(
+        self, ctx: Context, crm: Crm, record: str, slow: Page
+    ) -> None:
+        """A STOP does not wait because a wrong number was noted meanwhile."""
+        store_report(ctx, "opt_out")
+        evaluated = slow.evaluate()
+        with ctx.store.write() as connection:
+            contact_index.remember_flags(
+                connection, crm.name, crm.object, record, {"wrong_number": True}
+            )
+        results.commit(write_back.write(pending_writes.record(evaluated)))
+        assert crm.get(record, "do_not_contact")
 
 
 class TestFlagsThatAreNoted:
@@ -414,8 +512,7 @@ class TestFlagsThatAreNoted:
         crm.edit(record, {"wrong_number": True})
         with ctx.store.write() as connection:
             self.note(connection, record, "wrong_number")
-        pending_writes.record(evaluated)
-        results.commit(write_back.write(evaluated))
+        results.commit(write_back.write(pending_writes.record(evaluated)))
         assert "wrong_number" in self.flags(ctx.store, record)
 
     def test_while_another_worker_records_the_contact(self, postgres_database_url: str) -> None:

@@ -35,7 +35,7 @@ from worker.store.tables import pages, runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages import merges, pending_writes
-from worker.sync.pages.concurrent_flags import RECHECK_DELAY
+from worker.sync.pages.pending_writes import RECHECK_DELAY
 from worker.sync.pages.steps import AttributedPage, LoadedPage, PageWork
 
 CLOCKS_APART = timedelta(minutes=5)  # how far the clocks of our hosts may differ

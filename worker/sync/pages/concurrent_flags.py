@@ -13,52 +13,29 @@ written a flag of it either.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from worker.feedback import crm_flags
-from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.states import WriteState
 from worker.store.tables import contacts, writes
 from worker.sync.contact_index import IndexedContact
 from worker.sync.pages.steps import EvaluatedPage
 
-RECHECK_DELAY = timedelta(seconds=5)  # before a run of their own looks at deferred records
 
-
-def defer(connection: Connection, evaluated: EvaluatedPage) -> EvaluatedPage:
-    """Return the page without the updates that have to wait, and have their records looked at
-    again. Pages without a flag to write, which most are, ask the database nothing."""
+def find(connection: Connection, evaluated: EvaluatedPage) -> set[str]:
+    """Return the ids of records whose updates have to wait. Of a page without a flag to write,
+    which most are, this asks the database nothing."""
     flags = {
         update.id: flags.keys()
         for update in evaluated.updates
         if (flags := crm_flags.flags_of(update.values))
     }
     if not flags:
-        return evaluated
-    waiting = _noted_since(connection, evaluated, flags) | _in_flight(connection, evaluated, flags)
-    if not waiting:
-        return evaluated
-    work = evaluated.work
-    again_at = work.ctx.now() + RECHECK_DELAY
-    changed_records.record(
-        connection, work.run.connector, work.page.object, sorted(waiting), again_at
-    )
-    kept = [
-        (update, contact)
-        for update, contact in zip(evaluated.updates, evaluated.updated, strict=True)
-        if update.id not in waiting
-    ]
-    return replace(
-        evaluated,
-        updates=[update for update, _ in kept],
-        updated=[contact for _, contact in kept],
-        deferred=frozenset(waiting),
-    )
+        return set()
+    return _noted_since(connection, evaluated, flags) | _in_flight(connection, evaluated, flags)
 
 
 def _noted_since(

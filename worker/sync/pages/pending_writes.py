@@ -8,7 +8,7 @@ person's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,32 +16,42 @@ from sqlalchemy.engine import Connection
 
 from connectors.records import Contact, Value
 from worker.feedback import crm_flags
+from worker.store import changed_records
 from worker.store.bulk import chunks, insert
 from worker.store.states import WriteState
 from worker.store.tables import writes
 from worker.store.unanswered_writes import ORPHANED, UNANSWERED
 from worker.sync import contact_index
-from worker.sync.pages import concurrent_flags, late_writes, lease
+from worker.sync.pages import concurrent_flags, late_writes, lease, retyped_phones
 from worker.sync.pages.steps import EvaluatedPage
 
 CurrentValues = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
 
 
+RECHECK_DELAY = timedelta(seconds=5)  # before a run of their own looks at deferred records
+
+
 def record(evaluated: EvaluatedPage) -> EvaluatedPage:
     """Store what will be written, with the present values, before it is sent to the CRM.
 
-    A dry run stores it as a forecast. Returns the page with the updates that are left to write
-    (`concurrent_flags`). Raises `LostLeaseError` where another worker has the page, which will
-    write it instead, and `PausedError` while everything is paused.
+    A dry run stores it as a forecast. Returns the page without the updates that have to wait
+    (`concurrent_flags`, `retyped_phones`), whose records are looked at again. Raises
+    `LostLeaseError` where another worker has the page, which will write it instead, and
+    `PausedError` while everything is paused.
     """
     if not evaluated.updates:
         return evaluated
     work = evaluated.work
+    evaluated = evaluated.defer(retyped_phones.find(evaluated))
     with work.ctx.store.write() as connection:
         lease.hold_unpaused(connection, work)
+        now = work.ctx.now()
         if not work.run.dry_run:
-            evaluated = concurrent_flags.defer(connection, evaluated)
-        insert(connection, writes, _rows(evaluated, work.ctx.now()))
+            evaluated = evaluated.defer(concurrent_flags.find(connection, evaluated))
+        if evaluated.deferred:
+            ids, again_at = sorted(evaluated.deferred), now + RECHECK_DELAY
+            changed_records.record(connection, work.run.connector, work.page.object, ids, again_at)
+        insert(connection, writes, _rows(evaluated, now))
     return evaluated
 
 

@@ -10,8 +10,9 @@ one (`worker.sync.pages.steps` has them in order):
 5. `verify.verify`: verify the numbers that need it.
 6. `missing.find_missing`: what became of records that the CRM did not return.
 7. `evaluate.evaluate`: decide each contact, and compare with what the CRM holds.
-8. `pending_writes.record`: keep what will be written, before it is sent, but for flags that
-   another page has written meanwhile (`concurrent_flags`).
+8. `pending_writes.record`: keep what will be written, before it is sent. It leaves out records
+   of which another page has written the same flag (`concurrent_flags`), or whose phone a person
+   has retyped (`retyped_phones`), since they were read.
 9. `write_back.write`: write it to the CRM.
 10. `results.commit`: outcomes, index and counts in one transaction; the page is done.
 

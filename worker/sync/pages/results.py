@@ -25,12 +25,12 @@ from worker.sync.contact_index import IndexEntry
 from worker.sync.pages import (
     attribution,
     changed_readings,
-    concurrent_flags,
     failures,
     late_writes,
     lease,
     merges,
     page_events,
+    pending_writes,
 )
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.fields import Prepared
@@ -355,7 +355,7 @@ def _requeue_crossed(
         return
     crossed = late_writes.mark_crossed(connection, work.page.id, record_ids, loaded_at)
     if crossed:
-        again_at = work.ctx.now() + concurrent_flags.RECHECK_DELAY
+        again_at = work.ctx.now() + pending_writes.RECHECK_DELAY
         connector, object_name = work.run.connector, work.page.object
         changed_records.record(connection, connector, object_name, crossed, again_at)
 

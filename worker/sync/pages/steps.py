@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from connectors.protocol import Connector
@@ -176,7 +176,7 @@ class EvaluatedPage:
     """What was decided: a decision for each contact, and an update for each that must change.
 
     `updated`: the contact of each update, as it was read. `rewrites`: updates that wait.
-    `deferred`: ids of records that are left alone (`worker.sync.pages.concurrent_flags`).
+    `deferred`: ids of records that are left alone now (`worker.sync.pages.pending_writes.record`).
     """
 
     work: PageWork
@@ -189,6 +189,19 @@ class EvaluatedPage:
     rewrites: Rewrites
     counts: PageCounts
     deferred: Set[str] = frozenset()
+
+    def defer(self, ids: Set[str]) -> EvaluatedPage:
+        """Return the page without the updates of these records."""
+        if not ids:
+            return self
+        pairs = zip(self.updates, self.updated, strict=True)
+        kept = [(update, contact) for update, contact in pairs if update.id not in ids]
+        return replace(
+            self,
+            updates=[update for update, _ in kept],
+            updated=[contact for _, contact in kept],
+            deferred=self.deferred | ids,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Read in this order:
     test_stored_pages.py   a page survives its way through the database
     test_late_writes.py    what a write that got no answer may still do
     test_own_flags.py      our own writes are no person's word, in whatever order they come
+    test_retyped_phones.py a phone that a person retypes while we work stays as it was typed
     test_note_reports.py   what stands beside a number in its field counts as a report
     test_evaluator.py      what an answer means for a contact
     test_reasons.py        a new wording or language of reasons, and its command

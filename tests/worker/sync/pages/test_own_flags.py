@@ -375,7 +375,7 @@ def test_two_writes_of_one_flag_that_the_crm_took_in_another_order_than_we_commi
     """One page has read the record before a report, and writes its flag once more after another
     page has read that somebody took the report back: a worker of a version before does so, which
     looks for no other page's writes before its own."""
-    monkeypatch.setattr(concurrent_flags, "defer", lambda _connection, evaluated: evaluated)
+    monkeypatch.setattr(concurrent_flags, "find", lambda *_page: set())
     store_report(ctx, "wrong_number")
     run_id = open_run(ctx, crm, record)
     old = Page.claim(ctx, page_of(ctx, run_id)).evaluate()

@@ -1,0 +1,34 @@
+"""Find phone fields that a person has retyped since a page was read, before we write over them.
+
+Where `policy.normalize` or `feedback.corrections` let us rewrite a phone field, what we write rests
+on the text that we read, seconds or minutes ago. Neither CRM can be told to write a field only if
+it still holds a value. So the records are read once more right before the write: one call for 100
+(HubSpot) or up to 2,000 (Salesforce) records whose field is to be rewritten. A record whose field
+holds another text by now is left alone, and a run of its own looks at it a little later.
+"""
+
+from __future__ import annotations
+
+from config import connections
+from worker.sync.pages.steps import EvaluatedPage
+
+
+def find(evaluated: EvaluatedPage) -> set[str]:
+    """Return the ids of the records. Without a field to rewrite this makes no call, nor for a file:
+    nobody types into it while we work."""
+    work = evaluated.work
+    rewritten = {
+        update.id: (contact, fields)
+        for update, contact in zip(evaluated.updates, evaluated.updated, strict=True)
+        if (fields := [key[6:] for key in update.values if key.startswith("phone/")])
+    }
+    if not rewritten or work.run.dry_run or connections.is_file(work.run.connector):
+        return set()
+    return {
+        contact.id
+        for contact in work.connector.fetch(work.page.object, list(rewritten))
+        if any(
+            contact.phones.get(name) != rewritten[contact.id][0].phones.get(name)
+            for name in rewritten[contact.id][1]
+        )
+    }

@@ -161,6 +161,33 @@ def claim(connection: Connection, ids: Sequence[Any], run_id: str) -> None:
         )
 
 
+def release(
+    connection: Connection,
+    connector: str,
+    run_id: str,
+    object_name: str,
+    record_ids: Sequence[str],
+    retry_at: datetime,
+) -> None:
+    """Take from a run the deliveries of the numbers that these records hold: the run leaves the
+    records alone, so what it carries is not on all holders when it ends. A later run delivers and
+    confirms them."""
+    n, c = contact_numbers.c, deliveries.c
+    held = sa.select(n.number).where(
+        n.connector == connector, n.object == object_name, any_of(n.record_id, record_ids)
+    )
+    numbers = set(connection.scalars(held))
+    connection.execute(
+        sa.update(deliveries)
+        .where(
+            c.run_id == run_id,
+            c.state == DeliveryState.PENDING,
+            any_of(c.number, _all_forms(numbers)),
+        )
+        .values(run_id=None, retry_at=retry_at)
+    )
+
+
 def postpone(connection: Connection, run_id: str, error: str, now: datetime) -> None:
     """Postpone the deliveries of a CRM that could not be used. They wait longer each time, and stay
     with their run."""

@@ -28,14 +28,12 @@ from connectors.records import Contact
 from worker.context import Context
 from worker.feedback import crm_flags
 from worker.leases import is_alive
-from worker.store import changed_records
 from worker.store.array_param import any_of
 from worker.store.states import RunState, WriteState
 from worker.store.tables import pages, runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
-from worker.sync.pages import merges, pending_writes
-from worker.sync.pages.pending_writes import RECHECK_DELAY
+from worker.sync.pages import deferral, merges, pending_writes
 from worker.sync.pages.steps import AttributedPage, LoadedPage, PageWork
 
 CLOCKS_APART = timedelta(minutes=5)  # how far the clocks of our hosts may differ
@@ -78,9 +76,7 @@ def attribute_flags(loaded: LoadedPage) -> AttributedPage:
     }
     if deferred and not run.dry_run:
         with ctx.store.write() as connection:
-            changed_records.record(
-                connection, run.connector, page.object, sorted(deferred), ctx.now() + RECHECK_DELAY
-            )
+            deferral.defer(connection, work, deferred)
     merged = list(_merge_refetched(contacts, refetched, suspects, deferred))
     return AttributedPage(work, merged, loaded.as_of, known, deferred, revived)
 

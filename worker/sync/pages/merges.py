@@ -383,14 +383,20 @@ def store(connection: Connection, taken: TakenOver, now: datetime, keys: Keys) -
         connection.execute(alone.values(into_key=m.key, state=MergeState.DONE))
 
 
-def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ()) -> None:
+def finish(
+    connection: Connection,
+    taken: TakenOver,
+    gone: Collection[str] = (),
+    waiting: Collection[str] = (),
+) -> None:
     """Mark the merged records as done: the flags of their contacts are known as they are now.
 
     `gone`: keys of contacts that were deleted. They take over what is left if they come back.
+    `waiting`: keys of contacts that were left alone: what is known of them is what it was.
     """
-    _move(connection, taken.keys, MergeState.DONE)
+    m = merged_records.c
+    _move(connection, taken.keys, MergeState.DONE, m.into_key.not_in(sorted(waiting)))
     if gone:
-        m = merged_records.c
         away = sa.update(merged_records).where(any_of(m.into_key, sorted(gone)))
         connection.execute(away.where(m.state != MergeState.DONE).values(state=MergeState.AWAY))
     if taken.revived:
@@ -398,8 +404,15 @@ def finish(connection: Connection, taken: TakenOver, gone: Collection[str] = ())
         connection.execute(sa.delete(merged_records).where(where))
 
 
-def _move(connection: Connection, keys: Sequence[str], state: MergeState) -> None:
+def _move(
+    connection: Connection,
+    keys: Sequence[str],
+    state: MergeState,
+    which: sa.ColumnElement[bool] | None = None,
+) -> None:
     """Set the state. The numbers go: they were only kept to be carried over."""
     if keys:
         moved = sa.update(merged_records).where(any_of(merged_records.c.key, keys))
+        if which is not None:
+            moved = moved.where(which)
         connection.execute(moved.values(state=state, numbers=[]))

@@ -8,7 +8,7 @@ person's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,19 +16,15 @@ from sqlalchemy.engine import Connection
 
 from connectors.records import Contact, Value
 from worker.feedback import crm_flags
-from worker.store import changed_records
 from worker.store.bulk import chunks, insert
 from worker.store.states import WriteState
 from worker.store.tables import writes
 from worker.store.unanswered_writes import ORPHANED, UNANSWERED
 from worker.sync import contact_index
-from worker.sync.pages import concurrent_flags, late_writes, lease, retyped_phones
+from worker.sync.pages import concurrent_flags, deferral, late_writes, lease, retyped_phones
 from worker.sync.pages.steps import EvaluatedPage
 
 CurrentValues = Mapping[str, Mapping[str, Value]]  # record id -> what it holds
-
-
-RECHECK_DELAY = timedelta(seconds=5)  # before a run of their own looks at deferred records
 
 
 def record(evaluated: EvaluatedPage) -> EvaluatedPage:
@@ -45,13 +41,10 @@ def record(evaluated: EvaluatedPage) -> EvaluatedPage:
     evaluated = evaluated.defer(retyped_phones.find(evaluated))
     with work.ctx.store.write() as connection:
         lease.hold_unpaused(connection, work)
-        now = work.ctx.now()
         if not work.run.dry_run:
             evaluated = evaluated.defer(concurrent_flags.find(connection, evaluated))
-        if evaluated.deferred:
-            ids, again_at = sorted(evaluated.deferred), now + RECHECK_DELAY
-            changed_records.record(connection, work.run.connector, work.page.object, ids, again_at)
-        insert(connection, writes, _rows(evaluated, now))
+            deferral.defer(connection, work, evaluated.deferred)
+        insert(connection, writes, _rows(evaluated, work.ctx.now()))
     return evaluated
 
 

@@ -25,12 +25,12 @@ from worker.sync.contact_index import IndexEntry
 from worker.sync.pages import (
     attribution,
     changed_readings,
+    deferral,
     failures,
     late_writes,
     lease,
     merges,
     page_events,
-    pending_writes,
 )
 from worker.sync.pages.failures import Failure
 from worker.sync.pages.fields import Prepared
@@ -65,7 +65,9 @@ def commit(written: WrittenPage) -> None:
     removed_when_written = {rid for rid, outcome in written.outcomes.items() if outcome.gone}
     removed = missing.removed | removed_when_written
     entries = _entries(written)
-    present = [entry for entry in entries if entry.contact.id not in removed]
+    # A deferred record stays in the index as it was: what we say of it is not on it yet.
+    left_out = removed | written.evaluated.deferred
+    present = [entry for entry in entries if entry.contact.id not in left_out]
     known = prepared.taken_over.known
     with work.ctx.store.write() as connection:
         if not lease.is_held(connection, work):
@@ -81,6 +83,9 @@ def commit(written: WrittenPage) -> None:
             connection, connector, object_name, present, known, now, loaded_at
         )
         _requeue_crossed(connection, work, flagged_twice, loaded_at)
+        contact_index.invalidate_records(
+            connection, connector, object_name, sorted(written.evaluated.deferred)
+        )
         contact_index.forget(connection, connector, object_name, list(removed))
         contact_index.delete(connection, tables.consent_writes, connector, object_name,
                              list(removed))  # fmt: skip
@@ -91,7 +96,8 @@ def commit(written: WrittenPage) -> None:
         changed_readings.finish(
             work.ctx, connection, connector, object_name, prepared.changed_readings
         )
-        merges.finish(connection, prepared.taken_over, deleted)
+        waiting = {contact_key(connector, object_name, rid) for rid in written.evaluated.deferred}
+        merges.finish(connection, prepared.taken_over, deleted, waiting)
         _requeue_rewrites(connection, work, written.evaluated.rewrites.waiting)
         _requeue_new_reports(connection, written, present)
         recovered = {entry.contact.id for entry in present} - failed.keys() | removed
@@ -113,7 +119,7 @@ def commit(written: WrittenPage) -> None:
         )  # fmt: skip
         consent_writes.record(
             connection, work.ctx, work.run.id, connector, object_name,
-            [each for each in prepared.contacts if each.contact.id not in removed],
+            [each for each in prepared.contacts if each.contact.id not in left_out],
             prepared.reports,
         )  # fmt: skip
         page_events.append(connection, work.ctx, connector, object_name, present)
@@ -300,8 +306,7 @@ def _entry(
         answer for number in prepared_contact.numbers for answer in verifications.get(number, ())
     ]
     rewrites = page.evaluated.rewrites
-    record_id = prepared_contact.contact.id
-    waits = record_id in rewrites.waiting or record_id in page.evaluated.deferred
+    waits = prepared_contact.contact.id in rewrites.waiting
     if not decision.waiting and not waits and (outcome is None or outcome.ok):
         checked_at = written.get("checked_at", prepared_contact.contact.current.get("checked_at"))
         refresh = ctx.settings.policy.checked_at_refresh
@@ -311,7 +316,7 @@ def _entry(
             confirm_links.renew_after(ctx.keys, str(link), as_of, lifetime) if link else None
         )
         until = change_detection.fresh_until(answers, checked_at, refresh, as_of, renewed_at)
-    state = rewrites.states.get(record_id)
+    state = rewrites.states.get(prepared_contact.contact.id)
     return IndexEntry(
         prepared_contact.contact,
         decision,
@@ -354,10 +359,7 @@ def _requeue_crossed(
     if not record_ids:
         return
     crossed = late_writes.mark_crossed(connection, work.page.id, record_ids, loaded_at)
-    if crossed:
-        again_at = work.ctx.now() + pending_writes.RECHECK_DELAY
-        connector, object_name = work.run.connector, work.page.object
-        changed_records.record(connection, connector, object_name, crossed, again_at)
+    deferral.defer(connection, work, crossed)
 
 
 # -- reports that came meanwhile -------------------------------------------------------------

@@ -477,6 +477,32 @@ class TestAPersonWhoClearsAFlagBetweenTwoOfOurWrites:
         process_all(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))
         assert crm.get(record, "wrong_number")
 
+    def test_a_record_that_took_over_another_is_still_known_to_have_its_flags(
+        self, ctx: Context, crm: Crm, record: str
+    ) -> None:
+        """The CRM has carried our flag over in a merge, and the page leaves the record alone."""
+        store_report(ctx, "wrong_number")
+        process_all(ctx, open_run(ctx, crm, record))
+        set_only_number(crm, into := crm.ids()[1], NUMBER)
+        survivor = merge(crm, record, into)
+        store_report(ctx, "opt_out")
+        evaluated = Page.claim(ctx, page_of(ctx, open_run(ctx, crm, survivor))).evaluate()
+        with ctx.store.write() as connection:
+            contact_index.remember_flags(
+                connection, crm.name, crm.object, survivor, {"do_not_contact": True}
+            )
+        recorded = pending_writes.record(evaluated)
+        assert survivor in recorded.deferred
+        results.commit(write_back.write(recorded))
+        with ctx.store.write() as connection:
+            contact_index.remember_flags(
+                connection, crm.name, crm.object, survivor, {"do_not_contact": False}
+            )
+        advance_clock(ctx, seconds=10)
+        propagate(ctx, crm.name)
+        assert crm.get(survivor, "do_not_contact")
+        assert said_by_users(ctx) == []
+
     def test_another_flag_of_the_record_is_written_at_once(
         self, ctx: Context, crm: Crm, record: str, slow: Page
     ) -> None:

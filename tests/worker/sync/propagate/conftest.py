@@ -5,6 +5,7 @@ Read in this order:
     test_reports.py       a report reaches every record with its number
     test_outages.py       what a CRM could not take arrives later
     test_beside_syncs.py  reports and a sync at the same time
+    test_deferred_records.py  what is confirmed of a record that was left alone for a moment
     test_corrections.py   a number that somebody gave as the right one
     test_lists.py         imported lists
 """

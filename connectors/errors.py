@@ -31,6 +31,10 @@ class UnavailableError(ConnectorError):
     """The CRM did not answer usefully, also after all retries."""
 
 
+class UnansweredError(UnavailableError):
+    """A call that must not be made twice got no useful answer: it may have been carried out."""
+
+
 class NotFoundError(ConnectorError):
     """What an address names is not there (any more)."""
 

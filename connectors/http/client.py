@@ -15,7 +15,7 @@ import tenacity
 from config import stopping
 from config.settings import Http
 from config.tracing import span
-from connectors.errors import UnavailableError
+from connectors.errors import UnansweredError, UnavailableError
 from connectors.http import unanswered
 from connectors.http.dates import http_date
 from connectors.http.deadline import whole_call
@@ -33,14 +33,22 @@ class RetryableError(Exception):
     """A call failed in a way that may pass. `after`: seconds that the CRM asked us to wait, if it
     did.
 
-    `unanswered`: the service may have received the request and may still carry it out.
+    `unanswered`: the service may have received the request and may still carry it out. `rejected`:
+    it has surely done nothing, since the request did not reach it, or was turned away at the door.
     """
 
-    def __init__(self, reason: str, after: float | None = None, unanswered: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        after: float | None = None,
+        unanswered: bool = False,
+        rejected: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
         self.unanswered = unanswered
+        self.rejected = rejected
 
 
 class ContradictionError(RetryableError):
@@ -176,6 +184,10 @@ class Calls:
                 except RetryableError as error:
                     if error.unanswered:
                         unanswered.note()
+                    if not (error.rejected or unanswered.may_repeat()):
+                        raise UnansweredError(
+                            f"{self.name}: {error.reason}; it may have been carried out"
+                        ) from error
                     raise
 
         before = self.counts[purpose]

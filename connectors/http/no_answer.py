@@ -91,14 +91,17 @@ def explain(name: str, error: BaseException, address: str) -> ConnectorError | R
                 f"{name}: {address} does not use TLS ({reason}); is it the port of plain http, or "
                 "of a proxy? See the address in the settings, and HTTPS_PROXY"
             )
-        return RetryableError(
-            f"the TLS connection to {address} broke ({reason})", unanswered=not never_sent(error)
-        )
+        return _cut(f"the TLS connection to {address} broke ({reason})", error)
     text = " ".join(map(str, causes(error))).lower()
     if "407" in text and "tunnel" in text:
         return ConnectorError(f"{name}: {PROXY_LOGIN}")
     if is_late(error):
-        return RetryableError(f"no answer from {address} in time", unanswered=not never_sent(error))
+        return _cut(f"no answer from {address} in time", error)
     if "refused" in text or "resolve" in text or "name or service" in text:
-        return RetryableError(f"nothing answers at {address}; is the address right?")
-    return RetryableError(f"the connection to {address} broke", unanswered=not never_sent(error))
+        return RetryableError(f"nothing answers at {address}; is the address right?", rejected=True)
+    return _cut(f"the connection to {address} broke", error)
+
+
+def _cut(reason: str, error: BaseException) -> RetryableError:
+    unsent = never_sent(error)
+    return RetryableError(reason, unanswered=not unsent, rejected=unsent)

@@ -218,4 +218,4 @@ def _over_limit(body: Mapping[str, Any], headers: Mapping[str, str]) -> Exceptio
     # The rolling limits pass within their window; HubSpot gives no Retry-After for them.
     default = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}.get(policy)
     given = retry_after(headers.get("Retry-After"))
-    return RetryableError("HTTP 429", given if given is not None else default)
+    return RetryableError("HTTP 429", given if given is not None else default, rejected=True)

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 
+from connectors.errors import UnansweredError
+from connectors.http import unanswered
 from connectors.http.response_guard import guards_response
 from connectors.hubspot.batches import BATCH, MERGED_IDS, batch_read
 from connectors.hubspot.client import Client
@@ -118,7 +120,10 @@ class HubSpotOwnerTasks:
             return {}
         path = self._client.paths.objects(_TASKS, "batch/create")
         try:
-            answer = self._client.post("write", path, {"inputs": [*inputs.values()]})
+            with unanswered.not_repeated():
+                answer = self._client.post("write", path, {"inputs": [*inputs.values()]})
+        except UnansweredError:
+            return dict.fromkeys(inputs, TaskResult("unknown"))
         except (RefusedValuesError, RefusedCallError) as error:
             if len(inputs) == 1:
                 return dict.fromkeys(inputs, TaskResult("refused", "", str(error)))

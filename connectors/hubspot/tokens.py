@@ -131,7 +131,9 @@ class AccessToken:
         body = _body(raw)
         if is_passing(answer.status):
             after = retry_after(answer.headers.get("Retry-After"))
-            raise RetryableError(f"HTTP {answer.status} at the token endpoint", after)
+            raise RetryableError(
+                f"HTTP {answer.status} at the token endpoint", after, rejected=True
+            )
         if answer.status != 200:
             raise _refused(answer.status, body)
         access, seconds = body.get("access_token"), body.get("expires_in")

@@ -19,6 +19,8 @@ from typing import Any
 
 from connectors.consent_writes import ConsentChange, ConsentResult
 from connectors.conversions import format_utc
+from connectors.errors import UnansweredError
+from connectors.http import unanswered
 from connectors.http.response_guard import guards_response
 from connectors.salesforce.call import Call
 from connectors.salesforce.call_log import parse_time
@@ -70,10 +72,12 @@ class SalesforceConsentWriter:
                 results[place] = ConsentResult("same", row["Id"] if row else "")
             else:
                 updated[place] = {"id": row["Id"], **self._values(change)}
-        for method, records in (("POST", created), ("PATCH", updated)):
-            if records:
-                answers = self._collection(method, [*records.values()])
-                results |= dict(zip(records, answers, strict=True))
+        if created:
+            answers = self._create([*created.values()])
+            results |= dict(zip(created, answers, strict=True))
+        if updated:
+            answers = self._collection("PATCH", [*updated.values()])
+            results |= dict(zip(updated, answers, strict=True))
         return [results[place] for place in range(len(changes))]
 
     def _ours(self, parties: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -117,6 +121,13 @@ class SalesforceConsentWriter:
             "CaptureSource": self._source,
             **purpose,
         }
+
+    def _create(self, records: Sequence[dict[str, Any]]) -> list[ConsentResult]:
+        try:
+            with unanswered.not_repeated():
+                return self._collection("POST", records)
+        except UnansweredError:
+            return [ConsentResult("unknown")] * len(records)
 
     def _collection(self, method: str, records: Sequence[dict[str, Any]]) -> list[ConsentResult]:
         body = {"allOrNone": False, "records": list(records)}

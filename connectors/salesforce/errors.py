@@ -223,7 +223,8 @@ def _limit(
     """
     total = "total" in text.casefold()
     if "concurrent" in text.casefold() or (not total and calls_left()):
-        return RetryableError(f"too many requests are under way in the org ({text})", retry_after)
+        reason = f"too many requests are under way in the org ({text})"
+        return RetryableError(reason, retry_after, rejected=True)
     return QuotaError(
         "salesforce: the org's API calls for today are used up; the run goes on after the "
         "24-hour window has moved: hygiene runs resume RUN"

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from connectors.errors import UnansweredError
+from connectors.http import unanswered
 from connectors.http.response_guard import guards_response
 from connectors.owner_tasks import NewTask, TaskResult
 from connectors.salesforce import person_accounts
@@ -109,7 +111,11 @@ class SalesforceOwnerTasks:
 
     def _collection(self, records: Sequence[Mapping[str, Any]]) -> Iterator[TaskResult]:
         body = {"allOrNone": False, "records": list(records)}
-        answer = self._call("write", "composite/sobjects", method="POST", json=body)
+        try:
+            with unanswered.not_repeated():
+                answer = self._call("write", "composite/sobjects", method="POST", json=body)
+        except UnansweredError:
+            return iter([TaskResult("unknown")] * len(records))
         if not isinstance(answer, list) or len(answer) != len(records):
             return iter([TaskResult("unknown")] * len(records))
         return map(_result, answer)

@@ -252,6 +252,7 @@ def send_waiting(ctx: Context, connector_name: str) -> None:
     if not _any_due(ctx, connector_name):
         return
     refused = ""
+    claimed: Sequence[Any] = ()
     try:
         connector = ctx.connector(connector_name)
         writer = connector.consent_writer()
@@ -265,7 +266,7 @@ def send_waiting(ctx: Context, connector_name: str) -> None:
                 count_calls(ctx, claimed[0].run_id, before, connector.calls)
     except ConnectorError as error:
         log.warning("%s: consent records wait: %s", connector_name, error)
-        _give_back(ctx, connector_name)
+        _give_back(ctx, claimed)
         setbacks.note(ctx.store, connector_name, _WHAT, error, ctx.now())
         return
     if refused:
@@ -494,13 +495,13 @@ def _backoff(row: Any) -> timedelta:
     return min(_BACKOFF_INITIAL * (1 << doublings), _BACKOFF_MAX)
 
 
-def _give_back(ctx: Context, connector: str) -> None:
+def _give_back(ctx: Context, rows: Sequence[Any]) -> None:
     """Let another look for what was being written: its answer did not come."""
     c = consent_writes.c
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(consent_writes)
-            .where(c.connector == connector, c.state == State.SENDING)
+            .where(any_of(c.id, [row.id for row in rows]), c.state == State.SENDING)
             .values(lease_expires_at=ctx.now())
         )
 

@@ -116,6 +116,7 @@ def create_waiting(ctx: Context, connector_name: str) -> None:
     settings = settings_of(ctx, connector_name)
     if settings is None or not _any_due(ctx, connector_name) or pause.is_on(ctx.store):
         return
+    claimed: Sequence[Any] = ()
     try:
         connector = ctx.connector(connector_name)
         maker = connector.owner_tasks()
@@ -123,9 +124,10 @@ def create_waiting(ctx: Context, connector_name: str) -> None:
             for object_name in sorted({row.object for row in claimed}):
                 of_object = [row for row in claimed if row.object == object_name]
                 _create(ctx, connector, maker, of_object)
+                claimed = [row for row in claimed if row.object != object_name]
     except ConnectorError as error:
         log.warning("%s: tasks for owners wait for the next run: %s", connector_name, error)
-        _give_back(ctx, connector_name)
+        _give_back(ctx, claimed)
 
 
 def _any_due(ctx: Context, connector: str) -> bool:
@@ -219,13 +221,13 @@ def count_calls(
         )
 
 
-def _give_back(ctx: Context, connector: str) -> None:
+def _give_back(ctx: Context, rows: Sequence[Any]) -> None:
     """Let the next run look for what was being sent: its answer did not come."""
     c = owner_tasks.c
     with ctx.store.write() as connection:
         connection.execute(
             sa.update(owner_tasks)
-            .where(c.connector == connector, c.state == TaskState.SENDING)
+            .where(any_of(c.id, [row.id for row in rows]), c.state == TaskState.SENDING)
             .values(lease_expires_at=ctx.now())
         )
 

@@ -18,6 +18,7 @@ from reports import deliver_reports, store_report, stored_reports
 from sandbox.run import Sandbox
 from sandbox.salesforce.org import Refused
 from sandbox.salesforce.schema import ADMIN
+from sandbox.service import Fault
 from worker.context import Context
 from worker.feedback.sources.consent_records import poll
 from worker.store.tables import consent_writes as rows
@@ -29,6 +30,9 @@ from worker.sync.propagate import propagate
 
 ON = "[connectors.salesforce.consent_records]\nenabled = true\nwrite = true\n"
 CONSENT = "ContactPointTypeConsent"
+ANSWERS_LOST: list[dict[str, Any]] = [
+    {"kind": "drop_after"}, {"kind": "truncate"}, {"kind": "status", "status": 502},
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -367,3 +371,19 @@ class TestARefusal:
         with ctx.store.read() as connection:
             [row] = connection.execute(rows.select()).all()
         assert (row.state, row.consent_id) == ("written", record["Id"])
+
+    @pytest.mark.parametrize("fault", ANSWERS_LOST, ids=lambda fault: fault["kind"])
+    def test_makes_no_second_record_before_it_was_looked_for(
+        self, ctx: Context, crm: Crm, contact_ids: list[str], fault: dict[str, Any]
+    ) -> None:
+        """The call was carried out, or it will be, and no answer came."""
+        link(crm, contact_ids[0])
+        crm.service.faults.append(Fault(r"POST .*/composite/sobjects", **fault))
+        stop(ctx)
+        consent_writes.send_due(ctx)
+        assert len(consents(crm)) <= 1, "what was sent may still be under way"
+        assert last_counts(ctx) == {"waiting": 1}
+        advance_clock(ctx, minutes=3)
+        consent_writes.send_due(ctx)
+        assert statuses(crm) == [("OptOut", False)]
+        assert last_counts(ctx) == {"written": 1}

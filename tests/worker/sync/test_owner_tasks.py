@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from clocks import advance_clock
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
@@ -26,6 +27,13 @@ ON = "\n".join(
     for name in ("salesforce", "hubspot")
 )
 BAD = "+1 415 555 26"  # too short for a number
+CREATE = {
+    "salesforce": r"POST /services/data/v[\d.]+/composite/sobjects",
+    "hubspot": r"POST .*/tasks/batch/create",
+}
+ANSWERS_LOST: list[dict[str, Any]] = [
+    {"kind": "drop_after"}, {"kind": "truncate"}, {"kind": "status", "status": 502},
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -182,6 +190,7 @@ class TestARun:
         crm.service.faults.clear()
         assert (result["state"], tasks.all()) == ("done", [])
         assert crm.get(contact_ids[0], f"status/{crm.phone}") == "invalid"
+        advance_clock(ctx, minutes=3)
         sync(ctx, crm.name)  # it was not lost either
         assert [task["who"] for task in tasks.all()] == [[contact_ids[0]]]
 
@@ -209,3 +218,37 @@ class TestARun:
         with ctx.store.read() as connection:
             [row] = connection.execute(rows.select()).all()
         assert (row.state, row.task_id) == ("created", task["id"])
+
+    @pytest.mark.parametrize("fault", ANSWERS_LOST, ids=lambda fault: fault["kind"])
+    def test_does_not_make_it_again_before_it_has_looked_for_it(
+        self, ctx: Context, crm: Crm, tasks: Tasks, sync: Sync, contact_ids: list[str],
+        fault: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """The call was carried out, or it will be, and no answer came."""
+        spoil(crm, contact_ids[0])
+        crm.service.faults.append(Fault(CREATE[crm.name], **fault))
+        sync(ctx, crm.name)
+        assert counts(ctx) == {"waiting": 1}
+        sync(ctx, crm.name)
+        assert len(tasks.all()) <= 1, "what was sent may still be under way"
+        advance_clock(ctx, minutes=3)
+        sync(ctx, crm.name)
+        [task] = tasks.all()
+        with ctx.store.read() as connection:
+            [row] = connection.execute(rows.select()).all()
+        assert (row.state, row.task_id) == ("created", task["id"])
+
+    def test_makes_it_again_at_once_where_it_was_turned_away(
+        self, ctx: Context, crm: Crm, tasks: Tasks, sync: Sync, contact_ids: list[str]
+    ) -> None:
+        spoil(crm, contact_ids[0])
+        busy = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+        turned_away: dict[str, dict[str, Any]] = {
+            "hubspot": {"status": 429},
+            "salesforce": {
+                "status": 403, "body": [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": busy}],
+            },
+        }  # fmt: skip
+        crm.service.faults.append(Fault(CREATE[crm.name], "status", **turned_away[crm.name]))
+        sync(ctx, crm.name)
+        assert len(tasks.all()) == 1

@@ -121,11 +121,11 @@ def find(
 
 
 def _may_be_late(row: Any, is_indexed: bool, is_marked: bool, now: datetime) -> bool:
-    if _is_unanswered(row) and (row.settled_at or row.at) >= now - LATEST:
+    if is_unanswered(row) and (row.settled_at or row.at) >= now - LATEST:
         return True
     if row.state == WriteState.DONE:
         return False
-    return not is_indexed or (is_marked and _is_unanswered(row))
+    return not is_indexed or (is_marked and is_unanswered(row))
 
 
 def _flags_brought(row: Any) -> Iterator[tuple[str, bool]]:
@@ -135,7 +135,8 @@ def _flags_brought(row: Any) -> Iterator[tuple[str, bool]]:
             yield flag, not value
 
 
-def _is_unanswered(row: Any) -> bool:
+def is_unanswered(row: Any) -> bool:
+    """Whether nobody knows what the CRM made of a write. `row`: of `writes`."""
     message = row.message or ""
     return message in (UNANSWERED, ORPHANED, CROSSED) or message.endswith(SENT_AGAIN)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +15,7 @@ from worker.store.states import WriteState
 from worker.store.tables import runs, writes
 from worker.sync import contact_index
 from worker.sync.contact_index import IndexedContact
-from worker.sync.pages import pending_writes
+from worker.sync.pages import late_writes, pending_writes
 from worker.sync.undo.model import RecordWrites, SkippedField, UndoResult, UndoWork
 from worker.sync.undo.standing_demands import Restore
 from worker.sync.undo.written_records import has_reached
@@ -31,7 +32,7 @@ def choose(
     gone = connector.deleted(object_name, absent) if absent else set()
     _resolve_pending_writes(work, object_name, current)
     known = contact_index.load(ctx.store, work.run.connector, object_name, ids)
-    later = _written_later(work, object_name, rows)
+    later = _written_later(work, object_name, rows, current)
     ticked: list[str] = []
     restores: list[Restore] = []
     for row in rows:
@@ -76,17 +77,18 @@ def _resolve_pending_writes(
 
 
 def _written_later(
-    work: UndoWork, object_name: str, rows: Sequence[RecordWrites]
+    work: UndoWork, object_name: str, rows: Sequence[RecordWrites], current: Mapping[str, Contact]
 ) -> dict[str, Set[str]]:
     """Return the fields of each record that a later run has written.
 
     They have been changed since, even where they hold again what the undone run wrote: a status
-    that went bad and came back. A field that an undo wrote last holds what stood there before.
+    that went bad and came back. A field that an undo wrote last holds what stood there before. A
+    write that got no answer counts for the fields that hold what it was to write.
     """
     w = writes.c
     last_ids = {row.record_id: row.last_id for row in rows}
     query = (
-        sa.select(w.id, w.record_id, w.before, w.after, w.state, runs.c.kind)
+        sa.select(w.id, w.record_id, w.before, w.after, w.state, w.message, runs.c.kind)
         .join(runs, runs.c.id == w.run_id, isouter=True)
         .where(
             w.connector == work.run.connector,
@@ -94,20 +96,31 @@ def _written_later(
             any_of(w.record_id, sorted(last_ids)),
             w.run_id != work.run.id,
             w.id > min(last_ids.values(), default=0),
-            w.state.in_((WriteState.DONE, WriteState.FAILED)),
+            w.state.in_((WriteState.DONE, WriteState.FAILED, WriteState.NOT_APPLIED)),
         )
         .order_by(w.id)
     )
+    holds = {record_id: contact.values() for record_id, contact in current.items()}
     by_run: dict[str, dict[str, bool]] = {}  # record id -> field -> whether a run wrote it last
     with work.ctx.store.read() as connection:
         for row in connection.execute(query):
             if row.id > last_ids[row.record_id] and has_reached(row):
                 of_record = by_run.setdefault(row.record_id, {})
-                of_record.update(dict.fromkeys(row.after, row.kind != "undo"))
+                fields = _fields_reached(row, holds.get(row.record_id, {}))
+                of_record.update(dict.fromkeys(fields, row.kind != "undo"))
     return {
         record_id: {field for field, is_run in fields.items() if is_run}
         for record_id, fields in by_run.items()
     }
+
+
+def _fields_reached(row: Any, current: Mapping[str, Value]) -> list[str]:
+    """Return the fields that a write has changed, as far as anybody can tell."""
+    if row.state == WriteState.DONE or not late_writes.is_unanswered(row):
+        return list(row.after)
+    return [
+        key for key, value in row.after.items() if (current.get(key) or None) == (value or None)
+    ]
 
 
 def _restorable(

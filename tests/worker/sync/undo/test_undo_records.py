@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from constants import NUMBER
 from crms import Crm
 from fixture_types import Sync
 
 from connectors.errors import ConnectorError
 from worker.context import Context
+from worker.store.states import WriteState
+from worker.store.tables import writes
+from worker.store.unanswered_writes import ORPHANED, SENT_AGAIN, UNANSWERED
 from worker.sync.runs import lifecycle, report
 from worker.sync.undo import undo as undoing
 from worker.sync.undo.undo import undo
@@ -80,3 +84,32 @@ def test_leaves_what_a_later_run_wrote_though_it_is_what_the_undone_run_wrote(
         undo(ctx, run, only=[record])
     undo(ctx, first, only=[record])
     assert crm.get(record, crm.status) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "state"),
+    [
+        (ORPHANED, WriteState.FAILED),
+        (SENT_AGAIN, WriteState.FAILED),
+        (UNANSWERED, WriteState.NOT_APPLIED),
+    ],
+)
+@pytest.mark.parametrize("came", [False, True])
+def test_a_later_write_that_may_have_come_counts_where_the_record_holds_what_it_wrote(
+    ctx: Context, crm: Crm, sync: Sync, message: str, state: WriteState, came: bool
+) -> None:
+    """A run that wrote to the record after it got no answer: of a worker that was frozen, or of a
+    CRM that was away. What the record holds tells whether that has come."""
+    record = crm.ids()[0]
+    crm.edit(record, {f"phone/{crm.phone}": NUMBER})
+    run = sync(ctx, crm.name)["run"]
+    status = f"status/{crm.phone}"
+    row = {
+        "run_id": "later", "connector": crm.name, "object": crm.object, "record_id": record,
+        "before": {status: "valid"}, "after": {status: "valid" if came else "invalid"},
+        "state": state, "message": message, "at": ctx.now(), "settled_at": ctx.now(),
+    }  # fmt: skip
+    with ctx.store.write() as connection:
+        connection.execute(sa.insert(writes).values(row))
+    undo(ctx, run, only=[record])
+    assert crm.get(record, crm.status) == ("valid" if came else None)

@@ -16,19 +16,21 @@ from worker.sync.pages.steps import EvaluatedPage
 def find(evaluated: EvaluatedPage) -> set[str]:
     """Return the ids of the records. Without a field to rewrite this makes no call, nor for a file:
     nobody types into it while we work."""
-    work = evaluated.work
-    rewritten = {
-        update.id: (contact, fields)
-        for update, contact in zip(evaluated.updates, evaluated.updated, strict=True)
-        if (fields := [key[6:] for key in update.values if key.startswith("phone/")])
-    }
-    if not rewritten or work.run.dry_run or connections.is_file(work.run.connector):
+    work, names = evaluated.work, rewritten(evaluated)
+    if not names or work.run.dry_run or connections.is_file(work.run.connector):
         return set()
+    read = {contact.id: contact.phones for contact in evaluated.updated}
     return {
         contact.id
-        for contact in work.connector.fetch(work.page.object, list(rewritten))
-        if any(
-            contact.phones.get(name) != rewritten[contact.id][0].phones.get(name)
-            for name in rewritten[contact.id][1]
-        )
+        for contact in work.connector.fetch(work.page.object, list(names))
+        if any(contact.phones.get(n) != read[contact.id].get(n) for n in names[contact.id])
+    }
+
+
+def rewritten(evaluated: EvaluatedPage) -> dict[str, list[str]]:
+    """Return the names of the phone fields that are to be rewritten, by record id."""
+    return {
+        update.id: names
+        for update in evaluated.updates
+        if (names := [key[6:] for key in update.values if key.startswith("phone/")])
     }

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from vendor_webhooks import receive_twilio_sms
 
 from worker.context import Context
-from worker.feedback.replies import phrases, reader, typos
+from worker.feedback.replies import keywords, phrases, reader, sentence, surroundings, typos
 from worker.feedback.replies.language import Language, PhraseKind
 from worker.feedback.replies.phrases import Phrases, WordPattern
-from worker.feedback.replies.reader import LANGUAGES, read_reply
+from worker.feedback.replies.reader import read_reply
+from worker.feedback.replies.registry import LANGUAGES
 from worker.feedback.replies.text import MAX_PARTS, MAX_READ, normalize, readable
 from worker.store.tables import feedback, reviews
 
@@ -58,8 +59,10 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
 
         return count
 
-    monkeypatch.setattr(reader, "_exact_match", counted(reader._exact_match))
-    monkeypatch.setattr(reader, "_read_sentence", counted(reader._read_sentence))
+    exact_match = counted(keywords.exact_match)
+    monkeypatch.setattr(reader, "exact_match", exact_match)
+    monkeypatch.setattr(sentence, "exact_match", exact_match)
+    monkeypatch.setattr(reader, "read_sentence", counted(sentence.read_sentence))
 
     def read(text: str) -> int:
         nonlocal seen
@@ -147,7 +150,7 @@ class TestTheWork:
         monkeypatch.setattr(Language, "expand", expand)
         prose = [line for line in labelled(language) if len(line.split()) > 4]
         for line in prose:
-            reader._exact_match(normalize(line))
+            keywords.exact_match(normalize(line))
         assert asked < len(prose)  # of 9 for each
 
     def test_never_multiplies_by_choices_that_are_repeated_without_end(self) -> None:
@@ -236,7 +239,9 @@ class TestTheWordsThatSpeakOfContacts:
     """There are a hundred, and a message of keywords was searched for all of them at each keyword:
     that took two thirds of its time, 18 ms for 1,600 characters."""
 
-    @pytest.mark.parametrize("pattern", [reader._CONTACT_WORDS, reader._SPEAKS_OF_CONTACT])
+    @pytest.mark.parametrize(
+        "pattern", [surroundings.CONTACT_WORDS, surroundings.SPEAKS_OF_CONTACT]
+    )
     @pytest.mark.parametrize("language", [language.code for language in LANGUAGES])
     def test_are_those_that_the_pattern_finds(self, pattern: WordPattern, language: str) -> None:
         whole = re.compile(pattern.pattern)
@@ -246,14 +251,14 @@ class TestTheWordsThatSpeakOfContacts:
         assert 20 < len(found) < len(lines)
 
     def test_are_looked_for_once_in_each_word(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        pattern = WordPattern(reader._SPEAKS_OF_CONTACT.pattern)
+        pattern = WordPattern(surroundings.SPEAKS_OF_CONTACT.pattern)
         seen: list[str] = []
 
         def searched(word: str) -> None:
             seen.append(word)
 
         monkeypatch.setattr(pattern, "_search", searched)
-        monkeypatch.setattr(reader, "_SPEAKS_OF_CONTACT", pattern)
+        monkeypatch.setattr(surroundings, "SPEAKS_OF_CONTACT", pattern)
         words = _BETWEEN_COMMAS.split()
         turned = [", ".join(words[place:] + words[:place]) for place in range(len(words))]
         read_reply(". ".join(turned))

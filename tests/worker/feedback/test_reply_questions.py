@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from worker.feedback.replies import read_reply
-from worker.feedback.replies.reader import NOTHING, read_by_rules
+from worker.feedback.replies.intents import NOTHING
+from worker.feedback.replies.reader import read_by_rules
 
 HOW_TO_STOP = """
 how do I leave this list?

@@ -4,6 +4,7 @@ Deterministic and offline. Rules, one file a language, flag what is clear (`read
 decides which of the rest a person should see (`router`).
 """
 
-from worker.feedback.replies.reader import Intent, Reply, read_reply
+from worker.feedback.replies.intents import Intent, Reply
+from worker.feedback.replies.reader import read_reply
 
 __all__ = ["Intent", "Reply", "read_reply"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from worker.feedback.replies.reader import Intent, read_reply
+from worker.feedback.replies.intents import Intent
+from worker.feedback.replies.reader import read_reply
 
 
 class Explanation(TypedDict):

@@ -11,6 +11,7 @@ Read in this order:
     test_reply_questions.py  questions how to stop
     test_reply_declines.py   who declines is seen, and who asks to stay does not leave
     test_reply_absences.py   nobody of that name is there
+    test_reply_wordings.py   kinds found in replies to other products
     test_router.py           what no rule knows
     test_unseen_replies.py   how well replies are read that nobody here has seen
     test_review_queue.py     the replies that wait for a person

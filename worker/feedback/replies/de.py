@@ -52,6 +52,10 @@ LANGUAGE = Language(
         (?:wird |ist |sind |werden )?(?:blockiert|gesperrt)|(?:ich )?(?:blockiere|sperre) (?:sie|euch|dich|diese nummer|die nummer)
         abo(?:nnement)? (?:beenden|kündigen)
         (?:sie|ihr|du|die nummer|ihre nummer|eure nummer|diese nummer) (?:wurden?|wurdet|wurdest|sind|seid|bist|ist|werden|wird|werdet) (?:jetzt |hiermit |nun )?gemeldet(?: worden)?|nummer (?:ist |wurde |wird )?gemeldet
+        (?:(?:das|dies|es|ihr|sie) (?:ist|sind|seid) )?(?:reiner? |so ein |alles |nur |ein )?(?:betrug|betrüger|abzocke|abzocker|verarsche|betrugsmasche|phishing)
+        (?:sie|ihr|du) (?:ruft|rufen|rufst|schreibt|schreiben|schreibst|belästigt|belästigen|kontaktiert|kontaktieren)(?: (?:mich|mir|uns|hier|bei|ja|doch))* (?:ständig|dauernd|andauernd|täglich|jeden tag|immer wieder|immerzu|pausenlos|viel zu oft|zu oft|viel zu viel|zu viel)(?: an)?
+        (?:ich|wir) (?:rufe|rufen|hole|holen|verständige|informiere)(?: \w+)? die polizei|(?:ich|wir) (?:sperre|blockiere|melde|sperren|blockieren|melden) (?:sie|euch|dich|die|diese)(?: (?:nummer|jetzt|sofort|gleich|nun))*
+        (?:ich|wir) (?:habe|haben|hab) (?:daran |dafür |absolut |wirklich |leider |gar |überhaupt )*(?:kein|keinen|keinerlei) (?:interesse|bedarf)(?: daran| an \w+(?: \w+)?)?|(?:ich|wir) brauche?n? (?:das|es|so was|sowas|so etwas|das alles|ihre \w+) nicht
     """,
     exact_opt_in="anmelden|fortsetzen|starten",
     call_words=r"anruf|anzuruf|angerufen|ruf\w* (?:mich|sie)|telefon",
@@ -69,6 +73,8 @@ LANGUAGE = Language(
         r"neue[r]? (?:besitzer|inhaber|eigentumer)\w*",
     ),
     opt_out=(
+        r"(?:von|aus) (?:der|ihrer|eurer|dieser|deiner|dem|ihrem|eurem) (?:\w+ )?(?:liste|verteiler|datenbank|kartei) (?:gestrichen|gelöscht|genommen|entfernt|ausgetragen) werden",
+        r"(?:mich|mir|uns|hier) (?:bitte |doch )?(?:nicht|nie) (?:mehr |wieder )?(?:anzurufen|zu kontaktieren|anzuschreiben|zu schreiben|zu belästigen|zu stören|zu texten|zu simsen)",
         r"(?:einwilligung|zustimmung|einverstandnis)(?: ist| wird| hiermit| sofort)* (?:widerrufen|zuruckgezogen|entzogen)",
         r"(?:nimm|nehmt|nehmen|streich\w*|losch\w*|tragt?|entfern\w*) (?:sie )?mich (?:\w+ ){0,2}(?:von|aus) (?:\w+ ){1,2}(?:liste|verteiler|datenbank|kartei|system)(?: \w+)?",
         r"(?:losch\w*|vergess\w*|vergiss) (?:\w+ )?meine nummer",
@@ -134,6 +140,7 @@ LANGUAGE = Language(
         r"bekommen|erhalten|lesen)?$",
     ),
     wrong_number=(
+        r"ist nicht (?:mehr|länger) (?:meine|unsere) (?:\w+ )?(?:nummer|handynummer|telefonnummer|rufnummer)",
         r"(?:ich )?bin (?:der|die) neue (?:besitzer|inhaber|eigentumer)\w*(?: \w+){0,4}",
         r"falschi? (?:nummere|nummer|person)|han (?:die |di )?nummer(?:e)? (?:neu|erst)",
         r"(?:suchen|suchst|sucht|meinen|meinst) (?:sie |ihr |du )?(?:wohl |sicher |bestimmt )?(?:jemand|eine andere|einen anderen)(?: \w+)?|keine ahnung wer (?:das|er|sie) (?:ist|sein soll)",
@@ -203,6 +210,7 @@ LANGUAGE = Language(
         r"ich heisse (?:nicht|anders)|heisse nicht|nicht mein name|mein name ist nicht",
     ),
     complaint=(
+        r"(?:sie|euch|dich) (?:\w+ )?abmahnen|(?:eine|mit einer|folgt eine|kommt eine|ihre|die) (?:\w+ )?(?:abmahnung|unterlassungserklärung|unterlassungsklage)",
         r"(?:bundesnetzagentur|polizei|verbraucherzentrale|datenschutzbehorde) (?:ist|wurde|wird) "
         r"(?:informiert|eingeschaltet|benachrichtigt|verstandigt)",
         r"(?:melde|meldet|melden|anzeige|beschwer\w+) (?:\w+ ){0,4}(?:bei|an) (?:der |die "
@@ -219,6 +227,7 @@ LANGUAGE = Language(
         r"(?:horen|hort|horst) (?:sie |ihr |du )?von meine[mr] anw[aä]lt\w*",
     ),
     corrected=(
+        r"(?:meine|unsere) (?:\w+ )?(?:nummer|handynummer|telefonnummer|rufnummer) (?:ändert sich|wird sich ändern|wechselt)|(?:ich|wir) (?:wechsle|wechsele|wechseln|ändere|ändern|bekomme|bekommen) (?:\w+ ){0,3}(?:nummer|handynummer|rufnummer)|(?:meine|unsere) (?:\w+ )?(?:nummer|handynummer|telefonnummer) (?:aktualisieren|ändern)",
         r"mein\w* (?:neue |richtige |aktuelle )?(?:nummer|handynummer|telefonnummer) (?:ist"
         r"|lautet) (?:jetzt |nun )?(?:die )?\d[\d ]{3,}",
         r"(?:nutz\w*|verwend\w*|nehm\w*|schreib\w*|ruf\w*|erreich\w*) (?:\w+ ){0,5}(?:die"
@@ -290,6 +299,7 @@ LANGUAGE = Language(
         "warum habe ich|wo kann"
     ),
     request_starts=(
+        r"(?:kann|konnte|darf|konnten|konnen) (?:ich|wir|man mich) (?:\w+ ){0,4}(?:liste|verteiler|datenbank|kartei)|"
         r"(?:konnen|konnten|konnt|kannst|konntest|konntet|wurden|wurdet|wurdest|koennen|"
         r"koennten) (?:sie|ihr|du) (?:\w+ ){0,5}(?:auf\w*|losch\w*|entfern\w*|lassen|unterlassen|"
         r"nicht mehr|keine|stopp\w*|austragen|abmelden|herausnehmen)|wann hor\w* (?:sie|ihr)|"

@@ -1,4 +1,4 @@
-"""What makes a clear phrase unclear in any language: it speaks of mail, of a thing, or of a slip.
+"""What makes a clear phrase unclear in any language: it speaks of mail, a thing, a slip, or later.
 
 Patterns are over normalized text (`text.normalize`).
 """
@@ -19,6 +19,33 @@ _OTHER_CHANNELS = re.compile(
     r"|calls?\b|phone|number|numero|nummer|numer|номер|mailing|list|verteiler|everything|anything"
     r"|anruf|llamad|appels?\b|chiamat|ligac|dzwon|звон|дзвін|дзвон)"
 )
+# "Stop sending me voice notes": a form of message, and not messages.
+_FORM = re.compile(
+    r"\b(?:voice (?:notes?|messages?|memos?|clips?)|audios?\b|vocal[ei]?\b|vocaux"
+    r"|sprachnachricht\w*|sprachmemos?|nagran\w*|glosowk\w*|glosow\w*|голосов\w*|аудио\w*|аудіо\w*"
+    r"|all caps|in caps|capitals|capital letters|upper ?case|maiuscol\w*|stampatello"
+    r"|mayuscul\w*|majuscul\w*"
+    r"|grossbuchstaben|maiuscul\w*|wielkimi|капсом|капслоком|заглавными|великими)"
+)
+# A bell is rung in the words of calls.
+_BELL = re.compile(
+    r"\b(?:dzwonk\w+|domofon\w*|drzwi|klingel|turklingel|door ?bell|the bell|intercom|timbre"
+    r"|sonnette|interphone|campanello|citofono|campainha|двер\w*|домофон\w*|звонок в)\b"
+)
+# "Don't call, I'll call you", "not now, later is fine".
+_LATER = re.compile(
+    r"\b(?:(?:i (?:will|am going to|can)|ill) (?:call|text|phone|ring|contact|message|write to"
+    r"|get back to) (?:you|u)\b|mas (?:tarde|adelante)|mais (?:tarde|logo)|piu (?:tardi|avanti)"
+    r"|plus tard\b|spater|pozniej|later (?:is|would be|will be|on|works|today|maybe)|позже"
+    r"|попозже|пізніше"
+    r"|yo (?:l[oae]s?|te|me|ya)? ?(?:llamo|llamare|escribo|comunico)"
+    r"|je vous (?:rappell|recontact)\w*"
+    r"|ich (?:melde mich|rufe (?:sie |euch |dich )?(?:selbst |dann |selber )?(?:an|zuruck))"
+    r"|eu (?:(?:te |lhe )?(?:ligo|chamo|retorno|aviso)|entro em contato)"
+    r"|(?:vi|ti|la) (?:chiamo|richiamo|ricontatto) (?:io|noi)|(?:sama?|ja) (?:za|od)dzwonie"
+    r"|(?:za|od)dzwonie sama?|сама? (?:вам )?(?:позвоню|перезвоню|напишу|зателефоную|передзвоню"
+    r"|подзвоню)|(?:позвоню|перезвоню|напишу|зателефоную|передзвоню|подзвоню) (?:вам )?сама?\b)"
+)
 _BESIDE = 24  # characters after a phrase in which its object stands
 # "You were wrong in the invoice": a place that is no number and nobody.
 _PLACE = re.compile(
@@ -29,7 +56,8 @@ _PLACE = re.compile(
 _CONTACT = re.compile(
     r"num|nr\b|номер|phone|tel|телеф|cell|mobil|handy|komork|line|linea|person|pessoa|человек|людин"
     r"|osob|name|nom\b|nome|nombre|имен|contact|kontakt|contat|leitung|anschluss|destina|receiver"
-    r"|recipient|empfang|odbiorc|адресат|абонент|получат|отримув|одержув|movil|celular|[kc]lient|gente|mamma|mutter"
+    r"|recipient|empfang|odbiorc|адресат|абонент|получат|отримув|одержув|movil|celular"
+    r"|[kc]lient|gente|mamma|mutter"
 )
 # "You got the size wrong": what somebody got wrong, right after the word that says so. Russian and
 # Ukrainian tell it by the ending.
@@ -80,10 +108,42 @@ _BACK = re.compile(
     r"|(?:знову|назад|наново) (?:\w+ ){0,2}(?:підпи|отрим|увімк|дода|поверн)\w*"
     r"|(?:підпи|увімк|дода|поверн)\w* (?:\w+ ){0,3}(?:знову|назад|наново))"
 )
+# Who asks for the messages again, in words that mean nothing else.
+_SUBSCRIBES_AGAIN = re.compile(
+    r"\b(?:re ?(?:subscrib|suscrib|inscri|abonn)\w*|riiscri\w*|(?:sign|opt|subscribe|join)"
+    r" (?:me |us |myself )?(?:up |in |back )*again|(?:volver|vuelv\w+|voltar|volt\w+) a (?:me )?"
+    r"(?:inscri|inscrev|suscrib|apunt)\w*|(?:inscrev|cadastr|iscriv)\w* (?:\w+ ){0,3}(?:de novo"
+    r"|novamente|di nuovo|ancora)|wieder (?:\w+ ){0,3}(?:anmelden|abonnieren|eintragen|aufnehmen)\b"
+    r"|(?:zapis|dopis)\w* (?:\w+ ){0,3}(?:ponownie|znowu|znow|z powrotem)"
+    r"|(?:ponownie|znowu|znow) (?:\w+ ){0,2}(?:zapis|dopis)\w*"
+    r"|(?:снова|обратно|опять|заново) (?:\w+ ){0,2}подпис\w*"
+    r"|подпис\w* (?:\w+ ){0,3}(?:снова|обратно|опять|заново)"
+    r"|(?:знову|назад|наново) (?:\w+ ){0,2}підпис\w*"
+    r"|підпис\w* (?:\w+ ){0,3}(?:знову|назад|наново))"
+)
 _NEGATION = re.compile(
     r"\b(?:no|not|dont|never|stop|nie|nicht|kein\w*|ne|pas|plus|jamais|non|mai|nao|nunca|jamas|не"
     r"|ніколи|никогда|больше|більше|nigdy)\b"
 )
+
+
+def is_for_later(sentence: str) -> bool:
+    """Whether a sentence only puts something off: they will be in touch, or later is fine.
+
+    >>> is_for_later("do not call ill call you"), is_for_later("do not call me again")
+    (True, False)
+    """
+    return _LATER.search(sentence) is not None
+
+
+def subscribes_again(sentence: str) -> str:
+    """The words of a sentence that asks for the messages again, "" of any other.
+
+    >>> subscribes_again("how do i resubscribe"), subscribes_again("never sign me up again")
+    ('resubscribe', '')
+    """
+    match = _SUBSCRIBES_AGAIN.search(sentence)
+    return match.group() if match is not None and not _NEGATION.search(sentence) else ""
 
 
 def is_doubtful(
@@ -99,6 +159,8 @@ def is_doubtful(
     if kind == "opt_out":
         near = sentence[match.start() : match.end() + _BESIDE]
         if _MAIL.search(near) and not _OTHER_CHANNELS.search(near):
+            return True
+        if _FORM.search(near) or _BELL.search(near) or is_for_later(sentence):
             return True
         if _LEAVING.search(match.group()) and _SLIP.search(after):
             return True

@@ -32,13 +32,13 @@ LANGUAGE = Language(
         opt ?out|opt (?:put|iut|ouy|uot|our|oot|ot|outt|otu|oyt)|opt me out|remove|remove me|delete|delete me|optout all|unsub|stop it|stop this
         stop now|stop that|stop already|stop immediately|stop everything|just stop|do not disturb
         no more|enough|cease|cease and desist|dnc|do not call|do not text|do not contact|end all
-        cancel all|quit it|arret|block|take me off|opt|block me|blocked|stop stop|no stop|stop no
+        cancel all|(?:cancel|stop|end) (?:everything|it all)|quit it|arret|block|take me off|opt|block me|blocked|stop stop|no stop|stop no
         exit|leave
         f off|0pt out|stawp|discontinue|do not want this|not want this|stop sms|stop texts?|stop messages?|stop calls?|stop spam|stop contact|i opt out|im out
         i am out|opt me out|already opted out|opted out
     """,
     politeness="""
-        please|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
+        please|actually|seriously|honestly|literally|ugh|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
         madam|guys|man|bro|dude|and|just|yes|i said|today|already|thanks you|god|jesus|omg|asap
     """,
     declines=r"""
@@ -53,12 +53,20 @@ LANGUAGE = Language(
         (?:you|yall|you guys|you people) are (?:so |very |really )?(?:annoying|a pain|bothering me)|so annoying|how annoying
         not to be (?:called|texted|contacted)|no calls?|no texts?|no contact|halt|desist
         (?:you|yall|you guys|you people|your number|this number|the number) (?:have been|has been|are being|is being|are|is|were|was|got) (?:now |just |also )?reported(?: as (?:spam|a scam|scam))?
+        (?:go )?(?:fuck|screw) (?:you|u|yourself|yourselves|urself)(?: \w+){0,5}|kiss my (?:\w+ )?(?:ass|arse|butt)|eat (?:shit|my (?:ass|shorts|dick))(?: \w+){0,3}|suck my (?:\w+ )?\w+|go (?:screw|shove) (?:\w+ ){0,3}\w+
+        (?:you|yall|you guys|you people) (?:all )?(?:keep(?: on)?|are (?:always|constantly)|constantly|always|never stop|will not stop) (?:call|text|messag|bother|contact|bug|harass|spamm|phon|ring)ing(?: (?:me|us|my|this|number|phone|all|the|time|every|day|non ?stop))*
+        (?:you|yall|you guys|you people) (?:have been |been |are )?(?:call|text|messag|contact|ring|phon)(?:ing)?(?: me| us)? (?:way |far )?(?:too (?:much|often|many times)|so (?:much|often|many times)|every (?:day|hour|week)|all the time|constantly|non ?stop)
+        (?:(?:i|we) )?(?:really )?(?:do not|did not) appreciate (?:these|the|your|all|all of|this|such|getting|being)(?: \w+){0,2} (?:calls?|texts?|messages?|sms|spam|contacted|called|texted)
+        (?:(?:this is|these are|that is) )?(?:way |far )?too many (?:\w+ )?(?:calls|texts|messages)
+        (?:(?:this|it|that|you) (?:is|are|looks like|sounds like) )?(?:clearly |just |such |obviously )?(?:a |an )?(?:\w+ )?(?:scam|fraud|con|phishing|scammers?|fraudsters?)
+        (?:i|we) (?:will|am going to|are going to|am about to|shall) (?:block|report)(?: (?:you|this|your|number))*|(?:i|we) (?:will|am|are|am going to|are going to|shall) (?:be )?(?:call|calling|contact|contacting) (?:the )?(?:police|cops|authorities)
+        (?:i|we) (?:really |just |still )?(?:have|got) (?:absolutely |zero )?no (?:interest|need)(?: (?:in|for|of)(?: \w+){1,3})?|(?:(?:i|we) )?(?:really |just )?do not (?:need|want) (?:it|this|that|these|anything|your (?:services?|products?|help|offers?)|any of (?:it|this|that))
     """,
     exact_opt_in="start|unstop|subscribe|opt ?in|resume|re ?subscribe",
     call_words="call|calls|calling|phon(?:e|ing) (?:me|us)|phoning|ring|ringing|robocall",
     opt_in=(
         r"opt(?:ing)? (?:me )?(?:back )?in(?! to|to)",
-        r"(?:sign|put|add) me (?:back )?(?:up|on|in)(?: (?:again|for (?:the |your )?(?:texts|messages|sms|alerts)|to (?:the|your) list))?$",
+        r"(?:sign|put|add) me (?:back )?(?:up|on|in)(?: (?:again|for (?:the |your )?(?:texts|messages|sms|alerts)|to (?:the|your) list))?(?: please| thanks| thank you| now)*$",
         # "Subscribe me" alone is how dictation writes "unsubscribe me" as well.
         r"(?<!on )(?<!un )(?:re ?subscribe me(?: again| back)?|subscribe me (?:again|back))(?! from)",
         r"(?:start|resume) (?:texting|sending|messaging) (?:me )?(?:\w+ )?again",
@@ -102,7 +110,7 @@ LANGUAGE = Language(
         r"(?:want|like|need|wish) (?:all )?(?:these|the|this|your|those|them|it|all)? ?(?:\w+ )?(?:text|message|call|sms|them|it|this)s? to stop|make (?:it|this|them) stop",
         r"(?:do not|never) (?:reply|respond|write back) to (?:me|us)",
         r"please remove(?: now| thanks| thank you)?$",
-        r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)|(?:told|asked) (?:you |your \w+ )?(?:guys )?not to (?:text|call|contact|message)",
+        r"(?:do not|never|did not) (?:give|grant|have) (?:you )?(?:my |any )?(?:permission|consent|authorization)|(?:would appreciate|appreciate it) if you (?:stopped|would stop|did not|removed)",
         r"(?:not to|do not) (?:ever )?(?:reach out|reach|receive|get|be sent) (?:to (?:me|us)|"
         r"any|these|more|another|further|your)|(?:prefer|rather) not (?:to )?(?:receive|get|"
         r"be contacted|be texted|hear)",
@@ -136,12 +144,12 @@ LANGUAGE = Language(
         r"have (?:my )?)?(?:my )?(?:consent|permission)"
         r"(?: to (?:text|call|contact|message))?",
         rf"(?:remove|delete|erase|unlist|unsubscribe|unenroll|opt|scrub|unsub) {_MY}"
-        r"(?! (?:as|as the|to the|up))",
+        r"(?! (?:as|to the|up)\b)",
         rf"(?:take|get|cut|drop) {_MY} off(?: this| please| now| it)?$",
         r"(?:removed|taken off|unsubscribed|opted out|deleted) from (?:this|your|the|all|any)",
         r"(?:want|wish|like|need|ask\w*|request\w*|demand) to (?:be (?:removed|taken off|"
         r"unsubscribed"
-        r"|opted out|deleted|left alone)|unsubscribe|opt out|stop (?:receiving|getting)|"
+        r"|opted out|deleted|left alone)|unsubscribe|stop (?:receiving|getting)|"
         r"cancel (?:my"
         r" )?subscription)",
         r"unsubscribe(?: (?:me|us|please|this|now|my|thanks|immediately|from (?:this|these|"
@@ -186,6 +194,9 @@ LANGUAGE = Language(
         r"i want out|let me out of this|get me out of this|stop bugging|stop harass\w*|"
         r"stop spam\w*",
         r"stopped (?:texting|calling|contacting) me immediately",
+        r"(?:be|get) (?:removed|taken|deleted|dropped|struck|crossed) (?:off|from|out of)(?: of)? (?:this|your|the|all|any|that|ur|these)? ?(?:\w+ ){0,2}(?:lists?|system|database|contacts?|texts?|messages?|sms|records|mailing|marketing|campaign|group|thread)",
+        rf"(?:ask\w*|tell|telling|told|request\w*|beg\w*|warn\w*|want|wanted) (?:you |your \w+ |guys |people |all |to )+(?:\w+ ){{0,2}}(?:not to|to not|to never) (?:ever )?{_DO}(?: (?:me|us|my|this|here|again|any ?more|before)|$)",
+        r"(?:want|wish|like|need|going) to (?:quit|cease|discontinue|end|no longer) (?:be )?(?:receiv|get|hear|see)\w*(?: \w+){0,4}",
         r"(?:do not|never) (?:you )?(?:ever )?(?:want|like|need) this (?:service|subscription)",
     ),
     wrong_number=(
@@ -236,7 +247,7 @@ LANGUAGE = Language(
         r"(?:is not|no longer|not) (?:longer )?(?:at|on|reachable (?:at|on|under)|"
         r"using) (?:this|that) (?:number|phone|line)",
         r"no [a-z]+ (?:lives here|at this number|on this number|at this phone|reachable here)",
-        r"(?:do not|never) know (?:anyone|anybody|someone|somebody|nobody|no one|any person|"
+        r"(?:do not|never) (?:know|have|employ) (?:anyone|anybody|someone|somebody|nobody|no one|any person|"
         r"a person)"
         r" (?:here )?(?:named|called|by|with|of) (?:that|this|the)?|(?:do not|never) know"
         r" (?:this|that|the|such) (?:person|guy|name|man|lady|woman|individual|people|dude)"
@@ -336,6 +347,8 @@ LANGUAGE = Language(
         r"(?:you are |this is |that is |clear |a )+(?:violating|violation of|in violation of|breaking|breach of) (?:the )?(?:tcpa|gdpr|do not call|dnc|law|federal law)|tcpa violation",
     ),
     corrected=(
+        # A number that changes: which it will be, a person asks.
+        r"(?:my|our) (?:phone |cell |mobile )?number (?:is (?:changing|going to change|about to change)|will change|changes|will be (?:changing|different))|(?:i am|we are|i will be|we will be|i am going to be) (?:changing|switching) (?:my |our )?(?:phone |cell )?numbers?|(?:update|change) (?:my|our) (?:phone |cell |mobile |contact )?number",
         r"(?:my|our) (?:new|other|current|correct|right) (?:phone |cell |mobile )?(?:number"
         r"|cell|phone) is(?: now)? \d[\d ]{3,}",
         r"(?:use|text|call|reach|contact|try) (?:me |us )?(?:\w+ ){0,2}(?:on |at )?\d[\d"
@@ -351,6 +364,7 @@ LANGUAGE = Language(
         r" (?:my number|using this number|the same number)",
     ),
     uncertain=(
+        r"(?:removed|taken|deleted|dropped) (?:off|from|out of)(?: of)? (?:the |this |that |your |our )?(?:\w+ )?(?:cc|copy|waiting list|waitlist|wait list|meeting|invite|invitation|calendar|schedule|lease|policy|roster|class|lineup|shift|rota)",
         r"(?<!if you )(?<!why )(?<!you )(?<!they )(?:do not|never) (?:please )?(?:want|wish|need|plan|intend|mean) to (?:unsubscribe|opt out|be removed|be taken off|stop (?:receiving|getting)|leave)|(?<!if you )(?<!why )(?<!you )(?<!they )do not (?:opt|remove|take|delete|unsubscribe) (?:me|us)",
         r"(?:remove|delete|take|drop|get|keep) (?:me|us|my \w+|him|her) (?:off|of|from|out of)(?: of)? (?:the |this |that |your |our )?(?:\w+ )?(?:cc|copy|carbon copy|waiting list|waitlist|wait list|meeting|invite|invitation|calendar|schedule|lease|policy|deed|title|mortgage|loan|team|roster|class|insurance|lineup|shift|rota|table)",
         r"(?:do not|never) (?:text|send|message|email|give) (?:me |us )?(?:the|that|my|your|any) (?:address|invoice|bill|contract|code|link|password|details|file|document|quote|paperwork|keys?|package|parcel|order|form)s?",
@@ -388,7 +402,7 @@ LANGUAGE = Language(
         r"at this (?:time|hour))",
         r"(?:do not) (?:call|text|message|contact|write)(?: me| us)? (?:right )?now",
         r"(?:do not|no longer) (?:want|need) to (?:cancel|miss|be late|stop)",
-        r"(?:stop|stopped|stopping|stops) (?:by|at|in|over|for|the|off|here|there|to|on|"
+        r"(?:stop|stopped|stopping|stops) (?:by|at|in|over|for|the(?! (?:text|messag|call|sms|spam|marketing|promo|notif|alert|communication|harass|robocall|ads?\b))|off|here|there|to|on|"
         r"working|raining"
         r"|bleeding|smoking|drinking|laughing|crying|worrying|apologi\w+|believing|my (?:car|"
         r"order|service"
@@ -468,6 +482,7 @@ LANGUAGE = Language(
     """,
     request_starts="""
         (?:can|could|will|would|wont|cant|will not|can not) (?:you|someone|somebody|y all|yall)
+        (?:can|could|may|might) (?:i|we) (?:(?:please|just|kindly|also) )*(?:be|get)
         (?:please )?stop (?:texting|calling|contacting|messaging)|you have the wrong
         you have got the wrong
         why (?:are|do|does|would) (?:you|they).{0,60}(?:stop|leave me|remove)|remove me|i think you
@@ -499,7 +514,7 @@ LANGUAGE = Language(
         "wong": "wrong", "dnt": "do not", "donot": "do not", "thx": "thanks", "ty": "thanks",
         "sotp": "stop", "stpo": "stop", "stap": "stop", "unsuscribe": "unsubscribe",
         "unsubcribe": "unsubscribe", "unsubscibe": "unsubscribe", "unsubscribed": "unsubscribe",
-        "unscribe": "unsubscribe", "im": "i am", "its": "it is", "isnt": "is not", "dont": "do not", "dun": "do not", "dnot": "do not", "stahp": "stop",
+        "unscribe": "unsubscribe", "im": "i am", "ill": "i will", "youll": "you will", "its": "it is", "isnt": "is not", "dont": "do not", "dun": "do not", "dnot": "do not", "stahp": "stop",
         "doesnt": "does not", "didnt": "did not", "wont": "will not", "cant": "can not",
         "cannot": "can not", "arent": "are not", "wasnt": "was not", "aint": "is not",
         "youve": "you have", "ive": "i have", "youre": "you are", "thats": "that is",

@@ -52,6 +52,10 @@ LANGUAGE = Language(
         (?:qué |son |sois |muy )*(?:pesados|pesadas|molestos|molestas|fastidiosos)|cállate|cállense|qué fastidio
         (?:te|los|las|le|les|lo|la|os) (?:voy a |vamos a )?(?:bloquear|bloqueo|bloqueamos|bloquearé)|bloquead[oa]s?|bloqueando
         (?:usted |ustedes |ya )*(?:ha|has|han|habéis|fue|fueron) (?:sido )?(?:reportad|denunciad)[oa]s?|(?:su |este |el )?número (?:ha sido |fue |queda |está )?(?:reportado|denunciado)|(?:ya )?(?:te|le|les|los|las|lo|la|os) (?:he |hemos )?(?:reporté|reportado|denuncié)
+        (?:esto |eso )?(?:es |parece )?(?:una |un |pura )?(?:estafa|fraude|timo)|(?:son |sois )?(?:unos |puros )?(?:estafadores|ladrones|timadores|rateros)
+        (?:ustedes )?(?:me|nos) (?:llaman|escriben|mandan|marcan|envían|molestan)(?: (?:mensajes|sms))? (?:a cada rato|todo el (?:tiempo|día|rato)|todos los días|cada (?:día|hora|rato)|siempre|a diario|sin parar|demasiado|muchas veces|constantemente)|no paran de (?:llamar|escribir|molestar|marcar|mandar)\w*(?: \w+)?
+        (?:(?:voy|vamos) a (?:llamar|avisar)|llamaré|llamo|aviso) a la policía|(?:los|las|le|les|te) (?:reporto|denuncio)
+        (?:(?:yo|nosotros) )?(?:ya )?no (?:lo |la |los )?necesit(?:o|amos)(?: (?:eso|esto|nada|nada de eso|sus servicios|su \w+|más))?
     """,
     exact_opt_in="alta|iniciar|empezar|comenzar|suscribir",
     call_words="llam|telefone",
@@ -69,6 +73,8 @@ LANGUAGE = Language(
         r"(?:nuevo|nueva) (?:dueno|duena|titular|propietari\w)",
     ),
     opt_out=(
+        r"(?:me|nos) (?:puede|pueden|podria|podrian|puedes|podeis) (?:por favor )?(?:quitar|borrar|sacar|eliminar|retirar|dar de baja)|ser (?:eliminad|borrad|retirad|quitad)[oa]s? de (?:su|la|esta|esa|todas?)",
+        r"(?:ped|dij|solicit|avis|adverti)\w+ (?:\w+ )?que (?:ya )?no (?:me |nos )?(?:vuelvan a )?(?:llam|escrib|contact|mand|envi|molest|marc|texte)\w+",
         r"(?:consentimiento|permiso|autorizacion) (?:esta |queda )?(?:revocad[oa]|retirad[oa]|cancelad[oa])",
         r"(?:saquen|saque|quiten|quite|borren|borre|eliminen|elimine|sacar|saca|quita|borra)(?:me|nos)? (?:de (?:su|la|esta|tu|esa|todas? \w+) )(?:\w+ )?(?:lista|base de datos|base|sistema)",
         r"(?:borr|olvid|elimin|pierd)\w+ mi numero",
@@ -127,6 +133,7 @@ LANGUAGE = Language(
         r"cesen? (?:toda |de |todo )?(?:comunicacion|contacto)",
     ),
     wrong_number=(
+        r"ya no es (?:mi|nuestro) (?:numero|telefono|celular|movil)",
         r"soy (?:el|la) (?:nuev\w) (?:duen\w|titular|propietari\w)(?: \w+){0,4}",
         r"este numero (?:me lo (?:dieron|asignaron)|ahora es mio|ya es mio|es mio ahora)",
         r"(?:tiene|tienes|anoto|anotaste|marco|apunto) mal (?:el|mi|ese)? ?numero|(?:busca|buscas|buscan|buscando|esta buscando) a (?:otra persona|alguien mas|otro)|ni idea de quien es",
@@ -200,6 +207,7 @@ LANGUAGE = Language(
         r"|demanda|queja|reclamacion)",
     ),
     corrected=(
+        r"(?:mi|nuestro) (?:numero|telefono|celular|movil) (?:va a cambiar|cambiara|cambia (?:el|la|en|pronto))|(?:voy|vamos) a cambiar (?:de|mi|el) (?:numero|telefono|celular|movil)|(?:actualizar|cambiar) (?:mi|el) (?:numero|telefono|celular) (?:de|en)",
         r"mi (?:nuevo |otro )?(?:numero|telefono|celular|movil) (?:nuevo |correcto"
         r" )?(?:ahora )?es (?:ahora )?(?:el )?\d[\d ]{3,}",
         r"(?:us[ea]n?|escrib\w+|llam\w+|contact\w+) (?:\w+ ){0,3}(?:al|a|el) (?:numero"
@@ -263,6 +271,7 @@ LANGUAGE = Language(
         "puedo|quieren|quiere|hay alguna forma|es usted"
     ),
     request_starts=(
+        r"(?:me|nos) (?:puede|pueden|podria|podrian|puedes|podeis) |(?:puedo|podria|podemos) ser |"
         r"(?:puede|pueden|podria|podrian|puedes|podeis) (?:por favor )?(?:dej|elimin|borr|quit|"
         r"par|dar|no|sac)\w*|por que (?:me )?siguen|hasta cuando"
     ),

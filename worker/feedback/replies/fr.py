@@ -53,6 +53,10 @@ LANGUAGE = Language(
         (?:je )?(?:vous|te|le) (?:bloque|bloquerai)|(?:je )?vais (?:vous |te |le )?bloquer(?: ce numéro)?|bloquée?s?
         (?:je demande |jexige |exerce mon )?(?:le |mon )?(?:droit à leffacement|droit à loubli|leffacement de mes données)
         (?:vous avez|tu as) été (?:signalée?s?|dénoncée?s?)|(?:votre |ce |le )?numéro (?:a été |est )?(?:signalé|dénoncé)|je (?:vous|t) ai (?:signalée?s?|dénoncée?s?)
+        (?:c'est |vous êtes |quelle |bande d ?)?(?:de l ?|une |des |du )?(?:arnaque|arnaqueurs?|escroquerie|escrocs?|fraude|fraudeurs)
+        (?:j'appelle|je vais appeler|j'appellerai|on appelle|nous appelons) la police|je (?:vais |veux )(?:vous|te) signaler|je (?:vous|te) signale
+        (?:je|on|nous) (?:n ?')?(?:en )?(?:nai|n ai|nen ai|n en ai|na|nen a|n a|n en a|navons|nen avons) (?:vraiment |absolument )?(?:pas|aucun) besoin(?: (?:de|d) ?(?:ça|cela|vous|vos \w+|tout ça|votre \w+))?
+        vous (?:m'|me )?(?:appelez|appeler|mappelez|mecrivez|ecrivez|contactez)(?: moi)? (?:sans arrêt|tout le temps|tous les jours|chaque jour|trop souvent|trop|sans cesse)
     """,
     exact_opt_in="debut|reprendre|sabonner|abonner|demarrer",
     call_words="appel|mappel|telephon|demarch",
@@ -69,6 +73,7 @@ LANGUAGE = Language(
         r"(?:nouveau|nouvelle) (?:proprietaire|titulaire|detenteur)",
     ),
     opt_out=(
+        r"(?:être|etre) (?:retir|enlev|supprim|désinscri|effac|radi|ray)\w+ (?:de|du|des) (?:votre|vos|la|cette|ta|toutes) (?:\w+ )?(?:listes?|fichiers?|base)|(?:être|etre) désinscrite?",
         r"consentement (?:est )?(?:retire|revoque|annule)",
         r"(?:retir|supprim|enlev|ray|efface|sort)\w+ (?:moi )?(?:de|mon \w+ de) (?:votre|vos|la|cette|ta) (?:liste|base|fichier|listing)s?(?: \w+)?",
         r"(?:oubli|perd|efface|supprim|jet)\w+ mon numero",
@@ -184,6 +189,7 @@ LANGUAGE = Language(
         r"mon avocat\w* (?:va|vous|prendra|est) (?:\w+ ){0,3}(?:contact\w*|prevenu\w*|saisi\w*)$",
     ),
     corrected=(
+        r"(?:je vais|on va|nous allons|je dois) changer de num[eé]ro|mon num[eé]ro (?:va changer|changera|change)|(?:changer|actualiser|mettre à jour|modifier) (?:mon|notre) num[eé]ro",
         r"mon (?:nouveau |bon |vrai )?numero (?:est (?:maintenant |desormais )?|cest )(?:le"
         r" )?\d[\d ]{3,}",
         r"(?:utilis\w+|appel\w+|ecriv\w+|contact\w+|joign\w+) (?:\w+ ){0,3}(?:au|le|sur le)"
@@ -248,6 +254,7 @@ LANGUAGE = Language(
         "quelle|pourquoi est ce que je"
     ),
     request_starts=(
+        r"(?:puis je|pourrais je|peut on|pourrait on|pouvons nous) (?:svp |sil vous plait )?etre |"
         r"(?:pouvez|pourriez|peux|pourrais|voulez|veux) (?:vous|tu) (?:svp |sil vous plait |bien |"
         r"s il vous plait )?(?:arret|me|cess|supprim|retir|ne|enlev|efface|desabonn)\w*|"
         r"serait il possible de ne plus|merci de"

@@ -57,6 +57,9 @@ LANGUAGE = Language(
         (?:ti|vi|la|lo|li) (?:blocco|bloccherò|sto bloccando)|bloccat[oaie]
         (?:annullare|disdire|cancellare|annullate|disdite|cancellate) (?:la mia |la |il mio |il |l)?(?:iscrizione|abbonamento|liscrizione|labbonamento)
         (?:ti|vi|la|lo) ho (?:già )?(?:segnalat|denunciat)[oaie]|(?:siete|sei) stat[oaie] (?:segnalat|denunciat)[oaie]|(?:il vostro |il tuo |questo )?numero (?:è stato |è )?(?:segnalato|denunciato)
+        (?:è |questa è |questo è |che |sa di )?(?:una |solo una |un |la solita )?(?:truffa|fregatura|frode|raggiro|imbroglio)|(?:siete )?(?:dei |degli |solo )?(?:truffatori|imbroglioni|ladri)
+        (?:chiamo|chiamerò|avviso|avverto|chiamiamo|sto chiamando|ora chiamo) (?:la polizia|i carabinieri|le forze dell ?ordine)|(?:vi|ti|la) (?:denuncio|segnalo)
+        (?:mi|ci) (?:chiamate|scrivete|mandate|contattate)(?: \w+)? (?:sempre|ogni giorno|di continuo|continuamente|tutti i giorni|troppo|in continuazione)|(?:continuate|continui|continua) a (?:chiamarmi|scrivermi|mandarmi|contattarmi|chiamare|scrivere)(?: \w+){0,2}
     """,
     exact_opt_in="inizia|iniziare|riprendi|iscrivimi",
     call_words="chiam|telefon",
@@ -71,6 +74,10 @@ LANGUAGE = Language(
         r"(?:nuov\w) (?:proprietari\w|intestatari\w|titolare)",
     ),
     opt_out=(
+        r"essere (?:tolt|cancellat|rimoss|eliminat|disiscritt|depennat)\w (?:dalla|dalle|dal|dai|da) (?:vostra |vostre |questa |tua |sua )?(?:\w+ )?(?:lista|liste|rubrica|database|elenco)",
+        r"non (?:voglio|vogliamo|desidero|vorrei|intendo) (?:piu )?essere (?:ri)?(?:contattat|chiamat|disturbat|cercat|sentit)\w",
+        r"lascia(?:te)?(?:mi|ci) (?:stare|perdere)",
+        r"(?:chiest|dett|scritt)\w (?:di|che) non (?:piu )?(?:mi |ci )?(?:chiam|scriv|contatt|mand|disturb|telefon)\w+",
         r"consenso (?:e )?(?:revocato|ritirato|annullato)",
         r"(?:toglie|cancella|rimuove|elimina|leva|depenna)(?:te)?(?:mi|teci)? (?:dalla|dalle|dal|da) (?:vostra |vostre |questa |tua |sua )?(?:\w+ )?(?:lista|liste|rubrica|database|elenco)",
         r"(?:dimentic|cancell|perd|elimin)\w+ il mio numero",
@@ -127,6 +134,7 @@ LANGUAGE = Language(
         r"questo )?(?:servizio sms|abbonamento)",
     ),
     wrong_number=(
+        r"non e piu (?:il )?(?:mio|nostro) (?:numero|telefono|cellulare)",
         r"sono (?:il|la) nuov\w (?:proprietari\w|intestatari\w|titolare)(?: \w+){0,4}",
         r"(?:cercando|cerca|cercate|cerchi) (?:qualcun altr\w|un ?altra persona|qualcuno altro)",
         r"numero (?:ora |adesso |ormai )?(?:e|appartiene)(?: ora| adesso)? (?:di |a |"
@@ -185,6 +193,7 @@ LANGUAGE = Language(
         r"|informat\w*)$|sentirete il mio avvocato",
     ),
     corrected=(
+        r"(?:cambierò|cambieremo|sto cambiando|devo cambiare|sto per cambiare|cambio) (?:il )?(?:mio )?numero|il mio numero (?:cambia|cambierà|sta cambiando)|(?:aggiornare|modificare|cambiare) il mio numero",
         r"(?:il )?mio (?:nuovo |vero )?(?:numero|cellulare) (?:nuovo |corretto |giusto"
         r" )?(?:ora |adesso )?e (?:ora |adesso )?(?:il |lo )?\d[\d ]{3,}",
         r"(?:us\w+|chiam\w+|scriv\w+|contatt\w+) (?:\w+ ){0,3}(?:il|al|allo|lo|sul)"
@@ -247,6 +256,7 @@ LANGUAGE = Language(
         "devo|sei|siete|lei e|cosa succede|e possibile sapere"
     ),
     request_starts=(
+        r"(?:posso|potrei|possiamo|potremmo) (?:per favore |cortesemente )?essere |"
         r"(?:puo|potete|potresti|potreste|potrebbe|puoi|possono|vuole|volete) (?:per favore |"
         r"cortesemente |gentilmente )*(?:smett|cancell|rimuov|togli|non|lasci|eliminar|finir|"
         r"disiscriv)\w*|quante volte (?:devo|ve)|la smettete|la finite|la smetti|la vuoi smettere"

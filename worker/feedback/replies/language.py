@@ -120,8 +120,10 @@ class Language:
 
     @cached_property
     def _decline_pattern(self) -> re.Pattern[str]:
+        """Finds one, or two in a row: "no thanks, but I'm not interested"."""
         lines = filter(None, map(str.strip, self.declines.splitlines()))
-        return re.compile(bounded(normalize_pattern("|".join(lines))) or "(?!)")
+        one = bounded(normalize_pattern("|".join(lines))) or "(?!)"
+        return re.compile(rf"(?:{_BUT} )?(?:{one})(?: (?:{_BUT} )?(?:{one}))?")
 
     @cached_property
     def question_pattern(self) -> re.Pattern[str]:
@@ -179,6 +181,8 @@ def _before_a_name(leads: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"\b(?i:{lead})\s+{title}([^\W\d_]+)\b{theirs}")
 
 
+# What joins two sentences that decline.
+_BUT = "(?:and|but|so|y|pero|et|mais|und|aber|e|mas|ma|i|ale|и|но|а|та|але|sorry)"
 _GROUP = re.compile(r"(\((?:\?(?:[:=!]|<[=!]|i:))?)([^()]*)\)([*+]?)")  # without another in it
 _REPEATED = {"*": "{0,8}", "+": "{1,8}"}  # more than anybody writes
 _DONE = str.maketrans("()|", "\ue000\ue001\ue002")

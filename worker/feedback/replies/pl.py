@@ -48,6 +48,10 @@ LANGUAGE = Language(
         (?:jesteście|ale jesteście) (?:upierdliwi|męczący|natrętni|nachalni)|mam (?:tego |was )?dość|dajcie spokój
         (?:zaraz |ja )?(?:blokuję|zablokuję)(?: was| cię| państwa| ten numer| numer)?|zablokowan[yeai]
         (?:zostali|zostaliście|zostałeś|zostałaś) (?:zgłoszeni|zgłoszony|zgłoszona)|(?:ten |wasz |twój |państwa )?numer (?:został |jest |już )?zgłoszony|zgłosił(?:em|am) (?:was|cię|państwa|ten numer|numer)
+        zostaw(?:cie)? (?:mnie|nas)(?: już)?|(?:to )?(?:jest )?(?:jakieś |zwykłe |czyste )?(?:oszustwo|naciąganie|wyłudzenie)|(?:jesteście |jestescie )?(?:oszuści|oszustami|oszust|złodzieje|złodziejami|naciągacze|naciągaczami)
+        (?:ciągle|stale|cały czas|codziennie|non stop|bez przerwy|w kółko)(?: (?:do|mnie|nas|mi|tu))* (?:dzwonicie|piszecie|wydzwaniacie|dzwonisz|piszesz|wysyłacie|nękacie)(?: (?:do|mnie|nas|mi))*|(?:dzwonicie|piszecie|wydzwaniacie|wysyłacie)(?: (?:do|mnie|nas|mi))* (?:ciągle|stale|cały czas|codziennie|non stop|bez przerwy|w kółko|za często)|ile można (?:dzwonić|pisać|wydzwaniać)
+        (?:dzwonię|zadzwonię|idę|zgłoszę to|zgłaszam to|zgłaszam sprawę) (?:na|do) policj(?:ę|i)
+        (?:ja |my )?nie (?:potrzebuję|potrzebujemy)(?: (?:tego|niczego|nic|waszych \w+|takich \w+))?|nie (?:jest|są) (?:mi|nam) (?:to |one )?potrzebn[eay]|nie jestem zainteresowan[aiy]
     """,
     exact_opt_in="wznow|zapisz",
     call_words="dzwon|zadzwon|telefon|wydzwani",
@@ -62,6 +66,8 @@ LANGUAGE = Language(
         r"now\w+ wlasciciel\w*",
     ),
     opt_out=(
+        r"(?:zostać|być) (?:usunięt|wykreślon|wypisan|skreślon)\w+ z (?:\w+ )?(?:list|baz)\w+",
+        r"nie kontaktu\w+ się (?:więcej |już )?ze mną",
         r"zgoda (?:jest |zostala )?(?:cofnieta|wycofana|odwolana)|brak (?:mojej )?zgody(?: na (?:kontakt|sms\w*|marketing|wiadomosci))?$",
         r"(?:usun|wykresl|skresl|wyrzuc|wypisz|skasuj)\w* (?:mnie|moj numer) (?:z|ze) (?:\w+ )?(?:list\w|baz\w|systemu|rejestru)",
         r"(?:zapomnij|zgub|skasuj|usun|wykasuj)\w* moj numer",
@@ -122,6 +128,7 @@ LANGUAGE = Language(
         r"prenumerat\w)",
     ),
     wrong_number=(
+        r"(?:to )?(?:już nie (?:jest )?|nie jest już )(?:mój|nasz) (?:numer|telefon)",
         r"jestem nowym (?:wlascicielem|uzytkownikiem|posiadaczem)(?: \w+){0,4}|jestem nowa (?:wlascicielka|uzytkowniczka)(?: \w+){0,4}",
         r"szuka(?:sz|cie|ja)? (?:pan |pani |panstwo )?(?:kogos innego|innej osoby)",
         r"wiadomosc (?:chyba |raczej |na pewno )?nie (?:jest|byla)? ?(?:do|dla) mnie|"
@@ -187,6 +194,7 @@ LANGUAGE = Language(
         r" sadu|spotkamy sie w sadzie",
     ),
     corrected=(
+        r"(?:zmieniam|zmienię|zmienimy|będę zmieniać|będę zmieniał|będę zmieniała|zaktualizować) (?:swój |mój |nasz )?numer|mój numer (?:się )?(?:zmieni|zmienia)",
         r"moj (?:nowy |prawidlowy |aktualny )?(?:numer|telefon) (?:telefonu )?(?:to|teraz"
         r" to|jest) (?:teraz )?\d[\d ]{3,}",
         r"(?:prosze |uzyw\w* |dzwon\w* |pisz\w* |pisac |dzwonic )(?:\w+ ){0,3}(?:na|pod)(?:"
@@ -249,6 +257,7 @@ LANGUAGE = Language(
         "gdzie|jaki|dlaczego ja"
     ),
     request_starts=(
+        r"(?:czy )?(?:moge|moglbym|moglabym|mozemy) (?:prosze )?(?:zostac|byc) |"
         r"(?:czy )?(?:moglby|moglaby|moglibyscie|mozecie|moze|mozesz|moglbys|mogliby|"
         r"czy moga) (?:pan |pani |panstwo |prosze |w koncu |wreszcie |mnie )*(?:przest\w*|usun\w*|"
         r"nie|wypis\w*|wykresl\w*|dac|skoncz\w*|zaprzest\w*)|ile razy mam|kiedy przestan\w*"

@@ -54,6 +54,11 @@ LANGUAGE = Language(
         (?:vocês são|vcs são|que) (?:muito )?(?:chatos|chato|saco|insistentes)|que saco|(?:parem|não fiquem|nao fiquem) (?:de )?(?:mandando|mandar|ligando|enviando)(?: mais)?(?: mensagem| mensagens| msg| msgs)?
         (?:vou |estou |to )?(?:te |vos |lhes |os )?(?:bloquear|bloqueando|bloqueio|bloquearei)(?: (?:vocês|esse número|este número|você))?|bloquead[oa]s?
         (?:vocês|você) (?:foram|foi|serão|será) (?:denunciad|reportad)[oa]s?|(?:seu |este |o )?número (?:foi |está )?(?:denunciado|reportado)|(?:já )?(?:denunciei|reportei) (?:vocês|você|este número|esse número)
+        sai fora|cai fora|sai daqui|me larga|larga do meu pé|larga de mim|some daqui|vaza daqui|me esquece
+        (?:isso |isto )?(?:é |parece )?(?:um |puro |mais um )?(?:golpe|fraude|burla|trambique)|(?:são |seus |bando de )?(?:golpistas|estelionatários|ladrões|burlões)
+        (?:vou|vamos) (?:chamar|ligar para|ligar pra|acionar|avisar) a pol[ií]cia|(?:vou|vamos) denunciar(?: \w+){0,2}
+        (?:vocês |vcs )?(?:me|nos) (?:ligam|mandam|escrevem|chamam)(?: mensagem| mensagens)? (?:todo (?:dia|o dia|santo dia)|todos os dias|o tempo todo|toda hora|sem parar|demais|direto|sempre)|(?:vocês |vcs )?não param de (?:me )?(?:ligar|mandar|escrever|chamar|encher)(?: \w+)?
+        (?:(?:eu|nós) )?(?:já )?não (?:preciso|precisamos) (?:disso|de nada|de vocês|dos? seus? \w+|mais)|dispenso|(?:eu )?dispenso (?:isso|obrigado|obrigada)
     """,
     exact_opt_in="iniciar|comecar|retomar|inscrever",
     call_words=r"lig\w|ligac|telefon|chamad",
@@ -68,6 +73,7 @@ LANGUAGE = Language(
         r"(?:novo|nova) (?:dono|dona|titular|proprietari\w)",
     ),
     opt_out=(
+        r"ser (?:removid|retirad|excluid|tirad|apagad|descadastrad|eliminad)[oa]s? d(?:a|e|o|as|os|essa|esta|sua) ?(?:\w+ )?(?:lista|listas|base|cadastro|contatos)",
         r"consentimento (?:esta |foi )?(?:revogado|retirado|cancelado)",
         r"(?:tir|remov|exclu|retir|apag|risc)\w+ (?:me |o meu (?:numero|nome) |meu (?:numero|nome) )?(?:d[aoe]s?|dess[ae]) (?:sua |vossa |essa |tua )?(?:lista|base|cadastro|sistema)",
         r"(?:esquec|apag|perd|delet)\w+ (?:o )?meu numero",
@@ -129,6 +135,7 @@ LANGUAGE = Language(
         r"sair|nao)",
     ),
     wrong_number=(
+        r"não é mais (?:o )?(?:meu|nosso) (?:número|telefone|celular)|(?:já|ja) não é (?:o )?(?:meu|nosso) (?:número|telefone|celular|telemóvel)",
         r"sou (?:o|a) (?:novo|nova) (?:dono|dona|titular|proprietari\w)(?: \w+){0,4}",
         r"numero (?:agora |ja )?(?:e|pertence|esta com)(?: agora)? (?:de |a |uma |"
         r"um )*(?:outra pessoa|outro dono|outra dona)|mensagem (?:nao e|nao era) (?:para|"
@@ -197,6 +204,7 @@ LANGUAGE = Language(
         r"|reclamacao|processo|boletim)",
     ),
     corrected=(
+        r"(?:vou|vamos) (?:trocar|mudar) (?:de|o|meu|o meu) (?:número|telefone|celular|telemóvel)|(?:o )?meu (?:número|telefone|celular) vai mudar|(?:atualizar|alterar|mudar) (?:o )?meu (?:número|telefone|celular)",
         r"meu (?:novo |outro )?(?:numero|telefone|celular) (?:novo |certo |correto |atual"
         r" )?(?:agora )?e (?:agora )?(?:o )?\d[\d ]{3,}",
         r"(?:us[ea]m?|lig\w+|cham\w+|escrev\w+|mand\w+|contat\w+) (?:\w+ ){0,3}(?:o|no|para"
@@ -260,6 +268,7 @@ LANGUAGE = Language(
         "posso|quer que|voce e|e voce|tem como|eu dei|me enganei|enganei"
     ),
     request_starts=(
+        r"(?:posso|poderia|podemos|gostaria de) (?:por favor )?ser |"
         r"(?:pode|podem|poderia|poderiam|podes|podiam|da pra|daria para) (?:por favor |voces |"
         r"me )*(?:par|tir|remov|exclu|deix|nao|apag|retir|elimin|descadastr)\w*|ate quando|"
         r"quantas vezes"

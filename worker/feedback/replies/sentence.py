@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from worker.feedback.replies.absences import absent_person
 from worker.feedback.replies.denials import names_another_person
-from worker.feedback.replies.doubts import is_doubtful
+from worker.feedback.replies.doubts import is_doubtful, is_for_later, subscribes_again
 from worker.feedback.replies.intents import Kind, Match, Requested, intent_of
 from worker.feedback.replies.keywords import exact_match, may_hold_a_keyword
 from worker.feedback.replies.language import Language, folded_case
@@ -63,6 +63,8 @@ def read_sentence(
         matches += _clauses(sentence, folds, matches, rest, readers)
     if not is_question and (declined := _declined(folded, folded == message, readers)):
         matches.append(declined)
+    if not matches and (words := subscribes_again(folded)):
+        matches.append(Match(intent_of("opt_in", words, read[0][0]), False, for_a_person=True))
     is_all = not matches and FILLER.issuperset(rest.split())
     if is_all and (code := absent_person(sentence, folded, asked)):
         absent = intent_of("wrong_number", sentence.strip(), asked[code])
@@ -96,7 +98,9 @@ def _phrases(
             continue
         alone = sure and says_little_else(match, meant, rest)
         alone = alone and not is_doubtful(kind, match, meant)
-        matches.append(Match(intent_of(kind, match.group(), language, meant), alone, weak=unclear))
+        # The words of an opt-out are no weak ones, whatever stands beside them.
+        weak = unclear and kind != "opt_out"
+        matches.append(Match(intent_of(kind, match.group(), language, meant), alone, weak=weak))
         if kind == "opt_in":
             if _DENIES.search(meant) or content_words(meant) - content_words(match.group()) > 2:
                 matches[-1] = Match(matches[-1].intent, False)
@@ -153,6 +157,7 @@ def _clauses(
             continue
         others = " ".join(filter(None, parts[:place] + parts[place + 1 :]))[:_MAX_REST]
         sure = wrong or stands_by_itself(keyword, f"{others} {rest}", readers)
+        sure = sure and not is_for_later(folds[sentence])
         keywords.append(Match(keyword, sure))
     return keywords
 

@@ -45,6 +45,7 @@ FILLER = frozenset("""
     je vous tu nous le les des du et ce cette svp merci bonjour bitte ich sie ihr euch und danke
     hallo der die das den dem o os as um uma e voce voces eu obrigado obrigada ola il lo gli una
     prego grazie ciao per favore non so prosze ja pan pani panstwo dziekuje to sie я вы ты мы это
+    nein oui si tak sim nao nie yeah yep nope нет да ні так
     и пожалуиста спасибо здравствуите уже мне меня ви ти ми це дякую будь ласка вже мені мене
     """.split())  # fmt: skip
 _MAX_BESIDE = 6  # words of a sentence that may stand beside what was recognised in it

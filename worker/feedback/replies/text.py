@@ -35,6 +35,36 @@ _NAME_BELOW = re.compile(
     rf"|\s[-–—~]\s?){_NAME}(?: {_NAME}){{0,2}}\s*\Z"
 )
 _ELONGATED = re.compile(r"([^\W\d])\1{2,}")
+# Words that ask whether a demand was heard: "stop calling me, ok?" is no question.
+_HEARD = re.compile(
+    r"[,\s]\s*[¿]?(?:ok|okay|okey|k|al ?right|got it|understood|get it|capisce|vale|entendido"
+    r"|de acuerdo|estamos|verstanden|klar|gut|d['’]accord|compris|c['’]est clair|va bene|capito"
+    r"|chiaro|d['’]accordo|dobrze|jasne|okej|zrozumiano|t[aá](?: bom)?|certo|entendeu|beleza|ладно"
+    r"|хорошо|понятно|ясно|ок|окей|добре|зрозуміло|гаразд)\s*\Z",
+    re.IGNORECASE,
+)
+# A question about us at the end of a sentence: "stop calling me, who are you?"; "how can I help?"
+# is none.
+_ASKS_AT_LAST = re.compile(
+    r"(?:,\s*¿?|¿)(?=(?:(?:and|but|so|y|pero|et|mais|und|aber|e|mas|ma|a|i|ale|и|но|а|та|але)\s+)?"
+    r"(?:who|why|(?:how|where) (?:did|do|come|the)|qui[eé]n|por ?qu[eéê]|d[eé] d[oó]nde|qui"
+    r"|pourquoi|d['’]o[uù]|wer|warum|wieso|woher|quem|de onde|chi|perch[eé]|da dove|kto|kim"
+    r"|sk[aą]d|dlaczego"
+    r"|czemu|кто|почему|зачем|откуда|хто|чому|навіщо|звідки)\b)",
+    re.IGNORECASE,
+)
+# What begins like this depends on the rest, or asks itself.
+_DEPENDS = re.compile(
+    r"(?:if|when|once|is|are|am|was|were|do|does|did|have|has|can|could|will|would|should|may"
+    r"|si|cuando|quand|wenn|falls|ist|sind|se|quando|je[sś]li|kiedy|czy|если|когда|якщо|коли|чи)\b",
+    re.IGNORECASE,
+)
+# Letters of the two alphabets that look alike, in small letters.
+_TO_CYRILLIC = str.maketrans("aceopxyikmtbh", "асеорхуікмтвн")
+_TO_LATIN = str.maketrans("асеорхуікмтвнѕј", "aceopxyikmtbhsj")
+_CYRILLIC_LETTER = re.compile("[а-яёђ-џґ]")
+_LATIN_LETTER = re.compile("[a-z]")
+_MIXED = re.compile(r"\b(?=\w*[a-z])(?=\w*[а-яёђ-џґ])\w+|\b\w*[ѕј]\w*")
 
 
 def readable(text: str) -> tuple[str, bool]:
@@ -82,10 +112,21 @@ def normalize(text: str) -> str:
     plain = _strip_accents(_APOSTROPHES.sub("", unicodedata.normalize("NFKC", shown)).casefold())
     plain = _SPELLED_OUT.sub(lambda match: re.sub(r"\W", "", match.group()), plain)
     words = " ".join(_WORDS.findall(plain))
+    if not words.isascii() and _CYRILLIC_LETTER.search(words):
+        words = _MIXED.sub(_in_one_alphabet, words)
     # The pattern is slow, and hardly any text has a letter three times in a row.
     if any(map(words.__contains__, map(mul, set(words), repeat(3)))):
         words = _ELONGATED.sub(r"\1", words)
     return words
+
+
+def _in_one_alphabet(match: re.Match[str]) -> str:
+    """A word whose letters of the one alphabet only look like those of the other."""
+    word = match.group()
+    for table, other in ((_TO_LATIN, _CYRILLIC_LETTER), (_TO_CYRILLIC, _LATIN_LETTER)):
+        if not other.search(one := word.translate(table)):
+            return one
+    return word
 
 
 class Folds(dict[str, str]):
@@ -135,10 +176,25 @@ def normalize_pattern(pattern: str) -> str:
 
 
 def sentences(text: str) -> Iterator[tuple[str, bool]]:
-    """The sentences as they were typed, and whether each is marked as a question."""
+    """The sentences as they were typed, and whether each is a question.
+
+    >>> list(sentences("Stop it, ok? Stop texting me, who are you?"))
+    [('Stop it, ok', False), ('Stop texting me', False), ('who are you', True)]
+    """
     for match in _SENTENCE.finditer(_TITLE.sub(r"\1", text)):
-        if match.group(1).strip():
-            yield match.group(1).strip(), "?" in match.group(2)
+        sentence = match.group(1).strip()
+        if not sentence:
+            continue
+        if "?" not in match.group(2):
+            yield sentence, False
+            continue
+        at_last = _ASKS_AT_LAST.search(sentence, 1)
+        if at_last is not None and not _DEPENDS.match(sentence):
+            yield sentence[: at_last.start()].strip(), False
+            sentence = sentence[at_last.end() :].strip()
+            if not sentence:
+                continue
+        yield sentence, _HEARD.search(sentence) is None
 
 
 def _strip_accents(text: str) -> str:

@@ -307,3 +307,58 @@ def test_what_only_sounds_like_it_is_left_alone(text: str) -> None:
 @pytest.mark.parametrize("text", ["I'll call you", "We will contact you tomorrow"])
 def test_who_will_be_in_touch_is_no_matter_for_a_person(text: str) -> None:
     assert not is_seen(text)
+
+
+class TestARelativeWhoAnswers:
+    @pytest.mark.parametrize(
+        "text",
+        ["No, I'm her sister", "this is his wife, you can talk to me", "Soy su esposa",
+         "Je suis son mari", "Ich bin seine Frau", "Sono suo figlio", "Sou a mãe dele",
+         "Jestem jego żoną", "Я его брат", "Я її донька"],
+    )  # fmt: skip
+    def test_is_seen(self, text: str) -> None:
+        assert is_seen(text)
+
+
+class TestADeathInShortWords:
+    @pytest.mark.parametrize("text", ["she passed recently", "my husband passed last month"])
+    def test_is_seen(self, text: str) -> None:
+        assert is_seen(text)
+
+    @pytest.mark.parametrize("text", ["she passed the exam", "we just passed your street"])
+    def test_is_not_what_somebody_else_passes(self, text: str) -> None:
+        assert not is_seen(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["We want our number removed", "I'd like this number deleted", "Stop following up with us",
+     "I would like to be put on your do not call list", "Non vi vogliamo più sentire",
+     "basta ya de llamadas", "не надо смс", "не треба розсилок", "yep, unsubscribe"],
+)  # fmt: skip
+def test_further_words_of_an_opt_out(text: str) -> None:
+    assert flags(text) == {"opt_out"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["No thanks, goodbye", "No gracias, adiós", "Nein danke, tschüss", "Non merci, au revoir",
+     "Não obrigado, tchau", "No grazie, arrivederci", "Nie dziękuję, do widzenia",
+     "Нет, спасибо, до свидания", "Ні, дякую, до побачення"],
+)  # fmt: skip
+def test_who_declines_and_takes_leave_is_seen(text: str) -> None:
+    assert is_seen(text)
+    assert flags(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I don't want you to stop messaging me", "Je ne veux pas que vous arrêtiez de m'écrire",
+     "Ich will nicht, dass Sie aufhören mir zu schreiben", "No quiero que dejen de escribirme",
+     "Não quero que parem de me mandar mensagens", "Non voglio che smettiate di scrivermi",
+     "Nie chcę, żebyście przestali pisać", "Не хочу, чтобы вы переставали писать",
+     "Не хочу, щоб ви переставали писати", "I would never text this number otherwise",
+     "can you stop sending people round to my house", "Basta inviarmi la foto e rispondo"],
+)  # fmt: skip
+def test_who_wants_no_end_of_it_does_not_leave(text: str) -> None:
+    assert "opt_out" not in flags(text)

@@ -35,7 +35,7 @@ LANGUAGE = Language(
         blockieren
     """,
     politeness=(
-        "bitte|danke|vielen dank|danke schon|hallo|guten tag|ok|okay|ja|sofort|jetzt|endlich|mfg|"
+        "tschüss|tschuss|auf wiedersehen|bitte|danke|vielen dank|danke schon|hallo|guten tag|ok|okay|ja|sofort|jetzt|endlich|mfg|"
         "hi|sorry|entschuldigung|umgehend|dankeschon|sehr geehrte damen und herren|einfach|und|"
         "moin|servus"
     ),
@@ -64,6 +64,7 @@ LANGUAGE = Language(
         r"(?:mochte|will) (?:ich )?(?:mich )?wieder (?:anmelden|nachrichten (?:bekommen|erhalten))",
     ),
     weak_wrong_number=(
+        r"(?:ich bin|hier ist) (?:seine?|ihre?|sein|ihr) (?:frau|mann|bruder|schwester|sohn|tochter|mutter|vater|partnerin|partner|assistentin|betreuer\w*)",
         r"nicht mehr (?:im|in (?:der|diesem)|bei (?:dem|diesem|unserem)) (?:unternehmen|firma|betrieb)",
         r"(?:ist|sind|war) (?:\w+ ){0,3}(?:verstorben|gestorben|tot)",
         r"(?:verstorben|gestorben|lebt nicht mehr|weilt nicht mehr)",
@@ -241,6 +242,7 @@ LANGUAGE = Language(
         r"|(?:nummer|sie) stimmt noch|sie haben die richtige nummer",
     ),
     uncertain=(
+        r"(?:will|möchte|wollen) nicht dass (?:sie|ihr|du) (?:\w+ )?(?:aufhör|aufhor)\w*",
         r"(?<!wenn sie )(?<!falls sie )(?:nehmen|nehmt|streichen|streicht|loschen|loscht|entfernen|entfernt) (?:sie )?(?:mich|uns|meine nummer) (?:bitte )?nicht",
         r"(?:warteliste|teilnehmerliste|anwesenheitsliste|einladung|cc\b|kopie|dienstplan)",
         r"noch nicht (?:schicken|senden|zusenden|zuschicken|liefern)|(?:schick\w*|send\w*) (?:sie |ihr )?(?:mir|uns) (?:\w+ ){1,4}noch nicht",

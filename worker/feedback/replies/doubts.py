@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from worker.feedback.replies.phrases import WordPattern
 from worker.feedback.replies.vocabulary import COMMON_WORDS
 
 _MAIL = re.compile(
@@ -108,7 +109,12 @@ _BACK = re.compile(
     r"|(?:знову|назад|наново) (?:\w+ ){0,2}(?:підпи|отрим|увімк|дода|поверн)\w*"
     r"|(?:підпи|увімк|дода|поверн)\w* (?:\w+ ){0,3}(?:знову|назад|наново))"
 )
-# Who asks for the messages again, in words that mean nothing else.
+# Who asks for the messages again, in words that mean nothing else. Hardly a sentence has one of
+# the first, and is looked at further.
+_SUBSCRIBES = WordPattern(
+    r"subscri|suscri|inscri|inscrev|iscri|cadastr|abonn|anmelden|eintragen|aufnehmen|apunt|again"
+    r"|zapis|dopis|подпис|підпис"
+)
 _SUBSCRIBES_AGAIN = re.compile(
     r"\b(?:re ?(?:subscrib|suscrib|inscri|abonn)\w*|riiscri\w*|(?:sign|opt|subscribe|join)"
     r" (?:me |us |myself )?(?:up |in |back )*again|(?:volver|vuelv\w+|voltar|volt\w+) a (?:me )?"
@@ -142,6 +148,8 @@ def subscribes_again(sentence: str) -> str:
     >>> subscribes_again("how do i resubscribe"), subscribes_again("never sign me up again")
     ('resubscribe', '')
     """
+    if not _SUBSCRIBES.is_in(sentence):
+        return ""
     match = _SUBSCRIBES_AGAIN.search(sentence)
     return match.group() if match is not None and not _NEGATION.search(sentence) else ""
 

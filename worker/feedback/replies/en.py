@@ -38,7 +38,7 @@ LANGUAGE = Language(
         i am out|opt me out|already opted out|opted out
     """,
     politeness="""
-        please|actually|seriously|honestly|literally|ugh|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
+        please|actually|yeah|yep|yea|bye|goodbye|cheers|seriously|honestly|literally|ugh|thanks|thank you|thx|ty|ok|okay|hi|hello|hey|sorry|kindly|now|immediately|sir|maam
         madam|guys|man|bro|dude|and|just|yes|i said|today|already|thanks you|god|jesus|omg|asap
     """,
     declines=r"""
@@ -73,6 +73,8 @@ LANGUAGE = Language(
         r"changed my mind (?:and )?(?:you can text|please text|keep (?:texting|sending))",
     ),
     weak_wrong_number=(
+        r"(?:i am|this is) (?:his|her|their) (?:\w+ )?(?:brother|sister|wife|husband|son|daughter|mother|mom|mum|father|dad|caregiver|carer|assistant|nurse|partner|roommate|secretary)|have (?:a )?power of attorney",
+        r"(?:he|she|they|husband|wife|mother|father|mom|mum|dad|son|daughter|brother|sister) (?:has |have |sadly |just |recently )*passed (?:recently|(?:last|this) (?:year|month|week|night|spring|summer|fall|winter))",
         r"^(?:i am|this is|it is) (?:someone|somebody) else$",
         r"^(?:this is )?(?:a )?new number for me$",
         r"^(?:not mine|not my (?:number|phone))$",
@@ -97,6 +99,9 @@ LANGUAGE = Language(
         r"(?:this )?(?:number|phone) (?:has|got) (?:a )?(?:new|different) owner",
     ),
     opt_out=(
+        r"(?:want|need|like|wish) (?:my|our|this) (?:\w+ )?(?:number|name|info|details|contact) (?:to be )?(?:removed|deleted|taken off|erased)",
+        r"(?:be|get) (?:put |placed |added )?(?:on|to|in) (?:your|the|a) (?:internal )?(?:do not (?:call|contact|text)|dnc)",
+        r"(?:stop|quit) (?:following up|reaching out|checking in|chasing)(?: (?:with|on|after|to) (?:me|us))?",
         r"wrong (?:number|person|guy|contact) (?:so |please |just |and )*stop$",
         r"(?:do not|no longer|never) (?:want|wish|like|care|need) to (?:receive|get|be getting|be receiving|keep getting) (?:these|this|those|them|it|any of (?:this|these|it))(?: any ?more| again| please| thanks?)?$",
         r"(?:take|get|keep|drop|cut|pull|scratch|strike) (?:me|us|my \w+|this number) (?:off|of|out|from)(?: of| from)? (?:this|your|ur|the|all|any|these|that)? ?(?:\w+ ){0,2}(?:lists?|system|database|contacts?|texts?|messages?|sms|records|file|mailing|marketing|campaign|crap|spam|shit|bs|rotation|distribution|program|thread|group)",
@@ -364,6 +369,7 @@ LANGUAGE = Language(
         r" (?:my number|using this number|the same number)",
     ),
     uncertain=(
+        r"(?:do not|never) want (?:you|u|them|yall) to (?:stop|quit)|(?:i|we) would never (?:ring|call|text|contact|write|message|send)|(?:stop|quit) sending (?:someone|somebody|people|him|her|guys)",
         r"(?:removed|taken|deleted|dropped) (?:off|from|out of)(?: of)? (?:the |this |that |your |our )?(?:\w+ )?(?:cc|copy|waiting list|waitlist|wait list|meeting|invite|invitation|calendar|schedule|lease|policy|roster|class|lineup|shift|rota)",
         r"(?<!if you )(?<!why )(?<!you )(?<!they )(?:do not|never) (?:please )?(?:want|wish|need|plan|intend|mean) to (?:unsubscribe|opt out|be removed|be taken off|stop (?:receiving|getting)|leave)|(?<!if you )(?<!why )(?<!you )(?<!they )do not (?:opt|remove|take|delete|unsubscribe) (?:me|us)",
         r"(?:remove|delete|take|drop|get|keep) (?:me|us|my \w+|him|her) (?:off|of|from|out of)(?: of)? (?:the |this |that |your |our )?(?:\w+ )?(?:cc|copy|carbon copy|waiting list|waitlist|wait list|meeting|invite|invitation|calendar|schedule|lease|policy|deed|title|mortgage|loan|team|roster|class|insurance|lineup|shift|rota|table)",

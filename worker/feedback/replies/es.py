@@ -36,7 +36,7 @@ LANGUAGE = Language(
         para ya
     """,
     politeness="""
-        por favor|porfavor|porfa|xfa|favor|gracias|muchas gracias|hola|buenos dias|buenas tardes
+        adiós|adios|por favor|porfavor|porfa|xfa|favor|gracias|muchas gracias|hola|buenos dias|buenas tardes
         buenas
         buenas noches|ok|ya|si|señor|señorita|señores|perdon|disculpe|disculpen|quiero|ahora
         solicito
@@ -65,6 +65,8 @@ LANGUAGE = Language(
         r"vuelvan? a (?:mandarme|enviarme|escribirme)(?: mensajes)?",
     ),
     weak_wrong_number=(
+        r"soy (?:su|el|la) (?:espos[oa]|marido|mujer|herman[oa]|hij[oa]|madre|mama|padre|papa|cunad[oa]|secretari[oa]|asistente)\b",
+        r"^(?:yo )?no conozco a (?!nadie)\w+",
         r"dejo (?:la|esta|nuestra) (?:empresa|compania)|(?:ya )?no (?:esta|sigue) en la (?:empresa|compania)",
         r"(?:fallecio|fallecido|fallecida|murio|se murio|ha muerto|esta muert\w|ya no esta con nosotros|ya no vive entre nosotros|en paz descanse)",
         r"(?:es|somos|esto es) (?:una|un|el|la) (?:numero de )?(?:empresa|negocio|oficina|tienda|comercio|telefono fijo|consultorio|hotel|restaurante|escuela)",
@@ -104,7 +106,7 @@ LANGUAGE = Language(
         rf"|ningun\w*|me|nos|volver a|su|tanta|tantos|"
         rf"mi consentimiento para)){{0,4}} (?:{_THINGS}|{_DO}|contactad\w"
         rf"|molestad\w|recibir\w*|suscrit\w|informacion|nada de (?:ustedes|usted))",
-        rf"(?:no|ya no|basta de|nada de|ni un|ningun) (?:mas |tantos |sus |estos )?{_THINGS}",
+        rf"(?:no|ya no|basta(?: ya)? de|nada de|ni un|ningun) (?:mas |tantos |sus |estos )?{_THINGS}",
         rf"(?:elimin\w+|borr\w+|quit\w+|remuev\w+|remov\w+|sac\w+|retir\w+|saque\w*|"
         rf"suprim\w+) (?:a )?(?:{_MY}|mi (?:informacion|registro|cuenta de sms))",
         r"(?:elimine|eliminen|borre|borren|quite|quiten|quita|quitad|saque|saquen|saca|retire|"

@@ -36,7 +36,7 @@ LANGUAGE = Language(
         plus rien|arrete ca|ca suffit maintenant|arret sms|arrt|arret arret
     """,
     politeness="""
-        sil vous plait|s il vous plait|sil te plait|s il te plait|svp|stp|merci|merci beaucoup
+        au revoir|sil vous plait|s il vous plait|sil te plait|s il te plait|svp|stp|merci|merci beaucoup
         bonjour|bonsoir|ok|oui|cordialement
         madame|monsieur|salut|desole|desolee|pardon|maintenant|immediatement|tout de suite|de suite
         mrc|d avance|davance|messieurs|je veux
@@ -65,6 +65,7 @@ LANGUAGE = Language(
         r"je (?:veux|souhaite) (?:me reabonner|me reinscrire|recevoir a nouveau)(?: \w+){0,3}",
     ),
     weak_wrong_number=(
+        r"je suis (?:sa|son|leur) (?:femme|mari|épouse|frère|soeur|fils|fille|mère|père|compagne|compagnon|assistante?)",
         r"mon nouveau numero depuis|jai ce numero depuis (?:peu|hier|\w+ (?:jours|semaines|mois))",
         r"(?:est|etait|il est|elle est) (?:deced\w+|mort\w*)",
         r"(?:decede|decedee|deces|nous a quittes|nest plus de ce monde|nest plus parmi nous)",
@@ -203,6 +204,7 @@ LANGUAGE = Language(
         r" numero",
     ),
     uncertain=(
+        r"ne (?:veux|voulons|souhaite) pas que (?:vous|tu) (?:arrêt|cess)\w*",
         r"(?<!vous )(?<!tu )ne (?:veux|souhaite|desire|voulons|souhaitons|compte) pas (?:me |nous |etre |que vous me |arreter |quitter )?(?:desabonn|desinscri|retir|supprim|arret|quitt|les messages|enlev)\w*|(?<!vous )(?<!tu )ne (?:me|nous) (?:desinscri\w+|desabonn\w+|retir\w+|supprim\w+|enlev\w+) pas",
         r"liste d ?attente|en copie|de la copie|de (?:la reunion|linvitation|lagenda|lequipe|la police)",
         r"pas encore (?:le|la|les|l\w|mon|ma|votre)|encore (?:le contrat|la facture|le devis)|avant (?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|midi|demain)",

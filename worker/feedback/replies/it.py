@@ -41,7 +41,7 @@ LANGUAGE = Language(
         eliminami|eliminatemi|bloccare
     """,
     politeness=(
-        "per favore|perfavore|per piacere|grazie mille|mille grazie|grazie|ciao|salve|buongiorno|buonasera|ok|"
+        "arrivederci|addio|per favore|perfavore|per piacere|grazie mille|mille grazie|grazie|ciao|salve|buongiorno|buonasera|ok|"
         "si|subito|ora|adesso|scusi|scusa|scusate|cortesemente|gentilmente|immediatamente|prego|"
         "cordiali saluti|vi prego|la prego"
     ),
@@ -68,12 +68,14 @@ LANGUAGE = Language(
         r"(?:voglio|vorrei) (?:ricominciare a ricevere|ricevere di nuovo|reiscrivermi)(?: \w+){0,3}",
     ),
     weak_wrong_number=(
+        r"sono (?:suo|sua|la|il) (?:moglie|marito|fratello|sorella|figlio|figlia|madre|padre|compagn[oa]|segretaria)",
         r"(?:decedut\w|mort\w|mancat\w|scompars\w|non e piu tra noi|non c e piu purtroppo|venut\w a mancare|passat\w a miglior vita)",
         r"(?:e|siamo|qui e) (?:un|una|il|la|uno|l) ?(?:numero (?:aziendale|fisso|di lavoro)|azienda|negozio|ufficio|ditta|studio|hotel|ristorante|scuola|attivita)(?: \w+)?",
         r"chi (?:e|sei|parla|scrive|siete)(?: (?:lei|tu|costui))?$",
         r"(?:nuov\w) (?:proprietari\w|intestatari\w|titolare)",
     ),
     opt_out=(
+        r"non (?:vi|ti|la|li) (?:voglio|vogliamo|vorrei) (?:mai )?(?:piu )?(?:sentire|vedere)",
         r"essere (?:tolt|cancellat|rimoss|eliminat|disiscritt|depennat)\w (?:dalla|dalle|dal|dai|da) (?:vostra |vostre |questa |tua |sua )?(?:\w+ )?(?:lista|liste|rubrica|database|elenco)",
         r"non (?:voglio|vogliamo|desidero|vorrei|intendo) (?:piu )?essere (?:ri)?(?:contattat|chiamat|disturbat|cercat|sentit)\w",
         r"lascia(?:te)?(?:mi|ci) (?:stare|perdere)",
@@ -206,6 +208,7 @@ LANGUAGE = Language(
         r"(?:ho|uso) (?:ancora|sempre) (?:questo|lo stesso) numero",
     ),
     uncertain=(
+        r"^basta (?:mandar|inviar|scriver|chiamar|spedir)\w* (?:il|la|lo|un|una|i|gli|le)\b",
         r"non (?:voglio|vorrei|desidero|vogliamo|intendo) (?:essere |smettere |che mi )?(?:cancell|disiscri|rimoss|eliminat|disdire|annull|di ricevere|togli)\w*|(?<!se )(?<!perche )non (?:mi )?(?:cancell|disiscriv|rimuov|elimin|togli)(?:ate|atemi|armi|ete|etemi|ermi|i|a|e|eteci)\b",
         r"lista d ?attesa|in copia|dalla copia|dal(?:la|l)? ?(?:riunione|invito|agenda|squadra|polizza)",
         r"ancora (?:il|la|lo|i|gli|le|l\w+|nulla|niente)\b|per ora|al lavoro",

@@ -34,7 +34,7 @@ LANGUAGE = Language(
         zablokuj|wycofanie zgody|zrezygnuj|zatrzymaj|juz dosc
     """,
     politeness=(
-        "prosze|dziekuje|dzieki|dzien dobry|dobry wieczor|witam|ok|tak|natychmiast|teraz|juz|"
+        "do widzenia|żegnam|prosze|dziekuje|dzieki|dzien dobry|dobry wieczor|witam|ok|tak|natychmiast|teraz|juz|"
         "przepraszam|pozdrawiam|czesc|hej|szanowni panstwo|panie|pani|od razu|bardzo"
     ),
     declines=r"""
@@ -60,6 +60,7 @@ LANGUAGE = Language(
         r"chce (?:znowu|ponownie) (?:dostawac|otrzymywac)(?: \w+){0,2}",
     ),
     weak_wrong_number=(
+        r"jestem (?:jego|jej) (?:żoną|mężem|bratem|siostrą|synem|córką|matką|mamą|ojcem|partnerką|partnerem)",
         r"(?:zmarl\w*|nie zyje|umarl\w*|odeszl\w* na zawsze|swietej pamieci|zgina\w*)",
         r"(?:to|tu) (?:jest )?(?:numer )?(?:firma|firmowy|firmy|sklep|biuro|sluzbowy|stacjonarny|hotel|szkola|restauracja|przychodnia|urzad)(?: \w+)?",
         r"(?:kto (?:to|pisze|mowi|tam)|z kim (?:pisze|rozmawiam)|kim (?:jestes|pan jest|pani jest))(?: jest)?$",
@@ -208,6 +209,7 @@ LANGUAGE = Language(
         r"|uzywam) (?:ten|tego) numer\w*",
     ),
     uncertain=(
+        r"nie (?:chcę|chcemy) (?:żebyście|żeby|abyście|zebyscie) (?:\w+ )?(?:przestali|przestawali|skończyli)",
         r"nie (?:chce|chcemy|zamierzam|planuje) (?:sie )?(?:wypis|rezygn|usuwa|usun|wyrejestr)\w*|nie (?:usuwaj|wypisuj|wykreslaj|skreslaj)\w*",
         r"list\w+ (?:oczekujacych|rezerwow\w+|obecnosci)|z (?:dw|kopii|spotkania|zaproszenia|grafiku|polisy)\b",
         r"jeszcze (?!raz|jed)\w+|przed (?:dziesiat|dziewiat|osm|poludni|weekend|poniedzialk)\w*|(?:do|w) prac[yi]|do pracy",

@@ -39,7 +39,7 @@ LANGUAGE = Language(
         cancelar subscricao|anular subscricao
     """,
     politeness=(
-        "por favor|porfavor|pfv|pf|por gentileza|obrigado|obrigada|ola|oi|bom dia|boa tarde|"
+        "tchau|adeus|por favor|porfavor|pfv|pf|por gentileza|obrigado|obrigada|ola|oi|bom dia|boa tarde|"
         "boa noite|ok|sim|agora|ja|imediatamente|desculpe|desculpa|grato|grata|senhor|senhora|"
         "gentileza|favor|obg|vlw|urgente"
     ),
@@ -67,6 +67,7 @@ LANGUAGE = Language(
         r"(?:quero|gostaria de) (?:voltar a receber|receber de novo|me inscrever de novo)(?: \w+){0,2}",
     ),
     weak_wrong_number=(
+        r"sou (?:a |o )?(?:esposa|marido|mulher|irmã|irma|irmão|irmao|filho|filha|mãe|mae|pai|companheir[oa]) d(?:ele|ela|o|a)",
         r"(?:faleceu|falecid\w|morreu|esta mort\w|ja nao esta entre nos|nao esta mais entre nos|partiu)",
         r"(?:e|somos|aqui e) (?:uma|um|o|a) (?:numero de )?(?:empresa|loja|escritorio|comercio|negocio|telefone fixo|clinica|hotel|restaurante|escola)",
         r"quem (?:e|fala|eh|esta falando|es)(?: (?:voce|vc|tu|esse|essa|este|ai))?$",
@@ -217,6 +218,7 @@ LANGUAGE = Language(
         r"continuo (?:com|usando) (?:este|esse|o mesmo) numero",
     ),
     uncertain=(
+        r"não (?:quero|queremos) que (?:parem|pare|vocês parem|voces parem|vcs parem)",
         r"nao (?:quero|desejo|queremos|pretendo) (?:parar|cancelar|sair|deixar|ser (?:removid|excluid)\w|que me (?:tir|remov|exclu)\w*|me descadastr\w*)|(?<!se )(?<!que )nao (?:me|nos) (?:tirem|tire|removam|remova|excluam|exclua|descadastrem|descadastre|apaguem|apague|deletem|delete)\b",
         r"lista de espera|d[ao] (?:copia|reuniao|convite|agenda|equipe|apolice|escala)",
         r"ainda (?:o|a|os|as|nao)\b|\bainda$|nao (?:me|nos) (?:mand|envi)\w+ (?:o|a|os|as|meu|minha) (?:contrato|fatura|boleto|endereco|codigo|documento|recibo|formulario|orcamento|nota)\w*",

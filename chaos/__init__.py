@@ -4,7 +4,10 @@
     environment  PostgreSQL, Redis and the product's real processes
     fork_server  starts those processes in milliseconds
     overrides    patches of a process: shorter intervals, another host, another clock
-    actors       people: they edit contacts, send messages, tick flags; records what the CRMs saw
+    actors       people: what each kind of action of a plan does
+    crm_records  the contacts that they edit; records what the CRMs saw
+    senders      those who send messages, until each is acknowledged
+    ground_truth what people did: all that the model knows
     faults       what goes wrong
     model        what must be true in the end, derived without any code of the product
     check        checks the promises against what is there

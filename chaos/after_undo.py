@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chaos.actors import CrmWrite, Key
+from chaos.crm_writes import CrmWrite
+from chaos.ground_truth import Key
 
 Field = tuple[Key, str]
 

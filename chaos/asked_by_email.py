@@ -19,10 +19,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from chaos.actors import COUNTRY, Actors
+from chaos.actors import Actors
 from chaos.asked_people import OPTED_OUT, OPTS_OUT_NOW, AskedPeople
 from chaos.asking_checks import Arrival
 from chaos.environment import Environment
+from chaos.numbers import COUNTRY
 from sandbox.mail import MailServer, TakenMail
 
 SEGMENT = "mail-survey"  # in HubSpot alone: others with an address must not be asked
@@ -94,15 +95,12 @@ class AskedByEmail(AskedPeople):
         """Somebody opts an address out of email in a CRM, where nothing else notices it."""
         of_salesforce = self.records[number][1]
         if "salesforce" in role:
-            self.actors._act(of_salesforce, {"set": {"HasOptedOutOfEmail": True}})
+            self.actors.records.act(of_salesforce, {"set": {"HasOptedOutOfEmail": True}})
             return
         subscription = _NEWSLETTER if role == "opted_out_of_type" else ""
-        was, self.actors._person = self.actors._person, True
-        try:
+        with self.actors.records.by_a_person():
             subscriptions = self.actors.sandbox.hubspot.subscriptions
             subscriptions.opt_out(self.email_of(number), subscription)
-        finally:
-            self.actors._person = was
 
     def vendor_count(self) -> int:
         return len(self._mail.sent)

@@ -20,9 +20,12 @@ from typing import Any, ClassVar
 import requests
 
 from chaos import asking_checks
-from chaos.actors import COUNTRY, FIELDS, Actors, Key, StatementKind, TypedPhone, number_of
+from chaos.actors import Actors
 from chaos.asking_checks import Arrival, People, Said
+from chaos.crm_fields import PHONE_FIELDS
 from chaos.environment import Environment
+from chaos.ground_truth import Key, StatementKind, TypedPhone
+from chaos.numbers import COUNTRY, number_of
 
 DOUBTFUL = "is this the wrong number for support?"
 _WRONG = "Wrong number, there is no Zebulon Quillfeather here"
@@ -127,10 +130,10 @@ class AskedPeople(ABC):
                 Key("salesforce", name, org.create(name, fields)),
             )
             for key in self.records[number]:
-                first, second = FIELDS[key[:2]]
+                first, second = PHONE_FIELDS[key[:2]]
                 typed = {first: TypedPhone(""), second: TypedPhone(number, number)}
                 self.actors.truth.type_in(key, typed)
-                self.actors.emails[key] = email
+                self.actors.records.emails[key] = email
 
     def start(self) -> None:
         """Have some speak up, and start the campaign: its messages go out from now on."""
@@ -171,7 +174,7 @@ class AskedPeople(ABC):
         """Have those who do speak up by a CRM, once the first message has gone out."""
 
     def later(self, number: str, act: Callable[[], None]) -> None:
-        self.actors._queue_for(number).put(act)
+        self.actors.senders.put(number, act)
 
     def answer(self, number: str, path: str) -> None:
         """Open a link, and give the answers of a role on its page."""
@@ -188,7 +191,7 @@ class AskedPeople(ABC):
         """Note what somebody has said on their page."""
         self.actors.truth.record(number, means, time.time())
         self.on_pages.append((number, kind))
-        self.actors._changed()
+        self.actors.truth.note_change()
 
     def text_stop(self, number: str) -> None:
         self._say(number, "STOP", "stop", "STOP")
@@ -197,13 +200,13 @@ class AskedPeople(ABC):
         self, number: str, body: str, kind: StatementKind | None = None, keyword: str = ""
     ) -> None:
         """Reply by text, until the reply is acknowledged."""
-        key, send = self.actors.reply_of(number, body, keyword)
+        key, send = self.actors.senders.text_of(number, body, keyword)
         self.until(send)
         if kind is not None:
             self.actors.truth.messages.add(key)
             self.actors.truth.record(number, kind, time.time())
         self._spoke.setdefault(number, time.time())
-        self.actors._changed()
+        self.actors.truth.note_change()
 
     def until(self, done: Callable[[], bool]) -> None:
         end = time.monotonic() + 60

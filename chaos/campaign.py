@@ -14,8 +14,9 @@ from pathlib import Path
 
 import requests
 
-from chaos.actors import ADMIN_TOKEN, CONTACTS, HUBSPOT_SECRET, TWILIO_TOKEN, Actors
+from chaos.actors import Actors
 from chaos.check import Checker, wait_until_consistent
+from chaos.crm_records import CONTACTS
 from chaos.environment import ROOT, Environment, until
 from chaos.faults import Faults
 from chaos.mutants import outdated
@@ -25,6 +26,7 @@ from chaos.recipients import SETTINGS as ASKING
 from chaos.recipients import Recipients, mail_settings, start_mail_server
 from chaos.second_accounts import SETTINGS as SECOND_ACCOUNTS
 from chaos.second_accounts import SecondAccounts
+from chaos.senders import ADMIN_TOKEN, HUBSPOT_SECRET, TWILIO_TOKEN
 from chaos.stories import Stories
 from chaos.subscriber import Subscriber
 from sandbox.hubspot import HubSpotService, Portal
@@ -208,14 +210,14 @@ def _run(
         broken = faults.violations + _check_promises(checker, sampler, public_text)
     if broken:
         environment.postgres.dump(name, environment.logs / "database.sql")
-        (environment.logs / "crms.txt").write_text("\n".join(map(str, actors.writes)))
-    actors.stop()
+        (environment.logs / "crms.txt").write_text("\n".join(map(str, actors.records.writes)))
+    actors.senders.stop()
     if subscriber is not None:
         subscriber.close()
     return Result(
         schedule.seed, schedule.flavour, faults.injected, broken,
         time.monotonic() - started, recovery_seconds,
-        len(actors.truth.typed), len(actors.truth.messages), len(actors.writes),
+        len(actors.truth.typed), len(actors.truth.messages), len(actors.records.writes),
     )  # fmt: skip
 
 
@@ -253,7 +255,7 @@ def _play(schedule: Schedule, actors: Actors, faults: Faults) -> None:
         perform(event.kind, event.seed)
     time.sleep(max(0.0, began + ACTIVE - time.monotonic()))
     faults.heal()
-    actors.concurrent_edit_rate = 0.0
+    actors.records.concurrent_edit_rate = 0.0
 
 
 def _check_promises(checker: Checker, sampler: _RedisSampler, public_text: str) -> list[str]:

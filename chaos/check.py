@@ -15,17 +15,12 @@ from decimal import Decimal
 from typing import Any
 
 from chaos import after_undo, model
-from chaos.actors import (
-    FIELDS,
-    FORM_BUDGET,
-    SIZES,
-    STOPS,
-    WRONG_NUMBER,
-    Actors,
-    Key,
-    number_of,
-)  # fmt: skip
+from chaos.actors import FORM_BUDGET, Actors
+from chaos.crm_fields import PHONE_FIELDS, STOPS, WRONG_NUMBER
+from chaos.crm_writes import delivered_twice, stop_came_late
 from chaos.environment import Environment
+from chaos.ground_truth import Key
+from chaos.numbers import SIZES, number_of
 from chaos.plan import Schedule
 from chaos.recipients import Recipients
 from chaos.second_accounts import SecondAccounts
@@ -57,6 +52,7 @@ class Checker:
     ) -> None:  # fmt: skip
         self.environment = environment
         self.actors = actors
+        self.crms = actors.records
         self.sandbox = actors.sandbox
         self.schedule = schedule
         self.cap = cap
@@ -87,14 +83,12 @@ class Checker:
         def look() -> list[str]:
             problems = []
             for key in list(truth.typed):
-                if key in truth.deleted or self.actors.stop_came_late(key):
+                if key in truth.deleted or stop_came_late(self.crms.writes, key):
                     continue
                 wanted = model.expected(truth, key, self.in_service, self._lookup_affordable)
                 problems += [
                     f"{key.crm} {key.object} {key.id}: {difference}{self._statements_text(key)}"
-                    for difference in model.differences(
-                        key, wanted, self.actors.current_values(key)
-                    )
+                    for difference in model.differences(key, wanted, self.crms.current_values(key))
                 ]
             return problems
 
@@ -108,12 +102,12 @@ class Checker:
             number = next((phone.number for phone in typed.values() if phone.number), None)
             statements = self.actors.truth.statements.get(number or "", [])
             confirmed = any(statement.kind == "confirmed" for statement in statements)
-            if confirmed and self.actors.delivered_twice(key, WRONG_NUMBER[key.crm]):
+            if confirmed and delivered_twice(self.crms.writes, key, WRONG_NUMBER[key.crm]):
                 statements[:] = [
                     statement for statement in statements if statement.kind != "confirmed"
                 ]
             reopened = any(statement.of == key for statement in statements)
-            if reopened and self.actors.delivered_twice(key, STOPS[key.crm][0]):
+            if reopened and delivered_twice(self.crms.writes, key, STOPS[key.crm][0]):
                 statements[:] = [statement for statement in statements if statement.of != key]
 
     def _statements_text(self, key: Key) -> str:
@@ -209,14 +203,14 @@ class Checker:
             truth = self.actors.truth
             return [
                 line for key in truth.typed if key not in truth.deleted
-                for line in model.changed_phone_fields(truth, key, self.actors.current_values(key))
+                for line in model.changed_phone_fields(truth, key, self.crms.current_values(key))
             ]  # fmt: skip
 
         second = self.second.typed_fields(self.actors.truth) if self.second else ()
         for line in (*self.sandbox.call(look), *second):
             yield f"promise 3: {line}"
-        for write in self.actors.writes:
-            if write.ours and set(write.values) & set(FIELDS[write.key[:2]]):
+        for write in self.crms.writes:
+            if write.ours and set(write.values) & set(PHONE_FIELDS[write.key[:2]]):
                 yield f"promise 3: we wrote {sorted(write.values)} to {write.key}"
 
     def money(self) -> Iterator[str]:
@@ -342,8 +336,8 @@ class Checker:
         for party, records in ours.items():
             if len(records) > 1:
                 yield f"promise 4: {party} has {len(records)} consent records of ours"
-        for key, party in self.actors.parties.items():
-            if key in self.actors.truth.deleted or self.actors.stop_came_late(key):
+        for key, party in self.crms.parties.items():
+            if key in self.actors.truth.deleted or stop_came_late(self.crms.writes, key):
                 continue
             wanted = model.expected(
                 self.actors.truth, key, self.in_service, self._lookup_affordable
@@ -403,7 +397,7 @@ class Checker:
         numbers |= {form for number in forms for form in (number[1:], number[2:])}
         words = {"Zebulon", "Quillfeather"}
         words |= self.recipients.links if self.recipients else set()
-        words |= {email for email in self.actors.emails.values() if email}
+        words |= {email for email in self.crms.emails.values() if email}
         secrets = {"sandbox-twilio-auth-token", "chaos-client-secret", "chaos-admin-token",
                    "sandbox-consumer-secret", "sandbox-private-app-token", "00D5g",
                    "sandbox-mail-password"}  # fmt: skip
@@ -451,11 +445,11 @@ class Checker:
     def unchanged(self) -> Iterator[str]:
         """Promise 2: a full pass over what has not changed writes and asks nothing."""
         yield from self._finish_interrupted_runs()
-        before, charges = len(self.actors.writes), self.sandbox.twilio.charges
+        before, charges = len(self.crms.writes), self.sandbox.twilio.charges
         for result in self._sync("--full"):
             if result["state"] != "done":
                 yield f"promise 1: the last full sync of {result['connector']}: {result['error']}"
-        wrote = self.actors.writes[before:]
+        wrote = self.crms.writes[before:]
         if wrote:
             names = sorted({name for write in wrote for name in write.values})
             yield f"promise 2: a sync of what had not changed wrote {len(wrote)} records: {names}"
@@ -485,10 +479,10 @@ class Checker:
         # What changes within a second of our own write waits until the overlap is over, by design.
         time.sleep(1.6)
         self.sandbox.call(self._last_edits)
-        before, charges = len(self.actors.writes), self.sandbox.twilio.charges
+        before, charges = len(self.crms.writes), self.sandbox.twilio.charges
         ahead = {run["connector"]: run for run in self._sync("--dry-run")}
-        if len(self.actors.writes) != before:
-            yield f"promise 14: a dry run wrote {len(self.actors.writes) - before} records"
+        if len(self.crms.writes) != before:
+            yield f"promise 14: a dry run wrote {len(self.crms.writes) - before} records"
         if self.sandbox.twilio.charges != charges:
             yield "promise 14: a dry run paid"
         real = {run["connector"]: run for run in self._sync()}
@@ -510,23 +504,23 @@ class Checker:
             pool_digit = {"stop": "3"}.get(pool, "4")
             reported = [n for n in self.actors.truth.statements if n[-4] == pool_digit]
             for number in reported[:2]:
-                key = self.actors._create(rng, pool)
-                first = FIELDS[key[:2]][0]
-                self.actors._act(key, {"set": {first: number}})
+                key = self.crms.create(rng, pool)
+                first = PHONE_FIELDS[key[:2]][0]
+                self.crms.act(key, {"set": {first: number}})
                 phone = type(self._typed(key))(number, number)
                 self.actors.truth.type_in(key, {first: phone})
         for _ in range(4):
-            if picked := self.actors._pick_record():
-                self.actors._edit(picked)
+            if picked := self.crms.pick():
+                self.crms.edit(picked)
 
     def _typed(self, key: Key) -> Any:
         return next(iter(self.actors.truth.typed[key].values()))
 
     def undo(self) -> Iterator[str]:
         """Promise 3: an undo puts back exactly what its run wrote, but what was changed since."""
-        undos_from = len(self.actors.writes)
+        undos_from = len(self.crms.writes)
         for connector, run_id in self._runs_to_undo():
-            all_writes = list(self.actors.writes)
+            all_writes = list(self.crms.writes)
             touched = {
                 write.key for write in all_writes
                 if write.ours and write.key.crm == connector
@@ -560,16 +554,14 @@ class Checker:
                     self._note_history(key, name, run_id)
 
     def current_values(self, keys: set[Key]) -> dict[Key, dict[str, Any]]:
-        return self.sandbox.call(
-            lambda: {key: dict(self.actors.current_values(key)) for key in keys}
-        )
+        return self.sandbox.call(lambda: {key: dict(self.crms.current_values(key)) for key in keys})
 
     def _note_history(self, key: Key, name: str, run_id: str) -> None:
         """All writes to a field, for whoever looks into a failure."""
         seen = [
             f"{'ours ' + str(w.values.get(_RUN_FIELD[key.crm])) if w.ours else 'a person'}: "
             f"{w.before.get(name)!r} -> {w.values.get(name)!r}"
-            for w in self.actors.writes
+            for w in self.crms.writes
             if w.key == key and name in w.values
         ]
         kept = self.rows(
@@ -607,7 +599,7 @@ def wait_until_consistent(checker: Checker, seconds: float) -> list[str]:
     """Wait until all is done and every record is right; return what is wrong in the end."""
     end = time.monotonic() + seconds
     while True:
-        wrong: list[str] = ["messages are not acknowledged"] if checker.actors.busy else []
+        wrong: list[str] = ["messages are not acknowledged"] if checker.actors.senders.busy else []
         try:
             wrong = wrong or checker.unfinished()
             if not wrong and not checker.synced_since(checker.actors.truth.last_change):

@@ -522,7 +522,7 @@ class Faults:
         bus = self._pubsub.bus
         bus.silent = True
         try:
-            return self.actors.edit_in("salesforce")
+            return self.actors.records.edit_in("salesforce")
         finally:
             bus.silent = False
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chaos.actors import FIELDS, GroundTruth, Key, TypedPhone
+from chaos.crm_fields import PHONE_FIELDS
+from chaos.ground_truth import GroundTruth, Key, TypedPhone
 
 _ALL = frozenset({"call", "text"})
 STOPS = ("do_not_contact", "wrong_number")
@@ -88,7 +89,7 @@ def expected(
     numbers = [phone.number for phone in typed.values() if phone.number]
     statuses = {
         name: _status(truth, key, typed.get(name, TypedPhone("")), in_service, asked)
-        for name in FIELDS[key[:2]]
+        for name in PHONE_FIELDS[key[:2]]
     }
     return Expected(
         statuses,

@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from chaos import model
-from chaos.actors import COUNTRY, FIELDS, SIZES, GroundTruth, Key, TypedPhone, number_of
+from chaos.crm_fields import PHONE_FIELDS
+from chaos.ground_truth import GroundTruth, Key, TypedPhone
+from chaos.numbers import COUNTRY, SIZES, number_of
 from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox, org_id_beside
 from sandbox.salesforce import Org, SalesforceService
@@ -66,7 +68,7 @@ class SecondAccounts:
             for r in org.tables[name].after_id(None)
         ]
         for key in keys:
-            first, second = FIELDS[key[:2]]
+            first, second = PHONE_FIELDS[key[:2]]
             # Numbers of which something is said as numbers, not on somebody's record.
             pool = self._rng.choices(("plain", "stop", "wrong", "report"), (2, 3, 3, 2))[0]
             number = number_of(pool, self._rng.randrange(SIZES[pool]))

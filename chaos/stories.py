@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from chaos.actors import FIELDS, Key, TypedPhone, number_of
+from chaos.crm_fields import PHONE_FIELDS
+from chaos.ground_truth import Key, TypedPhone
+from chaos.numbers import number_of
 
 if TYPE_CHECKING:
     from chaos.check import Checker
@@ -99,7 +101,7 @@ class Stories:
 
     def _orders(self) -> Iterator[Story]:
         """Promise 9, of each order of what may happen to a flag of ours."""
-        objects = itertools.cycle(FIELDS)
+        objects = itertools.cycle(PHONE_FIELDS)
         next(itertools.islice(objects, self._rng.randrange(3), None))
         for place, (order, where) in enumerate(zip(ORDERS, objects, strict=False)):
             number = number_of("final_checks", 20 + place)
@@ -212,7 +214,7 @@ class Stories:
         self._report("wrong_number", wrong, "wrong")
         yield "synced"
         for number in (other, wrong):
-            self._set(key, {FIELDS[key[:2]][0]: number})
+            self._set(key, {PHONE_FIELDS[key[:2]][0]: number})
             yield "synced"
             if self._is_flagged(key, "wrong_number") != (number == wrong):
                 said = "has no flag" if number == wrong else "keeps its former number's flag"
@@ -224,9 +226,9 @@ class Stories:
         stopped, wrong = number_of("final_checks", 10), number_of("final_checks", 11)
         key, holder, other = (self._create_contact(n) for n in (stopped, wrong, wrong))
         yield "synced"
-        field = FIELDS[key[:2]][0]
+        field = PHONE_FIELDS[key[:2]][0]
         self._set(key, {field: f"{stopped} DO NOT CALL"})
-        self._set(holder, {FIELDS[holder[:2]][0]: f"{wrong} (wrong number)"})
+        self._set(holder, {PHONE_FIELDS[holder[:2]][0]: f"{wrong} (wrong number)"})
         yield "synced"
         self._set(key, {field: stopped})
         yield "synced"
@@ -249,7 +251,7 @@ class Stories:
         key = self._create_contact(number_of("final_checks", 6), ("salesforce", "Contact"))
         yield "synced"
         for text in ("123", number_of("final_checks", 7), "123"):
-            self._set(key, {FIELDS[key[:2]][0]: text})
+            self._set(key, {PHONE_FIELDS[key[:2]][0]: text})
             yield "synced"
         sandbox = self._checker.sandbox
         table = sandbox.salesforce.org.tables["Task"]
@@ -275,9 +277,9 @@ class Stories:
         actors = self._checker.actors
 
         def create() -> Key:
-            key = actors._create(actors.rng, "final_checks", where)
-            first = FIELDS[key[:2]][0]
-            actors._act(key, {"set": {first: number}})
+            key = actors.records.create(actors.rng, "final_checks", where)
+            first = PHONE_FIELDS[key[:2]][0]
+            actors.records.act(key, {"set": {first: number}})
             actors.truth.type_in(key, {first: TypedPhone(number, number)})
             return key
 
@@ -286,7 +288,7 @@ class Stories:
     def _set(self, key: Key, values: dict[str, Any]) -> None:
         """Somebody edits a record."""
         actors = self._checker.actors
-        act: Callable[[], Any] = partial(actors._act, key, {"set": values})
+        act: Callable[[], Any] = partial(actors.records.act, key, {"set": values})
         self._checker.sandbox.call(act)
 
     def _act(self, key: Key, flags: dict[str, bool]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chaos import after_undo
-from chaos.actors import CrmWrite, Key
+from chaos.crm_writes import CrmWrite
+from chaos.ground_truth import Key
 
 KEY = Key("hubspot", "contacts", "1")
 STATUS = KEY, "status"

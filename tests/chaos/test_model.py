@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaos.actors import GroundTruth, Key, StatementKind, TypedPhone
+from chaos.ground_truth import GroundTruth, Key, StatementKind, TypedPhone
 from chaos.model import closed_channels, has_refused
 from worker.feedback.consent_state import evaluate
 from worker.feedback.models import ContactIdentity, Feedback, FeedbackKind

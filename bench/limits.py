@@ -73,7 +73,7 @@ def salesforce(
     crm: dict[str, str], env: dict[str, str], latency: float, job: float, at_once: int
 ) -> None:
     base = f"{crm['SALESFORCE_LOGIN_URL']}/_sandbox"
-    slow_down(base, "/services/data/", latency, {"bulk_seconds": job, "bulk_at_once": at_once})
+    slow_down(base, "/services/data/", latency, {"bulk.seconds": job, "bulk.at_once": at_once})
     result = sync("salesforce", env)
     routes = requests.get(f"{base}/counters", timeout=5).json()["routes"]
 

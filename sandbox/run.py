@@ -28,8 +28,8 @@ from sandbox.providers import (
     twilio,
 )
 from sandbox.salesforce import Org, SalesforceService
+from sandbox.salesforce.login import CLIENT_ID, CLIENT_SECRET
 from sandbox.salesforce.schema import ORG_ID, full_id
-from sandbox.salesforce.service import CLIENT_ID, CLIENT_SECRET
 from sandbox.service import Service
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ class TestLogin:
 
         right, wrong = pem(), pem()
         public = serialization.load_pem_private_key(right, None).public_key()
-        sandbox.salesforce.public_keys["worker@sandbox.example"] = public.public_bytes(
+        sandbox.salesforce.login.public_keys["worker@sandbox.example"] = public.public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         ).decode()
         for key, good in ((right, True), (wrong, False)):

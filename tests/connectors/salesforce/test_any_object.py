@@ -323,7 +323,7 @@ class TestWhatIsLoggedOnARecord:
 def test_a_bulk_job_brings_the_country_of_the_record_above(
     make_settings: Callable[..., Any], objects: Objects, sandbox: Sandbox
 ) -> None:
-    sandbox.salesforce.bulk_seconds = 0
+    sandbox.salesforce.bulk.seconds = 0
     sandbox.salesforce.page_limit = 1  # so that a query has more than it gives at once
     text = f"[connectors.salesforce]\nbulk_from = 1\n{OBJECTS}"
     opened = connectors.build("salesforce", make_settings(text))

@@ -245,7 +245,7 @@ class TestReading:
     ) -> None:
         expected = [c.id for c in read_by_rest(open_connector)]
         lower_limits(monkeypatch, salesforce_slices=(30, 10, 4))
-        sandbox.salesforce.query_most = 12
+        sandbox.salesforce.queries.query_most = 12
         assert [c.id for c in read_by_rest(open_connector)] == expected
 
     def test_what_is_too_much_for_the_rest_api_goes_by_a_job(
@@ -253,7 +253,7 @@ class TestReading:
     ) -> None:
         expected = [c.id for c in read_by_rest(open_connector)]
         connector = open_connector()
-        sandbox.salesforce.query_most = 1
+        sandbox.salesforce.queries.query_most = 1
         assert [c.id for p in connector.read("Contact") for c in p.contacts] == expected
 
     @pytest.mark.parametrize("code", ["EXCEEDED_QUOTA", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"])

@@ -357,7 +357,7 @@ class TestLogin:
     def test_without_a_run_as_user_it_is_said_where_to_set_one(
         self, open_connector: Callable[..., Connector], sandbox: Sandbox
     ) -> None:
-        sandbox.salesforce.run_as_user = False
+        sandbox.salesforce.login.run_as_user = False
         with pytest.raises(AuthError, match=r"no run-as user is set.*'Run As'"):
             open_connector()
 

@@ -66,7 +66,7 @@ class TestAProbe:
     def test_refutes_what_is_otherwise(self, connector: Connector, sandbox: Sandbox) -> None:
         sandbox.salesforce.bulk.short_by = 1
         sandbox.salesforce.bulk.result_form = "unknown"
-        sandbox.salesforce.scopes = ["api", "openid"]
+        sandbox.salesforce.login.scopes = ["api", "openid"]
         by_fact = verdicts(connector)
         wrong = ("job-count", "parts-form", "userinfo-scope")
         assert {by_fact[name] for name in wrong} == {"refuted"}

@@ -33,7 +33,7 @@ class SalesforceService(Service):
         self, org: Org, public_keys: dict[str, str] | None = None, daily_limit: int = 100_000
     ) -> None:
         super().__init__()
-        self.org = org
+        self._org = org
         self.clock = org.clock
         self.daily_limit = daily_limit
         self.tokens = {TOKEN}
@@ -46,6 +46,11 @@ class SalesforceService(Service):
         self.used = 0
         self.under_way = 0
         self.concurrent_limit = 0  # of requests at once; 0: any number
+
+    @property
+    def org(self) -> Org:
+        """Not to be replaced: each part has it."""
+        return self._org
 
     @property
     def page_limit(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from asking_support import DAYTIME, TOML, index, request
+from asking_support import TOML, index, request
 from channel_services import Mail
 from clocks import advance_clock
 from constants import BRITISH
@@ -24,9 +24,8 @@ postal_address = "Acme, 1 Main Street, Springfield"
 """
 KIM, LEE = "kim@example.com", "lee@example.com"
 LONDON = "+442072193000"  # the Houses of Parliament
-BOTH = TOML.replace("[connectors.salesforce]\nenabled = false\n", "").replace(
-    "sms_price = 0.01\n", f"sms_price = 0.01\n{EMAIL}"
-)
+HUBSPOT_ALONE = TOML.replace("sms_price = 0.01\n", f"sms_price = 0.01\n{EMAIL}")
+BOTH = HUBSPOT_ALONE.replace("[connectors.salesforce]\nenabled = false\n", "")
 OPTED_OUT: dict[str, dict[str, Any]] = {
     "salesforce": {"HasOptedOutOfEmail": True}, "hubspot": {"hs_email_optout": "true"},
 }  # fmt: skip
@@ -103,9 +102,7 @@ class Desk:
         return [str(message["To"]) for message in self.mail.got]
 
 
-def desk_of(ctx: Context, sandbox: Sandbox, mail: Mail) -> Desk:
-    ctx.now = lambda: DAYTIME.replace(hour=12)
-    return Desk(ctx, sandbox, mail)
+OpenDesk = Callable[[str], Desk]  # by settings
 
 
 def lead_of(desk: Desk) -> str:

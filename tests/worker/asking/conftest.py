@@ -26,7 +26,7 @@ from channel_services import Mail
 from clocks import advance_clock
 from constants import PUBLIC_URL
 from crms import Crm
-from email_desk import BOTH, Desk, desk_of
+from email_desk import BOTH, Desk, OpenDesk
 
 from sandbox.run import Sandbox
 from worker.asking import campaigns
@@ -79,5 +79,17 @@ def mail() -> Iterator[Mail]:
 
 
 @pytest.fixture
-def desk(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
-    return desk_of(make_context(BOTH, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url), sandbox, mail)
+def open_desk(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> OpenDesk:
+    """Open a desk that sends by this mail server, with settings, at noon."""
+
+    def opened(toml: str) -> Desk:
+        ctx = make_context(toml, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
+        ctx.now = lambda: DAYTIME.replace(hour=12)
+        return Desk(ctx, sandbox, mail)
+
+    return opened
+
+
+@pytest.fixture
+def desk(open_desk: OpenDesk) -> Desk:
+    return open_desk(BOTH)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
-from asking_support import DAYTIME, TOML, index, messages, request
+from asking_support import index, messages, request
 from channel_services import Mail
 from clocks import advance_clock
 from constants import BRITISH, CLOSED_PORT, NUMBER, PUBLIC_URL
 from crms import Crm
+from email_desk import HUBSPOT_ALONE, LONDON, OpenDesk
 from limits import lower_limits
 from pydantic import ValidationError
 from reports import store_report
@@ -30,33 +30,13 @@ from worker.asking.sending import send_due
 from worker.context import Context
 from worker.store.tables import contacts
 
-LONDON = "+442072193000"  # the Houses of Parliament
-EMAIL = """
-email_from = "Acme <numbers@acme.example>"
-postal_address = "Acme, 1 Main Street, Springfield"
-"""
-
 
 @pytest.fixture
-def mail() -> Iterator[Mail]:
-    server = Mail()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def mailing(make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Context:
+def mailing(open_desk: OpenDesk) -> Context:
     """A context that may send emails, and a contact with a British landline in Austria."""
-    toml = TOML.replace("[connectors", EMAIL + "[connectors")
-    ctx = make_context(toml, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
-    ctx.now = lambda: DAYTIME.replace(hour=12)
-    crm = Crm.all(sandbox)["hubspot"]
-    record = crm.ids()[0]
-    values = {"phone": BRITISH, "mobilephone": "", "country": "Austria", "state": "",
-              "email": "kim@example.com"}  # fmt: skip
-    crm.act(record, {"set": values})
-    index(ctx, record, BRITISH, {"phone": "valid"}, country="AT")
-    return ctx
+    desk = open_desk(HUBSPOT_ALONE)
+    desk.contact("hubspot")
+    return desk.ctx
 
 
 def start(ctx: Context) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
-from asking_support import DAYTIME, index, messages, request
-from channel_services import Mail
+from asking_support import index, messages, request
 from clocks import advance_clock
-from constants import BRITISH, PUBLIC_URL
-from email_desk import BOTH, KIM, LEE, LONDON, OPTED_IN, OPTED_OUT, Desk, desk_of, lead_of
+from constants import BRITISH
+from email_desk import BOTH, KIM, LEE, LONDON, OPTED_IN, OPTED_OUT, Desk, OpenDesk, lead_of
 
+from sandbox.hubspot import HubSpotService, Portal
 from sandbox.run import Sandbox
-from sandbox.salesforce import more_objects
-from sandbox.salesforce.org import Org
+from sandbox.salesforce import Org, SalesforceService, more_objects
 from worker.asking import campaigns, records
-from worker.context import Context
 from worker.ops import doctor_checks
 
 PEOPLE = BOTH + (
@@ -96,11 +94,16 @@ class TestAContactThatOptedOutOfEmail:
 
 class TestAPersonAccount:
     @pytest.fixture
-    def desk(self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox) -> Desk:
-        sandbox.salesforce.org = Org(contacts=3, leads=1, person_accounts=2)
-        ctx = make_context(PEOPLE, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
-        ctx.now = lambda: DAYTIME.replace(hour=12)
-        return Desk(ctx, sandbox, mail)
+    def sandbox(self) -> Iterator[Sandbox]:
+        org = Org(contacts=3, leads=1, person_accounts=2)
+        started = Sandbox(SalesforceService(org), HubSpotService(Portal(1)))
+        started.begin()
+        yield started
+        started.stop()
+
+    @pytest.fixture
+    def desk(self, open_desk: OpenDesk) -> Desk:
+        return open_desk(PEOPLE)
 
     @pytest.mark.parametrize("opted_out", [True, False])
     def test_has_the_field_under_another_name(self, desk: Desk, opted_out: bool) -> None:
@@ -127,15 +130,9 @@ class TestAnObjectWithoutSuchAField:
         'owner = "person"\n'
     )
 
-    def desk(
-        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox, email: str
-    ) -> tuple[Desk, str, str]:
-        org = sandbox.salesforce.org
-        case = more_objects.install(org)["Case"][0]
-        toml = self.CASES.replace("{email}", email)
-        ctx = make_context(toml, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url)
-        ctx.now = lambda: DAYTIME.replace(hour=12)
-        desk = Desk(ctx, sandbox, mail)
+    def desk(self, open_desk: OpenDesk, sandbox: Sandbox, email: str) -> tuple[Desk, str, str]:
+        case = more_objects.install(sandbox.salesforce.org)["Case"][0]
+        desk = open_desk(self.CASES.replace("{email}", email))
         contact = desk.crm("salesforce").ids()[0]
         desk.set("salesforce", contact, {"Email": KIM, "MailingCountry": "Austria"})
         values = {"ContactId": contact, "SuppliedPhone": BRITISH, "SuppliedEmail": KIM}
@@ -144,18 +141,16 @@ class TestAnObjectWithoutSuchAField:
         return desk, case, contact
 
     @pytest.mark.parametrize("email", ["SuppliedEmail", "Contact.Email"])
-    def test_is_asked(
-        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox, email: str
-    ) -> None:
-        desk, _case, _contact = self.desk(make_context, mail, sandbox, email)
+    def test_is_asked(self, open_desk: OpenDesk, sandbox: Sandbox, email: str) -> None:
+        desk, _case, _contact = self.desk(open_desk, sandbox, email)
         desk.start()
         desk.send()
         assert desk.emailed == [KIM]
 
     def test_is_not_asked_at_the_address_of_a_contact_that_opted_out(
-        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox
+        self, open_desk: OpenDesk, sandbox: Sandbox
     ) -> None:
-        desk, _case, contact = self.desk(make_context, mail, sandbox, "Contact.Email")
+        desk, _case, contact = self.desk(open_desk, sandbox, "Contact.Email")
         desk.set("salesforce", contact, OPTED_OUT["salesforce"])
         desk.start()
         desk.send()
@@ -389,15 +384,12 @@ class TestARecordThatWeHaveNotReadSoFar:
         desk.send()
         assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
 
-    def test_may_be_a_lead_also_where_leads_are_not_read(
-        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox
-    ) -> None:
+    def test_may_be_a_lead_also_where_leads_are_not_read(self, open_desk: OpenDesk) -> None:
         only_contacts = BOTH + (
             '[connectors.salesforce.objects.Contact]\nphones = ["Phone"]\n'
             'country = ["MailingCountry"]\nemail = "Email"\n'
         )
-        desk = desk_of(make_context(only_contacts, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url),
-                       sandbox, mail)  # fmt: skip
+        desk = open_desk(only_contacts)
         desk.contact("salesforce")
         desk.start()
         desk.set("salesforce", lead_of(desk), {"Email": KIM, "HasOptedOutOfEmail": True}, "Lead")
@@ -405,7 +397,7 @@ class TestARecordThatWeHaveNotReadSoFar:
         assert (desk.emailed, desk.reasons()) == ([], {"email_opt_out": 1})
 
     def test_may_have_it_in_another_email_field_that_is_mapped(
-        self, make_context: Callable[..., Context], mail: Mail, sandbox: Sandbox
+        self, open_desk: OpenDesk, sandbox: Sandbox
     ) -> None:
         mapped = BOTH + (
             '[connectors.salesforce.objects.Contact]\nphones = ["Phone"]\n'
@@ -413,8 +405,7 @@ class TestARecordThatWeHaveNotReadSoFar:
         )
         metadata = {"type": "Text", "length": 80, "label": "Work Email"}
         sandbox.salesforce.org.add_custom_field("Contact", "Work_Email__c", metadata, visible=True)
-        desk = desk_of(make_context(mapped, PUBLIC_URL=PUBLIC_URL, SMTP_URL=mail.url),
-                       sandbox, mail)  # fmt: skip
+        desk = open_desk(mapped)
         desk.contact("hubspot")
         desk.start()
         desk.stranger("salesforce", LEE, {"Work_Email__c": KIM, "HasOptedOutOfEmail": True})

@@ -19,7 +19,7 @@ from skips import skip_without
 
 from config.connectors import ObjectMap, SalesforceSettings
 from connectors.fields import configured
-from connectors.salesforce import email_opt_outs
+from connectors.salesforce import email_consents, email_opt_outs, privacy_access
 
 ROOT = Path(__file__).parent.parent / "crm" / "salesforce"
 PROJECT = json.loads((ROOT / "sfdx-project.json").read_text("utf-8"))
@@ -37,11 +37,13 @@ STANDARD = {
     "Contact": {
         "Phone", "MobilePhone", "HomePhone", "OtherPhone", "Email", "LeadSource", "MailingAddress",
         "OtherAddress", "FirstName", "LastName", "CreatedDate", "Id", "HasOptedOutOfEmail",
+        "IndividualId",
     },
     "Lead": {
         "Phone", "MobilePhone", "Email", "LeadSource", "Website", "Address", "FirstName",
-        "LastName", "CreatedDate", "Id", "HasOptedOutOfEmail",
+        "LastName", "CreatedDate", "Id", "HasOptedOutOfEmail", "IndividualId",
     },
+    **{name: set(columns) for name, columns in email_consents.COLUMNS.items()},
     "Account": {
         "Phone", "PersonMobilePhone", "PersonHomePhone", "PersonOtherPhone", "PersonLeadSource",
         "IsPersonAccount", "Name", "CreatedDate", "Id",
@@ -169,7 +171,8 @@ class TestFieldsThatAreNamed:
         assert not [field for field, count in Counter(fields).items() if count > 1]
         for field in fields:
             object_name, _, name = field.partition(".")
-            assert name in created_fields()[object_name] | STANDARD[object_name], field
+            created = created_fields().get(object_name, set())
+            assert name in created | STANDARD[object_name], field
 
     @pytest.mark.parametrize("path", sources("reportType"), ids=ids(sources("reportType")))
     def test_in_report_types(self, path: Path) -> None:
@@ -347,6 +350,22 @@ class TestRights:
                 assert not rights[f"{name}.{address}"]
         for name in ("Contact", "Lead"):  # an account's follows the contact's
             assert rights[f"{name}.{email_opt_outs.OWN[name]}"] is False
+
+    def test_the_integration_user_sees_all_privacy_records_that_the_set_up_grants(self) -> None:
+        [path] = [source for source in sources("permissionset") if "Privacy" in source.name]
+        root = root_of(path)
+        fields = [child_text(node, "field") for node in all_named(root, "fieldPermissions")]
+        assert sorted(privacy_access.field_permissions(("Contact", "Lead"))) == fields
+        objects = {
+            child_text(node, "object"): child_text(node, "viewAllRecords")
+            for node in all_named(root, "objectPermissions")
+        }
+        assert objects == dict.fromkeys(email_consents.COLUMNS, "true")
+
+    def test_nothing_of_privacy_records_is_outside_their_folder(self) -> None:
+        for path in SOURCES:
+            if not path.is_relative_to(ROOT / "privacy-records"):
+                assert "Individual" not in path.read_text("utf-8")
 
     def test_a_set_of_ours_is_not_that_of_crm_setup(self) -> None:
         from connectors.salesforce.setup import PERMISSION_SET

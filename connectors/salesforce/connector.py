@@ -87,6 +87,14 @@ from connectors.schema_scan import ScannedObject
 _OF_PEOPLE = ("Contact", "Lead")
 _ALWAYS_MERGED = frozenset({"Contact", "Lead", "Account"})
 _MASTER = "MasterRecordId"
+# An org tells somebody who may not see a field the same as if there were none.
+_UNKNOWN = SchemaProblem(
+    "Contact", "IndividualId",
+    "the org keeps no privacy records, or our user may not see them and their opt-outs are not "
+    "heeded: if Data Protection and Privacy is on in Setup, grant what docs/salesforce.md says "
+    "under Privacy records",
+    blocks=False,
+)  # fmt: skip
 _FETCH = 200  # ids in one WHERE ... IN: keeps the URL well under 16 kB
 
 
@@ -102,8 +110,10 @@ class SalesforceConnector(BaseConnector):
         settings: SalesforceSettings,
         http: Http,
         quota: Quota,
+        asks_by_email: bool = False,
     ) -> None:
         self._credentials = credentials
+        self._asks_by_email = asks_by_email
         headers = dict(ALLOW_DUPLICATES if settings.allow_duplicates else {})
         if settings.streaming.enabled:
             headers |= CALL_OPTIONS  # change events then say which writes are ours
@@ -153,7 +163,8 @@ class SalesforceConnector(BaseConnector):
             # Between a job's reading and its writing a person may retype a number, and what we
             # write over the number itself must not be older than that.
             chosen = chosen.model_copy(update={"bulk_from": 0})
-        return cls(settings.salesforce, chosen, settings.http, quota)
+        asks_by_email = bool(settings.asking.email_from)
+        return cls(settings.salesforce, chosen, settings.http, quota, asks_by_email)
 
     def change_feed(self) -> ChangeFeed:
         """Open the org's change events. Raises `SettingsError` where the packages of the extra
@@ -248,7 +259,10 @@ class SalesforceConnector(BaseConnector):
         return problems
 
     def provision(self, adopt: Collection[str] = ()) -> Iterator[SetupResult]:
-        return setup.provision(self._client.call, self._configured, self._client.user_id, adopt)
+        names_people = self._people if self._asks_by_email else ()
+        return setup.provision(
+            self._client.call, self._configured, self._client.user_id, adopt, names_people
+        )
 
     def remove(self, dry_run: bool) -> Iterator[SetupResult]:
         return removal.remove(self._client.call, self._configured, dry_run)
@@ -260,6 +274,8 @@ class SalesforceConnector(BaseConnector):
             yield from consent_records.problems(
                 self._client.call, self._consent_checkboxes, self._read_people
             )
+        if self._asks_by_email:
+            yield from self.email_right_problems() if self._names_individuals else [_UNKNOWN]
 
     @guards_response
     def scan(self) -> Iterator[ScannedObject]:
@@ -462,8 +478,18 @@ class SalesforceConnector(BaseConnector):
 
     @guards_response
     def email_right_problems(self) -> list[SchemaProblem]:
-        has_individuals = any(target.individual for target in self._searched)
-        return email_consents.problems(self._ask_at_once) if has_individuals else []
+        if not self._names_individuals:
+            return []
+        unreadable = email_consents.problems(self._ask_at_once)
+        hidden = {problem.object for problem in unreadable}
+        names = [name for name in email_consents.COLUMNS if name not in hidden]
+        views = salesforce_visibility.visibility(self._client.call, names, self._client.user_id)
+        return unreadable + email_consents.partly_seen(views)
+
+    @property
+    def _names_individuals(self) -> bool:
+        """Whether the org shows us which privacy record a person has."""
+        return any(target.individual for target in self._searched)
 
     def _ask_at_once(self, soqls: Sequence[str]) -> list[composite.Rows | SchemaChangedError]:
         return composite.run(self._queries, self._credentials.api_version, soqls)

@@ -121,8 +121,12 @@ def _of_batch(
                 yield str(row[target.fields[0]]).casefold(), "bad_address"
             if target.individual and row[target.individual]:
                 people.add_individual(row[target.individual], found)
-    if has_individuals and not isinstance(answers[-1], SchemaChangedError):
-        yield from people.add_points(answers[-1])
+    if has_individuals:
+        of_points = answers[-1]
+        if isinstance(of_points, SchemaChangedError):  # any address may be one that opted out
+            yield from ((address.casefold(), "unreadable") for address in batch)
+        else:
+            yield from people.add_points(of_points)
     yield from email_consents.refusals(ask, people, now)
     yield from _of_hidden(ask, hidden, batch).items()
 

@@ -28,13 +28,20 @@ from datetime import datetime
 from typing import Any
 
 from connectors.errors import SchemaChangedError
-from connectors.records import EmailRefusal, SchemaProblem
+from connectors.records import EmailRefusal, SchemaProblem, Visibility
 from connectors.salesforce.consent_records import CONSENT, INDIVIDUAL, OPT_OUT_STATUSES, stands
 from connectors.salesforce.soql import Query, listed
 
 FLAGS = ("HasOptedOutSolicit", "HasOptedOutProcessing", "ShouldForget")
 _POINT, _OF_POINT = "ContactPointEmail", "ContactPointConsent"
 _FORCE = ("EffectiveFrom", "EffectiveTo")
+# What is read, and filtered by, of each object.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    INDIVIDUAL: FLAGS,
+    CONSENT: ("PartyId", "ContactPointType", "PrivacyConsentStatus", *_FORCE),
+    _POINT: ("EmailAddress", "ParentId", "EmailLatestBounceDateTime"),
+    _OF_POINT: ("ContactPointId", "PrivacyConsentStatus", *_FORCE),
+}
 _AT_ONCE = 200  # ids in one query
 _PREFIX = "0PK"  # of the ids of individuals
 
@@ -44,8 +51,12 @@ Ask = Callable[[Sequence[str]], list[Rows | SchemaChangedError]]
 
 def points(addresses: Sequence[str]) -> str:
     """Return the query for the contact points that hold these addresses."""
-    columns = ("Id", "EmailAddress", "ParentId", "EmailLatestBounceDateTime")
-    return Query(_POINT, columns, (f"EmailAddress IN {listed(addresses)}",)).soql()
+    return _points(addresses).soql()
+
+
+def _points(addresses: Sequence[str]) -> Query:
+    tests = (f"EmailAddress IN {listed(addresses)}",)
+    return Query(_POINT, ("Id", *COLUMNS[_POINT]), tests)
 
 
 class People:
@@ -118,15 +129,35 @@ def _meaning(
 def problems(ask: Ask) -> list[SchemaProblem]:
     """Return which privacy records our user cannot read. Makes one call."""
     nobody = ("0PK000000000000AAA",)
-    queries = (_flags(nobody), _by_person(nobody), _by_point(nobody))
+    queries = (_flags(nobody), _by_person(nobody), _points(("",)), _by_point(nobody))
     answers = ask([query.soql() for query in queries])
     return [
         SchemaProblem(
             query.object, "",
-            "our user cannot read these privacy records, so people who have some are not asked by "
-            f"email: grant read access to {query.object} and {', '.join(query.columns[1:])}",
+            f"our user cannot read these privacy records, so {_left_out(query.object)} asked by "
+            f"email: grant Read and View All of {query.object}, and read access to "
+            f"{', '.join(COLUMNS[query.object])} (docs/salesforce.md, Privacy records)",
             blocks=False,
         )
         for query, answer in zip(queries, answers, strict=True)
         if isinstance(answer, SchemaChangedError)
+    ]  # fmt: skip
+
+
+def _left_out(object_name: str) -> str:
+    """Say whom a doubt about an object leaves out: any address may have a contact point."""
+    return "nobody is" if object_name == _POINT else "people who have some are not"
+
+
+def partly_seen(views: Sequence[Visibility]) -> list[SchemaProblem]:
+    """Return of which privacy records our user sees some only."""
+    return [
+        SchemaProblem(
+            view.object, "",
+            "our user does not see all of these privacy records, so an opt-out among the others is "
+            f"not heeded: grant View All of {view.object} (docs/salesforce.md, Privacy records)",
+            blocks=False,
+        )
+        for view in views
+        if view.limited
     ]  # fmt: skip

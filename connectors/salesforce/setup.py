@@ -14,7 +14,7 @@ Tooling API would take a JSON boolean for `defaultValue`, which its WSDL says is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from connectors.fields import TYPES, FieldSpec, ObjectFields, spec_of
 from connectors.http.consistency import QueryCheck
 from connectors.labels import words_of
 from connectors.records import OwnField, SetupResult
+from connectors.salesforce import privacy_access
 from connectors.salesforce.call import Call
 from connectors.salesforce.soql import quoted
 
@@ -69,11 +70,13 @@ def provision(
     objects: Mapping[str, ObjectFields],
     user_id: Callable[[], str],
     adopt: Collection[str] = (),
+    names_people: Sequence[str] = (),
 ) -> Iterator[SetupResult]:
     """Fields first, then access to them; yields a step for each thing done or found done.
 
     `user_id`: whom the permission set is given to. `adopt`: fields ("Contact.Best_Phone__c") that
-    somebody else made and that are to be used all the same.
+    somebody else made and that are to be used all the same. `names_people`: objects whose privacy
+    records are to be read (`privacy_access`).
     """
     try:
         set_id, granted = _permission_set(call)
@@ -112,6 +115,8 @@ def provision(
         set_id, step = _made_set(call, set_id)
         yield step
         yield from _grant(call, set_id, granted, ours)
+        if names_people:
+            yield from privacy_access.grant(call, set_id, names_people)
         right = "Assign Permission Sets"
         yield _assign(call, set_id, user_id())
     except ConnectorError as error:

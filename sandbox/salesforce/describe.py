@@ -30,7 +30,7 @@ class Describe:
 
     async def describe(self, request: web.Request) -> web.Response:
         name = request.match_info["object"]
-        if name not in self.org.schema:
+        if not self.org.sees(name):
             return error("NOT_FOUND", "The requested resource does not exist", 404)
         fields = self.org.schema[name][1]
         return answer(
@@ -45,7 +45,7 @@ class Describe:
 
     async def describe_global(self, _request: web.Request) -> web.Response:
         """REST API Developer Guide, "Describe Global": the outline of each object, no fields."""
-        names = sorted(self.org.schema)
+        names = sorted(filter(self.org.sees, self.org.schema))
         outlines = [self._outline(name) for name in names]
         return answer({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": outlines})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from sandbox.salesforce.schema import (
     STATUSES,
     FieldInfo,
     full_id,
+    is_permissionable,
 )
 from sandbox.salesforce.sharing import Sharing
 from sandbox.table import Clock, Record, Table
@@ -106,8 +107,9 @@ class Org:
             self._install_fields()
         self._populate()
 
-    def enable_data_protection(self) -> None:
-        """Turn on Data Protection and Privacy: the objects are there, and records name theirs."""
+    def enable_data_protection(self, granted: bool = True) -> None:
+        """Turn on Data Protection and Privacy: the objects are there, and records name theirs.
+        `granted`: whether an admin has let our user see all of them."""
         for name, (prefix, fields) in CONSENT_SCHEMA.items():
             own = {key: FieldInfo(**vars(info)) for key, info in fields.items()}
             for field_name, values in CONSENT_VALUES.items():
@@ -119,6 +121,22 @@ class Org:
         for name in ("Contact", "Lead"):
             link = FieldInfo("IndividualId", "reference", "Individual ID", 18)
             self.schema[name][1]["IndividualId"] = link
+        if granted:
+            for name in CONSENT_SCHEMA:
+                self.sharing.permit(name)
+            return
+        for name in CONSENT_SCHEMA:
+            for info in self.schema[name][1].values():
+                info.readable = not is_permissionable(name, info.name)
+        for name in ("Contact", "Lead"):
+            self.schema[name][1]["IndividualId"].readable = False
+
+    def sees(self, object_name: str) -> bool:
+        """Whether there is such an object for the integration user. One that it may not read does
+        not exist for it; its profile has the objects that are in every org."""
+        if object_name not in self.schema:
+            return False
+        return object_name not in CONSENT_SCHEMA or self.sharing.permits(object_name)
 
     # -- more objects --------------------------------------------------------------------
 
@@ -442,8 +460,8 @@ class Org:
 
     def grant(self, qualified: str, read: bool, edit: bool) -> None:
         object_name, name = qualified.split(".", 1)
-        info = self.schema[object_name][1].get(name)
-        if info is None:
+        info = self.schema[object_name][1].get(name) if object_name in self.schema else None
+        if info is None or not is_permissionable(object_name, name):
             raise Refused(
                 "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
                 f"Field Name: bad value for restricted picklist field: {qualified}",
@@ -451,6 +469,30 @@ class Org:
             )
         info.readable = read or edit
         info.updateable = edit
+
+    def check_object_permissions(self, values: Record) -> None:
+        """Refuse object permissions that a permission set cannot have.
+
+        Source: Object Reference, "ObjectPermissions". The words are those of public reports.
+        """
+        name = values["SobjectType"]
+        if name not in self.schema:
+            raise Refused(
+                "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+                f"SObject Type Name: bad value for restricted picklist field: {name}",
+                ["SobjectType"],
+            )
+        if not values.get("PermissionsRead"):
+            text = f"Permission View All {name} depends on permission(s): Read {name}"
+            raise Refused("FIELD_INTEGRITY_EXCEPTION", text)
+        for row in self.living("ObjectPermissions"):
+            if (row["ParentId"], row["SobjectType"]) == (values["ParentId"], name):
+                raise Refused("DUPLICATE_VALUE", f"duplicate value found: {row['Id']}")
+
+    def living(self, object_name: str) -> Iterator[Record]:
+        """Yield the records of an object that are not deleted."""
+        records = self.tables[object_name].after_id(None)
+        return (record for record in records if not record["IsDeleted"])
 
     def _install_fields(self) -> None:
         phones = {

@@ -150,7 +150,7 @@ class Records:
 
     async def get_one(self, request: web.Request) -> web.Response:
         name, record_id = request.match_info["object"], request.match_info["id"]
-        record = self.org.find(name, record_id) if name in self.org.schema else None
+        record = self.org.find(name, record_id) if self.org.sees(name) else None
         if record is None or record["IsDeleted"] or not self.org.sharing.shows(record):
             return error("NOT_FOUND", "The requested resource does not exist", 404)
         fields = self.org.schema[name][1]
@@ -175,6 +175,8 @@ class Records:
             raise Refused(
                 "INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"
             )
+        if name == "ObjectPermissions":
+            self.org.check_object_permissions(values)
         if name == "FieldPermissions":
             self.org.grant(
                 values["Field"],
@@ -214,8 +216,8 @@ class Records:
         return web.Response(status=204)
 
     def _assigned(self, set_id: str) -> bool:
-        rows = self.org.tables["PermissionSetAssignment"].after_id(None)
-        return any(row["PermissionSetId"] == set_id and not row["IsDeleted"] for row in rows)
+        rows = self.org.living("PermissionSetAssignment")
+        return any(row["PermissionSetId"] == set_id for row in rows)
 
 
 def _failed(refused: Refused) -> Record:

@@ -51,7 +51,7 @@ def _lookup_of(org: Org, record: Record, relation: str) -> FieldInfo | None:
 def check_names(org: Org, text: str, query: soql.Query) -> None:
     schema = org.schema.get(query.object)
     right = rights.TO_SEE.get(query.object)
-    if schema is None or (right and right not in org.rights):
+    if schema is None or not org.sees(query.object) or (right and right not in org.rights):
         raise soql.SoqlError(
             "INVALID_TYPE",
             soql.located(

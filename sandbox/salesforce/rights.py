@@ -22,6 +22,7 @@ TO_SEE = {
 }
 TO_CREATE = {
     "FieldPermissions": MANAGE_SETS,
+    "ObjectPermissions": MANAGE_SETS,
     "PermissionSet": MANAGE_SETS,
     "PermissionSetAssignment": ASSIGN_SETS,
 }

@@ -397,6 +397,22 @@ CONSENT_SCHEMA: dict[str, tuple[str, dict[str, FieldInfo]]] = {
         ),
     ),
 }
+_NEVER_HIDDEN = {
+    "ContactPointTypeConsent": {"PartyId", "PrivacyConsentStatus"},
+    "ContactPointEmail": {"EmailAddress"},
+    "ContactPointConsent": {"ContactPointId", "PrivacyConsentStatus"},
+}
+
+
+def is_permissionable(object_name: str, name: str) -> bool:
+    """Whether field-level security can hide a field: not one that is required of every record.
+
+    Source: Object Reference, the properties of each field (not nillable, with no default).
+    """
+    required = _REQUIRED | _NEVER_HIDDEN.get(object_name, set()) | {"IsDeleted", "CreatedById"}
+    return name not in required
+
+
 CONSENT_VALUES = {
     "PrivacyConsentStatus": ("NotSeen", "Seen", "OptIn", "OptInPending", "OptOut", "OptOutPending"),
     "ContactPointType": ("Email", "MailingAddress", "Phone", "Social", "Web"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from sandbox.salesforce.schema import CONSENT_SCHEMA
 from sandbox.service import answer
 from sandbox.table import Record
 
@@ -65,6 +66,20 @@ class Sharing:
         for grant in self._grants:
             self._org.update("ObjectPermissions", grant, {"PermissionsViewAllRecords": granted})
 
+    def permits(self, object_name: str, permission: str = "PermissionsRead") -> bool:
+        """Whether a permission set that the integration user is assigned to permits something of an
+        object, or its profile does."""
+        org = self._org
+        assigned = {
+            row["PermissionSetId"]
+            for row in org.living("PermissionSetAssignment")
+            if row["AssigneeId"] == org.integration_user
+        } & {row["Id"] for row in org.living("PermissionSet")}
+        return any(
+            row["ParentId"] in assigned and row["SobjectType"] == object_name and row[permission]
+            for row in org.living("ObjectPermissions")
+        )
+
     def hide(self, ids: Iterable[str]) -> None:
         """Take these records out of the integration user's sight, and View All with it."""
         self.hidden |= set(ids)
@@ -72,13 +87,19 @@ class Sharing:
 
     def shows(self, record: Record) -> bool:
         """Whether the integration user sees a record."""
-        if not (self.hidden or self.private) or self.view_all:
+        if not (self.hidden or self.private):
+            return True
+        prefix = record["Id"][:3]
+        object_name = next(
+            (name for name in self.private if self._org.schema[name][0] == prefix), None
+        )
+        if object_name in CONSENT_SCHEMA:
+            all_of_them = self.permits(object_name, "PermissionsViewAllRecords")
+            return all_of_them or record.get("OwnerId") == self._org.integration_user
+        if self.view_all:
             return True
         if record["Id"] in self.hidden:
             return False
-        object_name = next(
-            (name for name in self.private if self._org.schema[name][0] == record["Id"][:3]), None
-        )
         return object_name is None or record.get("OwnerId") == self._org.integration_user
 
     def routes(self, data: str, signed_in: Callable[..., Any]) -> list[web.RouteDef]:

@@ -44,6 +44,68 @@ def api(sandbox: Sandbox) -> Callable[..., requests.Response]:
 Api = Callable[..., requests.Response]
 
 
+class TestPrivacyRecords:
+    """Of an org whose admin has let nobody see them (`rights`, `Org.sees`)."""
+
+    NAMES = ("Individual", "ContactPointTypeConsent", "ContactPointEmail", "ContactPointConsent")
+
+    @pytest.fixture(autouse=True)
+    def _protection(self, sandbox: Sandbox) -> None:
+        sandbox.salesforce.org.enable_data_protection(granted=False)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_do_not_exist_for_our_user(self, api: Api, name: str) -> None:
+        answer = api("GET", "/query/", params={"q": f"SELECT Id FROM {name}"})
+        assert answer.json()[0]["errorCode"] == "INVALID_TYPE"
+        assert api("GET", f"/sobjects/{name}/describe").status_code == 404
+        described = api("GET", "/sobjects").json()["sobjects"]
+        assert name not in {entry["name"] for entry in described}
+
+    def test_are_not_named_by_a_contact_that_our_user_reads(self, api: Api) -> None:
+        answer = api("GET", "/query/", params={"q": "SELECT IndividualId FROM Contact"})
+        assert answer.json()[0]["errorCode"] == "INVALID_FIELD"
+
+    @pytest.mark.parametrize(("values", "code"), [
+        ({"SobjectType": "Nothing", "PermissionsRead": True},
+         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
+        ({"SobjectType": "Individual", "PermissionsViewAllRecords": True},
+         "FIELD_INTEGRITY_EXCEPTION"),
+    ])  # fmt: skip
+    def test_are_granted_only_as_the_documents_say(
+        self, api: Api, values: dict[str, Any], code: str
+    ) -> None:
+        made = api("POST", "/sobjects/PermissionSet", json={"Name": "A", "Label": "A"}).json()
+        values = {"ParentId": made["id"], **values}
+        answer = api("POST", "/sobjects/ObjectPermissions", json=values)
+        assert answer.json()[0]["errorCode"] == code
+
+    def test_of_others_are_seen_by_whoever_has_view_all(self, api: Api, sandbox: Sandbox) -> None:
+        org = sandbox.salesforce.org
+        org.create("Individual", {"LastName": "Somebody"})
+        org.sharing.private.add("Individual")
+
+        def seen_with(view_all: bool) -> int:
+            made = api("POST", "/sobjects/PermissionSet", json={"Name": "A", "Label": "A"}).json()
+            api("POST", "/sobjects/ObjectPermissions", json={
+                "ParentId": made["id"], "SobjectType": "Individual", "PermissionsRead": True,
+                "PermissionsViewAllRecords": view_all,
+            })  # fmt: skip
+            api("POST", "/sobjects/PermissionSetAssignment", json={
+                "PermissionSetId": made["id"], "AssigneeId": org.integration_user,
+            })  # fmt: skip
+            answer = api("GET", "/query/", params={"q": "SELECT Id FROM Individual"})
+            return int(answer.json()["totalSize"])
+
+        assert [seen_with(False), seen_with(True)] == [0, 1]
+
+    def test_have_required_fields_that_nothing_hides(self, api: Api) -> None:
+        made = api("POST", "/sobjects/PermissionSet", json={"Name": "A", "Label": "A"}).json()
+        values = {"ParentId": made["id"], "SobjectType": "ContactPointTypeConsent",
+                  "Field": "ContactPointTypeConsent.PartyId", "PermissionsRead": True}  # fmt: skip
+        answer = api("POST", "/sobjects/FieldPermissions", json=values)
+        assert answer.json()[0]["errorCode"] == "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"
+
+
 class TestLogin:
     def test_a_wrong_secret_is_refused(self, sandbox: Sandbox) -> None:
         answer = requests.post(

@@ -175,6 +175,13 @@ class TestPrivacyRecordsThatCannotBeRead:
         del privacy.org.schema[name]
         assert sent(desk) == ([LEE], {"email_opt_out_unknown": 1})
 
+    def test_of_addresses_keep_everybody_from_email(self, desk: Desk, privacy: Privacy) -> None:
+        """Any address may be a contact point that opted out."""
+        desk.contact(SALESFORCE)
+        desk.contact("hubspot", LEE, LONDON)
+        del privacy.org.schema["ContactPointEmail"]
+        assert sent(desk) == ([], {"email_opt_out_unknown": 2})
+
     def test_are_named_by_doctor(self, desk: Desk, privacy: Privacy) -> None:
         desk.ctx.connector(SALESFORCE, fresh=True)
         assert list(doctor_checks.check_email_opt_outs(desk.ctx, SALESFORCE)) == []

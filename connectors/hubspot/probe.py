@@ -31,6 +31,7 @@ _SOME = 20  # contacts that a check reads
 _NOBODY = "9007199254740991"  # an id that no contact has
 _KEPT = "lastname"  # the property that writing checks write, with the value that it has
 _MERGED = "hs_merged_object_ids"
+_FURTHER = "hs_additional_emails"  # the addresses of a contact beside its own
 
 
 class Account(Protocol):
@@ -84,7 +85,7 @@ class Probe:
         contacts: list[dict[str, Any]] = self.get(self.paths.objects("contacts"), query)["results"]
         return contacts
 
-    def search(self, sorts: list[Any], *filters: Mapping[str, str], **options: Any) -> Any:
+    def search(self, sorts: list[Any], *filters: Mapping[str, Any], **options: Any) -> Any:
         body = {
             "filterGroups": [{"filters": [*filters]}] if filters else [], "sorts": sorts,
             "properties": [], "limit": _SOME, "after": "0", **options,
@@ -111,6 +112,20 @@ class Probe:
                 raise NotReachableError(f"the search did not give {_MERGED}")
             self._merged = old, str(contacts[0]["id"])
         return self._merged
+
+    def further_address(self) -> tuple[str, str]:
+        """A further address of a contact, and the contact's id."""
+        known = {"propertyName": _FURTHER, "operator": "HAS_PROPERTY"}
+        contacts = self.search([], known, properties=["email", _FURTHER])["results"]
+        if not contacts:
+            raise NotReachableError("no contact of the account has a further address")
+        for contact in contacts:
+            values = contact["properties"]
+            own = str(values.get("email") or "").strip().lower()
+            for text in str(values.get(_FURTHER) or "").split(";"):
+                if text.strip() and text.strip().lower() != own:
+                    return text.strip(), str(contact["id"])
+        raise NotReachableError(f"the search did not give {_FURTHER}")
 
     def held(self) -> dict[str, Any]:
         """The properties of the named contact."""
@@ -326,6 +341,29 @@ def _unknown_read(probe: Probe) -> Told:
     return not reply["results"] and answer.status in (200, 207), seen
 
 
+def _further_read(probe: Probe) -> Told:
+    address, record_id = probe.further_address()
+    body = {"idProperty": "email", "properties": [], "propertiesWithHistory": [],
+            "inputs": [{"id": address}]}  # fmt: skip
+    path = probe.paths.objects("contacts", "batch/read")
+    reply = probe.post(path, body, {"archived": False})
+    ids = [str(contact["id"]) for contact in reply["results"]]
+    return ids == [record_id], f"gives {_which(ids, record_id)}"
+
+
+def _further_search(probe: Probe) -> Told:
+    """Our search asks for several addresses at once; one of these no contact has."""
+    address, record_id = probe.further_address()
+    values = [address.lower(), "nobody@invalid.example"]
+    one_of = {"propertyName": _FURTHER, "operator": "IN", "values": values}
+    ids = [str(contact["id"]) for contact in probe.search([], one_of)["results"]]
+    return record_id in ids, f"gives {_which(ids, record_id)}"
+
+
+def _which(ids: Sequence[str], wanted: str) -> str:
+    return "that contact" if wanted in ids else "another contact" if ids else "nothing"
+
+
 def _list_read(probe: Probe) -> Told:
     path = probe.paths.lists("object-type-id/0-1/name/no%20list%20has%20this%20name%20of%20ours")
     answer = probe.account.response("GET", path)
@@ -413,6 +451,10 @@ FACTS = (
     Fact("merged-ids", "`hs_merged_object_ids` comes with a batch read", _merged_list),
     Fact("archived-read", "a batch read of archived contacts says that they are", _archived_read),
     Fact("unknown-read", "an id that no contact has is left out of a batch read", _unknown_read),
+    Fact("further-read", "a batch read by email finds a contact by a further address",
+         _further_read),
+    Fact("further-search", "a search for one of several addresses finds a further one",
+         _further_search),
     Fact("list-read", "a list that is not there is a 404, and not a refusal", _list_read),
     Fact("list-write", "the key may make lists: one without a name is a 400", _list_write),
     Fact("same-value", "a write of the value that is there succeeds", _same_value, writes=True),

@@ -454,7 +454,8 @@ class Portal:
 
     def merge(self, primary: str, other: str) -> Record | None:
         """Both ids lead to a new record from then on. The primary's values win, also an explicit
-        "false"; where it has none, the other's are taken. None where there are no two contacts.
+        "false"; where it has none, the other's are taken. The other's address becomes a further
+        one. None where there are no two contacts.
 
         Sources: HubSpot's changelog, "Updated merge functionality for contacts and companies";
         its knowledge base, "Merge records".
@@ -475,6 +476,15 @@ class Portal:
         new_id = self._new_id() if self.merges_make_new_ids else first["id"]
         away = [record["id"] for record in (first, second) if record["id"] != new_id]
         values["hs_merged_object_ids"] = ";".join((*ids, *away))
+        further = [
+            address
+            for given_by in (kept, given)
+            for address in (given_by.get("hs_additional_emails") or "").split(";")
+        ]
+        addresses = dict.fromkeys((*further, given.get("email") or ""))
+        values["hs_additional_emails"] = ";".join(
+            address for address in addresses if address and address != values.get("email")
+        )
         names = {*first["history"], *second["history"]}
         record: Record = {
             "id": new_id,

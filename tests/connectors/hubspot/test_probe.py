@@ -18,6 +18,7 @@ from sandbox.run import Sandbox
 from sandbox.service import Fault
 
 OF_WRITING = {fact.name for fact in FACTS if fact.writes}
+NAMES = ("lastname", "email", "company", "hs_additional_emails")
 
 
 @pytest.fixture
@@ -90,6 +91,21 @@ class TestAProbe:
         wrong = ("search-order", "search-descending", "list-order", "dispositions")
         assert {by_fact[name] for name in wrong} == {"refuted"}
 
+    def test_refutes_that_a_further_address_finds_a_contact(
+        self, connector: Connector, crm: Crm
+    ) -> None:
+        crm.service.portal.finds_further_addresses = False
+        results = {result.fact: result for result in connector.probe()}
+        assert results["further-read"].verdict == "refuted"
+        assert results["further-read"].seen == "gives nothing"
+        assert results["further-search"].verdict == "confirmed"
+
+    def test_cannot_ask_for_further_addresses_where_no_contact_has_one(
+        self, connector: Connector, sandbox: Sandbox
+    ) -> None:
+        by_fact = verdicts(connector)
+        assert {by_fact[name] for name in ("further-read", "further-search")} == {"not reachable"}
+
     def test_says_what_it_could_not_ask(self, connector: Connector, crm: Crm) -> None:
         body = {"category": "MISSING_SCOPES", "message": "Jane Doe may not"}
         crm.service.faults.append(
@@ -106,7 +122,7 @@ class TestAProbe:
         text = repr(list(connector.probe(target)))
         record = crm.records()[target]
         assert all(record_id not in text for record_id in crm.ids())
-        assert all(str(record[name]) not in text for name in ("lastname", "email", "company"))
+        assert all(str(record[name]) not in text for name in NAMES)
         assert TOKEN not in text
         assert "62515" not in text
 

@@ -415,8 +415,8 @@ def _compare_accounts(name: str, account: str, known: str) -> None:
     """`account`: of our login, `known`: of our records; "" where that is not known."""
     if known == crm_accounts.BEING_CHANGED:
         raise AuthError(
-            f"{name}: the change of its account is not finished; to finish it: "
-            f"hygiene crm change-account {name} --yes"
+            f"{name}: the change of its account is not finished; to finish it, or with the former "
+            f"account's credentials to take it back: hygiene crm change-account {name} --yes"
         )
     if account and known and known != account:
         raise AuthError(

@@ -234,7 +234,8 @@ def crm_change_account(connector: str, dry_run: bool, yes: bool, as_json: bool) 
             {
                 "connection": connector, "dry_run": dry_run, "from": change.former or None,
                 "to": change.account or None, "former_name": change.former_name,
-                "returns": change.returns, **found.as_json(), "standing_suppressions": standing,
+                "returns": change.returns, "taken_back": change.stays, **found.as_json(),
+                "standing_suppressions": standing,
             }
         )  # fmt: skip
     else:

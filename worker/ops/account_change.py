@@ -84,18 +84,24 @@ class AccountChangeError(HygieneError):
 class Change:
     """A change of a connection's account. `former`, `account`: ids of the accounts, "" where the
     CRM does not tell them. `accounts`: all of the connection, the new one being the target.
-    `returns`: the name has gone to that account before."""
+    `returns`: the name has gone to that account before. `resumes`: a change was stopped before."""
 
     connector: str
     former: str
     account: str
     accounts: Accounts
     returns: bool = False
+    resumes: bool = False
 
     @property
     def place(self) -> int:
         assert self.accounts.target is not None
         return self.accounts.target
+
+    @property
+    def stays(self) -> bool:
+        """Whether the former credentials are back, after a change that was stopped."""
+        return self.place == self.accounts.current
 
     @property
     def former_name(self) -> str:
@@ -139,9 +145,10 @@ def plan(ctx: Context, connector: str) -> Change:
             f"{connector} goes to account {account} now, which is that of {other}: mend the "
             "credentials of one of the two"
         )
-    returns = accounts.target is None and account in filter(None, accounts.ids)
+    resumes = accounts.target is not None
+    returns = not resumes and account in filter(None, accounts.ids)
     former = accounts.ids[accounts.current]
-    return Change(connector, former, account, _aim(accounts, account), returns)
+    return Change(connector, former, account, _aim(accounts, account), returns, resumes)
 
 
 def _whose(ctx: Context, connector: str, account: str) -> str:
@@ -192,21 +199,19 @@ def execute(ctx: Context, change: Change, by: str) -> Generator[Dropped]:
     done = Dropped()
     for done in former_records.drop_unchecked(ctx, Former(name), by):
         yield done
-    # Whether the former credentials are back, after a change that was stopped.
-    stays = change.place == change.accounts.current
-    names = (change.former_name, name) if stays else (name, change.former_name)
+    names = (change.former_name, name) if change.stays else (name, change.former_name)
     for _ in former_account.rename_writes(ctx.store, *names):
         yield done
     with ctx.store.write() as connection:
         locks.acquire(connection, Lock.APPLYING_REPORTS)
         _require_idle(ctx, connection, name)
-        _finish(connection, change, stays)
+        _finish(connection, change)
         target = f"{name}: {change.former or 'unknown'} -> {change.account or 'unknown'}"
         audit.record(connection, ctx.now(), by, "crm.change_account", target)
     yield done
 
 
-def _finish(connection: Connection, change: Change, stays: bool) -> None:
+def _finish(connection: Connection, change: Change) -> None:
     name, accounts = change.connector, change.accounts
     held = sa.select(contacts.c.record_id).where(contacts.c.connector == name).limit(1)
     if connection.scalar(held) is not None:
@@ -218,7 +223,7 @@ def _finish(connection: Connection, change: Change, stays: bool) -> None:
     for table in (*_LATE, *_PLACES):
         connection.execute(sa.delete(table).where(table.c.connector == name))
     _withhold_messages(connection, name)
-    if not stays:
+    if not change.stays:
         notes = field_notes.source_of(name)
         former_account.rename(connection, name, change.former_name, notes)
         kept_as = connections.former_name(name, change.place + 1)  # if it went there before

@@ -461,6 +461,55 @@ class TestAChangeThatWasStopped:
         assert f"{name}@1" not in named
 
 
+class TestWhatTheCommandSaysOfAChangeThatWasStopped:
+    @pytest.fixture
+    def run(
+        self, production: Sandbox, sandbox: Sandbox, trial: Context,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Callable[..., Result]:  # fmt: skip
+        def invoke(stands: Sandbox, *args: str) -> Result:
+            token = {"HUBSPOT_ACCESS_TOKEN": TOKEN} if stands is production else {}
+            home, database = str(trial.settings.home), trial.settings.database_url
+            env = {**stands.env(), **token, "HYGIENE_HOME": home, "DATABASE_URL": database}
+            for key, value in env.items():
+                monkeypatch.setenv(key, value)
+            return CliRunner().invoke(main, ["crm", "change-account", *args])
+
+        return invoke
+
+    @pytest.fixture(autouse=True)
+    def stopped(self, trial: Context, moved: Context, name: str, sync: Sync) -> None:
+        sync(trial, name)
+        steps = account_change.execute(moved, account_change.plan(moved, name), "an admin")
+        next(steps)
+        steps.close()
+
+    def test_with_the_new_credentials_it_goes_on(
+        self, run: Callable[..., Result], production: Sandbox, name: str
+    ) -> None:
+        said = run(production, name, "--dry-run").stdout
+        assert "as begun before" in said
+        assert f"under the name {name}@1" in said
+
+    def test_with_the_former_ones_it_is_taken_back(
+        self, run: Callable[..., Result], sandbox: Sandbox, name: str
+    ) -> None:
+        dry = run(sandbox, name, "--dry-run").stdout
+        assert f"{name} stays with" in dry
+        assert "taken back" in dry
+        assert f"{name}@1" not in dry
+        done = run(sandbox, name, "--yes")
+        assert done.exit_code == 0, done.stderr
+        assert f"next: hygiene sync {name}" in done.stderr
+
+    def test_both_ways_out_are_named_by_whoever_opens_the_connection(
+        self, moved: Context, name: str
+    ) -> None:
+        with pytest.raises(AuthError) as refused:
+            moved.connector(name, fresh=True)
+        assert "to finish it, or with the former account's credentials" in str(refused.value)
+
+
 def leftovers(ctx: Context, name: str, of_former_account: bool) -> dict[str, int]:
     """Rows that name the connection, or a record of it, by table and column. Looks through all
     columns of text, so that no table that comes later is forgotten.

@@ -55,10 +55,12 @@ def show_account_change(change: Any, counts: Any, standing: int, dry_run: bool) 
     name, dropped = change.connector, counts.dropped
     unknown = "an account that its CRM does not tell"
     would, were = ("would be ", "would be ") if dry_run else ("", "were ")
-    out.print(
-        f"{name}: from {change.former or unknown} to {change.account or unknown}"
-        f"{'' if dry_run else ', done'}"
-    )
+    former, done = change.former or unknown, "" if dry_run else ", done"
+    if change.stays:
+        out.print(f"{name} stays with {former}: the change that was stopped is taken back{done}")
+    else:
+        begun = ", as begun before" if change.resumes else ""
+        out.print(f"{name}: from {former} to {change.account or unknown}{begun}{done}")
     waiting = f"; reports that wait for it no more: {dropped.waiting:,}" if dropped.waiting else ""
     out.print(
         f"{dropped.contacts:,} records with {dropped.numbers:,} numbers {would}dropped from our "
@@ -66,15 +68,15 @@ def show_account_change(change: Any, counts: Any, standing: int, dry_run: bool) 
     )
     if dropped.isolations:
         out.print(f"isolated segments of it that {were}released: {dropped.isolations:,}")
-    out.print(
-        f"reports about its records, which stay, under the name {change.former_name}: "
-        f"{counts.reports:,}"
-    )
+    under = "" if change.stays else f", under the name {change.former_name}"
+    out.print(f"reports about its records, which stay{under}: {counts.reports:,}")
     out.print(f"suppressions in force, which stay: {standing:,}")
     if change.returns:
         out.print("what is left of the new account from before is its own again")
     if dry_run:
         info(f"nothing was changed; then: hygiene crm change-account {name} --yes")
+    elif change.stays:
+        info(f"next: hygiene sync {name}, which reads all of its records again")
     else:
         info(f"next: hygiene crm setup {name}; hygiene sync {name} --dry-run")
 

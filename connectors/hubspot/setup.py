@@ -51,9 +51,8 @@ def provision(
 ) -> Iterator[SetupResult]:
     """The room of the plan first; then the property group, the properties, the lists. One of our
     name that is neither in our group nor described as ours is somebody else's: it is left alone,
-    unless it is in `adopt`. Long, because it is one list of steps, each with what is said of it.
+    unless it is in `adopt`.
     """
-    paths = client.paths.properties
     there = _properties(client, wanted.object)
     labels = phone_labels(
         {phone: str(there.get(phone, {}).get("label") or "") for phone in wanted.phones}
@@ -69,17 +68,9 @@ def provision(
             yield step
             if step.done == "failed":
                 return
-    answer = client.get("other", paths(wanted.object, "groups"))
-    if any(group["name"] == GROUP for group in answer["results"]):
-        yield SetupResult(f"property group {GROUP}", "already there")
-    else:
-        client.post(
-            "other",
-            paths(wanted.object, "groups"),
-            {"name": GROUP, "label": "Phone hygiene", "displayOrder": -1},
-        )
-        yield SetupResult(f"property group {GROUP}", "created")
+    yield _make_group(client, wanted.object)
     archived = _properties(client, wanted.object, archived=True) if new else {}
+    foreign: set[str] = set()
     for canonical, name in wanted.names.items():
         spec = spec_of(canonical)
         adopted = f"{wanted.object}.{name}" in adopt
@@ -89,28 +80,50 @@ def provision(
         elif name in archived and (
             stranger := _stranger(wanted.object, name, spec, archived[name], adopted, "an archived")
         ):
-            del new[name]
+            foreign.add(name)
             yield stranger
-    inputs = [body for name, body in new.items() if name not in archived]
+    ours = {name: body for name, body in new.items() if name not in foreign}
+    yield from _make_properties(client, wanted, ours, archived)
+    if wanted.object == OBJECT:  # HubSpot's own messages go to contacts
+        yield from lists.provision(client, wanted.names, _usable(client, wanted))
+
+
+def _make_group(client: Client, object_name: str) -> SetupResult:
+    path = client.paths.properties(object_name, "groups")
+    what = f"property group {GROUP}"
+    if any(group["name"] == GROUP for group in client.get("other", path)["results"]):
+        return SetupResult(what, "already there")
+    client.post("other", path, {"name": GROUP, "label": "Phone hygiene", "displayOrder": -1})
+    return SetupResult(what, "created")
+
+
+def _make_properties(
+    client: Client, wanted: ObjectFields, bodies: Mapping[str, Any], archived: Collection[str]
+) -> Iterator[SetupResult]:
+    """Create properties; those that are archived are brought back."""
+    inputs = [body for name, body in bodies.items() if name not in archived]
     made = [
         _create(client, wanted.object, inputs[start : start + _BATCH])
         for start in range(0, len(inputs), _BATCH)
     ]
     brought_back = (
-        _bring_back(client, wanted.object, body) for name, body in new.items() if name in archived
+        _bring_back(client, wanted.object, body)
+        for name, body in bodies.items()
+        if name in archived
     )
     for step in chain(*made, brought_back):
         own = OwnField(wanted.object, step.what, wanted.canonical[step.what])
         yield replace(step, own=own) if step.done == "created" else step
-    if wanted.object != OBJECT:
-        return  # HubSpot's own messages go to contacts
-    usable = {
+
+
+def _usable(client: Client, wanted: ObjectFields) -> dict[str, Any]:
+    """Return the properties of ours that are there with the type that ours have."""
+    return {
         name: entry
         for name, entry in _properties(client, wanted.object).items()
         if name in wanted.names.values()
         and type_of(entry) in TYPES[spec_of(wanted.canonical[name]).kind]
     }
-    yield from lists.provision(client, wanted.names, usable)
 
 
 def _properties(client: Client, object_name: str, archived: bool = False) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import redis
 import sqlalchemy as sa
@@ -65,113 +65,65 @@ class Tables(Collector):
         return []  # nothing is asked at the start
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield all gauges. Long, because it is a list: a query and its gauge each."""
-        ctx, now = self._ctx, self._ctx.now()
-        c, w = runs.c, watermarks.c
-        with ctx.store.read() as connection:
-            age = _gauge("watermark_age_seconds", "Since when changes were read last", "connector")
-            for name, at in connection.execute(
-                sa.select(w.connector, sa.func.min(w.position)).group_by(w.connector)
-            ):
-                age.add_metric([name], (now - at).total_seconds())
-            yield age
-            active = _gauge("runs_active", "Runs under way or paused", "connector", "state")
-            for name, state, count in connection.execute(
-                sa.select(c.connector, c.state, sa.func.count())
-                .where(RUNS_UNDER_WAY)
-                .group_by(c.connector, c.state)
-            ):
-                active.add_metric([name, state], count)
-            yield active
-            fields = _gauge("phone_fields", "Phone fields by status", "connector", "status")
-            latest = sa.select(sa.func.max(daily_counts.c.day)).scalar_subquery()
-            for row in connection.execute(
-                sa.select(daily_counts).where(daily_counts.c.day == latest)
-            ):
-                for status, count in row.statuses.items():
-                    fields.add_metric([row.connector, status], count)
-            yield fields
-            waiting = _gauge("reports_pending", "Reports that a CRM has not confirmed", "connector")
-            oldest = _gauge("reports_oldest_seconds", "Age of the oldest of them", "connector")
-            for name, count, since in waiting_work.reports_by_connector(
-                connection, sorted(ctx.settings.active_connectors)
-            ):
-                waiting.add_metric([name], count)
-                oldest.add_metric([name], (now - since).total_seconds())
-            yield waiting
-            yield oldest
-            failed = _gauge(
-                "records_failing", "Records that cannot be written", "connector", "kind"
-            )
-            for name, kind, count in waiting_work.failures_by_kind(connection):
-                failed.add_metric([name, kind], count)
-            yield failed
-            gauge = _gauge(
-                "removals_held", "Contacts that a full read would remove, and did not",
-                "connector", "object",
-            )  # fmt: skip
-            for hold in removal_holds.load(connection):
-                gauge.add_metric([hold.connector, hold.object], hold.records)
-            yield gauge
-            breaker = _gauge("provider_left_alone", "1: its circuit breaker is open", "provider")
-            for name, state in connection.execute(
-                sa.select(provider_states.c.name, provider_states.c.breaker)
-            ):
-                breaker.add_metric([name], float(state == "open"))
-            yield breaker
-            spent = _gauge("budget_used_ratio", "Share of a budget that is used up", "cap")
-            report = spend_report.report(
-                connection, ctx.providers, ctx.settings.verification, now, 1
-            )
-            for cap in report["caps"]:
-                if cap["cap"]:
-                    spent.add_metric([cap["name"]], cap["used"] / cap["cap"])
-            yield spent
-            captured = _gauge(
-                "capture_answers", "Numbers of forms and portals today (UTC)", "key", "outcome"
-            )
-            for name, outcome, count in capture_counts.of_today(connection, ctx):
-                captured.add_metric([name, outcome], count)
-            yield captured
+        now = self._ctx.now()
+        with self._ctx.store.read() as connection:
+            yield _watermark_ages(connection, now)
+            yield _active_runs(connection)
+            yield _phone_fields(connection)
+            yield from self._waiting_reports(connection, now)
+            yield _failing_records(connection)
+            yield _held_removals(connection)
+            yield _open_breakers(connection)
+            yield self._budgets(connection, now)
+            yield self._captures(connection)
             yield self._capture_budgets(connection)
             yield from self._backfills(connection)
             yield self._consent_writes(connection)
-            parked = sa.select(sa.func.count()).where(
-                PAGES_PARKED, pages.c.stored_at > now - timedelta(days=1)
-            )
-            waiting_pages = sa.select(sa.func.count()).where(
-                pages.c.state == PageState.STORED,
-                pages.c.run_id.in_(
-                    sa.select(c.id).where(RUNS_UNDER_WAY, c.state == RunState.RUNNING)
-                ),
-            )
-            for name, text, query in (
-                ("pages_waiting", "Pages of contacts that were read and are not done",
-                 waiting_pages),
-                ("pages_parked", "Pages set aside within the last day, after too many tries",
-                 parked),
-                ("reviews_open", "Replies that wait for a person",
-                 sa.select(sa.func.count()).where(reviews.c.decision == "")),
-                ("segments_isolated", "Segments that are isolated",
-                 sa.select(sa.func.count()).where(isolations.c.active_key.is_not(None))),
-                ("alerts_standing", "What needs a person now",
-                 sa.select(sa.func.count()).where(alerts.c.resolved_at.is_(None))),
-            ):  # fmt: skip
-                gauge = _gauge(name, text)
-                gauge.add_metric([], connection.scalar(query) or 0)
-                yield gauge
-        heartbeat_age = heartbeat.age(ctx.store, now)
+            yield from _counts(connection, now)
+        yield from self._heartbeat(now)
+        yield from self._streams()
+        yield self._queues()
+        yield self._set_aside()
+
+    def _waiting_reports(
+        self, connection: Connection, now: datetime
+    ) -> Iterator[GaugeMetricFamily]:
+        waiting = _gauge("reports_pending", "Reports that a CRM has not confirmed", "connector")
+        oldest = _gauge("reports_oldest_seconds", "Age of the oldest of them", "connector")
+        for name, count, since in waiting_work.reports_by_connector(
+            connection, sorted(self._ctx.settings.active_connectors)
+        ):
+            waiting.add_metric([name], count)
+            oldest.add_metric([name], (now - since).total_seconds())
+        yield waiting
+        yield oldest
+
+    def _budgets(self, connection: Connection, now: datetime) -> GaugeMetricFamily:
+        gauge = _gauge("budget_used_ratio", "Share of a budget that is used up", "cap")
+        ctx = self._ctx
+        report = spend_report.report(connection, ctx.providers, ctx.settings.verification, now, 1)
+        for cap in report["caps"]:
+            if cap["cap"]:
+                gauge.add_metric([cap["name"]], cap["used"] / cap["cap"])
+        return gauge
+
+    def _captures(self, connection: Connection) -> GaugeMetricFamily:
+        text = "Numbers of forms and portals today (UTC)"
+        gauge = _gauge("capture_answers", text, "key", "outcome")
+        for name, outcome, count in capture_counts.of_today(connection, self._ctx):
+            gauge.add_metric([name, outcome], count)
+        return gauge
+
+    def _heartbeat(self, now: datetime) -> Iterator[GaugeMetricFamily]:
+        age = heartbeat.age(self._ctx.store, now)
         for name, text in (
             ("heartbeat_age_seconds", "Seconds since beat and a worker were last seen at work"),
             ("pulse_age_seconds", "Deprecated: use hygiene_heartbeat_age_seconds"),
         ):
             gauge = _gauge(name, text)
-            if heartbeat_age is not None:
-                gauge.add_metric([], heartbeat_age.total_seconds())
+            if age is not None:
+                gauge.add_metric([], age.total_seconds())
             yield gauge
-        yield from self._streams()
-        yield self._queues()
-        yield self._set_aside()
 
     def _streams(self) -> Iterator[GaugeMetricFamily]:
         """How the streams of change events are, where they are switched on."""
@@ -261,3 +213,76 @@ class Tables(Collector):
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"hygiene_{name}", text, labels=labels)
+
+
+def _watermark_ages(connection: Connection, now: datetime) -> GaugeMetricFamily:
+    gauge = _gauge("watermark_age_seconds", "Since when changes were read last", "connector")
+    w = watermarks.c
+    query = sa.select(w.connector, sa.func.min(w.position)).group_by(w.connector)
+    for name, at in connection.execute(query):
+        gauge.add_metric([name], (now - at).total_seconds())
+    return gauge
+
+
+def _active_runs(connection: Connection) -> GaugeMetricFamily:
+    gauge = _gauge("runs_active", "Runs under way or paused", "connector", "state")
+    c = runs.c
+    query = (
+        sa.select(c.connector, c.state, sa.func.count())
+        .where(RUNS_UNDER_WAY)
+        .group_by(c.connector, c.state)
+    )
+    for name, state, count in connection.execute(query):
+        gauge.add_metric([name, state], count)
+    return gauge
+
+
+def _phone_fields(connection: Connection) -> GaugeMetricFamily:
+    gauge = _gauge("phone_fields", "Phone fields by status", "connector", "status")
+    latest = sa.select(sa.func.max(daily_counts.c.day)).scalar_subquery()
+    for row in connection.execute(sa.select(daily_counts).where(daily_counts.c.day == latest)):
+        for status, count in row.statuses.items():
+            gauge.add_metric([row.connector, status], count)
+    return gauge
+
+
+def _failing_records(connection: Connection) -> GaugeMetricFamily:
+    gauge = _gauge("records_failing", "Records that cannot be written", "connector", "kind")
+    for name, kind, count in waiting_work.failures_by_kind(connection):
+        gauge.add_metric([name, kind], count)
+    return gauge
+
+
+def _held_removals(connection: Connection) -> GaugeMetricFamily:
+    text = "Contacts that a full read would remove, and did not"
+    gauge = _gauge("removals_held", text, "connector", "object")
+    for hold in removal_holds.load(connection):
+        gauge.add_metric([hold.connector, hold.object], hold.records)
+    return gauge
+
+
+def _open_breakers(connection: Connection) -> GaugeMetricFamily:
+    gauge = _gauge("provider_left_alone", "1: its circuit breaker is open", "provider")
+    query = sa.select(provider_states.c.name, provider_states.c.breaker)
+    for name, state in connection.execute(query):
+        gauge.add_metric([name], float(state == "open"))
+    return gauge
+
+
+def _counts(connection: Connection, now: datetime) -> Iterator[GaugeMetricFamily]:
+    """Yield what is counted by one query each."""
+    p = pages.c
+    running = sa.select(runs.c.id).where(RUNS_UNDER_WAY, runs.c.state == RunState.RUNNING)
+    for name, text, tests in (
+        ("pages_waiting", "Pages of contacts that were read and are not done",
+         (p.state == PageState.STORED, p.run_id.in_(running))),
+        ("pages_parked", "Pages set aside within the last day, after too many tries",
+         (PAGES_PARKED, p.stored_at > now - timedelta(days=1))),
+        ("reviews_open", "Replies that wait for a person", (reviews.c.decision == "",)),
+        ("segments_isolated", "Segments that are isolated",
+         (isolations.c.active_key.is_not(None),)),
+        ("alerts_standing", "What needs a person now", (alerts.c.resolved_at.is_(None),)),
+    ):  # fmt: skip
+        gauge = _gauge(name, text)
+        gauge.add_metric([], connection.scalar(sa.select(sa.func.count()).where(*tests)) or 0)
+        yield gauge

@@ -121,30 +121,11 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     """Return the reports that one submitted report makes, one for each number that it is about.
     Raises `InvalidReportError`, and `ConnectorError` where a named record cannot be placed."""
     now, code = ctx.now(), _read_code(report)
-    who = None
-    if report.contact is not None:
-        name, record_id = report.contact.connector, report.contact.id
-        if name not in ctx.settings.active_connectors:
-            raise InvalidReportError(f"{name} is not connected")
-        ctx.check_account(name)  # an id of the other account would mean somebody else
-        object_name = report.contact.object
-        if not object_name:
-            object_name, record_id = records.locate_record(ctx, name, record_id)
-        who = intake.find_identity(ctx, name, object_name, record_id)
-        numbers = intake.numbers_of_contact(ctx, name, object_name, record_id)
-    if report.number:
-        numbers = [_number(report.number, "number", region)]
-    elif who is None:
-        raise InvalidReportError("number: missing; give it, or contact")
-    elif not numbers and code.kind in STOPS:
-        numbers = [""]  # it holds for the contact and the person, whatever number they get
-    elif not numbers:
-        raise InvalidReportError("contact: we know no number of it")
+    who, of_contact = _find_contact(ctx, report.contact) if report.contact else (None, [])
+    numbers = _numbers_meant(report, of_contact, code.kind, region)
     new = _number(report.new_number, "new_number", region) if report.new_number else ""
-    if report.kind == FeedbackKind.CORRECTED and not new:
-        raise InvalidReportError("new_number: missing; a correction is from one number to another")
-    if report.kind == FeedbackKind.CORRECTED and who is None:
-        raise InvalidReportError("contact: missing; a correction is about one person's number")
+    if report.kind == FeedbackKind.CORRECTED:
+        _check_correction(new, who)
     at = min(report.at.astimezone(UTC), now) if report.at else now
     key = report.key or _content_hash(report, now)
     # A STOP comes from a handset: it is about the number, whoever the report names. Where only a
@@ -177,6 +158,40 @@ def to_feedback(ctx: Context, report: Report, region: str | None = None) -> list
     if not report.key and not report.at and code.kind in LIFTED_BY:
         return _rekey_after_lift(ctx, reports, who)
     return reports
+
+
+def _find_contact(ctx: Context, contact: ContactRef) -> tuple[ContactIdentity, list[str]]:
+    """Return who a named contact is, and the numbers that we know of it."""
+    name, object_name, record_id = contact.connector, contact.object, contact.id
+    if name not in ctx.settings.active_connectors:
+        raise InvalidReportError(f"{name} is not connected")
+    ctx.check_account(name)  # an id of the other account would mean somebody else
+    if not object_name:
+        object_name, record_id = records.locate_record(ctx, name, record_id)
+    who = intake.find_identity(ctx, name, object_name, record_id)
+    return who, intake.numbers_of_contact(ctx, name, object_name, record_id)
+
+
+def _numbers_meant(
+    report: Report, of_contact: list[str], kind: FeedbackKind, region: str | None
+) -> list[str]:
+    """Return the numbers that a report is about: the named one, else all of the contact."""
+    if report.number:
+        return [_number(report.number, "number", region)]
+    if report.contact is None:
+        raise InvalidReportError("number: missing; give it, or contact")
+    if of_contact:
+        return of_contact
+    if kind in STOPS:
+        return [""]  # it holds for the contact and the person, whatever number they get
+    raise InvalidReportError("contact: we know no number of it")
+
+
+def _check_correction(new: str, who: ContactIdentity | None) -> None:
+    if not new:
+        raise InvalidReportError("new_number: missing; a correction is from one number to another")
+    if who is None:
+        raise InvalidReportError("contact: missing; a correction is about one person's number")
 
 
 def must_flush_before(report: Report, batch: Sequence[Feedback]) -> bool:

@@ -48,16 +48,28 @@ _OTHER_NUMBER = re.compile(
     r"|postcode|postal code|ssn|ein|vat|tax|tin|id|passport|licen[cs]e|zoom|meeting|webinar|pin"
     r"|code|passcode|password|iban|bic|swift|skype|live(?=:)|room|rm|suite|ste|apt|floor|npi"
     r"|kd|kdnr|kundennr|kundennummer|rechnung|rechnungsnr|bestell|bestellnr|auftrag|ust|steuernr|hrb"
-    r"|plz|postfach|zi|zimmer|konto|kontonr|blz"
+    r"|plz|postfach|zi|zimmer|(?:bank)?konto(?:nr|nummer)?|blz"
+    r"|rekening(?:nr|nummer)?|compte(?:\sbancaire)?|conta(?:\s(?:bancária|corrente|poupança))?"
+    r"|(?:credit|debit|bank|payment)\s?card|kreditkarte|carte (?:bancaire|bleue|de crédit)|tarjeta"
+    r"|tilinumero|tilinro|rachunek|rachunku|účtu|účet|(?:bank)?számlaszám|hesap|рахунок|счет"
+    r"|口座番号|账号|帳號|계좌번호"
     r"|siren|siret|rcs(?:\s[^\W\d_]+)?|tva|facture|commande|bp|cedex|boîte postale"
     r"|p\.?\s?iva|c\.?f|codice fiscale|partita iva|fattura|ordine"
-    r"|(?:customer|client|member|unit|run)(?=[\s.:#]{1,3}(?:no|nr|number|num|id)\b)"
+    r"|(?:customer|client|member|unit|run|card)(?=[\s.:#]{1,3}(?:no|nr|number|num|id)\b)"
     r"|nif|cif|nie|dni|rut|ruc|rfc|curp|cuit|cuil|nit|cnpj|cpf|cep|pedido|factura|cuenta"
     r"|nip|regon|krs|pesel|faktura|zamówienie|инн|огрн|кпп|заказ|счёт|договор|єдрпоу|іпн"
     r"|y-tunnus|org\.?\s?nr|cvr|kvk|bsn|mst|ird|abn|acn|gst|pan|ח\.פ|ע\.מ)"
     r"[\s.:#№-]{0,4}(?:(?:no|nr|number|num|id|numéro|número|n[o°º]|[A-Z])[\s.:#-]{0,3})?"
+    r"(?:(?:is|ist|est|es|é|è|er|är|jest)[\s:]{1,2})?"
     r"|〒\s?|(?<!\x1a)#\s?|(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?)\Z",
     re.IGNORECASE,
+)
+# Some of these words behind the digits: "123 4567 82 VAT". In capitals, and with nothing behind them
+# that they may announce instead. Departments (accounts, orders) have phones, so they are not here.
+_OTHER_NUMBER_BEHIND = re.compile(
+    r"\s{0,2}[(\[]?(?:VAT|SSN|EIN|TIN|NPI|ABN|ACN|UEN|DUNS|GSTIN|CVR|KvK|KVK|HRB|IBAN|SIREN|SIRET|TVA"
+    r"|NIP|REGON|KRS|PESEL|NIF|CIF|DNI|RUT|RUC|CURP|CUIT|CUIL|NIT|CNPJ|CPF|ИНН|ОГРН|КПП|ЄДРПОУ|ІПН)"
+    r"(?:[\s-](?:[Nn][or]|[Nn]umber|ID)\.?)?[)\]]?\s*(?=[,;|/\n]\s*[^\W\d]|\Z)"
 )
 # "Ph#", "Cell #:": the number of a telephone.
 _PHONE_SIGN = re.compile(
@@ -180,8 +192,8 @@ def _without_digits(aside: re.Match[str]) -> str:
 
 
 def _scan(text: str) -> Iterator[Chunk]:
-    # Where a word announces a number of another kind, or money stands behind it, all digits are
-    # that; behind the word for a room or a box, only the first group is.
+    # Where a word before or behind tells a number of another kind, or money stands behind it, all
+    # digits are that; behind the word for a room or a box, only the first group is.
     before = 0
     match = _CHUNK.search(text)
     while match is not None:
@@ -195,8 +207,10 @@ def _scan(text: str) -> Iterator[Chunk]:
         between = text[before:start]
         before_it, behind_it = text[:start], "" if extension else behind
         is_announced = _is_announced(before_it, match.group())
-        is_money = _MONEY.match(behind_it) is not None
-        is_other = is_money or (is_announced and _PLACE.search(before_it) is None)
+        is_marked = _MONEY.match(behind_it) is not None or _is_named(
+            before_it, match.group(), behind_it
+        )
+        is_other = is_marked or (is_announced and _PLACE.search(before_it) is None)
         yield Chunk(
             _ODD.sub(" ", text[start:match_end]).replace("~", "-").strip(),
             start,
@@ -207,7 +221,7 @@ def _scan(text: str) -> Iterator[Chunk]:
             is_other or is_announced or _is_touched(before_it, behind_it),
             not extension and _SLIP.match(behind) is not None,
             (False, False) if is_other else _words(before_it, behind_it),
-            is_announced and not is_money and not _is_touched(before_it, behind_it),
+            is_announced and not is_marked and not _is_touched(before_it, behind_it),
         )
         before = end
         match = _CHUNK.search(text, end)
@@ -259,6 +273,12 @@ def _is_announced(before: str, run: str) -> bool:
     if announced is None or _is_phone_label(before, run):
         return False
     return BLANK not in before or _CURRENCY_BEHIND_AMOUNT.search(before) is None
+
+
+def _is_named(before: str, run: str, behind: str) -> bool:
+    """Whether a word behind digits says that they are a number of another kind."""
+    is_named = run[0] != "+" and _OTHER_NUMBER_BEHIND.match(behind) is not None
+    return is_named and _LABEL_BEFORE.search(before.rstrip()) is None
 
 
 def _is_touched(before: str, behind: str) -> bool:

@@ -57,6 +57,56 @@ def test_the_digits_of_other_things_are_no_number(text: str, region: str) -> Non
     assert not any(number.valid for number in parse_field(text, region).numbers)
 
 
+class TestAWordForAnotherNumber:
+    """A tax number, an account or a register: its digits may be a phone number of some country."""
+
+    @pytest.mark.parametrize(
+        ("text", "region"),
+        [
+            ("GB 123 4567 82 VAT", "MY"), ("22345678 CVR", "DK"), ("22345678 (CVR)", "DK"),
+            ("226174800 NIP", "PL"), ("226174800 REGON, Kim", "PL"), ("2127365000 NPI", "US"),
+            ("212345678 NIF", "PT"), ("912345678 (CIF)", "ES"), ("82345678 UEN", "SG"),
+            ("0299999991 ABN", "AU"), ("22345678 KvK", "CU"), ("22345678 VAT No.", "NO"),
+            ("9261234567 ИНН", "RU"), ("912345678 RUT", "CL"), ("2127365000 NPI / Kim", "US"),
+        ],
+    )  # fmt: skip
+    def test_says_so_behind_the_digits_too(self, text: str, region: str) -> None:
+        assert not any(number.valid for number in parse_field(text, region).numbers)
+
+    @pytest.mark.parametrize(
+        ("text", "region"),
+        [
+            ("Kontonummer: 030901820", "DE"), ("kontonummer 22345678", "NO"),
+            ("compte 0142616140", "FR"), ("N° de compte : 0142616140", "FR"),
+            ("rekening 0201234567", "NL"), ("Rekeningnr. 0201234567", "NL"),
+            ("conta bancária: 212345678", "PT"), ("minha conta é 212345678", "PT"),
+            ("My account is 22345678", "DK"), ("My card number is 22345678", "DK"),
+            ("Credit card 22345678", "DK"), ("Kreditkarte: 030901820", "DE"),
+            ("tilinumero 0912345678", "FI"), ("číslo účtu 224972166", "CZ"),
+            ("рахунок 0442806301", "UA"), ("口座番号 0334045211", "JP"), ("账号 01065322881", "CN"),
+            ("Your order is 22345678", "DK"), ("rachunek: 226174800", "PL"),
+        ],
+    )  # fmt: skip
+    def test_says_so_before_them_in_many_languages(self, text: str, region: str) -> None:
+        assert not any(number.valid for number in parse_field(text, region).numbers)
+
+    @pytest.mark.parametrize(
+        ("text", "region", "e164"),
+        [
+            ("22 617 48 00 NIP: 5260250274", "PL", "+48226174800"),  # it announces what follows
+            ("22 617 48 00, NIP 526-025-02-74", "PL", "+48226174800"),
+            ("+48 22 617 48 00 NIP", "PL", "+48226174800"),  # a plus begins a phone number
+            ("Tel. 020 7219 4272 VAT", "GB", "+442072194272"),
+            ("020 7219 4272 (accounts)", "GB", "+442072194272"),  # a department
+            ("22 617 48 00 nip", "PL", "+48226174800"),
+            ("CVR 22345678, 33 15 20 00", "DK", "+4533152000"),
+        ],
+    )
+    def test_belongs_to_its_own_digits_alone(self, text: str, region: str, e164: str) -> None:
+        found = [number.e164 for number in parse_field(text, region).numbers if number.valid]
+        assert found == [e164]
+
+
 @pytest.mark.parametrize(
     ("text", "region"), [("1980-1985", "IQ"), ("1997 - 2002", "SA"), ("114.243.191.159", "KN")]
 )

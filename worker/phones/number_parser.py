@@ -66,6 +66,7 @@ _SOMEWHERE = ("010", "009", *dial_prefixes(None))  # Japan; Nigeria and Hong Kon
 # So many digits behind an area code are hardly a subscriber's, in towns whose code is long.
 _LONG_AREA_CODE, _LONG_IN_TOWNS, _LONG_ANYWHERE = 3, 7, 9
 _MAYBE_CODE = "its first digits may be its country code, or belong to the number"
+_MAYBE_NATIONAL = "it may be a number of the contact's own country without its code"
 _MAYBE_TWICE = "its country code may stand there twice"
 _ABROAD_APART = "what stands before its country code is dialled in another country"
 _ABROAD_OTHERWISE = "more than one prefix that is dialled abroad may stand before it"
@@ -79,9 +80,13 @@ _OLD_PREFIX = "it was typed with a prefix that is no longer dialled"
 def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     """Return the number in a piece, or None; and what is wrong with it, "" if it is valid."""
     text = text.strip()
+    if text[:1] == "-":
+        text = text.lstrip("- ")  # a dash, or meant as a plus
     number, problem = _parse_number(text, region)
     if number is None or not number.valid:
         return number, problem
+    if number.region != region and text[:1] == "+" and _may_lack_its_code(text, number, region):
+        return replace(number, confidence="low", basis=_MAYBE_NATIONAL), ""
     if text[:3] in _ABROAD and (other := _dialled_otherwise(text, number, region)) is not None:
         return other, ""
     e164 = number.e164
@@ -226,6 +231,21 @@ def _may_have_its_code(text: str, number: Number, region: str | None) -> bool:
         return False
     abroad, _ = parse_literal(f"+{digits}", None)
     return abroad is not None and abroad.valid and is_of_usual_length(abroad)
+
+
+def _may_lack_its_code(text: str, number: Number, region: str | None) -> bool:
+    """Whether "+647-937-1234" for a contact in the United States may as well be a number of that
+    country with a plus before it: it stands in the groups in which the country writes its own."""
+    groups, code = _GROUPS.findall(text), split(number.e164)
+    if region is None or code is None or not groups[1:] or len(groups[0]) <= len(str(code[0])):
+        return False
+    own, _ = parse_literal("".join(groups), region)
+    if own is None or not own.valid or own.e164 == number.e164:
+        return False
+    written = phonenumbers.format_number(
+        phonenumbers.parse(own.e164), PhoneNumberFormat.INTERNATIONAL
+    )
+    return [*map(len, groups)] == [*map(len, _GROUPS.findall(written)[1:])]
 
 
 def _dialled_otherwise(text: str, number: Number, region: str | None) -> Number | None:

@@ -95,6 +95,62 @@ class TestAPrefixOfAnotherCountry:
         assert len(read(text, region)) < 2
 
 
+class TestAPlusBeforeANationalNumber:
+    """Some people type a plus and leave the country code out: the digits may be another country's
+    number then. Where they stand in the groups of the own country, nobody can tell."""
+
+    @pytest.mark.parametrize(
+        ("text", "region", "e164"),
+        [
+            ("+647-937-1234", "US", "+6479371234"),  # of Ontario, or of New Zealand
+            ("+(647) 937-1234", "CA", "+6479371234"),
+            ("+604.736.5000", "CA", "+6047365000"),
+            ("+495 363-03-66", "RU", "+4953630366"),  # of Moscow, or of Germany
+            ("+(495) 363-03-66", "RU", "+4953630366"),
+            ("+495 363-03-66, +495 363-03-67", "RU", "+4953630366"),
+        ],
+    )
+    def test_is_weak_evidence(self, text: str, region: str, e164: str) -> None:
+        found = read(text, region)
+        assert found[0] == (e164, "low")
+        assert all(confidence == "low" for _, confidence in found)
+
+    @pytest.mark.parametrize(
+        ("text", "region"),
+        [
+            ("+64 7 937 1234", "US"),  # the code is a group of its own
+            ("+64 79371234", "US"),
+            ("+6479371234", "US"),
+            ("+647 937 1234", "NZ"),
+            ("+647 937 1234", "AU"),
+            ("+49 536 30366", "RU"),
+            ("+4953630366", "RU"),
+            ("+4930 901820", "US"),
+            ("+1 647 937 1234", "US"),
+        ],
+    )
+    def test_is_not_seen_in_other_groups(self, text: str, region: str) -> None:
+        assert [confidence for _, confidence in read(text, region)] == ["high"]
+
+
+class TestAMinusBeforeANumber:
+    """A dash, or a plus for which the key was not found."""
+
+    @pytest.mark.parametrize(
+        ("text", "region", "expected"),
+        [
+            ("-49 521 557666", "DE", [("+49521557666", "medium")]),
+            ("- 49 521 557666", "DE", [("+49521557666", "medium")]),
+            ("-(49) 521 557666", "DE", [("+49521557666", "medium")]),
+            ("-43 1 5125835", "AT", [("+4315125835", "medium")]),
+            ("-030 901820", "DE", [("+4930901820", "high")]),
+            ("-415-555-2671", "US", [("+14155552671", "high")]),
+        ],
+    )
+    def test_changes_nothing(self, text: str, region: str, expected: Read) -> None:
+        assert read(text, region) == expected == read(text.lstrip("- "), region)
+
+
 class TestACountryCodeTypedTwice:
     @pytest.mark.parametrize(
         ("text", "region", "expected"),

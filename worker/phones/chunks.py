@@ -64,8 +64,8 @@ _OTHER_NUMBER = re.compile(
     r"|〒\s?|(?<!\x1a)#\s?|(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?)\Z",
     re.IGNORECASE,
 )
-# Some of these words behind the digits: "123 4567 82 VAT". In capitals, and with nothing behind them
-# that they may announce instead. Departments (accounts, orders) have phones, so they are not here.
+# Some of these words behind the digits: "123 4567 82 VAT". In capitals, and with nothing behind
+# that they may announce instead. Departments (accounts, orders) have phones: they are not here.
 _OTHER_NUMBER_BEHIND = re.compile(
     r"\s{0,2}[(\[]?(?:VAT|SSN|EIN|TIN|NPI|ABN|ACN|UEN|DUNS|GSTIN|CVR|KvK|KVK|HRB|IBAN|SIREN|SIRET|TVA"
     r"|NIP|REGON|KRS|PESEL|NIF|CIF|DNI|RUT|RUC|CURP|CUIT|CUIL|NIT|CNPJ|CPF|ИНН|ОГРН|КПП|ЄДРПОУ|ІПН)"

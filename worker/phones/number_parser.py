@@ -236,9 +236,11 @@ def _may_have_its_code(text: str, number: Number, region: str | None) -> bool:
 def _may_lack_its_code(text: str, number: Number, region: str | None) -> bool:
     """Whether "+647-937-1234" for a contact in the United States may as well be a number of that
     country with a plus before it: it stands in the groups in which the country writes its own."""
-    groups, code = _GROUPS.findall(text), split(number.e164)
-    if region is None or code is None or not groups[1:] or len(groups[0]) <= len(str(code[0])):
+    groups, parts = _GROUPS.findall(text), split(number.e164)
+    if region is None or parts is None or not groups[1:]:
         return False
+    if groups[0] == str(parts[0]) and number.basis != _NEW_PLAN:
+        return False  # the code is a group of its own
     own, _ = parse_literal("".join(groups), region)
     if own is None or not own.valid or own.e164 == number.e164:
         return False

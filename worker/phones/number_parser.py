@@ -380,6 +380,11 @@ def mended(number: Number, basis: str) -> Number:
     return replace(number, confidence="medium", basis=basis)
 
 
+def is_renumbered(number: Number) -> bool:
+    """Whether a number was read from digits of a former plan."""
+    return number.basis == _NEW_PLAN
+
+
 def is_international(text: str) -> bool:
     """Whether a piece begins with a plus, or with what is dialled before a country code."""
     if text.lstrip(" ([{")[:1] == "+":

@@ -10,7 +10,7 @@ These forms are known:
 2. Its subscriber's part, without the area code: "020 7219 4272, 7219 4273". Only where the first
    number is a landline. Behind a comma or a word it must be as long as one of the groups in which
    the first number was typed; one of another length (a mobile of the same area) needs an area code
-   that libphonenumber knows.
+   that libphonenumber knows. An area code that was typed as a group is never cut.
 3. The end of a range: "2615 0130-34". The numbers in between are not listed.
 
 A year is a short form only in a list of others: "707-2003/2119/2021".
@@ -28,7 +28,14 @@ from msgspec.structs import replace
 from worker.phones.chunks import HOURS, Chunk
 from worker.phones.metadata import split
 from worker.phones.model import Number
-from worker.phones.number_parser import group_lengths, is_international, mended, parse_literal
+from worker.phones.number_parser import (
+    group_lengths,
+    is_international,
+    is_renumbered,
+    mended,
+    parse_literal,
+    parse_number,
+)
 
 _TAIL = 4  # digits of a short form at the most
 _CLOSE = 20  # numbers further on, at the most, behind a comma or a word
@@ -43,6 +50,7 @@ _TAILS_BEHIND = re.compile(r"(.*?\d)((?:\s*-\s*\d{1,4}){2,})", re.ASCII)
 _RANGE = re.compile(r"(.*\d)\s*-\s*(\d{1,2})", re.ASCII)
 _CODE_IN_BRACKETS = re.compile(r"[(\[](\d{1,3})[)\]]\s*", re.ASCII)
 _IN_BRACKETS = re.compile(r"[(\[]([\d -]+)[)\]]", re.ASCII)
+_DIGIT = re.compile(r"\d", re.ASCII)
 _DIGIT_GROUP = re.compile(r"\d+", re.ASCII)
 _DIALLED_THROUGH = re.compile(r"(.*\d)\s*-\s*(\d{3,5})", re.ASCII)
 
@@ -118,7 +126,7 @@ def _of_tail(chunk: Chunk, digits: str, number: Number, typed: str) -> Number | 
             return None
     else:
         return None
-    return _same_plan(number.e164[: -len(digits)] + digits, number)
+    return _with_last(digits, number, typed)
 
 
 def _of_subscriber(chunk: Chunk, digits: str, number: Number, typed: str) -> Number | None:
@@ -128,16 +136,39 @@ def _of_subscriber(chunk: Chunk, digits: str, number: Number, typed: str) -> Num
     if chunk.joint == "label" and (len(digits) < _LABELLED or not is_group):
         return None
     code = len(str(phonenumbers.parse(number.e164).country_code))
+    national = len(number.e164) - 1 - code
     is_behind_a_slash = chunk.joint == "/" and len(digits) >= _LABELLED
-    if (is_group or is_behind_a_slash) and len(digits) <= len(number.e164) - 1 - code - 1:
-        mate = _same_plan(number.e164[: -len(digits)] + digits, number)
-        if mate is not None and mate.kind == number.kind:
+    fits = is_group or (is_behind_a_slash and len(digits) <= _subscriber_length(typed, national))
+    if fits and len(digits) < national:
+        mate = _with_last(digits, number, typed)
+        if mate is not None and (mate.kind == number.kind or is_renumbered(mate)):
             return mate
+    if is_renumbered(number):
+        return None
     longest = len(number.e164) + _LONGER
     area = phonenumbers.length_of_geographical_area_code(phonenumbers.parse(number.e164))
     if area == 0 or len(digits) < _WHOLE or 1 + code + area + len(digits) > longest:
         return None
     return _same_plan(number.e164[: 1 + code + area] + digits, number)
+
+
+def _subscriber_length(typed: str, national: int) -> int:
+    """Return how many digits stand behind the first mark within a national number, and so behind
+    its area code; all but one where there is none."""
+    return max((length for length in group_lengths(typed) if length < national), default=national)
+
+
+def _with_last(digits: str, number: Number, typed: str) -> Number | None:
+    """Return a number with its last digits replaced. In one of a plan that has changed, these are
+    digits that were typed: today's may stand elsewhere, or depend on the ones before them."""
+    if not is_renumbered(number):
+        return _same_plan(number.e164[: -len(digits)] + digits, number)
+    places = [match.start() for match in _DIGIT.finditer(typed)][-len(digits) :]
+    characters = list(typed)
+    for place, digit in zip(places, digits, strict=False):
+        characters[place] = digit
+    mate, _ = parse_number("".join(characters), number.region)
+    return mate if mate is not None and mate.valid and mate.region == number.region else None
 
 
 def _same_plan(e164: str, number: Number) -> Number | None:

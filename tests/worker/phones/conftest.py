@@ -8,6 +8,7 @@ Read in this order:
     test_asides.py          ids, days and amounts beside a number; short numbers of islands
     test_marks_and_labels.py  marks, labels and digits of another sort, over countries
     test_prefixes.py        prefixes of other countries, codes typed twice, slashes within numbers
+    test_short_forms.py     last digits of other numbers behind one
     test_old_trunks.py      what was dialled within a country before its plan changed
     test_beside_and_between.py  what stands beside a number and between two, over all regions
     test_contact_fields.py  fields of a contact together, and its country

@@ -19,6 +19,7 @@ from worker.phones.extensions import CANONICAL
 from worker.phones.text import is_luhn
 
 _DIGITS = re.compile(r"\D")
+_STAR = re.compile(r"(?<=\d)\*(?=\d{3,5}(?![\d*]))", re.ASCII)  # "52402321*110"
 _DIGIT = re.compile(r"\d")
 # Marks inside a number. A colon only between digits: behind a label it ends the label.
 _MARK = r"[ \t\f\v().\[\]{}~*_·•・\-\\]|(?<=\d):(?=\d)"
@@ -28,17 +29,26 @@ _JOINT = re.compile(
     rf"\s*(?:[;|,&/\n\r+]|(?:{AND})(?![^\W\d_]))(?:\s*[;|,&/\n\r])*\s*", re.IGNORECASE
 )
 # A word or letter that people put before or behind a number without a space.
-LABELS = (
+_LABEL_WORDS = (
     "tel|telefon|telephone|ph|phone|fax|mob|mobile|cell|handy|office|home|work|desk|direct"
     "|тел|телефон|факс|моб|ф|т|電話|電"
-    "|[tmfpchwd]"
 )
-_LABEL_BEFORE = re.compile(rf"(?<![^\W_])(?:{LABELS})[-.:]?\Z", re.IGNORECASE)
-_LABEL_BEHIND = re.compile(rf"[-_.]?(?:{LABELS})(?![^\W_])", re.IGNORECASE)
+_LABEL_LETTERS = "[tmfpchwd]"
+LABELS = f"{_LABEL_WORDS}|{_LABEL_LETTERS}"
+_LABEL_BEFORE = re.compile(
+    rf"(?:(?<![^\W\d_])(?:{_LABEL_WORDS})|(?<![^\W_]){_LABEL_LETTERS})[-.:]?\Z", re.IGNORECASE
+)
+_LABEL_BEHIND = re.compile(
+    rf"[-_.]?(?:(?:{_LABEL_WORDS})(?![^\W\d_])|{_LABEL_LETTERS}(?![^\W_]))", re.IGNORECASE
+)
+# A word whose space was lost: "020 7219 4272Reception". Codes and masks are in capitals alone.
+_TITLE = "[A-Z][a-z]{3}"
 # Latin ones alone: other scripts write without spaces. One letter behind a number is a slip, unless
 # it has the looks of a digit.
 _LETTER_BEFORE = re.compile(r"[A-Za-z][-_#]?\Z")
-_LETTER_BEHIND = re.compile(r"[-_]?(?:[A-Za-z]{2}|[A-Za-z]\d|[OoIilSsBZzQG](?![A-Za-z]))")
+_LETTER_BEHIND = re.compile(
+    rf"(?!{_TITLE})[-_]?(?:[A-Za-z]{{2}}|[A-Za-z]\d|[OoIilSsBZzQG](?![A-Za-z]))"
+)
 # Words that announce a number of another kind: an order, a customer, a tax office, a meeting.
 _OTHER_NUMBER = re.compile(
     r"(?:(?<![^\W\d_])(?:order|invoice|inv|acct|account|case|ticket|booking"
@@ -90,7 +100,7 @@ _LONGER_THAN_A_CEP = (
 # "1200 €", but not "+49 30 901820 €1200"
 _MONEY = re.compile(r"\s?(?:[€$£¥₹%]|(?:eur|usd|gbp|chf|kr)\b)(?!\s?[\d\x1a])", re.IGNORECASE)
 _CURRENCY_BEHIND_AMOUNT = re.compile(rf"{BLANK}\s?(?:[€$£¥₹]|\b(?:eur|usd|gbp|chf|kr))\s?\Z", re.I)
-_SLIP = re.compile(r"[-_]?(?:[A-Za-z](?![A-Za-z\d])|[*#?_…•](?![\d*#?_]))")
+_SLIP = re.compile(rf"[-_]?(?:[A-Za-z](?![A-Za-z\d])|[*#?_…•](?![\d*#?_]))|{_TITLE}")
 _WORD_BEFORE = re.compile(r"[^\W\d_]\s*\Z|〒\s*\Z")
 _WORD_BEHIND = re.compile(r"(?![OoIilSsBZzQG]+(?![^\W_]))\s{0,2}[^\W\d_]{2}")
 _MASK = re.compile(r"[ ).\-]{0,3}(?:[Xx#?…•]{2,}|[*_]{2,})")
@@ -147,8 +157,9 @@ class Chunk(Struct, frozen=True):
     `joint`: what joins it to the chunk before (",", "/", "\\n", "and"; "label" for one word with a
     full stop or colon), "" where other words do; `glued`: without a space. `start`, `end`: its
     place in the text. `extension`: what stood behind it. `spoilt`: letters or a mask touch it.
-    `slip`: a single letter or mark does, which may stand for a digit. `words`: words stand directly
-    before and behind it. `announced`: a word says that its first group is an id.
+    `slip`: a single letter or mark does, which may stand for a digit, or a word, before which one
+    may be missing. `words`: words stand directly before and behind it. `announced`: a word says
+    that its first group is an id.
     """
 
     text: str
@@ -173,6 +184,8 @@ def chunks_of(text: str) -> list[Chunk]:
         text = _ADDRESS.sub(_without_digits, text)
     if "$" in text or "€" in text or "£" in text or "¥" in text or "₹" in text:
         text = _SUM.sub(_without_digits, text)
+    if "*" in text:
+        text = _STAR.sub("-", text)
     if text[_LONGER_THAN_A_CARD:]:
         text = _CARD.sub(_without_card, text)
     return list(_scan(_ASIDE.sub(_without_digits, text)))
@@ -207,9 +220,9 @@ def _scan(text: str) -> Iterator[Chunk]:
         between = text[before:start]
         before_it, behind_it = text[:start], "" if extension else behind
         is_announced = _is_announced(before_it, match.group())
-        is_marked = _MONEY.match(behind_it) is not None or _is_named(
-            before_it, match.group(), behind_it
-        )
+        is_marked = _MONEY.match(behind_it) is not None
+        if behind_it and text[start] != "+" and _OTHER_NUMBER_BEHIND.match(behind_it):
+            is_marked = _LABEL_BEFORE.search(before_it.rstrip()) is None
         is_other = is_marked or (is_announced and _PLACE.search(before_it) is None)
         yield Chunk(
             _ODD.sub(" ", text[start:match_end]).replace("~", "-").strip(),
@@ -273,12 +286,6 @@ def _is_announced(before: str, run: str) -> bool:
     if announced is None or _is_phone_label(before, run):
         return False
     return BLANK not in before or _CURRENCY_BEHIND_AMOUNT.search(before) is None
-
-
-def _is_named(before: str, run: str, behind: str) -> bool:
-    """Whether a word behind digits says that they are a number of another kind."""
-    is_named = run[0] != "+" and _OTHER_NUMBER_BEHIND.match(behind) is not None
-    return is_named and _LABEL_BEFORE.search(before.rstrip()) is None
 
 
 def _is_touched(before: str, behind: str) -> bool:

@@ -402,8 +402,13 @@ def _take_number(
     is_cut = chunks[1:] and chunks[1].joint == "/" and not number.e164[_CUT_SHORT:]
     if is_cut and _parse_short_with_next(number, chunks, region, parse):
         return 2
-    if number.e164[_LONGEST_E164:] and _parse_without_year(chunk, region, parse):
+    if number.e164[_LONGEST_E164:] and (
+        _parse_without_year(chunk, region, parse)
+        or _parse_without_outer_group(chunk, region, parse)  # "030 901820 10115 Berlin"
+    ):
         return 1
+    if number.e164[_LONGEST_E164:] and _is_whole_before_a_group(chunk):
+        number = replace(number, confidence="low", basis=_MAYBE_MORE)
     if parse.last is not None or chunks[1:]:
         digits = chunk.digits
         if fictitious_reason(digits, chunk.text):
@@ -415,7 +420,7 @@ def _take_number(
             return 1  # beside a whole number, so few digits are hardly another one
         if len(number.e164) != len(parse.last.e164) or number.region != parse.last.region:
             number = replace(number, confidence="low", basis=_FEW_DIGITS)
-    if chunk.slip and is_possible(number.e164 + "0"):
+    if chunk.slip and _may_lack_a_digit(number.e164):
         parse.problems.append(_MASKED)
         return 1  # one digit may be missing
     if chunk.slip and _is_whole_without_last_group(chunk, region):
@@ -424,6 +429,19 @@ def _take_number(
         number = replace(number, extension=chunk.extension)
     parse.add(number, chunk.start, chunk.end, chunk.text)
     return 1
+
+
+def _is_whole_before_a_group(chunk: Chunk) -> bool:
+    """Whether "+49 30 901820 10115 Berlin" is a number without the group that a word stands behind.
+    What begins with a plus is not cut."""
+    before = chunk.text.rpartition(" ")[0] if chunk.words[1] else ""
+    number = parse_number(before, None)[0] if before else None
+    return number is not None and number.valid and is_of_usual_length(number)
+
+
+def _may_lack_a_digit(e164: str) -> bool:
+    """Whether a number with one digit more exists as well."""
+    return is_possible(e164 + "0") and any(metadata.facts(e164 + d).valid for d in "0123456789")
 
 
 def _is_whole_without_last_group(chunk: Chunk, region: str | None) -> bool:

@@ -119,6 +119,11 @@ def test_digits_beside_a_word_are_left_out_with_less_confidence() -> None:
     for text in ("Room 214 415-555-2671", "415-555-2671 2nd floor"):
         (number,) = parse_field(text, "US").numbers
         assert (number.e164, number.confidence) == ("+14155552671", "medium")
+    for text in ("030 901820 10115 Berlin", "10115 Berlin, 030 901820 10115 Berlin"):
+        (number,) = parse_field(text, "DE").numbers  # Germany's plan knows the longer one, too
+        assert (number.e164, number.confidence) == ("+4930901820", "medium")
+    (number,) = parse_field("+49 30 901820 10115 Berlin", "DE").numbers
+    assert number.confidence == "low"
 
 
 @pytest.mark.parametrize(
@@ -151,6 +156,66 @@ def test_a_short_number_with_a_spreadsheets_decimal_has_no_digit_more() -> None:
 def test_an_extension_has_many_words_and_marks(sign: str) -> None:
     (number,) = parse_field(f"+44 20 7219 4272 {sign} 4512", "GB").numbers
     assert (number.e164, number.extension) == ("+442072194272", "4512")
+
+
+class TestAWordWithoutASpace:
+    @pytest.mark.parametrize(
+        ("text", "region", "e164s"),
+        [
+            ("030 901820FAX030 901821", "DE", ["+4930901820", "+4930901821"]),
+            ("Tel030 901820Fax030 901821", "DE", ["+4930901820", "+4930901821"]),
+            ("212-736-5000office212-736-5001", "US", ["+12127365000", "+12127365001"]),
+            ("+852 2841-2323Emergency: +852 2523-9011", "HK", ["+85228412323", "+85225239011"]),
+            ("020 7219 4272Reception", "GB", ["+442072194272"]),
+            ("01 42 61 61 40Standard 01 42 61 61 41", "FR", ["+33142616140", "+33142616141"]),
+            ("212-736-5000Main Office", "US", ["+12127365000"]),
+            ("030 901820 10115Berlin", "DE", ["+4930901820"]),
+        ],
+    )
+    def test_hides_no_number(self, text: str, region: str, e164s: list[str]) -> None:
+        field = parse_field(text, region)
+        assert [number.e164 for number in field.numbers if number.valid] == e164s
+
+    @pytest.mark.parametrize(
+        ("text", "region"),
+        [
+            ("212-736-500Main", "US"), ("212-736-5000ABCD", "US"), ("212736500OHome", "US"),
+            ("030 901820Zentrale", "DE"),  # its plan knows any length
+            ("Ticket2127365000", "US"), ("1234567Rev", "NL"),
+        ],
+    )  # fmt: skip
+    def test_makes_a_number_of_nothing_else(self, text: str, region: str) -> None:
+        numbers = parse_field(text, region).numbers
+        assert not any(number.valid and number.confidence != "low" for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "e164"),
+    [
+        ("(86-21) 52402321*110", "CN", "+862152402321"),
+        ("02152402321*8001", "CN", "+862152402321"),
+        ("(02)2311-3731*225#", "TW", "+886223113731"),
+        ("03-3404-5211*123", "JP", "+81334045211"),
+        ("212-736-5000*123", "US", "+12127365000"),
+        ("86-21-52402321*110", "CN", "+862152402321"),
+    ],
+)
+def test_an_asterisk_stands_before_an_extension(text: str, region: str, e164: str) -> None:
+    (number,) = parse_field(text, region).numbers
+    extension = text.rpartition("*")[2].rstrip("#")
+    assert (number.e164, number.extension) == (e164, extension)
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "e164"),
+    [
+        ("030*901820", "DE", "+4930901820"), ("212*736*5000", "US", "+12127365000"),
+        ("06*12*34*56*78", "FR", "+33612345678"), ("0171*2345678", "DE", "+491712345678"),
+    ],
+)  # fmt: skip
+def test_an_asterisk_may_stand_between_groups(text: str, region: str, e164: str) -> None:
+    (number,) = parse_field(text, region).numbers
+    assert (number.e164, number.extension) == (e164, "")
 
 
 def test_a_plus_between_blanks_joins_two_numbers_of_a_country() -> None:

@@ -24,7 +24,7 @@ _SHORTEST_ID = 5  # digits of an id that no word announces
 _SHORTEST_WITH_ZEROS = 8  # digits of an id that begins as an international number does
 _MOST_ID_GROUPS = 4  # groups of an id behind a word: "VAT 123 4567 82"
 _LONGEST_E164 = 15  # digits
-_UNBROKEN = re.compile(r"(\+\d{8,15}) \d{9,}", re.ASCII)
+_UNBROKEN = re.compile(r"(\+\d{8,15}|\+\d[\d ().-]*[\d)]) \d{9,}", re.ASCII)
 _ID = re.compile(r"\d(?:[\d.\-]*\d)?", re.ASCII)
 _BY_LENGTH = "nothing but its length tells it from the next"
 _BESIDE_ID = "the digits beside it are left out"
@@ -93,11 +93,15 @@ def beside_id(text: str, region: str | None, *, is_announced: bool) -> Part | No
 
 
 def _before_id(text: str) -> Part | None:
-    """Read "+4930901820 1700000000": two unbroken groups, too long for one number. A number in
-    groups is not cut, because one digit too many is a slip."""
+    """Read "+4930901820 1700000000": too long for one number, and the last group is an id. A number
+    in groups is cut only if it is as long as most of its country: digits too many may be a slip."""
     match = _UNBROKEN.fullmatch(text)
-    part = _part(match[1], None) if match is not None and len(text) > _LONGEST_E164 + 1 else None
-    return Part(mended(part.number, _BESIDE_ID), part.text) if part is not None else None
+    if match is None or len(_DIGITS.sub("", text)) <= _LONGEST_E164:
+        return None
+    part = _part(match[1], None)
+    if part is None or not (match[1][1:].isdigit() or is_of_usual_length(part.number)):
+        return None
+    return Part(mended(part.number, _BESIDE_ID), part.text)
 
 
 def _is_whole(part: Part, region: str | None) -> bool:

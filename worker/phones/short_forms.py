@@ -126,7 +126,8 @@ def _of_tail(chunk: Chunk, digits: str, number: Number, typed: str) -> Number | 
             return None
     else:
         return None
-    return _with_last(digits, number, typed)
+    mate = _same_plan(number.e164[: -len(digits)] + digits, number)
+    return replace(mate, basis=number.basis) if mate and is_renumbered(number) else mate
 
 
 def _of_subscriber(chunk: Chunk, digits: str, number: Number, typed: str) -> Number | None:

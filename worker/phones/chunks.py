@@ -43,6 +43,7 @@ _LABEL_BEHIND = re.compile(
 )
 # A word whose space was lost: "020 7219 4272Reception". Codes and masks are in capitals alone.
 _TITLE = "[A-Z][a-z]{3}"
+_LONGEST_SLIP = 2  # characters
 # Latin ones alone: other scripts write without spaces. One letter behind a number is a slip, unless
 # it has the looks of a digit.
 _LETTER_BEFORE = re.compile(r"[A-Za-z][-_#]?\Z")
@@ -157,9 +158,9 @@ class Chunk(Struct, frozen=True):
     `joint`: what joins it to the chunk before (",", "/", "\\n", "and"; "label" for one word with a
     full stop or colon), "" where other words do; `glued`: without a space. `start`, `end`: its
     place in the text. `extension`: what stood behind it. `spoilt`: letters or a mask touch it.
-    `slip`: a single letter or mark does, which may stand for a digit, or a word, before which one
-    may be missing. `words`: words stand directly before and behind it. `announced`: a word says
-    that its first group is an id.
+    `slip`: a single letter or mark does, which may stand for a digit, or (`word_glued`) a word,
+    before which one may be missing. `words`: words stand directly before and behind it.
+    `announced`: a word says that its first group is an id.
     """
 
     text: str
@@ -172,6 +173,7 @@ class Chunk(Struct, frozen=True):
     slip: bool = False
     words: tuple[bool, bool] = (False, False)
     announced: bool = False
+    word_glued: bool = False
 
     @property
     def digits(self) -> str:
@@ -219,6 +221,7 @@ def _scan(text: str) -> Iterator[Chunk]:
             end += marked.end()
         between = text[before:start]
         before_it, behind_it = text[:start], "" if extension else behind
+        slip = _SLIP.match(behind_it)
         is_announced = _is_announced(before_it, match.group())
         is_marked = _MONEY.match(behind_it) is not None
         if behind_it and text[start] != "+" and _OTHER_NUMBER_BEHIND.match(behind_it):
@@ -232,9 +235,10 @@ def _scan(text: str) -> Iterator[Chunk]:
             not between[-1:].isspace(),
             extension,
             is_other or is_announced or _is_touched(before_it, behind_it),
-            not extension and _SLIP.match(behind) is not None,
+            slip is not None,
             (False, False) if is_other else _words(before_it, behind_it),
             is_announced and not is_marked and not _is_touched(before_it, behind_it),
+            slip is not None and slip.end() > _LONGEST_SLIP,
         )
         before = end
         match = _CHUNK.search(text, end)

@@ -420,7 +420,7 @@ def _take_number(
             return 1  # beside a whole number, so few digits are hardly another one
         if len(number.e164) != len(parse.last.e164) or number.region != parse.last.region:
             number = replace(number, confidence="low", basis=_FEW_DIGITS)
-    if chunk.slip and _may_lack_a_digit(number.e164):
+    if chunk.slip and _may_lack_a_digit(number.e164, is_word=chunk.word_glued):
         parse.problems.append(_MASKED)
         return 1  # one digit may be missing
     if chunk.slip and _is_whole_without_last_group(chunk, region):
@@ -439,9 +439,12 @@ def _is_whole_before_a_group(chunk: Chunk) -> bool:
     return number is not None and number.valid and is_of_usual_length(number)
 
 
-def _may_lack_a_digit(e164: str) -> bool:
-    """Whether a number with one digit more exists as well."""
-    return is_possible(e164 + "0") and any(metadata.facts(e164 + d).valid for d in "0123456789")
+def _may_lack_a_digit(e164: str, *, is_word: bool) -> bool:
+    """Whether a number may have one digit more, for which a letter or mark stands. A word stands
+    for none: it matters only where such a number exists."""
+    if not is_possible(e164 + "0"):
+        return False
+    return not is_word or any(metadata.facts(e164 + digit).valid for digit in "0123456789")
 
 
 def _is_whole_without_last_group(chunk: Chunk, region: str | None) -> bool:

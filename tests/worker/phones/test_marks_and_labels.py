@@ -181,6 +181,7 @@ class TestAWordWithoutASpace:
         [
             ("212-736-500Main", "US"), ("212-736-5000ABCD", "US"), ("212736500OHome", "US"),
             ("030 901820Zentrale", "DE"),  # its plan knows any length
+            ("(081)  342-86221d", "IT"),  # "d" may stand for a digit
             ("Ticket2127365000", "US"), ("1234567Rev", "NL"),
         ],
     )  # fmt: skip

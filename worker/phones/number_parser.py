@@ -85,7 +85,8 @@ def parse_number(text: str, region: str | None) -> tuple[Number | None, str]:
     number, problem = _parse_number(text, region)
     if number is None or not number.valid:
         return number, problem
-    if number.region != region and text[:1] == "+" and _may_lack_its_code(text, number, region):
+    is_foreign = region is not None and number.region != region and text[0] == "+"
+    if is_foreign and _may_lack_its_code(text, number, region or ""):
         return replace(number, confidence="low", basis=_MAYBE_NATIONAL), ""
     if text[:3] in _ABROAD and (other := _dialled_otherwise(text, number, region)) is not None:
         return other, ""
@@ -233,11 +234,11 @@ def _may_have_its_code(text: str, number: Number, region: str | None) -> bool:
     return abroad is not None and abroad.valid and is_of_usual_length(abroad)
 
 
-def _may_lack_its_code(text: str, number: Number, region: str | None) -> bool:
+def _may_lack_its_code(text: str, number: Number, region: str) -> bool:
     """Whether "+647-937-1234" for a contact in the United States may as well be a number of that
     country with a plus before it: it stands in the groups in which the country writes its own."""
     groups, parts = _GROUPS.findall(text), split(number.e164)
-    if region is None or parts is None or not groups[1:]:
+    if parts is None or not groups[1:]:
         return False
     if groups[0] == str(parts[0]) and number.basis != _NEW_PLAN:
         return False  # the code is a group of its own

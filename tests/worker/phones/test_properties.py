@@ -32,6 +32,7 @@ numbers = st.deferred(  # they are read when the first test needs them
 )
 valid = numbers.filter(lambda e164: parse_field(e164).numbers[0].valid)
 digits_only = re.compile(r"\D")
+AMOUNT_BEHIND = re.compile(r"\s[\d\u200b]{1,5}(?:\.[\d\u200b\s]+)+\Z")
 
 
 def written(e164: str, how: int) -> str:
@@ -65,6 +66,7 @@ def test_spaces_and_punctuation_between_digits_change_nothing(
         if text[place - 1].isdigit() and text[place].isdigit():
             text = text[:place] + mark + text[place:]
     assume(not text.endswith((".0", ".00")))  # which a spreadsheet has put behind a number
+    assume(not AMOUNT_BEHIND.search(text))  # "+504 8002 1234 5.67": read, with low confidence
     assert [number.e164 for number in parse_field(text).numbers] == [e164]
 
 

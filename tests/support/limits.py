@@ -37,6 +37,7 @@ _LIMITS = {
     # Bytes from which a list is cleaned by several processes.
     "long_list": "worker.lists.clean._LONG",
     # Seconds, or spans of time.
+    "connection_ping": "worker.store.engine.PING_AFTER",
     "mail_step": "worker.alerts.smtp._TIMEOUT",
     "mail_data": "worker.alerts.smtp._DATA_TIMEOUT",
     "mail_retry": "worker.asking.senders.smtp_email._LATER",

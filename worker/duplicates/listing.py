@@ -178,7 +178,7 @@ def contacts_by_object(
     )
     if kind is not None:
         query = query.where(p.kind == kind.value)
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         number = Counter({(row[0], row[1]): int(row[2]) for row in connection.execute(query)})
         for forms in _other_forms(connection, connector, kind):
             of_forms = sa.select(n.connector, n.object, sa.func.count())

@@ -69,10 +69,8 @@ def export(store: Store, path: Path, now: datetime, with_secrets: bool = False) 
         with (
             os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive,
-            store.read() as connection,
+            store.snapshot() as connection,  # all tables as of one moment
         ):
-            if connection.dialect.name == "postgresql":  # all tables as of one moment
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             for table in metadata.sorted_tables:
                 name = str(table.name)
                 if name in _PASSING or (name in _SECRET and not with_secrets):

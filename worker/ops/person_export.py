@@ -330,7 +330,7 @@ def export(ctx: Context, person: Person) -> dict[str, Any]:
     rows of theirs, under a title in words."""
     sections: list[dict[str, Any]] = []
     nothing: list[str] = []
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         for section in SECTIONS:
             rows = list(_rows(connection, section, person))
             if rows:

@@ -119,7 +119,7 @@ def count(ctx: Context) -> None:
     _fetch_lists(ctx)
     by_segment: dict[tuple[str, str, str], Counts] = {}
     overall: dict[str, Counts] = {}
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         for by, connector, value, statuses, number in _groups(connection):
             if by == "":
                 overall.setdefault(connector, Counts()).add(statuses, number)
@@ -134,7 +134,7 @@ def count(ctx: Context) -> None:
     now = ctx.now()
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     yesterday = today - timedelta(days=1)
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         went_bad = inflow.count_went_bad(connection, today, now)
         # Runs may have gone on after yesterday was counted last.
         went_bad_yesterday = inflow.count_went_bad(connection, yesterday, today)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from worker.store import locks
 from worker.store.errors import StoreError
@@ -19,11 +20,13 @@ from worker.store.locks import Lock
 from worker.store.machine_faults import trouble
 from worker.store.private_files import make_database
 
+PING_AFTER = 1.0  # seconds for which a connection to PostgreSQL may idle and is used untried
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class Store:
-    """The database. `read()` and `write()` give a connection inside a transaction."""
+    """The database: connections for queries (`read()`), and inside a transaction for queries that
+    belong together (`snapshot()`) and for changes (`write()`)."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -37,14 +40,21 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        """Give a connection for queries. Each sees what is committed when it begins.
+
+        On PostgreSQL each query is a transaction by itself, so that beginning and ending one costs
+        no round trips. A query whose rows are streamed (`yield_per`) needs `snapshot()`: PostgreSQL
+        has cursors within transactions only
+        (https://www.postgresql.org/docs/current/sql-declare.html).
+        """
         with self.engine.connect() as connection:
+            if not self._file:
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Begin a transaction whose queries all see the database as it is at the first of them.
-
-        On PostgreSQL, each query of `read()` would see what was committed in between
+        """Begin a transaction whose queries all see the database as it is at the first of them
         (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-REPEATABLE-READ).
         """
         with self.engine.connect() as connection:
@@ -88,7 +98,6 @@ def open_store(url: str) -> Store:
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
-        "pool_pre_ping": not url.startswith("sqlite"),  # a file does not hang up
         # A thread takes a connection for each transaction. `hygiene sync` has some ten threads for
         # each CRM; what is over the five that stay open is closed after use.
         "max_overflow": 30,
@@ -103,7 +112,32 @@ def open_store(url: str) -> Store:
     engine = sa.create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         _tune_sqlite(engine)
+    else:
+        _ping_after_idling(engine)
     return Store(engine)
+
+
+def _ping_after_idling(engine: Engine) -> None:
+    """Replace connections that the server, or something on the way, has closed meanwhile.
+
+    A connection is tried with a round trip before it is used, but for one that was in use a moment
+    ago. SQLAlchemy's own `pool_pre_ping` tries each, which is as much as most reads take.
+    """
+
+    @sa.event.listens_for(engine, "checkin")
+    def on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        used_at = record.info.get("used_at")  # None: it was opened just now
+        if used_at is None or time.monotonic() - used_at < PING_AFTER:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            # All connections are replaced, and this one at once: they were closed together.
+            raise sa.exc.InvalidatePoolError from error
 
 
 def _tune_sqlite(engine: Engine) -> None:

@@ -164,7 +164,7 @@ def lift(ctx: Context, suppression_id: int, by: str, why: str) -> Suppression:
     """
     now, keys = ctx.now(), ctx.keys
     query = sa.select(suppressions).where(suppressions.c.id == suppression_id)
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         suppression = connection.execute(query).one_or_none()
         if suppression is None:
             raise NoSuchSuppressionError(suppression_id)

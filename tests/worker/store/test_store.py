@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -20,6 +21,7 @@ from fixture_types import Sync
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from limits import lower_limits
+from psycopg.pq import TransactionStatus
 
 from worker.context import Context
 from worker.store import Store, engine, tables
@@ -173,6 +175,80 @@ class TestStatements:
         with store.read() as connection:
             assert not connection.execute(sa.select(watermarks)).all()
         store.close()
+
+
+class TestConnectionsToPostgres:
+    """Each round trip counts where the database is across a network."""
+
+    def test_a_read_begins_no_transaction(self, postgres_store: Store) -> None:
+        with postgres_store.read() as connection:
+            connection.scalar(sa.text("SELECT 1"))
+            assert _transaction(connection) is TransactionStatus.IDLE
+        with postgres_store.write() as connection:
+            connection.scalar(sa.text("SELECT 1"))
+            assert _transaction(connection) is TransactionStatus.INTRANS
+
+    def test_rows_can_be_streamed_from_a_snapshot(self, postgres_store: Store) -> None:
+        with postgres_store.snapshot() as connection:
+            rows = connection.execution_options(yield_per=10).scalars(
+                sa.text("SELECT generate_series(1, 25)")
+            )
+            assert sum(rows) == 325
+
+    def test_one_that_was_closed_while_it_idled_is_replaced(
+        self, postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lower_limits(monkeypatch, connection_ping=0.0)
+        closed = _close_from_outside(postgres_store)
+        with postgres_store.read() as connection:
+            assert connection.scalar(_BACKEND) != closed
+
+    def test_one_that_was_in_use_a_moment_ago_is_not_tried(
+        self, postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tried: list[object] = []
+        monkeypatch.setattr(postgres_store.engine.dialect, "do_ping", tried.append)
+        for _ in range(3):
+            with postgres_store.read() as connection:
+                connection.scalar(_BACKEND)
+        assert not tried
+        lower_limits(monkeypatch, connection_ping=0.0)
+        with postgres_store.read():
+            assert len(tried) == 1
+
+    def test_after_the_error_of_one_that_was_closed_in_use_all_are_opened_anew(
+        self, postgres_store: Store
+    ) -> None:
+        closed = _close_from_outside(postgres_store)
+        with pytest.raises(sa.exc.OperationalError), postgres_store.read() as connection:
+            connection.scalar(_BACKEND)
+        with postgres_store.read() as connection:
+            assert connection.scalar(_BACKEND) != closed
+
+
+_BACKEND = sa.text("SELECT pg_backend_pid()")
+
+
+@pytest.fixture
+def postgres_store(postgres_database_url: str) -> Iterator[Store]:
+    store = open_store(postgres_database_url)
+    yield store
+    store.close()
+
+
+def _transaction(connection: sa.Connection) -> TransactionStatus:
+    raw: psycopg.Connection[Any] = connection.connection.dbapi_connection  # type: ignore[assignment]
+    return raw.info.transaction_status
+
+
+def _close_from_outside(store: Store) -> int:
+    """Close the store's one connection as the server does; return its process there."""
+    with store.read() as connection:
+        process: int = connection.scalar(_BACKEND)
+    url = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
+    return process
 
 
 class TestSqliteOfSeveralProcesses:

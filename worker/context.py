@@ -39,7 +39,6 @@ from worker.verification.registry import ChainPlan, plan_chain
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_AT = sa.select(schemas.c.at).where(schemas.c.connector == sa.bindparam("name"))
 _RECHECK_AFTER = timedelta(minutes=1)  # where a field is missing, ask the CRM at most this often
 
 
@@ -84,11 +83,13 @@ class Context:
         try:
             return self._pool.pop()  # of a list: safe between threads
         except IndexError:
-            return Context(
+            borrowed = Context(
                 self.settings, self.store, self.providers, lambda: self.now(),
                 pace=self.pace, quotas=self.quotas,
                 parse_field=lambda text, region: self.parse_field(text, region),
             )  # fmt: skip
+            borrowed._keys, borrowed._accounts = self._keys, self._accounts
+            return borrowed
 
     def give_back(self, borrowed: Context) -> None:
         """Keep a borrowed context for the next thread."""
@@ -164,7 +165,8 @@ class Context:
         """Like `open`, to read what people did there. Raises `AuthError` where the connection goes
         to another account than before."""
         opened = self.open(name)
-        self._require_same_account(name, opened)
+        login = self._account_of_login(name, opened)
+        self._require_same_account(name, login, crm_accounts.of_records(self.store, name))
         return opened
 
     def _share_tokens(self, name: str, opened: Connector) -> None:
@@ -191,9 +193,13 @@ class Context:
         when a field was missing, or if `fresh`. Raises `SchemaError` if the CRM has none of the
         fields that statuses are written to.
         """
-        opened = self.open_own(name)
+        opened = self.open(name)
+        login = self._account_of_login(name, opened)
+        account = crm_accounts.of_records_query(name).scalar_subquery()
+        schema_at = sa.select(schemas.c.at).where(schemas.c.connector == name).scalar_subquery()
         with self.store.read() as connection:
-            at: datetime | None = connection.scalar(_SCHEMA_AT, {"name": name})
+            known, at = connection.execute(sa.select(account, schema_at)).one()
+        self._require_same_account(name, login, known or "")
         now = self.now()
         # What a list holds is known by opening it.
         fresh = fresh or (bool(opened.guessed_from) and name not in self._schema_at)
@@ -276,18 +282,13 @@ class Context:
         if other and names.index(other) < names.index(name):
             raise _same_account(name, other, opened.account)
 
-    def _require_same_account(self, name: str, opened: Connector) -> None:
+    def _require_same_account(self, name: str, account: str, known: str) -> None:
         """Raise `AuthError` for a connection that goes to another account than the one that our
         records of it are of, or whose account is being changed (`worker.ops.account_change`).
 
-        The CRM is asked once for each login; where it does not answer, the next time will do. Whose
-        our records are is looked up each time: a process that was not restarted after a change
-        still has the former account's login.
+        `account`: of our login. `known`: of our records, looked up each time: a process that was
+        not restarted after a change still has the former account's login.
         """
-        if connections.is_file(name):
-            return
-        account = self._account_of_login(name, opened)
-        known = crm_accounts.of_records(self.store, name)
         if account and not known:
             known = crm_accounts.settle(self.store, name, account)
         _compare_accounts(name, account, known)
@@ -305,6 +306,10 @@ class Context:
         _compare_accounts(name, account, crm_accounts.of_records(self.store, name))
 
     def _account_of_login(self, name: str, opened: Connector) -> str:
+        """Return the account that our login goes to; "" where that is not known. The CRM is asked
+        once for each login; where it does not answer, the next time will do."""
+        if connections.is_file(name):
+            return ""
         if name in self._accounts:
             return self._accounts[name]
         if self._is_one_of_several(name):

@@ -82,9 +82,13 @@ def settle(store: Store, connector: str, account: str) -> str:
 
 def of_records(store: Store, connector: str) -> str:
     """Return the account that our records of a connection are of; "" where that is not known."""
-    query = sa.select(app_state.c.value).where(app_state.c.name == f"{_OWNER}{connector}")
     with store.read() as connection:
-        return connection.scalar(query) or ""
+        return connection.scalar(of_records_query(connector)) or ""
+
+
+def of_records_query(connector: str) -> sa.Select[Any]:
+    """Return the query of `of_records`, to be asked beside something else."""
+    return _row(f"{_OWNER}{connector}")
 
 
 # -- the accounts that a name has gone to ------------------------------------------------------
@@ -105,7 +109,7 @@ def load_accounts(connection: Connection, connector: str) -> Accounts:
     stored: str | None = connection.scalar(_row(f"{_ACCOUNTS}{connector}"))
     if stored is not None:
         return msgspec.json.decode(stored, type=Accounts)
-    return Accounts((connection.scalar(_row(f"{_OWNER}{connector}")) or "",))
+    return Accounts((connection.scalar(of_records_query(connector)) or "",))
 
 
 def store_accounts(connection: Connection, connector: str, accounts: Accounts) -> None:
@@ -123,7 +127,7 @@ def store_accounts(connection: Connection, connector: str, accounts: Accounts) -
 def hold(connection: Connection, connector: str) -> str:
     """Return the account that a connection's records are of, as `of_records` does, and let nobody
     change it until the transaction ends."""
-    query = _row(f"{_OWNER}{connector}").with_for_update(read=True)
+    query = of_records_query(connector).with_for_update(read=True)
     account: str | None = connection.scalar(query)
     return account or ""
 

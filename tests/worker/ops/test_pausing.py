@@ -32,8 +32,9 @@ from worker.store.pause import PausedError
 from worker.store.tables import lookup_claims, lookups, pages, runs
 from worker.suppression import suppressions
 from worker.suppression.apply_reports import apply_pending
-from worker.sync.pages import process
+from worker.sync.pages import load, process
 from worker.sync.pages.runner import run_to_completion
+from worker.sync.pages.steps import LoadedPage, PageWork
 from worker.sync.propagate import pending_connectors, propagate
 from worker.sync.runs import lifecycle
 from worker.sync.runs.model import RunOptions
@@ -235,16 +236,14 @@ class TestMoney:
         ctx = make_context("[verification.providers.twilio]\nper_second = 5000\n",
                            **sandbox.env("twilio"))  # fmt: skip
         run_id = lifecycle.open_run(ctx, crm.name, Scope("changed"))
-        real = pause.check
-        asked: list[int] = []
+        real = load.load
 
-        def pause_once_it_has_begun(store: Any) -> None:
-            real(store)
-            if not asked:
+        def pause_once_it_has_begun(work: PageWork) -> LoadedPage:
+            if pause.find(ctx.store) is None:
                 pause_now(ctx)
-            asked.append(1)
+            return real(work)
 
-        monkeypatch.setattr(process.pause, "check", pause_once_it_has_begun)
+        monkeypatch.setattr(load, "load", pause_once_it_has_begun)
         with pytest.raises(PausedError):
             run_to_completion(ctx, run_id, pages_at_once=1)
         with ctx.store.read() as connection:

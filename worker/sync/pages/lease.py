@@ -15,11 +15,13 @@ from worker.store import pause
 from worker.store.states import PageState, WriteState
 from worker.store.tables import pages, runs, writes
 from worker.sync.pages.steps import LeasedPage, PageWork
-from worker.sync.runs import lifecycle
 from worker.sync.runs.model import Run
 from worker.sync.runs.stored_pages import decode_page
 
 RENEW_EVERY = 10.0  # seconds between two renewals while a step waits
+_RUN_AND_PAUSE = sa.select(runs, pause.STORED.scalar_subquery().label("paused")).where(
+    runs.c.id == sa.bindparam("run_id")
+)
 
 
 class LostLeaseError(Exception):
@@ -29,7 +31,8 @@ class LostLeaseError(Exception):
 def claim(
     ctx: Context, page_id: int, read: Sequence[Contact] | None
 ) -> tuple[LeasedPage, Run] | None:
-    """Take the lease of a stored page; None when it is done or another living worker has it.
+    """Take the lease of a stored page; None when it is done, its run is over, or another living
+    worker has it. Raises `PausedError` while everything is paused, but in a dry run.
 
     `read`: the page's contacts, where this process has them in memory.
     """
@@ -65,7 +68,10 @@ def claim(
         )
         if taken.rowcount != 1:
             return None
-    run = lifecycle.load(ctx, row.run_id)
+    # Only now: who ends a run looks for leases of its pages afterwards.
+    with ctx.store.read() as connection:
+        run_row = connection.execute(_RUN_AND_PAUSE, {"run_id": row.run_id}).one()
+    run = Run.from_row(run_row)
     if not run.active:
         release(ctx, page_id, None, attempts=-1)
         return None
@@ -73,7 +79,11 @@ def claim(
         ids, read = decode_page(row.payload)
     else:
         ids = [contact.id for contact in read]
-    return LeasedPage(row.id, row.object, row.attempts + 1, row.stored_at, ids, read), run
+    page = LeasedPage(row.id, row.object, row.attempts + 1, row.stored_at, ids, read)
+    if run_row.paused and not run.dry_run:
+        give_back(ctx, page)
+        pause.require_none(run_row.paused)
+    return page, run
 
 
 def renew(work: PageWork) -> bool:

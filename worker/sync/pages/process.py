@@ -82,8 +82,6 @@ def process(
 
 
 def _run_steps(work: PageWork) -> None:
-    if not work.run.dry_run:
-        pause.check(work.ctx.store)
     verified = _prepare_and_verify(load.load(work))
     if verified.took_longer_than(work.ctx.settings.sync.reread_after):
         # People work in the CRM meanwhile: look once more at what is there now. The answers that

@@ -60,6 +60,9 @@ _ERASURE_FLAG = (
 )
 _FLAGS_KEPT = "kept flags"  # of `app_state`: of contacts that were dropped with their connection
 _MAX_HOLDERS = 200  # of one number that are looked at to tell whether it is shared
+_HAS_ERASURES = sa.exists().where(app_state.c.name == _ERASURE_FLAG)
+# Few installations have either, and all ask for both with each page.
+_ERASURES_AND_REGISTRIES = sa.select(_HAS_ERASURES, matching.ANY_IN_FORCE)
 _DEPENDS_ON_HOLDERS = (FeedbackKind.WRONG_NUMBER, FeedbackKind.CORRECTED, FeedbackKind.CONFIRMED)
 
 
@@ -238,7 +241,8 @@ def load(
     reports: whoever copies or lists reports does without them.
     `changed`: fields that are read as other numbers from now on (`review_holds`). `holders`: of the
     numbers, where the caller has looked them up already."""
-    names = number_aliases(keys, numbers, has_erasures(connection))
+    erasures, in_registries = connection.execute(_ERASURES_AND_REGISTRIES).one()
+    names = number_aliases(keys, numbers, erasures)
     by_number: dict[str, list[Feedback]] = {}
     ids: set[tuple[str, int]] = set()
     for row in connection.execute(sa.select(feedback).where(any_of(feedback.c.number, names))):
@@ -253,7 +257,7 @@ def load(
         ids.add(("review", review_id))
         for number in names[hold.number]:
             by_number.setdefault(number, []).append(hold)
-    for listing in matching.find(connection, names) if with_registries else ():
+    for listing in matching.find(connection, names) if with_registries and in_registries else ():
         for number in names[listing.number]:
             by_number.setdefault(number, []).append(_report_from_listing(listing))
     doubted = [
@@ -363,7 +367,8 @@ def find_unseen(
     connection: Connection, numbers: Sequence[str], keys: Keys, known: ReportSet
 ) -> list[str]:
     """Return those of these numbers about which more is known than in `known`."""
-    names = number_aliases(keys, numbers, has_erasures(connection))
+    erasures, in_registries = connection.execute(_ERASURES_AND_REGISTRIES).one()
+    names = number_aliases(keys, numbers, erasures)
     news: set[str] = set()
     f, s = feedback.c, suppressions.c
     reported = sa.select(sa.literal("feedback"), f.id, f.number).where(any_of(f.number, names))
@@ -374,16 +379,17 @@ def find_unseen(
     if known.with_holds:
         news.update(_numbers_of_changed_holds(connection, names, known))
     if known.with_registries:
-        news.update(_numbers_of_changed_listings(connection, names, known))
+        listings = matching.find(connection, names) if in_registries else []
+        news.update(_numbers_of_changed_listings(listings, names, known))
     return sorted(news)
 
 
 def _numbers_of_changed_listings(
-    connection: Connection, names: Mapping[str, Sequence[str]], known: ReportSet
+    listings: Iterable[matching.Listing], names: Mapping[str, Sequence[str]], known: ReportSet
 ) -> Iterator[str]:
     """Yield numbers that came to a registry since, or went off one."""
     listed: dict[str, set[str]] = {}
-    for listing in matching.find(connection, names):
+    for listing in listings:
         for number in names[listing.number]:
             listed.setdefault(number, set()).add(_report_from_listing(listing).key)
     for number in {number for of in names.values() for number in of}:
@@ -412,8 +418,7 @@ def _numbers_of_changed_holds(
 
 
 def has_erasures(connection: Connection) -> bool:
-    query = sa.select(app_state.c.name).where(app_state.c.name == _ERASURE_FLAG)
-    return connection.scalar(query) is not None
+    return bool(connection.scalar(sa.select(_HAS_ERASURES)))
 
 
 def record_erasure(connection: Connection, keys: Keys) -> None:

@@ -13,6 +13,9 @@ from worker.registries.numbers import as_integer
 from worker.store.array_param import any_of
 from worker.store.tables import registries, registry_imports, registry_numbers
 
+_IN_FORCE = registries.c.generation > 0
+ANY_IN_FORCE = sa.exists().where(_IN_FORCE)
+
 
 class Listing(Struct, frozen=True):
     """A number that a registry holds. `since`: when the import that brought it was made."""
@@ -31,10 +34,7 @@ def find(connection: Connection, numbers: Iterable[str]) -> list[Listing]:
     has no snapshot, an import that is put in force at this moment may be seen in part; whoever
     decides by it looks again (`worker.feedback.report_log.find_unseen`).
     """
-    lists = {
-        row.id: row
-        for row in connection.execute(sa.select(registries).where(registries.c.generation > 0))
-    }
+    lists = {row.id: row for row in connection.execute(sa.select(registries).where(_IN_FORCE))}
     if not lists:
         return []
     by_value: dict[int, str] = {}

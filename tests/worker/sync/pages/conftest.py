@@ -4,6 +4,7 @@ Read in this order:
 
     test_pool.py           several pages at once
     test_stored_pages.py   a page survives its way through the database
+    test_statements.py     how many statements a page takes
     test_late_writes.py    what a write that got no answer may still do
     test_own_flags.py      our own writes are no person's word, in whatever order they come
     test_retyped_phones.py a phone that a person retypes while we work stays as it was typed

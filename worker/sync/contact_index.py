@@ -272,6 +272,8 @@ def invalidate_records(
     connection: Connection, connector: str, object_name: str, ids: Sequence[str]
 ) -> None:
     """Have these contacts processed when they are read next, even if they have not changed."""
+    if not ids:
+        return
     connection.execute(
         sa.update(contacts)
         .where(*_among(contacts, connector, object_name, ids))

@@ -178,6 +178,8 @@ def _mended_code(text: str, region: str | None) -> tuple[Number | None, str]:
     number, _ = parse_literal("+" + text[twice.end() :], None)
     if number is None or not number.valid:
         return None, text
+    if (parts := split(number.e164)) is None or str(parts[0]) != twice[1]:
+        return None, text  # "+67 67 715123": Tonga's +676 in odd groups
     whole, _ = parse_literal(text, None)
     if whole is not None and whole.valid:
         groups = group_lengths(text)  # "+46 46 222 00 00": the area code of Lund

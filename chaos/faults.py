@@ -500,11 +500,11 @@ class Faults:
 
     def stream_lost(self, rng: random.Random) -> None:
         """Its events are purged while nobody hears them, as after three days; a record is changed
-        in between."""
+        in between. Where no event is purged that we lack, nothing tells of a loss."""
         self._pubsub.refuse_with = grpc.StatusCode.UNAVAILABLE
         self._pubsub.cut()
         self._wait(rng.uniform(0.3, 1.5))
-        self.sandbox.call(self._edit_unheard)
+        self.sandbox.call(lambda: self.actors.records.edit_in("salesforce"))
         self._pubsub.bus.forget()
         self._pubsub.refuse_with = None
 

@@ -336,6 +336,7 @@ class Checker:
         for party, records in ours.items():
             if len(records) > 1:
                 yield f"promise 4: {party} has {len(records)} consent records of ours"
+        elsewhere = self.second.holders() if self.second else {}
         for key, party in self.crms.parties.items():
             if key in self.actors.truth.deleted or stop_came_late(self.crms.writes, key):
                 continue
@@ -346,7 +347,8 @@ class Checker:
                 record["PrivacyConsentStatus"] == "OptOut" and not record.get("EffectiveTo")
                 for record in ours.get(party, ())
             )
-            if wanted.suppressed and not says and model.has_refused(self.actors.truth, key):
+            refused = model.has_refused(self.actors.truth, key, elsewhere)
+            if wanted.suppressed and not says and refused:
                 yield f"promise 7: {key.object} {key.id} is stopped, and its consent says nothing"
 
     def workers(self) -> Iterator[str]:

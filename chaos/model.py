@@ -61,13 +61,15 @@ def is_stopped(truth: GroundTruth, number: str, key: Key | None = None) -> bool:
     return closed_channels(truth, number, key) == _ALL
 
 
-def has_refused(truth: GroundTruth, key: Key) -> bool:
+def has_refused(truth: GroundTruth, key: Key, elsewhere: Mapping[str, int] | None = None) -> bool:
     """Return whether a stop of a record is surely its person's word: of a number that many have, or
-    have had by the time it was read, nobody knows who sent it, unless it names the record."""
+    have had by the time it was read, nobody knows who sent it, unless it names the record.
+    `elsewhere`: how many records of second accounts have each number."""
     numbers = {phone.number for phone in truth.typed[key].values() if phone.number}
     for number in numbers:
         named = any(statement.of == key for statement in truth.statements.get(number, ()))
-        if (named or len(truth.held[number]) < SHARED_FROM) and is_stopped(truth, number, key):
+        holders = len(truth.held[number]) + (elsewhere or {}).get(number, 0)
+        if (named or holders < SHARED_FROM) and is_stopped(truth, number, key):
             return True
     return False
 

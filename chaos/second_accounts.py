@@ -7,7 +7,8 @@ what is said of a number anywhere must reach its records here, whatever happens 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -104,6 +105,11 @@ class SecondAccounts:
             ]
 
         return self.sandbox.call(look)
+
+    def holders(self) -> Mapping[str, int]:
+        """Return how many records have each number."""
+        return Counter(p.number for fields in self._typed.values() for p in fields.values()
+                       if p.number)  # fmt: skip
 
     def typed_fields(self, truth: GroundTruth) -> Iterator[str]:
         """Promise 3: what people typed is as they typed it."""

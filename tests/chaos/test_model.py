@@ -46,3 +46,11 @@ def test_a_stop_from_a_number_that_many_have_had_is_surely_nobodys_word() -> Non
     truth.type_in(keys[2], phone)
     truth.type_in(keys[2], {"Phone": TypedPhone("")})
     assert not has_refused(truth, keys[0])
+
+
+def test_nor_one_from_a_number_that_many_of_a_second_account_have() -> None:
+    truth, key = GroundTruth(), Key("salesforce", "Lead", "00Q1")
+    truth.type_in(key, {"Phone": TypedPhone(NUMBER, NUMBER)})
+    truth.record(NUMBER, "stop", 1.0)
+    assert has_refused(truth, key, {NUMBER: 1})
+    assert not has_refused(truth, key, {NUMBER: 2})

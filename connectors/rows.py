@@ -127,6 +127,15 @@ def ids_of(read: Sequence[Contact]) -> Sequence[str]:
     return read.ids if isinstance(read, Rows) else [contact.id for contact in read]
 
 
+def once_each(read: Sequence[Contact]) -> Sequence[Contact]:
+    """The contacts, each once, where an answer holds one twice: HubSpot and Salesforce refuse a
+    batch of writes that names a record twice."""
+    ids = ids_of(read)
+    if len(set(ids)) == len(ids):
+        return read
+    return [*{contact.id: contact for contact in read}.values()]
+
+
 def joined(first: Sequence[Contact], second: Sequence[Contact]) -> Sequence[Contact]:
     """The contacts of two pages, one after the other."""
     if isinstance(first, Rows) and isinstance(second, Rows) and first.layout == second.layout:

@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from connectors.records import Contact
+from connectors.rows import once_each
 from worker.store.states import WriteState
 from worker.store.tables import writes
 from worker.sync.pages import lease, pending_writes
@@ -40,7 +41,7 @@ def _fetch(work: PageWork) -> list[Contact]:
     lease.require(work)
     if work.page.object in work.ctx.fields[work.connector.name].lost_objects:
         return []  # the whole object is hidden from our user
-    return work.connector.fetch(work.page.object, work.page.ids)
+    return [*once_each(work.connector.fetch(work.page.object, work.page.ids))]
 
 
 def _resolve_pending_writes(work: PageWork, fetched: Sequence[Contact]) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from connectors.errors import SchemaChangedError
 from connectors.protocol import Connector
 from connectors.records import Contact, Page
-from connectors.rows import ids_of
+from connectors.rows import ids_of, once_each
 from worker.context import Context
 from worker.store.tables import UtcDateTime, runs
 from worker.sync import merge_log
@@ -279,6 +279,7 @@ class _ObjectReader:
     ) -> StoredPage | None:
         """Keep a page and the run's place in one transaction; None where nothing is to do."""
         run, name = self._run, self._entry["object"]
+        read = once_each(read)
         values: dict[str, Any] = {
             "reading": run.reading,
             "reader_calls": run.reader_calls,

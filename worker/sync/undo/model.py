@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -61,10 +61,12 @@ class UndoWork:
 @dataclass(frozen=True, slots=True)
 class RecordWrites:
     """What the run wrote to a record: the values before its first write, and what it wrote last.
-    `last_id`: of its rows in `writes`."""
+    `last_id`: of its rows in `writes`. `late`: what writes before the last one were to write that
+    got no answer: the CRM may have carried them out after it."""
 
     object: str
     record_id: str
     before: Mapping[str, Value]
     after: Mapping[str, Value]
     last_id: int = 0
+    late: Mapping[str, Sequence[Value]] = field(default_factory=dict)

@@ -133,11 +133,18 @@ def _restorable(
         if (holds or None) == (before or None):
             continue  # it is as it was: undone already, or never written
         repaired = key.startswith("phone/") and REPLACEMENT in str(before or "")
-        if (holds or None) != (wrote or None) or key not in writable or repaired:
+        if not _is_ours(row, key, holds) or key not in writable or repaired:
             result.kept.append(SkippedField(row.object, row.record_id, key, wrote, holds))
             continue
         values[key] = before
     return values
+
+
+def _is_ours(row: RecordWrites, key: str, holds: Value) -> bool:
+    """Whether a field holds what the run wrote. A flag that holds what only an earlier, unanswered
+    write was to set may as well be a person's: it stays."""
+    late = () if key in FLAGS else row.late.get(key, ())
+    return (holds or None) in {value or None for value in (row.after[key], *late)}
 
 
 def _unread_ticks(

@@ -14,6 +14,7 @@ from worker.store.array_param import any_of
 from worker.store.bulk import chunks
 from worker.store.states import WriteState
 from worker.store.tables import writes
+from worker.sync.pages import late_writes
 from worker.sync.runs.model import Run
 from worker.sync.undo.model import RecordWrites
 
@@ -101,8 +102,12 @@ def has_reached(row: Any) -> bool:
 def _combined(rows: Sequence[Any]) -> RecordWrites:
     before: dict[str, Value] = {}
     after: dict[str, Value] = {}
+    late: dict[str, list[Value]] = {}
     for row in rows:
         before = {**row.before, **before}  # the first one's counts
         after.update(row.after)
+        if row is not rows[-1] and late_writes.is_unanswered(row):
+            for key, value in row.after.items():
+                late.setdefault(key, []).append(value)
     last_id = max(row.id for row in rows)
-    return RecordWrites(rows[0].object, rows[0].record_id, before, after, last_id)
+    return RecordWrites(rows[0].object, rows[0].record_id, before, after, last_id, late)

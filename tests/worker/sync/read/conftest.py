@@ -3,6 +3,7 @@
 Read in this order:
 
     test_coalesce.py          small pages become larger ones
+    test_repeated.py          a record that an answer holds twice is one
     test_change_detection.py  unchanged contacts go no further
     test_search_lag.py        changes that HubSpot's search finds late
     test_members.py           members of a list or campaign

@@ -113,3 +113,29 @@ def test_a_later_write_that_may_have_come_counts_where_the_record_holds_what_it_
         connection.execute(sa.insert(writes).values(row))
     undo(ctx, run, only=[record])
     assert crm.get(record, crm.status) == ("valid" if came else None)
+
+
+@pytest.mark.parametrize("key", ["checked_at", "wrong_number"])
+def test_a_first_try_that_came_after_the_second_is_undone_but_for_flags(
+    ctx: Context, crm: Crm, sync: Sync, key: str
+) -> None:
+    """The run wrote twice to a record, and the CRM carried the first write out last. A flag may as
+    well be a person's."""
+    record = crm.ids()[0]
+    crm.edit(record, {f"phone/{crm.phone}": NUMBER})
+    run = sync(ctx, crm.name)["run"]
+    first, last = {"checked_at": ("2026-11-01T10:00:00Z", "2026-11-01T10:00:09Z"),
+                   "wrong_number": (True, False)}[key]  # fmt: skip
+    tries = [(first, WriteState.NOT_APPLIED, UNANSWERED), (last, WriteState.DONE, None)]
+    with ctx.store.write() as connection:
+        connection.execute(sa.delete(writes).where(writes.c.record_id == record))
+        for value, state, message in tries:
+            row = {
+                "run_id": run, "connector": crm.name, "object": crm.object, "record_id": record,
+                "before": {key: None}, "after": {key: value}, "state": state, "message": message,
+                "at": ctx.now(), "settled_at": ctx.now(),
+            }  # fmt: skip
+            connection.execute(sa.insert(writes).values(row))
+    crm.edit(record, {key: first})
+    undo(ctx, run, only=[record])
+    assert bool(crm.get(record, key)) == (key == "wrong_number")

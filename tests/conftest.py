@@ -53,6 +53,7 @@ from schemas import share_built
 from servers import NoServerError, close_session, open_session, postgres_url
 from skips import skip_without, summary
 from statements import share_compiled
+from transactions import refuse_outside_transactions
 
 from chaos.postgres import free_port as find_free_port
 from config.settings import Settings, load
@@ -168,6 +169,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # what is collected stays
     config.pluginmanager.register(OnlyWithExamples())
     share_compiled()
+    refuse_outside_transactions()
     share_built()
     if not hasattr(config, "workerinput"):  # the workers of pytest-xdist share what is made here
         compile_for_workers(config)

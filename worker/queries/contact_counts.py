@@ -35,7 +35,7 @@ _SEGMENT_ROWS = 50_000  # of a segment: as many as a page can check for somethin
 
 def look(ctx: Context, wanted: ContactFilter, limit: int = COUNT_LIMIT) -> QueryPlan:
     """Look how many contacts match a filter, up to a limit."""
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         return look_in(connection, wanted, limit)
 
 
@@ -172,7 +172,7 @@ def count_by_object(ctx: Context, plan: QueryPlan) -> tuple[dict[tuple[str, str]
     there are more, too."""
     counts: dict[tuple[str, str], int] = {}
     remaining = EXPORT_LIMIT + 1
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         prefer_indexes(connection)
         for connector in connectors_of(connection, plan.wanted):
             for object_name, records, rows in connection.execute(

@@ -32,6 +32,8 @@ def prefer_indexes(connection: Connection) -> None:
     https://www.postgresql.org/docs/current/how-parallel-query-works.html
     """
     if connection.dialect.name == "postgresql":
+        if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            raise RuntimeError("settings of a transaction need one: use Store.snapshot()")
         connection.execute(_FOR_FEW_ROWS)
 
 

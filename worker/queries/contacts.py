@@ -84,7 +84,7 @@ def list_contacts(
     `look` has said of the filter just now.
     """
     cursor = decode(after, sort) if after else None
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         prefer_indexes(connection)
         plan = plan or look_in(connection, wanted, counts.COUNT_LIMIT)
         if plan.few and not plan.count.contacts:
@@ -245,14 +245,14 @@ def every_contact(
 ) -> Iterator[list[ListedContact]]:
     """Yield all contacts that match, in batches of one connector and object, in the order of their
     ids. Each batch is a query of its own, so that a slow reader holds no transaction open."""
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         plan = look_in(connection, wanted, counts.COUNT_LIMIT)
         connectors = connectors_of(connection, wanted)
     for connector in connectors:
         after: tuple[str, str] | None = None
         while True:
             query = _keys_in_order(plan, connector, after).limit(at_once)
-            with ctx.store.read() as connection:
+            with ctx.store.snapshot() as connection:
                 prefer_indexes(connection)
                 batch = _load(connection, [tuple(row) for row in connection.execute(query)])
             for object_name in dict.fromkeys(contact.object for contact in batch):

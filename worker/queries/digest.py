@@ -73,7 +73,7 @@ def weekly(ctx: Context, week: Week) -> Digest:
         raise ValueError(f"{week} has not begun")
     settings = ctx.settings.verification
     alerts = Counter(alert["kind"] for alert in notifier.active(ctx, 10_000))
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         spent = spend_report.report(connection, ctx.providers, settings, now, 1)
         return Digest(
             week=str(week),

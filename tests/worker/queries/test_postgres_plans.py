@@ -60,7 +60,7 @@ def steps(ctx: Context) -> Iterator[list[Step]]:
         yield of_plans
     finally:
         sa.event.remove(ctx.store.engine, "before_cursor_execute", seen)
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         for name in ("min_parallel_table_scan_size", "min_parallel_index_scan_size",
                      "parallel_setup_cost", "parallel_tuple_cost"):  # fmt: skip
             connection.exec_driver_sql(f"SET LOCAL {name} = 0")

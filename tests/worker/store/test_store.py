@@ -188,6 +188,21 @@ class TestConnectionsToPostgres:
             connection.scalar(sa.text("SELECT 1"))
             assert _transaction(connection) is TransactionStatus.INTRANS
 
+    @pytest.mark.parametrize(
+        "statement",
+        ["SELECT 1 FROM pages FOR UPDATE", "SELECT pg_advisory_xact_lock(1)",
+         "SELECT set_config('random_page_cost', '1.1', true)", "DELETE FROM pages"],
+    )  # fmt: skip
+    def test_a_read_is_asked_nothing_that_needs_one(
+        self, postgres_store: Store, statement: str
+    ) -> None:
+        """Every test holds to that (`transactions.refuse_outside_transactions`)."""
+        with (
+            postgres_store.read() as connection,
+            pytest.raises(AssertionError, match=r"needs snapshot\(\) or write\(\)"),
+        ):
+            connection.exec_driver_sql(statement)
+
     def test_rows_can_be_streamed_from_a_snapshot(self, postgres_store: Store) -> None:
         with postgres_store.snapshot() as connection:
             rows = connection.execution_options(yield_per=10).scalars(

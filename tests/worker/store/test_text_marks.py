@@ -40,7 +40,7 @@ def plan_of(ctx: Context, condition: sa.ColumnElement[bool]) -> str:
         .order_by(c.object, c.record_id)
         .limit(50)
     )
-    with ctx.store.read() as connection:
+    with ctx.store.snapshot() as connection:
         compiled = query.compile(connection, compile_kwargs={"literal_binds": True})
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")

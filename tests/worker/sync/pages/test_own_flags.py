@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from clocks import a_later_second, advance_clock
 from constants import NUMBER
 from crms import Crm
+from in_flight import write_in_flight
 from merging import merge, set_only_number
 from reports import store_report, stored_reports
 from sqlalchemy.engine import Connection
@@ -461,17 +462,11 @@ class TestAPersonWhoClearsAFlagBetweenTwoOfOurWrites:
     ) -> None:
         store_report(ctx, "wrong_number")
         evaluated = slow.evaluate()
-        row = {
-            "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
-            "record_id": record, "after": {"wrong_number": True}, "state": "pending",
-            "at": ctx.now(),
-        }  # fmt: skip
-        with ctx.store.write() as connection:
-            connection.execute(sa.insert(writes).values(row))
+        end = write_in_flight(ctx, crm, record, {"wrong_number": True})
         results.commit(write_back.write(pending_writes.record(evaluated)))
         assert not crm.get(record, "wrong_number")
+        end()
         with ctx.store.write() as connection:
-            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
             connection.execute(sa.delete(changed_records))
         process_all(ctx, run_id)
         process_all(ctx, lifecycle.open_run(ctx, crm.name, Scope("everything")))

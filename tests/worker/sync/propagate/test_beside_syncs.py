@@ -13,6 +13,7 @@ from clocks import advance_clock
 from constants import NUMBER, OTHER, OTHER_PHONES
 from crms import Crm
 from fixture_types import Sync
+from in_flight import write_in_flight
 from queue_tasks import tasks
 from reports import (
     contact_with_number,
@@ -253,18 +254,11 @@ class TestASyncBesideIt:
         """Whether that has come there yet, and whether a person has undone it, nobody can tell."""
         record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {f"phone/{crm.phone}": "+14155550199"})
-        row = {
-            "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
-            "record_id": record_id, "after": {"wrong_number": True}, "state": "pending",
-            "at": ctx.now(),
-        }  # fmt: skip
-        with ctx.store.write() as connection:
-            connection.execute(sa.insert(writes).values(row))
+        end = write_in_flight(ctx, crm, record_id, {"wrong_number": True})
         before = crm.writes
         sync(ctx, crm.name)
         assert crm.writes == before
-        with ctx.store.write() as connection:
-            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
+        end()
         advance_clock(ctx, seconds=10)
         propagate(ctx, crm.name)
         assert crm.writes > before
@@ -286,17 +280,11 @@ class TestASyncBesideIt:
         """Nobody can tell whose a flag is then: it is looked at again a little later."""
         record_id = contact_with_number(ctx, crm, sync)
         crm.edit(record_id, {"wrong_number": True})
-        row = {
-            "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
-            "record_id": record_id, "after": {"reason": "x"}, "state": "pending", "at": ctx.now(),
-        }  # fmt: skip
-        with ctx.store.write() as connection:
-            connection.execute(sa.insert(writes).values(row))
+        end = write_in_flight(ctx, crm, record_id, {"reason": "x"})
         sync(ctx, crm.name)
         assert report_kinds(ctx) == []
         assert crm.get(record_id, "wrong_number") is True, "it is not written over"
-        with ctx.store.write() as connection:
-            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
+        end()
         advance_clock(ctx, seconds=10)
         propagate(ctx, crm.name)
         assert set(report_kinds(ctx)) == {"wrong_number"}

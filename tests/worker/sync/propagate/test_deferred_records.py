@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from clocks import a_later_second, advance_clock
 from crms import Crm
 from fixture_types import Sync
+from in_flight import write_in_flight
 from reports import contact_with_number, deliver_reports, store_report
 
 from worker.context import Context
-from worker.store.tables import deliveries, writes
+from worker.store.tables import deliveries
 from worker.sync import contact_index
 from worker.sync.pages import evaluate
 from worker.sync.pages.steps import EvaluatedPage, VerifiedPage
@@ -29,19 +30,7 @@ Defer = Callable[[Context, Crm, str], Callable[[], None]]
 
 def in_flight(ctx: Context, crm: Crm, record_id: str) -> Callable[[], None]:
     """Another page's write is pending before the page is read. Returns what ends it."""
-    row = {
-        "run_id": "another", "connector": crm.name, "object": crm.object, "before": {},
-        "record_id": record_id, "after": {"wrong_number": True}, "state": "pending",
-        "at": ctx.now(),
-    }  # fmt: skip
-    with ctx.store.write() as connection:
-        connection.execute(sa.insert(writes).values(row))
-
-    def end() -> None:
-        with ctx.store.write() as connection:
-            connection.execute(sa.delete(writes).where(writes.c.run_id == "another"))
-
-    return end
+    return write_in_flight(ctx, crm, record_id, {"wrong_number": True})
 
 
 def noted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> Defer:

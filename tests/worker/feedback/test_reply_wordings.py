@@ -362,3 +362,13 @@ def test_who_declines_and_takes_leave_is_seen(text: str) -> None:
 )  # fmt: skip
 def test_who_wants_no_end_of_it_does_not_leave(text: str) -> None:
     assert "opt_out" not in flags(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no llames", "no llames, yo te llamo", "por favor no escriban", "n'appelez pas",
+     "N'appelez pas, je vous rappelle", "ruf nicht an, ich melde mich",
+     "Rufen Sie bitte nicht an", "nie dzwoń, oddzwonię", "не звоните, я сам позвоню"],
+)  # fmt: skip
+def test_a_request_not_to_call_that_names_nobody_is_seen(text: str) -> None:
+    assert is_seen(text), text

@@ -47,6 +47,7 @@ LANGUAGE = Language(
         nie wieder|nie mehr|niemals wieder
         (?:ich habe mich|habe mich|dafür habe ich mich|dazu habe ich mich) (?:nie|niemals|nicht|hier nie|da nie) (?:dafür |hier )?(?:angemeldet|registriert|eingetragen)
         (?:ich habe|habe|wir haben) (?:dem |dazu |hier |da )?(?:nie|nicht|niemals) (?:zugestimmt|eingewilligt)|keine (?:einwilligung|zustimmung|erlaubnis)
+        (?:bitte )?(?:ruf|rufe|ruft|rufen sie|schreib|schreibe|schreibt|schreiben sie) (?:bitte )?(?:jetzt )?nicht(?: mehr)?(?: an)?(?: (?:bitte|jetzt|ich melde mich|ich rufe (?:sie |dich |euch )?(?:an|zurück)))*
         nicht (?:mehr )?(?:anrufen|kontaktieren|schreiben|stören|melden|belästigen)
         (?:sie|ihr) (?:nerven|nervt|belästigen mich|belästigt mich)|das nervt|nervig
         (?:wird |ist |sind |werden )?(?:blockiert|gesperrt)|(?:ich )?(?:blockiere|sperre) (?:sie|euch|dich|diese nummer|die nummer)

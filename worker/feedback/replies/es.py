@@ -49,6 +49,7 @@ LANGUAGE = Language(
         (?:yo )?(?:nunca|no|jamás) (?:me )?(?:suscribí|inscribí|registré|apunté)(?: a (?:esto|eso|nada)| en (?:esto|eso|nada))?
         (?:yo )?(?:nunca|no) (?:autoricé|autorizo|di permiso|di mi consentimiento|he dado permiso|he dado mi consentimiento)(?: para (?:esto|eso)| esta llamada| estas llamadas| sus llamadas| estos mensajes| sus mensajes)?
         no (?:llamar|contactar|escribir|molestar|enviar|insistir)(?:me|nos)?(?: más)?|favor no contactar|no volver a (?:llamar|contactar|escribir|molestar)(?:me|nos)?
+        (?:por favor )?no (?:llames?|llamen|llaméis|marques?|marquen|escriba[sn]?|contacte[sn]?|textee[ns]?)(?: (?:por favor|ahora|hoy|ya|yo (?:te|le|les|los) (?:llamo|llamaré|escribo)|yo (?:llamo|llamaré)|(?:te|le|les|los) llamo yo))*
         (?:qué |son |sois |muy )*(?:pesados|pesadas|molestos|molestas|fastidiosos)|cállate|cállense|qué fastidio
         (?:te|los|las|le|les|lo|la|os) (?:voy a |vamos a )?(?:bloquear|bloqueo|bloqueamos|bloquearé)|bloquead[oa]s?|bloqueando
         (?:usted |ustedes |ya )*(?:ha|has|han|habéis|fue|fueron) (?:sido )?(?:reportad|denunciad)[oa]s?|(?:su |este |el )?número (?:ha sido |fue |queda |está )?(?:reportado|denunciado)|(?:ya )?(?:te|le|les|los|las|lo|la|os) (?:he |hemos )?(?:reporté|reportado|denuncié)

@@ -48,6 +48,7 @@ LANGUAGE = Language(
         (?:plus jamais|jamais plus)(?: ça)?
         (?:je )?(?:ne )?(?:me )?(?:suis|étais) (?:jamais|pas) (?:inscrite?|abonnée?)(?: à (?:ça|cela|rien))?
         (?:je )?(?:nai|n ai|ai) (?:jamais|pas) (?:donné mon (?:accord|consentement|autorisation)|consenti|autorisé (?:cela|ça))|(?:je )?nautorise pas (?:cet|ces|vos|votre) (?:appels?|messages?)
+        (?:n'|n|ne )(?:appelez|appelle|appeler|écrivez|écris|téléphonez|téléphone|contactez) (?:pas|plus)(?: (?:svp|s'il vous plaît|maintenant|je (?:vous|te) (?:rappelle|rappellerai|appelle|appellerai|recontacte|écris)|c'est moi qui (?:rappelle|appelle)))*
         ne (?:pas|plus) (?:appeler|contacter|déranger|écrire|mappeler|me contacter|me déranger|mécrire|importuner)
         vous (?:êtes|etes) (?:pénibles?|lourds?|fatigants?)|vous me (?:saoulez|soûlez|fatiguez|gonflez)|ras le bol|jen ai marre
         (?:je )?(?:vous|te|le) (?:bloque|bloquerai)|(?:je )?vais (?:vous |te |le )?bloquer(?: ce numéro)?|bloquée?s?

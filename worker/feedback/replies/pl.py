@@ -44,6 +44,7 @@ LANGUAGE = Language(
         nigdy więcej|już nigdy|nigdy już
         (?:ja )?(?:nigdy )?(?:się )?nie (?:się )?(?:zapisywał(?:em|am)|rejestrował(?:em|am)|zapisał(?:em|am)|subskrybował(?:em|am))(?: się)?(?: na to| do tego)?
         (?:nigdy )?nie (?:wyrażał(?:em|am)|wyrażam|wyrazil(?:em|am)|wyraził(?:em|am)|dawał(?:em|am)|dał(?:em|am)) (?:na to )?zgody(?: na to)?|nie zgadzam się(?: na to)?|brak zgody
+        (?:proszę )?nie (?:dzwoń|dzwońcie|pisz|piszcie)(?: (?:proszę|teraz|oddzwonię|(?:ja |sam |sama )*(?:zadzwonię|napiszę|odezwę się)))*
         nie (?:dzwonić|kontaktować|pisać|wysyłać|niepokoić|nachodzić)(?: się)?(?: więcej| do mnie)*|nie kontaktować się(?: ze mną)?
         (?:jesteście|ale jesteście) (?:upierdliwi|męczący|natrętni|nachalni)|mam (?:tego |was )?dość|dajcie spokój
         (?:zaraz |ja )?(?:blokuję|zablokuję)(?: was| cię| państwa| ten numer| numer)?|zablokowan[yeai]

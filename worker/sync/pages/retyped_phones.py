@@ -14,17 +14,25 @@ from worker.sync.pages.steps import EvaluatedPage
 
 
 def find(evaluated: EvaluatedPage) -> set[str]:
-    """Return the ids of the records. Without a field to rewrite this makes no call, nor for a file:
-    nobody types into it while we work."""
+    """Return the ids of the records, and of those that are not there under their id any more: what
+    is written to a record that was merged away would reach the one that it lives on in.
+
+    Without a field to rewrite this makes no call, nor for a file: nobody types into it while we
+    work.
+    """
     work, names = evaluated.work, rewritten(evaluated)
     if not names or work.run.dry_run or connections.is_file(work.run.connector):
         return set()
     read = {contact.id: contact.phones for contact in evaluated.updated}
-    return {
+    as_read = {
         contact.id
         for contact in work.connector.fetch(work.page.object, list(names))
-        if any(contact.phones.get(n) != read[contact.id].get(n) for n in names[contact.id])
+        if all(
+            contact.phones.get(name) == read.get(contact.id, {}).get(name)
+            for name in names.get(contact.id, ())
+        )
     }
+    return names.keys() - as_read
 
 
 def rewritten(evaluated: EvaluatedPage) -> dict[str, list[str]]:

@@ -9,9 +9,11 @@ import pytest
 from clocks import advance_clock
 from crms import Crm
 from fixture_types import Sync
+from merging import merge
 from reports import deliver_reports, store_report
 
 from connectors.records import Contact
+from sandbox.run import Sandbox
 from worker.context import Context
 from worker.sync.pages import evaluate
 from worker.sync.pages.steps import EvaluatedPage, VerifiedPage
@@ -73,6 +75,22 @@ class TestARewrite:
         once_decided(lambda: crm.edit(record_id, {key: "+44 20 7219 5555"}))
         deliver_reports(ctx, crm.name)
         assert crm.get(record_id, key) == "+44 20 7219 5555"
+
+    def test_never_reaches_the_record_that_another_was_merged_into(
+        self, make_context: Callable[..., Context], sandbox: Sandbox, sync: Sync,
+        once_decided: Callable[[Callable[[], None]], None],
+    ) -> None:  # fmt: skip
+        """HubSpot carries out a write to a merged record on the one that it lives on in."""
+        ctx, crm = make_context(NORMALIZE), Crm.all(sandbox)["hubspot"]
+        key = f"phone/{crm.phone}"
+        gone, into = crm.ids()[:2]
+        sync(ctx, crm.name)
+        crm.edit(into, {key: RETYPED})
+        crm.edit(gone, {key: TYPED})
+        survivors: list[str] = []
+        once_decided(lambda: survivors.append(merge(crm, gone, into)))
+        sync(ctx, crm.name, scope=Scope("ids", (gone,)))
+        assert crm.get(survivors[0], key) == RETYPED
 
     def test_asks_for_those_records_alone(
         self, make_context: Callable[..., Context], crm: Crm, sync: Sync,
